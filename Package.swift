@@ -1,0 +1,81 @@
+// swift-tools-version:6.2
+import PackageDescription
+
+// The rooms, from the bottom up. A room imports only rooms below it: see CONTRIBUTING.md.
+let settings: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+]
+
+let package = Package(
+    name: "apus",
+    platforms: [.macOS(.v15)],
+    products: [
+        .library(name: "Apus", targets: ["Apus"]),
+        .library(name: "ApusLocalCluster", targets: ["ApusLocalCluster"]),
+        .library(name: "_psycopg", type: .dynamic, targets: ["ApusPsycopg"]),
+        .executable(name: "apus", targets: ["ApusCLI"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
+    ],
+    targets: [
+        // C headers and inline shims; no logic.
+        .systemLibrary(
+            name: "CApusLibPQ", pkgConfig: "libpq",
+            providers: [.apt(["libpq-dev"]), .brew(["libpq"])]),
+        .systemLibrary(
+            name: "CApusPython", pkgConfig: "python3",
+            providers: [.apt(["python3-dev"]), .brew(["python3"])]),
+
+        // Pure: no I/O, no Foundation.
+        .target(name: "ApusValues", swiftSettings: settings),
+        .target(name: "ApusCluster", swiftSettings: settings),
+
+        // The engine.
+        .target(name: "ApusPQ", dependencies: ["CApusLibPQ"], swiftSettings: settings),
+        .target(
+            name: "ApusConnector", dependencies: ["ApusPQ", "ApusCluster", "ApusValues"],
+            swiftSettings: settings),
+
+        // The two faces.
+        .target(
+            name: "Apus",
+            dependencies: [
+                "ApusConnector", "ApusPQ", "ApusCluster", "ApusValues",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: settings),
+        .target(
+            name: "ApusPsycopg",
+            dependencies: ["ApusConnector", "ApusPQ", "ApusCluster", "ApusValues", "CApusPython"],
+            swiftSettings: settings),
+
+        // A cluster of real servers on one machine, for tests, demos and curious people.
+        .target(
+            name: "ApusLocalCluster",
+            dependencies: [.product(name: "Subprocess", package: "swift-subprocess")],
+            swiftSettings: settings),
+        .executableTarget(
+            name: "ApusCLI",
+            dependencies: [
+                "Apus", "ApusLocalCluster",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: settings),
+
+        .testTarget(name: "ApusValuesTests", dependencies: ["ApusValues"], swiftSettings: settings),
+        .testTarget(name: "ApusClusterTests", dependencies: ["ApusCluster"], swiftSettings: settings),
+        .testTarget(name: "ApusPQTests", dependencies: ["ApusPQ", "ApusLocalCluster"], swiftSettings: settings),
+        .testTarget(
+            name: "ApusConnectorTests", dependencies: ["ApusConnector", "ApusLocalCluster"],
+            swiftSettings: settings),
+        .testTarget(name: "ApusTests", dependencies: ["Apus", "ApusLocalCluster"], swiftSettings: settings),
+        .testTarget(
+            name: "ApusLocalClusterTests", dependencies: ["ApusLocalCluster", "ApusPQ"], swiftSettings: settings),
+    ],
+    swiftLanguageModes: [.v6]
+)

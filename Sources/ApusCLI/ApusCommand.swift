@@ -1,0 +1,7 @@
+import ArgumentParser
+
+@main
+struct ApusCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "apus", abstract: "Tools of the Apus driver.", subcommands: [])
+}

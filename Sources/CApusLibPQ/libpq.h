@@ -1,0 +1,44 @@
+/* libpq's headers, and what Swift cannot see of them: macros and capabilities by version. */
+#ifndef CAPUS_LIBPQ_H
+#define CAPUS_LIBPQ_H
+
+#include <libpq-fe.h>
+#include <libpq/libpq-fs.h>
+#include <pg_config.h>
+
+/* Field codes are character macros, which Swift imports as Int32 where the compiler allows; naming them here keeps
+   one type. See "PQresultErrorField" in libpq's documentation. */
+static const int apus_diag_severity = PG_DIAG_SEVERITY;
+static const int apus_diag_severity_nonlocalized = PG_DIAG_SEVERITY_NONLOCALIZED;
+static const int apus_diag_sqlstate = PG_DIAG_SQLSTATE;
+static const int apus_diag_message_primary = PG_DIAG_MESSAGE_PRIMARY;
+static const int apus_diag_message_detail = PG_DIAG_MESSAGE_DETAIL;
+static const int apus_diag_message_hint = PG_DIAG_MESSAGE_HINT;
+static const int apus_diag_statement_position = PG_DIAG_STATEMENT_POSITION;
+static const int apus_diag_internal_position = PG_DIAG_INTERNAL_POSITION;
+static const int apus_diag_internal_query = PG_DIAG_INTERNAL_QUERY;
+static const int apus_diag_context = PG_DIAG_CONTEXT;
+static const int apus_diag_schema_name = PG_DIAG_SCHEMA_NAME;
+static const int apus_diag_table_name = PG_DIAG_TABLE_NAME;
+static const int apus_diag_column_name = PG_DIAG_COLUMN_NAME;
+static const int apus_diag_datatype_name = PG_DIAG_DATATYPE_NAME;
+static const int apus_diag_constraint_name = PG_DIAG_CONSTRAINT_NAME;
+static const int apus_diag_source_file = PG_DIAG_SOURCE_FILE;
+static const int apus_diag_source_line = PG_DIAG_SOURCE_LINE;
+static const int apus_diag_source_function = PG_DIAG_SOURCE_FUNCTION;
+
+/* libpq 17 cancels without blocking and writes pipelines and chunks better; older ones do not declare the calls. */
+#ifdef LIBPQ_HAS_ASYNC_CANCEL
+static const int apus_has_async_cancel = 1;
+#else
+static const int apus_has_async_cancel = 0;
+typedef struct pg_cancel_conn PGcancelConn;
+static inline PGcancelConn *PQcancelCreate(PGconn *conn) { (void)conn; return 0; }
+static inline int PQcancelStart(PGcancelConn *c) { (void)c; return 0; }
+static inline PostgresPollingStatusType PQcancelPoll(PGcancelConn *c) { (void)c; return PGRES_POLLING_FAILED; }
+static inline int PQcancelSocket(const PGcancelConn *c) { (void)c; return -1; }
+static inline char *PQcancelErrorMessage(const PGcancelConn *c) { (void)c; return (char *)""; }
+static inline void PQcancelFinish(PGcancelConn *c) { (void)c; }
+#endif
+
+#endif
