@@ -27,14 +27,18 @@ extension LocalCluster {
         let folder = ClusterFolder(name: options.name ?? nextTestName())
         let upLock = try await occupy(folder, progress)
         defer { withExtendedLifetime(upLock) {} }
+        let watchdog = supervision == .thisProcess ? Watchdog(folder) : nil
         do {
             return try await BringUp(
                 options: options, supervision: supervision, installation: installation, account: account,
-                folder: folder, progress: progress
+                folder: folder, watchdog: watchdog, progress: progress
             ).run()
         } catch {
             // A task of its own, for this one may have been cancelled, and then could not even wait.
-            await Task.detached { try? await folder.erase() }.value
+            await Task.detached {
+                try? await folder.erase()
+                await watchdog?.dismiss()
+            }.value
             throw error
         }
     }
@@ -74,7 +78,7 @@ extension LocalCluster {
     private static func sweep(_ progress: (String) -> Void) async {
         for folder in ClusterFolder.all() where !folder.isLive {
             // The nodes of a detached cluster may still be in somebody's use.
-            guard let supervisor = (try? folder.load())?.supervisor, !supervisor.isDetached else { continue }
+            if let supervisor = (try? folder.load())?.supervisor, supervisor.isDetached { continue }
             progress("Removing what cluster '\(folder.name)' left when its process crashed")
             _ = try? await folder.eraseIfAbandoned()
         }
@@ -88,6 +92,7 @@ private struct BringUp: Sendable {
     let installation: PostgresInstallation
     let account: ServerAccount
     let folder: ClusterFolder
+    let watchdog: Watchdog?
     let progress: @Sendable (String) -> Void
 
     func run() async throws -> LocalCluster {
@@ -177,8 +182,7 @@ private struct BringUp: Sendable {
 
     private func supervise(_ claim: BoundSocket) async throws -> LocalCluster.Keepers? {
         guard case .detached(let executable, let arguments) = supervision else {
-            return .init(
-                supervisor: try Supervisor(folder, isDetached: false, claim: claim), watchdog: Watchdog(folder))
+            return .init(supervisor: try Supervisor(folder, isDetached: false, claim: claim), watchdog: watchdog)
         }
         var shell = Command(
             "/bin/sh",

@@ -28,7 +28,7 @@ public final class LocalCluster: Sendable {
 
     struct Keepers: Sendable {
         var supervisor: Supervisor
-        var watchdog: Watchdog
+        var watchdog: Watchdog?
     }
 
     init(_ folder: ClusterFolder, _ record: ClusterRecord, keepers: Keepers?) {
