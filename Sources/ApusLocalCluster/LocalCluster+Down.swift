@@ -13,7 +13,7 @@ extension LocalCluster {
             return keepers
         }) {
             keepers.supervisor.stop()
-            await keepers.watchdog.dismiss()
+            await keepers.watchdog?.dismiss()
         }
         if purgeCache { try Self.purgeCache() }
     }

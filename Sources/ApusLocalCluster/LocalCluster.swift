@@ -28,7 +28,7 @@ public final class LocalCluster: Sendable {
 
     struct Keepers: Sendable {
         var supervisor: Supervisor
-        var watchdog: Watchdog
+        var watchdog: Watchdog?
     }
 
     init(_ folder: ClusterFolder, _ record: ClusterRecord, keepers: Keepers?) {
@@ -68,6 +68,9 @@ public final class LocalCluster: Sendable {
     /// Whether somebody notices deaths and runs proxies. False after the supervising process was killed; everything
     /// but ``delay(_:by:)`` and the detection of nodes killed by others works without.
     public var isSupervised: Bool { FileLock.isHeld(folder.supervisorLock) }
+
+    /// Whether every node has been up once: false while ``up(_:supervision:progress:)`` is at work.
+    public var isUp: Bool { record.isUp }
 
     /// The nodes in the order of their numbers, each as it is at this moment.
     public var nodes: [Node] {
@@ -148,7 +151,7 @@ public final class LocalCluster: Sendable {
             state = switch condition {
             case .running: processes.isReady ? .running : .starting
             case .frozen: .frozen
-            case .gone: node.isStopped ? .stopped : .dead
+            case .gone: node.isStopped ? .stopped : record.isUp ? .dead : .starting
             }
             isListed = MemberList.lists(node, record)
             pid = processes.postmaster
