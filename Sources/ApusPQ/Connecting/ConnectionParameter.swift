@@ -1,0 +1,84 @@
+import CApusLibPQ
+
+/// A keyword of a connection string and its value, as libpq knows it.
+public struct ConnectionParameter: Sendable, Hashable {
+    /// libpq's keyword, such as `host`.
+    public var keyword: String
+    public var value: String
+
+    public init(_ keyword: String, _ value: String) {
+        self.keyword = keyword
+        self.value = value
+    }
+
+    /// One row of libpq's own table of options.
+    public struct Known: Sendable {
+        public var keyword: String
+        /// The environment variable that stands in for it, if there is one.
+        public var environmentVariable: String?
+        /// The value that a connection has, if it has one.
+        public var value: String?
+        /// Whether the value must not be shown: a password.
+        public var isSecret: Bool
+        /// Whether the option is for debugging only, and not shown by default.
+        public var isDebug: Bool
+
+        var parameter: ConnectionParameter { ConnectionParameter(keyword, value ?? "") }
+    }
+
+    /// Every keyword that this libpq knows; values are empty.
+    public static func known() throws(PQError) -> [Known] {
+        // An empty string parses to all options and, unlike PQconndefaults, does not depend on PGSERVICE.
+        guard let options = PQconninfoParse("", nil) else { throw PQError(.memory, "out of memory") }
+        defer { PQconninfoFree(options) }
+        return readAll(options)
+    }
+
+    /// Writes keywords and values as a connection string that libpq reads back alike.
+    public static func format(_ parameters: [ConnectionParameter]) -> String {
+        parameters.map { "\($0.keyword)=\(quoted($0.value))" }.joined(separator: " ")
+    }
+
+    private static func quoted(_ value: String) -> String {
+        let isPlain = !value.isEmpty && value.utf8.allSatisfy { $0 > 0x20 && $0 != 0x27 && $0 != 0x5C }
+        if isPlain { return value }
+        var text = "'"
+        for scalar in value.unicodeScalars {
+            if scalar == "'" || scalar == "\\" { text.unicodeScalars.append("\\") }
+            text.unicodeScalars.append(scalar)
+        }
+        return text + "'"
+    }
+
+    /// Parses a connection string or URI by libpq's own rules.
+    /// - Throws: ``PQError/Kind/options`` with libpq's words.
+    public static func parse(_ text: String) throws(PQError) -> [ConnectionParameter] {
+        var message: UnsafeMutablePointer<CChar>?
+        guard let options = PQconninfoParse(text, &message) else {
+            defer { PQfreemem(message) }
+            throw PQError(.options, message.map { String(cString: $0) } ?? "out of memory")
+        }
+        defer { PQconninfoFree(options) }
+        return read(options).map(\.parameter)
+    }
+
+    static func read(_ options: UnsafeMutablePointer<PQconninfoOption>) -> [Known] {
+        readAll(options).filter { $0.value != nil }
+    }
+
+    private static func readAll(_ options: UnsafeMutablePointer<PQconninfoOption>) -> [Known] {
+        var known: [Known] = []
+        var option = options
+        while let keyword = option.pointee.keyword {
+            let display = option.pointee.dispchar.map { String(cString: $0) } ?? ""
+            known.append(
+                Known(
+                    keyword: String(cString: keyword),
+                    environmentVariable: option.pointee.envvar.map { String(cString: $0) },
+                    value: option.pointee.val.map { String(cString: $0) },
+                    isSecret: display == "*", isDebug: display == "D"))
+            option += 1
+        }
+        return known
+    }
+}
