@@ -24,10 +24,20 @@ struct Command: Sendable {
     @discardableResult
     func run() async throws -> String {
         var options = PlatformOptions()
+        // The shell gives its place to the program, found by path or by name, in a folder that every account may enter:
+        // this process's own may be closed to the account.
+        var words = ["sh", "-c", #"cd / && exec "$0" "$@""#, executable] + arguments
         if let account, account.isBorrowed {
+            #if os(Linux)
+            // Not by PlatformOptions: glibc's setgroups, called between fork and exec, now and then waits for ever for a
+            // thread that was being born or dying when the fork happened, and that the child does not have.
+            words =
+                ["setpriv", "--reuid=\(account.userID)", "--regid=\(account.groupID)", "--clear-groups"] + words
+            #else
             options.userID = account.userID
             options.groupID = account.groupID
             options.supplementaryGroups = []
+            #endif
         }
         options.createSession = ownSession
         options.teardownSequence = [.gracefulShutDown(allowedDurationToNextStep: .milliseconds(500))]
@@ -38,9 +48,7 @@ struct Command: Sendable {
         let result: ExecutionResult<Void, StringOutput<UTF8>, StringOutput<UTF8>>
         do {
             result = try await Subprocess.run(
-                // The shell gives its place to the program, found by path or by name, in a folder that every account may
-                // enter: this process's own may be closed to the account.
-                .name("sh"), arguments: .init(["-c", #"cd / && exec "$0" "$@""#, executable] + arguments),
+                .name(words[0]), arguments: .init(Array(words.dropFirst())),
                 environment: environment, platformOptions: options, input: .string(input),
                 output: .string(limit: 1 << 20), error: .string(limit: 1 << 20))
         } catch let error as SubprocessError {
@@ -52,7 +60,8 @@ struct Command: Sendable {
             let said = result.standardError + "\n" + result.standardOutput
             throw LocalClusterError(
                 .commandFailed,
-                "\(executable) failed (\(result.terminationStatus)): \(said.trimmingCharacters(in: .whitespacesAndNewlines))")
+                "\(executable) failed (\(result.terminationStatus)): \(said.trimmingCharacters(in: .whitespacesAndNewlines))"
+            )
         }
         return result.standardOutput
     }
