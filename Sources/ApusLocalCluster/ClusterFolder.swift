@@ -33,7 +33,8 @@ struct ClusterFolder: Sendable, Hashable {
     /// The folders of all of this account's clusters, running or not.
     static func all() -> [ClusterFolder] {
         let prefix = URL(fileURLWithPath: self.prefix)
-        let names = (try? FileManager.default.contentsOfDirectory(atPath: prefix.deletingLastPathComponent().path)) ?? []
+        let names =
+            (try? FileManager.default.contentsOfDirectory(atPath: prefix.deletingLastPathComponent().path)) ?? []
         return names.filter { $0.hasPrefix(prefix.lastPathComponent) && !$0.contains(".") }.sorted().map {
             ClusterFolder(name: String($0.dropFirst(prefix.lastPathComponent.count)))
         }
@@ -70,7 +71,8 @@ struct ClusterFolder: Sendable, Hashable {
 
     func notRunning() -> LocalClusterError {
         let others = Self.all().filter { $0.isLive }.map(\.name)
-        let hint = others.isEmpty
+        let hint =
+            others.isEmpty
             ? "no cluster is running; start one with 'apus cluster up'" : "running: \(others.joined(separator: ", "))"
         return LocalClusterError(.notRunning, "no cluster named '\(name)' is running (\(hint))")
     }

@@ -23,9 +23,9 @@ struct Command: Sendable {
     private var change: [String] {
         guard let account, account.isBorrowed else { return [] }
         #if canImport(Darwin)
-        return ["sudo", "-n", "-u", account.name, "--"]
+            return ["sudo", "-n", "-u", account.name, "--"]
         #else
-        return ["setpriv", "--reuid=\(account.userID)", "--regid=\(account.groupID)", "--clear-groups", "--"]
+            return ["setpriv", "--reuid=\(account.userID)", "--regid=\(account.groupID)", "--clear-groups", "--"]
         #endif
     }
 
@@ -44,8 +44,8 @@ struct Command: Sendable {
         let result: ExecutionResult<Void, StringOutput<UTF8>, StringOutput<UTF8>>
         do {
             result = try await Subprocess.run(
-                // The shell gives its place to the program, found by path or by name, in a folder that every account may
-                // enter: this process's own may be closed to the account.
+                // The shell gives its place to the program, found by path or by name, in a folder that every account
+                // may enter: this process's own may be closed to the account.
                 .name("sh"), arguments: .init(["-c", #"cd / && exec "$0" "$@""#] + change + [executable] + arguments),
                 environment: environment, platformOptions: options, input: .string(input),
                 output: .string(limit: 1 << 20), error: .string(limit: 1 << 20))
@@ -55,10 +55,12 @@ struct Command: Sendable {
         }
         try Task.checkCancellation()
         guard case .exited(0) = result.terminationStatus else {
-            let said = result.standardError + "\n" + result.standardOutput
+            let said = (result.standardError + "\n" + result.standardOutput)
+                .trimmingCharacters(in: .whitespacesAndNewlines)
             throw LocalClusterError(
                 .commandFailed,
-                "\(executable) failed (\(result.terminationStatus)): \(said.trimmingCharacters(in: .whitespacesAndNewlines))")
+                "\(executable) failed (\(result.terminationStatus)): \(said)"
+            )
         }
         return result.standardOutput
     }

@@ -23,6 +23,8 @@ extension LocalCluster {
         try options.validate()
         let installation = try await PostgresInstallation.find(explicit: options.postgresBinaries)
         let account = try ServerAccount.current()
+        try await awaitTurn()
+        defer { bringingUp.withLock { $0 -= 1 } }
         await sweep(progress)
         let folder = ClusterFolder(name: options.name ?? nextTestName())
         let upLock = try await occupy(folder, progress)
@@ -40,6 +42,22 @@ extension LocalCluster {
                 await watchdog?.dismiss()
             }.value
             throw error
+        }
+    }
+
+    private static let bringingUp = Mutex(0)
+
+    /// Lets this process bring up two clusters at a time: tests that all start at once would otherwise keep each other
+    /// from ending.
+    private static func awaitTurn() async throws {
+        while true {
+            let isOurTurn = bringingUp.withLock { count in
+                guard count < 2 else { return false }
+                count += 1
+                return true
+            }
+            if isOurTurn { return }
+            try await Task.sleep(for: .milliseconds(20))
         }
     }
 
@@ -149,8 +167,8 @@ private struct BringUp: Sendable {
                 throw LocalClusterError(
                     .addressUnavailable,
                     """
-                    \(node.address):\(node.port) is node \(node.number) of cluster '\(other.name)'. Choose another base \
-                    address (--base-address 127.0.1.1, say) or port (--port), or take that cluster down.
+                    \(node.address):\(node.port) is node \(node.number) of cluster '\(other.name)'. Choose another \
+                    base address (--base-address 127.0.1.1, say) or port (--port), or take that cluster down.
                     """)
             }
             throw error

@@ -92,7 +92,8 @@ public final class LocalCluster: Sendable {
     public func connectionString(_ number: Int) throws -> String {
         let record = self.record
         let node = record.nodes[try record.index(of: number)]
-        var text = "host=\(node.host) port=\(node.port) user=\(Self.user) password=\(Self.password) dbname=\(Self.database)"
+        var text =
+            "host=\(node.host) port=\(node.port) user=\(Self.user) password=\(Self.password) dbname=\(Self.database)"
         if record.encryption != .off { text += " sslmode=verify-full sslrootcert=\(folder.authorityCertificate)" }
         return text
     }
@@ -148,11 +149,12 @@ public final class LocalCluster: Sendable {
             placement = node.placement
             let processes = folder.processes(node)
             let condition = processes.condition
-            state = switch condition {
-            case .running: processes.isReady ? .running : .starting
-            case .frozen: .frozen
-            case .gone: node.isStopped ? .stopped : record.isUp ? .dead : .starting
-            }
+            state =
+                switch condition {
+                case .running: processes.isReady ? .running : .starting
+                case .frozen: .frozen
+                case .gone: node.isStopped ? .stopped : record.isUp ? .dead : .starting
+                }
             isListed = MemberList.lists(node, record)
             pid = processes.postmaster
             dataDirectory = processes.dataFolder

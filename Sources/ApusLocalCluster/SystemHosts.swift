@@ -22,8 +22,8 @@ struct SystemHosts {
         guard descriptor >= 0 else {
             throw LocalClusterError(.fileSystem, "cannot write \(path): \(String(cString: strerror(errno)))")
         }
-        // Written in place, for in a container the file is a mount that cannot be replaced. The lock keeps clusters that
-        // come and go at the same time apart.
+        // Written in place, for in a container the file is a mount that cannot be replaced. The lock keeps clusters
+        // that come and go at the same time apart.
         let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
         guard flock(descriptor, LOCK_EX) == 0 else {
             throw LocalClusterError(.fileSystem, "cannot lock \(path): \(String(cString: strerror(errno)))")

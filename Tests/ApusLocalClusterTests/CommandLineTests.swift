@@ -1,11 +1,12 @@
 import Foundation
 import Testing
+
 @testable import ApusLocalCluster
 
 private let program = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent().path + "/apus"
 
 /// The same through the program, which is built along with the tests.
-@Suite(.enabled(if: access(program, X_OK) == 0, "the program apus is not built"))
+@Suite(.serialized, .enabled(if: access(program, X_OK) == 0, "the program apus is not built"))
 struct CommandLineTests {
     private let name = "command-\(getpid())-\(UInt32.random(in: 0..<10000))"
 
@@ -55,7 +56,8 @@ struct CommandLineTests {
         let name = self.name
         let owner = Task {
             try await Command(
-                program, ["cluster", "up", "--foreground", "--nodes", "2", "--base-address", "any", "--name", name]).run()
+                program, ["cluster", "up", "--foreground", "--nodes", "2", "--base-address", "any", "--name", name]
+            ).run()
         }
         defer { owner.cancel() }
         let folder = ClusterFolder(name: name)

@@ -1,9 +1,10 @@
 import Foundation
 import Testing
+
 @testable import ApusLocalCluster
 
 /// How clusters come up and go down, side by side and one after the other.
-@Suite struct LifeTests {
+@Suite(.serialized) struct LifeTests {
     @Test func nothingIsLeft() async throws {
         let cluster = try await LocalCluster.up(.init(nodes: 2))
         let servers = cluster.nodes.map { ServerProcesses(dataFolder: $0.dataDirectory) }

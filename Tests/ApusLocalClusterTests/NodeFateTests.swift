@@ -1,9 +1,10 @@
 import Foundation
 import Testing
+
 @testable import ApusLocalCluster
 
 /// Stopped, killed, frozen and delayed nodes.
-@Suite struct NodeFateTests {
+@Suite(.serialized) struct NodeFateTests {
     @Test func aDeadNodeStaysListedVanishesAndReappears() async throws {
         try await withLocalCluster(.init(nodes: 3, listedTTL: 5)) { cluster in
             try await cluster.kill(2)
@@ -121,7 +122,7 @@ import Testing
 }
 
 #if canImport(Darwin)
-private let streamSocket = SOCK_STREAM
+    private let streamSocket = SOCK_STREAM
 #else
-private let streamSocket = SOCK_STREAM.rawValue
+    private let streamSocket = SOCK_STREAM.rawValue
 #endif

@@ -1,8 +1,9 @@
 import Foundation
 import Testing
+
 @testable import ApusLocalCluster
 
-@Suite struct OptionsTests {
+@Suite(.serialized) struct OptionsTests {
     @Test func placementsHaveThreeParts() throws {
         #expect(try LocalCluster.Placement(parsing: "aws.us.a") == .init(cloud: "aws", region: "us", zone: "a"))
         #expect(try LocalCluster.Placement(parsing: "..").description == "..")
@@ -49,7 +50,8 @@ import Testing
         listen(taken.descriptor, 1)
         let port = taken.port
         let error = await failure {
-            try await LocalCluster.up(.init(name: "port-in-use", nodes: 2, baseAddress: "127.0.19.1", port: port)).down()
+            try await LocalCluster.up(.init(name: "port-in-use", nodes: 2, baseAddress: "127.0.19.1", port: port))
+                .down()
         }
         #expect(error?.code == .addressUnavailable)
         #expect(error?.message.hasPrefix("127.0.19.1:\(port) is in use") == true)

@@ -1,5 +1,6 @@
 import Foundation
 import Testing
+
 @testable import ApusLocalCluster
 
 /// What psql prints for the statement, unaligned, one row a line.
@@ -28,7 +29,9 @@ extension LocalCluster {
 
     /// The last parts of the addresses that node `number` lists, which are the nodes' numbers.
     func listed(by number: Int) async throws -> [Int] {
-        try await ask(number, "SELECT host FROM yb_servers()").compactMap { $0.split(separator: ".").last.flatMap { Int($0) } }
+        try await ask(number, "SELECT host FROM yb_servers()").compactMap {
+            $0.split(separator: ".").last.flatMap { Int($0) }
+        }
     }
 
     /// Waits for what comes about by itself, at most half a minute: the machine may be busy.

@@ -1,8 +1,9 @@
 import Foundation
 import Testing
+
 @testable import ApusLocalCluster
 
-@Suite struct SecurityTests {
+@Suite(.serialized) struct SecurityTests {
     @Test func scramAsksForThePassword() async throws {
         try await withLocalCluster(.init(nodes: 1, authentication: .scram)) { cluster in
             #expect(try await cluster.ask(1, "SELECT current_user") == ["yugabyte"])
@@ -57,7 +58,9 @@ import Testing
                     (try? await cluster.ask(1, "SELECT min(host) < max(host) FROM yb_servers()")) == ["t"]
                 })
         }
-        #expect(try String(contentsOfFile: "/etc/hosts", encoding: .utf8).contains("apus.test") == before.contains("apus.test"))
+        #expect(
+            try String(contentsOfFile: "/etc/hosts", encoding: .utf8).contains("apus.test")
+                == before.contains("apus.test"))
     }
 
     @Test func theHostsFileKeepsWhatIsNotOurs() throws {

@@ -1,9 +1,10 @@
 import Foundation
 import Testing
+
 @testable import ApusLocalCluster
 
 /// What nodes say of each other.
-@Suite struct ServersFunctionTests {
+@Suite(.serialized) struct ServersFunctionTests {
     private static let names = [
         "host text", "port bigint", "num_connections bigint", "node_type text", "cloud text", "region text",
         "zone text", "public_ip text", "uuid text", "universe_uuid text",
@@ -60,7 +61,9 @@ import Testing
             _ = try await cluster.ask(1, "CREATE DATABASE other")
             let connection = try cluster.connectionString(1) + " dbname=other options='-c search_path=nowhere'"
             #expect(try await psql(connection, "SELECT count(*) FROM yb_servers()", user: "joe") == ["1"])
-            let error = await failure { _ = try await psql(connection, "SELECT pg_read_file('../members')", user: "joe") }
+            let error = await failure {
+                _ = try await psql(connection, "SELECT pg_read_file('../members')", user: "joe")
+            }
             #expect(error?.message.contains("permission denied") == true)
         }
     }
@@ -82,7 +85,8 @@ import Testing
         try await withLocalCluster(.init(nodes: 2)) { cluster in
             let placement = LocalCluster.Placement(cloud: "a", region: "b", zone: "c")
             #expect(try await cluster.addNode(placement: placement, type: .readReplica) == 3)
-            #expect(try await cluster.ask(3, "SELECT node_type, cloud, zone FROM yb_servers()").last == "read_replica|a|c")
+            #expect(
+                try await cluster.ask(3, "SELECT node_type, cloud, zone FROM yb_servers()").last == "read_replica|a|c")
             try await cluster.removeNode(2)
             #expect(cluster.nodes.map(\.number) == [1, 3])
             for number in [1, 3] { #expect(try await cluster.listed(by: number) == [1, 3]) }
