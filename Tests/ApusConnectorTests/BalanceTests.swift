@@ -6,7 +6,7 @@ import Testing
 
 @testable import ApusConnector
 
-@Suite struct BalanceTests {
+@Suite(.serialized) struct BalanceTests {
     @Test func uniformConnectionsSpreadEvenly() async throws {
         try await withLocalCluster(.init(nodes: 3)) { cluster in
             let driver = Driver()

@@ -5,7 +5,7 @@ import Testing
 
 @testable import ApusConnector
 
-@Suite struct DiscoveryTests {
+@Suite(.serialized) struct DiscoveryTests {
     /// D8: two clusters in one process never mix, whatever their servers tell of themselves.
     @Test(arguments: [LocalCluster.ServersFunction.columns8, .columns9, .columns10])
     func twoClustersNeverMix(_ columns: LocalCluster.ServersFunction) async throws {

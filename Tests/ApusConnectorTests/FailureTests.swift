@@ -6,7 +6,7 @@ import Testing
 
 @testable import ApusConnector
 
-@Suite struct FailureTests {
+@Suite(.serialized) struct FailureTests {
     /// D1, P1: a wrong password is the caller's own affair.
     @Test func aWrongPasswordQuarantinesNobody() async throws {
         try await withLocalCluster(.init(nodes: 3, authentication: .scram)) { cluster in
