@@ -4,7 +4,6 @@ import PackageDescription
 // The rooms, from the bottom up. A room imports only rooms below it: see CONTRIBUTING.md.
 let settings: [SwiftSetting] = [
     .enableUpcomingFeature("ExistentialAny"),
-    .enableUpcomingFeature("MemberImportVisibility"),
     .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
 ]
 

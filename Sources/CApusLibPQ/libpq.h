@@ -29,9 +29,9 @@ static const int apus_diag_source_function = PG_DIAG_SOURCE_FUNCTION;
 
 /* libpq 17 cancels without blocking and writes pipelines and chunks better; older ones do not declare the calls. */
 #ifdef LIBPQ_HAS_ASYNC_CANCEL
-static const int apus_has_async_cancel = 1;
+static inline int apus_has_async_cancel(void) { return 1; }
 #else
-static const int apus_has_async_cancel = 0;
+static inline int apus_has_async_cancel(void) { return 0; }
 typedef struct pg_cancel_conn PGcancelConn;
 static inline PGcancelConn *PQcancelCreate(PGconn *conn) { (void)conn; return 0; }
 static inline int PQcancelStart(PGcancelConn *c) { (void)c; return 0; }

@@ -141,4 +141,12 @@ static inline int apus_timer_set(int fd, int64_t nanoseconds) { (void)fd; (void)
 static const int apus_has_timer = 0;
 #endif
 
+/* How often this process is a child of the process that first asked: a fork's child must not use, close or count what
+   belongs to its parent. pthread_atfork costs nothing until a fork; getpid is a system call at each look. The counter
+   is static, so only one Swift file (ForkGeneration.swift) may use these functions. */
+static inline volatile int *apus_fork_counter(void) { static volatile int count; return &count; }
+static inline void apus_count_fork(void) { *apus_fork_counter() += 1; }
+static inline int apus_watch_forks(void) { return pthread_atfork(0, 0, apus_count_fork); }
+static inline int apus_forks(void) { return *apus_fork_counter(); }
+
 #endif

@@ -1,0 +1,53 @@
+#if canImport(Darwin)
+    import Darwin
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Glibc
+#endif
+
+/// Name resolution, for the two questions that libpq does not answer: which addresses of a name are left after one
+/// timed out, and whether a node was reached by its private or its public name.
+public enum HostAddresses {
+    /// The addresses of a name, in numbers and in the resolver's order; empty when it has none. Blocks.
+    public static func resolve(_ name: String) -> [String] {
+        var hints = addrinfo()
+        hints.ai_family = AF_UNSPEC
+        #if canImport(Glibc)
+            hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
+        #else
+            hints.ai_socktype = SOCK_STREAM
+        #endif
+        var first: UnsafeMutablePointer<addrinfo>?
+        guard getaddrinfo(name, nil, &hints, &first) == 0 else { return [] }
+        defer { freeaddrinfo(first) }
+        var addresses: [String] = []
+        var next = first
+        while let info = next?.pointee {
+            if let address = numeric(info.ai_addr, info.ai_addrlen), !addresses.contains(address) {
+                addresses.append(address)
+            }
+            next = info.ai_next
+        }
+        return addresses
+    }
+
+    /// Whether a text is an IPv4 or IPv6 address in numbers.
+    public static func isNumeric(_ text: String) -> Bool {
+        var hints = addrinfo()
+        hints.ai_family = AF_UNSPEC
+        hints.ai_flags = AI_NUMERICHOST
+        var first: UnsafeMutablePointer<addrinfo>?
+        guard getaddrinfo(text, nil, &hints, &first) == 0 else { return false }
+        freeaddrinfo(first)
+        return true
+    }
+
+    private static func numeric(_ address: UnsafePointer<sockaddr>?, _ length: socklen_t) -> String? {
+        var buffer = [CChar](repeating: 0, count: Int(NI_MAXHOST))
+        guard getnameinfo(address, length, &buffer, socklen_t(buffer.count), nil, 0, NI_NUMERICHOST) == 0 else {
+            return nil
+        }
+        return buffer.withUnsafeBufferPointer { $0.baseAddress.map { String(cString: $0) } }
+    }
+}

@@ -1,0 +1,170 @@
+import CApusLibPQ
+
+#if canImport(Darwin)
+    import Darwin
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Glibc
+#endif
+
+/// The exclusive owner of an open `PGconn`: it cannot leak, be used after it is closed, or be used by two threads at
+/// once. Whoever shares it puts it behind a lock.
+///
+/// The connection never blocks: statements are sent with the `send…` calls, and answers are fetched with
+/// ``nextResult()``, which says what to wait for.
+public struct PQConnection: ~Copyable, @unchecked Sendable {
+    /// libpq's connection, for callers that need a call which this type does not offer. Never finish it.
+    public let pointer: OpaquePointer
+    let notices: NoticeCollector
+    let generation: ForkGeneration
+    /// libpq holds bytes that the socket did not take.
+    @usableFromInline var mustFlush = false
+    /// A wait was handed out, so the socket may hold bytes now.
+    @usableFromInline var mustRead = false
+
+    /// Takes over an open connection.
+    init(owning pointer: OpaquePointer, notices: NoticeCollector) {
+        self.pointer = pointer
+        self.notices = notices
+        generation = .current
+        PQsetnonblocking(pointer, 1)
+    }
+
+    deinit { Self.finish(pointer, generation) }
+
+    /// Closes the connection now; the same as letting go of it.
+    public consuming func close() {}
+
+    /// Frees a connection. In the child of a fork the socket is the parent's: it is replaced by `/dev/null` first, so
+    /// that neither libpq's farewell nor a TLS close reaches the parent's server session.
+    static func finish(_ pointer: OpaquePointer, _ generation: ForkGeneration) {
+        if !generation.isOurs {
+            let socket = PQsocket(pointer)
+            let null = open("/dev/null", O_RDWR | O_CLOEXEC)
+            if socket >= 0, null >= 0 { dup2(null, socket) }
+            if null >= 0 { Self.closeDescriptor(null) }
+        }
+        PQfinish(pointer)
+    }
+
+    private static func closeDescriptor(_ descriptor: Int32) {
+        #if canImport(Darwin)
+            Darwin.close(descriptor)
+        #elseif canImport(Musl)
+            Musl.close(descriptor)
+        #else
+            Glibc.close(descriptor)
+        #endif
+    }
+
+    // MARK: State
+
+    /// Whether this process opened the connection; in a fork's child nothing may be done with it but let it go.
+    public var isOurs: Bool { generation.isOurs }
+
+    /// The socket, or -1 when the connection is broken.
+    @inlinable public var descriptor: Int32 { PQsocket(pointer) }
+
+    /// Whether the connection is known to be broken.
+    @inlinable public var isBroken: Bool { PQstatus(pointer) != CONNECTION_OK }
+
+    @inlinable public var transactionStatus: PGTransactionStatusType { PQtransactionStatus(pointer) }
+
+    /// As `150018` for 15.18.
+    @inlinable public var serverVersion: Int { Int(PQserverVersion(pointer)) }
+    @inlinable public var protocolVersion: Int { Int(PQprotocolVersion(pointer)) }
+    /// The server process, as the server reported it; behind a connection manager not the real one.
+    @inlinable public var backendPID: Int32 { PQbackendPID(pointer) }
+
+    public var host: String? { string(PQhost(pointer)) }
+    /// The address that was reached; empty for Unix sockets.
+    public var hostAddress: String? { string(PQhostaddr(pointer)) }
+    public var port: String? { string(PQport(pointer)) }
+    public var database: String? { string(PQdb(pointer)) }
+    public var user: String? { string(PQuser(pointer)) }
+    public var password: String? { string(PQpass(pointer)) }
+    public var commandLineOptions: String? { string(PQoptions(pointer)) }
+    public var usedPassword: Bool { PQconnectionUsedPassword(pointer) != 0 }
+    public var needsPassword: Bool { PQconnectionNeedsPassword(pointer) != 0 }
+    public var isEncrypted: Bool { PQsslInUse(pointer) != 0 }
+
+    /// A parameter that the server reports, such as `server_encoding`.
+    public func parameterStatus(_ name: String) -> String? { string(PQparameterStatus(pointer, name)) }
+
+    /// PostgreSQL's name of the client encoding, such as `UTF8`.
+    public var clientEncoding: String? { string(pg_encoding_to_char(PQclientEncoding(pointer))) }
+
+    /// libpq's last words about this connection.
+    public var errorMessage: String { string(PQerrorMessage(pointer)) ?? "" }
+
+    /// Every parameter that the connection was opened with and its value, as `PQconninfo` tells.
+    public var parameters: [ConnectionParameter] {
+        guard let options = PQconninfo(pointer) else { return [] }
+        defer { PQconninfoFree(options) }
+        return ConnectionParameter.read(options).map(\.parameter)
+    }
+
+    @inline(__always)
+    private func string(_ pointer: UnsafePointer<CChar>?) -> String? { pointer.map { String(cString: $0) } }
+
+    /// The failure that libpq reports now.
+    func failure() -> PQError {
+        guard isBroken else { return PQError(.usage, errorMessage) }
+        return PQError(.connectionLost, errorMessage.isEmpty ? "the connection is closed" : errorMessage)
+    }
+
+    // MARK: What arrives unasked
+
+    /// The notices that came since the last call, oldest first.
+    public mutating func takeNotices() -> [ServerMessage] { notices.take() }
+
+    /// Whether ``takeNotices()`` would return anything.
+    public var hasNotices: Bool { notices.hasAny }
+
+    /// The next notification that libpq has read, or `nil`. Does not read the socket: see ``consumeInput()``.
+    public mutating func takeNotification() -> PQNotification? {
+        guard let notify = PQnotifies(pointer) else { return nil }
+        defer { PQfreemem(notify) }
+        return PQNotification(
+            channel: String(cString: notify.pointee.relname), payload: String(cString: notify.pointee.extra),
+            backendPID: notify.pointee.be_pid)
+    }
+
+    /// Reads what the socket holds, without waiting.
+    public mutating func consumeInput() throws(PQError) {
+        if PQconsumeInput(pointer) == 0 { throw failure() }
+    }
+}
+
+/// An answer to `LISTEN`.
+public struct PQNotification: Sendable, Equatable {
+    public var channel: String
+    public var payload: String
+    /// The server process that notified; not unique across the nodes of a YugabyteDB cluster.
+    public var backendPID: Int32
+}
+
+/// Keeps notices from libpq's callback until their owner fetches them. libpq calls it from within its own calls, so
+/// the exclusive owner of the connection is the only one who ever touches it.
+final class NoticeCollector: @unchecked Sendable {
+    private var messages: [ServerMessage] = []
+
+    var hasAny: Bool { !messages.isEmpty }
+
+    func take() -> [ServerMessage] {
+        defer { messages = [] }
+        return messages
+    }
+
+    /// Makes libpq deliver here. The connection's owner keeps the collector alive as long as the connection.
+    func attach(to connection: OpaquePointer) {
+        PQsetNoticeReceiver(
+            connection,
+            { context, result in
+                guard let context, let result else { return }
+                Unmanaged<NoticeCollector>.fromOpaque(context).takeUnretainedValue()
+                    .messages.append(ServerMessage(reading: result))
+            }, Unmanaged.passUnretained(self).toOpaque())
+    }
+}

@@ -1,0 +1,72 @@
+import CApusLibPQ
+
+/// The parameters of one statement, kept in the form that libpq reads: written once, never copied again.
+public struct PQParameters: ~Copyable {
+    @usableFromInline var types: [UInt32] = []
+    @usableFromInline var formats: [Int32] = []
+    @usableFromInline var lengths: [Int32] = []
+    /// Where a value starts in ``bytes``; negative for NULL.
+    @usableFromInline var offsets: [Int] = []
+    @usableFromInline var bytes: [UInt8] = []
+
+    @inlinable public init() {}
+
+    @inlinable public var count: Int { types.count }
+
+    /// Adds SQL's NULL.
+    @inlinable
+    public mutating func appendNull(type: UInt32 = 0) {
+        types.append(type)
+        formats.append(0)
+        lengths.append(0)
+        offsets.append(-1)
+    }
+
+    /// Adds a value that `write` appends to the bytes.
+    /// - Parameters:
+    ///   - type: the OID of its type; 0 lets the server infer it.
+    ///   - binary: whether the bytes are in the type's binary format. Text must not hold a zero byte.
+    @inlinable
+    public mutating func append<Failure: Error>(
+        type: UInt32, binary: Bool, _ write: (inout [UInt8]) throws(Failure) -> Void
+    ) throws(Failure) {
+        let start = bytes.count
+        try write(&bytes)
+        types.append(type)
+        formats.append(binary ? 1 : 0)
+        lengths.append(Int32(clamping: bytes.count - start))
+        offsets.append(start)
+        if !binary { bytes.append(0) }
+    }
+
+    @usableFromInline typealias Pointers<Result> = (
+        Int32, UnsafePointer<UInt32>?, UnsafePointer<UnsafePointer<CChar>?>?, UnsafePointer<Int32>?,
+        UnsafePointer<Int32>?
+    ) -> Result
+
+    @inlinable
+    borrowing func withPointers<Result>(_ body: Pointers<Result>) -> Result {
+        bytes.withUnsafeBytes { raw in
+            // An empty array has no address, yet a NULL address would mean SQL's NULL.
+            withUnsafeTemporaryAllocation(of: CChar.self, capacity: 1) { empty in
+                empty.initialize(repeating: 0)
+                let base = raw.baseAddress?.assumingMemoryBound(to: CChar.self) ?? UnsafePointer(empty.baseAddress)
+                return withUnsafeTemporaryAllocation(of: UnsafePointer<CChar>?.self, capacity: offsets.count) {
+                    values in
+                    for (index, offset) in offsets.enumerated() {
+                        values.initializeElement(at: index, to: offset < 0 ? nil : base.map { $0 + offset })
+                    }
+                    return types.withUnsafeBufferPointer { types in
+                        lengths.withUnsafeBufferPointer { lengths in
+                            formats.withUnsafeBufferPointer { formats in
+                                body(
+                                    Int32(clamping: types.count), types.baseAddress, UnsafePointer(values.baseAddress),
+                                    lengths.baseAddress, formats.baseAddress)
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,51 @@
+import CApusLibPQ
+
+#if canImport(Darwin)
+    import Darwin
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Glibc
+#endif
+
+/// The waiter that blocks its thread: `poll(2)` until the descriptor is ready or the deadline has come.
+public enum BlockingWaiter {
+    /// How a wait ended.
+    public enum Outcome: Sendable {
+        /// The descriptor is ready (an error or a hang-up counts: the machine looks and finds out).
+        case ready
+        /// The deadline has come.
+        case deadline
+        /// A signal arrived (`EINTR`), or the slice of time asked for is over. Nothing else is known.
+        case interrupted
+    }
+
+    /// Waits once.
+    /// - Parameter slice: wake up after this long at the latest, as ``Outcome/interrupted``; `nil` for no limit.
+    public static func wait(for wait: Wait, slice: Duration? = nil) -> Outcome {
+        var milliseconds: Int32 = -1
+        var endsBySlice = false
+        if let deadline = wait.deadline { milliseconds = (deadline - Monotonic.now).pollMilliseconds }
+        if let slice, milliseconds < 0 || slice.pollMilliseconds < milliseconds {
+            milliseconds = slice.pollMilliseconds
+            endsBySlice = true
+        }
+        var entry = pollfd(fd: wait.descriptor ?? -1, events: 0, revents: 0)
+        if wait.interest.contains(.read) { entry.events |= Int16(POLLIN) }
+        if wait.interest.contains(.write) { entry.events |= Int16(POLLOUT) }
+        let count = poll(&entry, wait.descriptor == nil ? 0 : 1, milliseconds)
+        if count > 0 { return .ready }
+        if count < 0 { return .interrupted }
+        return endsBySlice ? .interrupted : .deadline
+    }
+
+    /// Drives a machine to its end on this thread.
+    /// - Parameter interrupted: called when a signal cut a wait short; throw to give the operation up.
+    public static func run<Machine: StepMachine & ~Copyable>(
+        _ machine: inout Machine, interrupted: () throws -> Void = {}
+    ) throws {
+        while let wait = try machine.advance(now: Monotonic.now) {
+            if Self.wait(for: wait) == .interrupted { try interrupted() }
+        }
+    }
+}
