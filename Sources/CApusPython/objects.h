@@ -80,7 +80,9 @@ APUS_OWNED(apus_adapter, apus_adapter, adapted, 4)
 /* The registry of adapters: a dict that notices when it changes. */
 typedef struct {
     PyDictObject dict;
-    unsigned long generation;
+    unsigned long generation; /* counts what may have been changes */
+    unsigned long checked;    /* the generation that `direct` was found in */
+    unsigned long direct;     /* a bit for each built-in type that is adapted as built in */
 } apus_adapter_registry;
 
 /* psycopg2._psycopg.type */

@@ -2,49 +2,49 @@
 #ifndef CAPUS_SHIMS_H
 #define CAPUS_SHIMS_H
 
-static inline PyObject *apus_none(void) { return Py_None; }
-static inline PyObject *apus_true(void) { return Py_True; }
-static inline PyObject *apus_false(void) { return Py_False; }
-static inline PyObject *apus_not_implemented(void) { return Py_NotImplemented; }
+static inline PyObject *_Nonnull apus_none(void) { return Py_None; }
+static inline PyObject *_Nonnull apus_true(void) { return Py_True; }
+static inline PyObject *_Nonnull apus_false(void) { return Py_False; }
+static inline PyObject *_Nonnull apus_not_implemented(void) { return Py_NotImplemented; }
 
 static inline void apus_incref(PyObject *o) { Py_INCREF(o); }
 static inline void apus_decref(PyObject *o) { Py_DECREF(o); }
 static inline void apus_xdecref(PyObject *o) { Py_XDECREF(o); }
 static inline Py_ssize_t apus_refcount(PyObject *o) { return Py_REFCNT(o); }
 
-static inline PyTypeObject *apus_type(PyObject *o) { return Py_TYPE(o); }
-static inline PyObject *apus_type_object(PyObject *o) { return (PyObject *)Py_TYPE(o); }
+static inline PyTypeObject *_Nonnull apus_type(PyObject *o) { return Py_TYPE(o); }
+static inline PyObject *_Nonnull apus_type_object(PyObject *o) { return (PyObject *)Py_TYPE(o); }
 static inline int apus_is_type(PyObject *o, PyObject *type) { return Py_TYPE(o) == (PyTypeObject *)type; }
 static inline int apus_is_instance(PyObject *o, PyObject *type) {
     return PyObject_TypeCheck(o, (PyTypeObject *)type);
 }
 
 /* CPython's exceptions are mutable globals, which Swift does not read; they do not change. */
-static inline PyObject *apus_exc_type(void) { return PyExc_TypeError; }
-static inline PyObject *apus_exc_value(void) { return PyExc_ValueError; }
-static inline PyObject *apus_exc_exception(void) { return PyExc_Exception; }
-static inline PyObject *apus_exc_key(void) { return PyExc_KeyError; }
-static inline PyObject *apus_exc_index(void) { return PyExc_IndexError; }
-static inline PyObject *apus_exc_attribute(void) { return PyExc_AttributeError; }
-static inline PyObject *apus_exc_runtime(void) { return PyExc_RuntimeError; }
-static inline PyObject *apus_exc_overflow(void) { return PyExc_OverflowError; }
-static inline PyObject *apus_exc_stop_iteration(void) { return PyExc_StopIteration; }
-static inline PyObject *apus_exc_unicode_encode(void) { return PyExc_UnicodeEncodeError; }
-static inline PyObject *apus_exc_lookup(void) { return PyExc_LookupError; }
-static inline PyObject *apus_exc_resource_warning(void) { return PyExc_ResourceWarning; }
+static inline PyObject *_Nonnull apus_exc_type(void) { return PyExc_TypeError; }
+static inline PyObject *_Nonnull apus_exc_value(void) { return PyExc_ValueError; }
+static inline PyObject *_Nonnull apus_exc_exception(void) { return PyExc_Exception; }
+static inline PyObject *_Nonnull apus_exc_key(void) { return PyExc_KeyError; }
+static inline PyObject *_Nonnull apus_exc_index(void) { return PyExc_IndexError; }
+static inline PyObject *_Nonnull apus_exc_attribute(void) { return PyExc_AttributeError; }
+static inline PyObject *_Nonnull apus_exc_runtime(void) { return PyExc_RuntimeError; }
+static inline PyObject *_Nonnull apus_exc_overflow(void) { return PyExc_OverflowError; }
+static inline PyObject *_Nonnull apus_exc_stop_iteration(void) { return PyExc_StopIteration; }
+static inline PyObject *_Nonnull apus_exc_unicode_encode(void) { return PyExc_UnicodeEncodeError; }
+static inline PyObject *_Nonnull apus_exc_lookup(void) { return PyExc_LookupError; }
+static inline PyObject *_Nonnull apus_exc_resource_warning(void) { return PyExc_ResourceWarning; }
 
 /* The concrete types, as objects. */
-static inline PyObject *apus_type_str(void) { return (PyObject *)&PyUnicode_Type; }
-static inline PyObject *apus_type_bytes(void) { return (PyObject *)&PyBytes_Type; }
-static inline PyObject *apus_type_bytearray(void) { return (PyObject *)&PyByteArray_Type; }
-static inline PyObject *apus_type_memoryview(void) { return (PyObject *)&PyMemoryView_Type; }
-static inline PyObject *apus_type_int(void) { return (PyObject *)&PyLong_Type; }
-static inline PyObject *apus_type_bool(void) { return (PyObject *)&PyBool_Type; }
-static inline PyObject *apus_type_float(void) { return (PyObject *)&PyFloat_Type; }
-static inline PyObject *apus_type_list(void) { return (PyObject *)&PyList_Type; }
-static inline PyObject *apus_type_tuple(void) { return (PyObject *)&PyTuple_Type; }
-static inline PyObject *apus_type_dict(void) { return (PyObject *)&PyDict_Type; }
-static inline PyObject *apus_type_none(void) { return (PyObject *)Py_TYPE(Py_None); }
+static inline PyObject *_Nonnull apus_type_str(void) { return (PyObject *)&PyUnicode_Type; }
+static inline PyObject *_Nonnull apus_type_bytes(void) { return (PyObject *)&PyBytes_Type; }
+static inline PyObject *_Nonnull apus_type_bytearray(void) { return (PyObject *)&PyByteArray_Type; }
+static inline PyObject *_Nonnull apus_type_memoryview(void) { return (PyObject *)&PyMemoryView_Type; }
+static inline PyObject *_Nonnull apus_type_int(void) { return (PyObject *)&PyLong_Type; }
+static inline PyObject *_Nonnull apus_type_bool(void) { return (PyObject *)&PyBool_Type; }
+static inline PyObject *_Nonnull apus_type_float(void) { return (PyObject *)&PyFloat_Type; }
+static inline PyObject *_Nonnull apus_type_list(void) { return (PyObject *)&PyList_Type; }
+static inline PyObject *_Nonnull apus_type_tuple(void) { return (PyObject *)&PyTuple_Type; }
+static inline PyObject *_Nonnull apus_type_dict(void) { return (PyObject *)&PyDict_Type; }
+static inline PyObject *_Nonnull apus_type_none(void) { return (PyObject *)Py_TYPE(Py_None); }
 
 static inline int apus_is_str(PyObject *o) { return PyUnicode_Check(o); }
 static inline int apus_is_bytes(PyObject *o) { return PyBytes_Check(o); }
@@ -60,16 +60,16 @@ static inline int apus_is_dict(PyObject *o) { return PyDict_Check(o); }
 static inline int apus_is_class(PyObject *o) { return PyType_Check(o); }
 static inline int apus_has_index(PyObject *o) { return PyIndex_Check(o); }
 
-static inline PyObject *apus_tuple_get(PyObject *o, Py_ssize_t i) { return PyTuple_GET_ITEM(o, i); }
+static inline PyObject *_Nonnull apus_tuple_get(PyObject *o, Py_ssize_t i) { return PyTuple_GET_ITEM(o, i); }
 static inline void apus_tuple_set(PyObject *o, Py_ssize_t i, PyObject *v) { PyTuple_SET_ITEM(o, i, v); }
 static inline Py_ssize_t apus_tuple_size(PyObject *o) { return PyTuple_GET_SIZE(o); }
 static inline PyObject *apus_tuple2(PyObject *a, PyObject *b) { return PyTuple_Pack(2, a, b); }
 static inline PyObject *apus_tuple3(PyObject *a, PyObject *b, PyObject *c) { return PyTuple_Pack(3, a, b, c); }
-static inline PyObject *apus_list_get(PyObject *o, Py_ssize_t i) { return PyList_GET_ITEM(o, i); }
+static inline PyObject *_Nonnull apus_list_get(PyObject *o, Py_ssize_t i) { return PyList_GET_ITEM(o, i); }
 static inline void apus_list_set(PyObject *o, Py_ssize_t i, PyObject *v) { PyList_SET_ITEM(o, i, v); }
 static inline Py_ssize_t apus_list_size(PyObject *o) { return PyList_GET_SIZE(o); }
 
-static inline char *apus_bytes_data(PyObject *o) { return PyBytes_AS_STRING(o); }
+static inline char *_Nonnull apus_bytes_data(PyObject *o) { return PyBytes_AS_STRING(o); }
 static inline Py_ssize_t apus_bytes_size(PyObject *o) { return PyBytes_GET_SIZE(o); }
 static inline double apus_float_value(PyObject *o) { return PyFloat_AS_DOUBLE(o); }
 
@@ -84,12 +84,12 @@ static inline int apus_str_ready(PyObject *o) {
 }
 static inline int apus_str_is_ascii(PyObject *o) { return PyUnicode_IS_ASCII(o); }
 static inline int apus_str_kind(PyObject *o) { return (int)PyUnicode_KIND(o); }
-static inline void *apus_str_data(PyObject *o) { return PyUnicode_DATA(o); }
+static inline void *_Nonnull apus_str_data(PyObject *o) { return PyUnicode_DATA(o); }
 static inline Py_ssize_t apus_str_length(PyObject *o) { return PyUnicode_GET_LENGTH(o); }
 
 /* type->tp_alloc and tp_free, which subclasses may have replaced. */
 static inline PyObject *apus_allocate(PyTypeObject *type) { return type->tp_alloc(type, 0); }
-static inline const char *apus_type_name(PyTypeObject *type) { return type->tp_name; }
+static inline const char *_Nonnull apus_type_name(PyTypeObject *type) { return type->tp_name; }
 static inline PyObject *apus_method_resolution_order(PyObject *type) { return ((PyTypeObject *)type)->tp_mro; }
 static inline PyObject *apus_dict_type_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
     return PyDict_Type.tp_new(type, args, kwargs);

@@ -17,6 +17,9 @@ struct ModuleState {
         list, datetimeAdapter, sqlIn, noneAdapter, typecaster, column, notify, connectionInfo, connection,
         cursor: PyObj
 
+    // Adapters that are functions.
+    var dateFromPy, timeFromPy, timestampFromPy, intervalFromPy: PyObj
+
     // Registries.
     /// {(type, protocol): callable}
     var adapters: PyObj
