@@ -1,0 +1,44 @@
+/// A host and a port, compared as written.
+public struct Endpoint: Sendable, Hashable, CustomStringConvertible {
+    public var host: String
+    public var port: Int
+
+    public init(host: String, port: Int) {
+        self.host = host
+        self.port = port
+    }
+
+    public var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
+}
+
+/// A node of a cluster: one row of `yb_servers()`.
+public struct ClusterNode: Sendable, Hashable {
+    /// Whether a node holds primary data or is a read replica.
+    public enum Kind: String, Sendable, Hashable {
+        case primary
+        case readReplica = "read_replica"
+    }
+
+    /// The private name or address, and the port of its YSQL service.
+    public var endpoint: Endpoint
+    /// The public name or address; `nil` where the node has none.
+    public var publicHost: String?
+    public var kind: Kind
+    public var placement: Placement
+    /// The node's own identity (newer versions only).
+    public var uuid: String?
+    /// The identity of the cluster (newest versions only).
+    public var universeUUID: String?
+
+    public init(
+        endpoint: Endpoint, publicHost: String? = nil, kind: Kind = .primary, placement: Placement,
+        uuid: String? = nil, universeUUID: String? = nil
+    ) {
+        self.endpoint = endpoint
+        self.publicHost = publicHost
+        self.kind = kind
+        self.placement = placement
+        self.uuid = uuid
+        self.universeUUID = universeUUID
+    }
+}

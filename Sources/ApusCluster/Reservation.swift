@@ -1,0 +1,35 @@
+import Synchronization
+
+/// A session that counts on a node: made before connecting, owned by the connection, given back exactly once.
+///
+/// Letting go of it gives it back as well, so that a connection that is garbage-collected, or never came to be, leaves
+/// no trace. In a fork's child it is nobody's: the parent's counts are the parent's.
+public final class Reservation: Sendable {
+    /// The cluster that counts it.
+    public let cluster: Cluster
+    /// The node, as it was listed when it was picked.
+    public let node: ClusterNode
+    let position: Int
+    private let isReleased = Atomic<Bool>(false)
+
+    init(cluster: Cluster, node: ClusterNode, position: Int) {
+        self.cluster = cluster
+        self.node = node
+        self.position = position
+    }
+
+    deinit { release() }
+
+    /// Gives the session back; only the first call counts.
+    public func release() {
+        if isReleased.exchange(true, ordering: .relaxed) { return }
+        cluster.release(position)
+    }
+
+    /// The node could not be reached: it is not picked again for a while, unless nobody else is left.
+    /// - Parameter until: the end of its quarantine.
+    public func markUnreachable(until: Duration) { cluster.quarantine(position, until: until) }
+
+    /// The node answered.
+    public func markReached() { cluster.markReached(position) }
+}

@@ -1,0 +1,76 @@
+/// One entry of `topology_keys`: which nodes, and how much they are preferred.
+///
+/// Written `cloud.region.zone[:preference]`. The zone may be `*`, cloud and region may not; a preference is 1 (first)
+/// to 10 and 1 when missing. Source: YugabyteDB's documentation, "Smart drivers", topology keys. White space around a
+/// key is ignored and names are compared without regard to case, as its JDBC driver does.
+public struct TopologyKey: Sendable, Hashable, CustomStringConvertible {
+    /// The option's name.
+    public static let keyword = "topology_keys"
+    /// The valid preferences.
+    public static let preferences = 1...10
+
+    public var cloud: String
+    public var region: String
+    /// `nil` for every zone of the region.
+    public var zone: String?
+    public var preference: Int
+
+    /// Parses one key.
+    /// - Throws: ``InvalidOption`` naming what is wrong with it.
+    public init(_ text: String) throws(InvalidOption) {
+        try self.init(Self.trimmed(text[...]), of: text)
+    }
+
+    private init(_ key: Substring, of whole: String) throws(InvalidOption) {
+        func invalid(_ why: String) -> InvalidOption {
+            let place = key.elementsEqual(whole) ? "" : " in \"\(key)\""
+            return InvalidOption(
+                Self.keyword, whole,
+                expected: "cloud.region.zone[:preference], separated by commas, where zone may be *"
+                    + " and preference is 1 to 10; \(why)\(place)")
+        }
+        var placement = key
+        preference = Self.preferences.lowerBound
+        if let colon = key.firstIndex(of: ":") {
+            placement = key[..<colon]
+            let number = Self.trimmed(key[colon...].dropFirst())
+            guard !number.isEmpty, number.utf8.allSatisfy({ (0x30...0x39).contains($0) }),
+                let preference = Int(number), Self.preferences.contains(preference)
+            else { throw invalid("there is preference \"\(number)\"") }
+            self.preference = preference
+        }
+        let parts = placement.split(separator: ".", omittingEmptySubsequences: false).map(Self.trimmed)
+        guard parts.count == 3 else { throw invalid("there are \(parts.count) parts") }
+        if parts.contains(where: \.isEmpty) { throw invalid("there is an empty part") }
+        if parts[0] == "*" || parts[1] == "*" { throw invalid("there is * for cloud or region") }
+        cloud = String(parts[0])
+        region = String(parts[1])
+        zone = parts[2] == "*" ? nil : String(parts[2])
+    }
+
+    /// Parses the value of `topology_keys`: keys separated by commas. An empty value is no keys.
+    public static func parse(_ value: String) throws(InvalidOption) -> [TopologyKey] {
+        if trimmed(value[...]).isEmpty { return [] }
+        var keys: [TopologyKey] = []
+        for key in value.split(separator: ",", omittingEmptySubsequences: false) {
+            try keys.append(TopologyKey(trimmed(key), of: value))
+        }
+        return keys
+    }
+
+    /// Whether a node at that placement is meant.
+    public func matches(_ placement: Placement) -> Bool {
+        Self.same(cloud, placement.cloud) && Self.same(region, placement.region)
+            && (zone.map { Self.same($0, placement.zone) } ?? true)
+    }
+
+    public var description: String { "\(cloud).\(region).\(zone ?? "*"):\(preference)" }
+
+    private static func same(_ a: String, _ b: String) -> Bool { a == b || a.lowercased() == b.lowercased() }
+
+    private static func trimmed(_ text: Substring) -> Substring {
+        var text = text.drop(while: \.isWhitespace)
+        while text.last?.isWhitespace == true { text.removeLast() }
+        return text
+    }
+}
