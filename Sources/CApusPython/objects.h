@@ -138,7 +138,7 @@ typedef struct {
     PyObject *casts; /* a tuple: the typecaster of every column of the result */
     PyObject *copy_file;
     PyObject *weak_references;
-    void *core;
+    void *result; /* the PGresult, owned, or NULL */
     long arraysize;
     long itersize;
     long rowcount;
