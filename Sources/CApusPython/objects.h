@@ -144,6 +144,7 @@ typedef struct {
     long rowcount;
     long row;      /* index into the current result of the next row to fetch */
     long base;     /* rows before the current result, for named cursors */
+    long readers;  /* fetches under way, which Python code of a typecaster may interrupt */
     unsigned lastoid;
     signed char scrollable; /* -1: not said */
     char withhold;

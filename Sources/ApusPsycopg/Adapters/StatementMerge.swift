@@ -125,7 +125,8 @@ struct StatementMerge {
     }
 
     private func checkAllUsed() throws(Raised) {
-        if style == .named || PySequence_Check(arguments) == 0 || apus_is_dict(arguments) != 0 { return }
+        // A statement without placeholders takes any arguments.
+        if style != .positional || PySequence_Check(arguments) == 0 || apus_is_dict(arguments) != 0 { return }
         let count = PyObject_Size(arguments)
         if count < 0 { PyErr_Clear() }
         if count > used { throw raiseTypeError("not all arguments converted during string formatting") }

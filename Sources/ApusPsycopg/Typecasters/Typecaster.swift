@@ -81,6 +81,24 @@ enum Typecaster {
         }
     }
 
+    /// `register_type(caster, scope)`: for everybody, or for one connection or cursor.
+    static func register(_ caster: PyObj, for scope: PyObj?) throws(Raised) {
+        let state = module
+        guard apus_is_instance(caster, state.pointee.typecaster) != 0 else {
+            throw raiseTypeError("argument 1 must be psycopg2._psycopg.type, not \(caster.typeName)")
+        }
+        guard let scope else { return try register(caster, in: state.pointee.stringTypes) }
+        if apus_is_instance(scope, state.pointee.cursor) != 0 {
+            let fields = try Cursor(scope).fields
+            if fields.pointee.string_types == nil { fields.pointee.string_types = try owned(PyDict_New()) }
+            if let own = fields.pointee.string_types { try register(caster, in: own) }
+        } else if apus_is_instance(scope, state.pointee.connection) != 0 {
+            if let own = try Connection(scope).fields.pointee.string_types { try register(caster, in: own) }
+        } else {
+            throw raiseTypeError("argument 2 must be a connection, cursor or None")
+        }
+    }
+
     /// `typecaster(value, cursor)`: what the typecaster makes of a text.
     static func call(_ caster: PyObj, _ value: PyObj, _ cursor: PyObj?) throws(Raised) -> PyObj {
         let fields = caster.fields(apus_typecaster.self)
