@@ -1,8 +1,15 @@
-/* CPython's headers, and inline shims for the macros that Swift cannot see. No logic. */
+/* CPython's headers, the layouts of the extension's objects, and inline shims for the macros that Swift cannot see.
+   No logic. */
 #ifndef CAPUS_PYTHON_H
 #define CAPUS_PYTHON_H
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
+#include <structmember.h>
+#include <datetime.h>
+#include <time.h>
+
+#include "shims.h"
+#include "objects.h"
 
 #endif

@@ -1,0 +1,61 @@
+"""A PostgreSQL and YugabyteDB driver: DB API 2.0, a drop-in replacement of psycopg2, aware of clusters.
+
+    import psycopg2
+
+    with psycopg2.connect("host=node1,node2 dbname=yugabyte load_balance=true") as connection:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT %s", ("hello",))
+            print(cursor.fetchone())
+"""
+
+from psycopg2 import _psycopg
+from psycopg2._psycopg import (  # noqa: F401
+    BINARY,
+    DATETIME,
+    NUMBER,
+    ROWID,
+    STRING,
+    Binary,
+    DatabaseError,
+    DataError,
+    Date,
+    DateFromTicks,
+    Error,
+    IntegrityError,
+    InterfaceError,
+    InternalError,
+    NotSupportedError,
+    OperationalError,
+    ProgrammingError,
+    Time,
+    TimeFromTicks,
+    Timestamp,
+    TimestampFromTicks,
+    Warning,
+    __libpq_version__,
+    __version__,
+    _connect,
+    apilevel,
+    paramstyle,
+    threadsafety,
+)
+
+from psycopg2 import errors, extensions  # noqa: E402, F401
+from psycopg2.extensions import make_dsn as _make_dsn
+
+
+def connect(dsn=None, connection_factory=None, cursor_factory=None, **kwargs):
+    """Open a connection and return it.
+
+    The parameters come from `dsn`, a connection string or URI, and from keywords, which take precedence: those of
+    libpq (host, port, dbname or database, user, password, sslmode, ...) and the smart driver's (load_balance,
+    topology_keys, yb_servers_refresh_interval, failed_host_ttl_seconds, fallback_to_topology_keys_only).
+
+    `connection_factory(dsn)` makes the connection, in place of `extensions.connection`; `cursor_factory` is what the
+    connection makes its cursors with. With `async_=True` the connection is asynchronous: see `connection.poll()`.
+    """
+    asynchronous = {name: kwargs.pop(name) for name in ("async", "async_") if name in kwargs}
+    connection = _connect(_make_dsn(dsn, **kwargs), connection_factory=connection_factory, **asynchronous)
+    if cursor_factory is not None:
+        connection.cursor_factory = cursor_factory
+    return connection

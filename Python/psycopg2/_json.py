@@ -1,0 +1,90 @@
+"""Adaptation of Python objects to PostgreSQL's json and jsonb, and back."""
+
+import json
+
+from psycopg2._psycopg import ISQLQuote, QuotedString, new_array_type, new_type, register_type
+
+# pg_type.dat
+JSON_OID = 114
+JSONARRAY_OID = 199
+JSONB_OID = 3802
+JSONBARRAY_OID = 3807
+
+
+class Json:
+    """Adapts any object that `json.dumps` takes. Give `dumps`, or override the method, for another encoder."""
+
+    def __init__(self, adapted, dumps=None):
+        self.adapted = adapted
+        self._conn = None
+        self._dumps = dumps or json.dumps
+
+    def __conform__(self, proto):
+        return self if proto is ISQLQuote else None
+
+    def dumps(self, obj):
+        """Return the object as JSON text."""
+        return self._dumps(obj)
+
+    def prepare(self, conn):
+        self._conn = conn
+
+    def getquoted(self):
+        quoted = QuotedString(self.dumps(self.adapted))
+        if self._conn is not None:
+            quoted.prepare(self._conn)
+        return quoted.getquoted()
+
+    def __str__(self):
+        return self.getquoted().decode("ascii", "replace")
+
+
+def register_json(conn_or_curs=None, globally=False, loads=None, oid=None, array_oid=None, name="json"):
+    """Make Python objects of json columns by `loads`; return the typecasters of the type and of its array.
+
+    The OIDs are asked of the database of `conn_or_curs` unless given.
+    """
+    if oid is None:
+        oid, array_oid = _look_up_oids(conn_or_curs, name)
+    types = _make_typecasters(oid, array_oid, loads=loads, name=name.upper())
+    for typecaster in types:
+        if typecaster is not None:
+            register_type(typecaster, None if globally else conn_or_curs)
+    return types
+
+
+def register_default_json(conn_or_curs=None, globally=False, loads=None):
+    """The same for the built-in json, whose OIDs are known."""
+    return register_json(
+        conn_or_curs=conn_or_curs, globally=globally, loads=loads, oid=JSON_OID, array_oid=JSONARRAY_OID
+    )
+
+
+def register_default_jsonb(conn_or_curs=None, globally=False, loads=None):
+    """The same for the built-in jsonb."""
+    return register_json(
+        conn_or_curs=conn_or_curs, globally=globally, loads=loads, oid=JSONB_OID, array_oid=JSONBARRAY_OID, name="jsonb"
+    )
+
+
+def _make_typecasters(oid, array_oid, loads=None, name="JSON"):
+    if loads is None:
+        loads = json.loads
+
+    def cast(text, cursor):
+        return None if text is None else loads(text)
+
+    element = new_type((oid,), name, cast)
+    return element, None if array_oid is None else new_array_type((array_oid,), f"{name}ARRAY", element)
+
+
+def _look_up_oids(conn_or_curs, name):
+    from psycopg2._scope import connection_and_cursor, undisturbed
+
+    connection, cursor = connection_and_cursor(conn_or_curs)
+    with undisturbed(connection):
+        cursor.execute("SELECT oid, typarray FROM pg_type WHERE typname = %s", (name,))
+        found = cursor.fetchone()
+    if found is None:
+        raise connection.ProgrammingError(f"{name} data type not found")
+    return found

@@ -1,0 +1,137 @@
+"""psycopg2's extensions to the DB API: types to inherit from, constants, adaptation and typecasting."""
+
+from psycopg2 import _json
+from psycopg2._psycopg import (  # noqa: F401
+    BINARYARRAY,
+    BOOLEAN,
+    BOOLEANARRAY,
+    BYTES,
+    BYTESARRAY,
+    DATE,
+    DATEARRAY,
+    DATETIMEARRAY,
+    DECIMAL,
+    DECIMALARRAY,
+    FLOAT,
+    FLOATARRAY,
+    INTEGER,
+    INTEGERARRAY,
+    INTERVAL,
+    INTERVALARRAY,
+    LONGINTEGER,
+    LONGINTEGERARRAY,
+    PYDATE,
+    PYDATEARRAY,
+    PYDATETIME,
+    PYDATETIMEARRAY,
+    PYDATETIMETZ,
+    PYDATETIMETZARRAY,
+    PYINTERVAL,
+    PYINTERVALARRAY,
+    PYTIME,
+    PYTIMEARRAY,
+    ROWIDARRAY,
+    SQL_IN,
+    STRINGARRAY,
+    TIME,
+    TIMEARRAY,
+    UNICODE,
+    UNICODEARRAY,
+    AsIs,
+    Binary,
+    Boolean,
+    Column,
+    ConnectionInfo,
+    DateFromPy,
+    Diagnostics,
+    Float,
+    Int,
+    IntervalFromPy,
+    ISQLQuote,
+    NoneAdapter,
+    Notify,
+    QueryCanceledError,
+    QuotedString,
+    TimeFromPy,
+    TimestampFromPy,
+    TransactionRollbackError,
+    adapt,
+    adapters,
+    binary_types,
+    connection,
+    cursor,
+    encodings,
+    get_wait_callback,
+    libpq_version,
+    new_array_type,
+    new_type,
+    parse_dsn,
+    quote_ident,
+    register_type,
+    set_wait_callback,
+    string_types,
+)
+
+ISOLATION_LEVEL_AUTOCOMMIT = 0
+ISOLATION_LEVEL_READ_COMMITTED = 1
+ISOLATION_LEVEL_REPEATABLE_READ = 2
+ISOLATION_LEVEL_SERIALIZABLE = 3
+ISOLATION_LEVEL_READ_UNCOMMITTED = 4
+ISOLATION_LEVEL_DEFAULT = None
+
+STATUS_SETUP = 0
+STATUS_READY = 1
+STATUS_BEGIN = 2
+STATUS_IN_TRANSACTION = STATUS_BEGIN
+STATUS_SYNC = 3
+STATUS_ASYNC = 4
+STATUS_PREPARED = 5
+
+POLL_OK = 0
+POLL_READ = 1
+POLL_WRITE = 2
+POLL_ERROR = 3
+
+TRANSACTION_STATUS_IDLE = 0
+TRANSACTION_STATUS_ACTIVE = 1
+TRANSACTION_STATUS_INTRANS = 2
+TRANSACTION_STATUS_INERROR = 3
+TRANSACTION_STATUS_UNKNOWN = 4
+
+
+def register_adapter(typ, callable):
+    """Adapt objects of `typ` by `callable`, which makes an object with the ISQLQuote protocol of one."""
+    adapters[typ, ISQLQuote] = callable
+
+
+def make_dsn(dsn=None, **kwargs):
+    """Return a connection string of another one and of keywords, which take precedence. None leaves a keyword out."""
+    given = {name: value for name, value in kwargs.items() if value is not None}
+    if "database" in given:
+        if "dbname" in given:
+            raise TypeError("you can't specify both 'database' and 'dbname' arguments")
+        given["dbname"] = given.pop("database")
+    if dsn is None:
+        dsn = ""
+    if not given:
+        parse_dsn(dsn)
+        return dsn
+    settings = {**parse_dsn(dsn), **given} if dsn else given
+    result = " ".join(f"{name}={_param_escape(_setting(value))}" for name, value in settings.items())
+    parse_dsn(result)
+    return result
+
+
+def _setting(value):
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _param_escape(text):
+    """Quote a value for a connection string, where it needs that."""
+    if text and not any(character.isspace() or character in "'\\" for character in text):
+        return text
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+JSON, JSONARRAY = _json.register_default_json()
+JSONB, JSONBARRAY = _json.register_default_jsonb()

@@ -1,0 +1,67 @@
+import ApusValues
+import CApusLibPQ
+import CApusPython
+
+extension Quoting {
+    /// A `str` as `'…'`. Raises ValueError for a NUL, which PostgreSQL's text cannot hold.
+    func append(text: PyObj, to writer: inout ByteWriter) throws(Raised) {
+        let (bytes, owner) = try encoding.encode(text)
+        defer { owner.release() }
+        try append(literal: bytes, to: &writer)
+    }
+
+    /// Text in the client's encoding as `'…'`.
+    func append(literal bytes: UnsafeRawBufferPointer, to writer: inout ByteWriter) throws(Raised) {
+        // Every byte may be doubled; libpq wants a byte for its NUL as well.
+        let start = writer.reserve(bytes.count &* 2 &+ 3)
+        start[0] = UInt8(ascii: "'")
+        var count = 1
+        if encoding.kind == .ambiguous, let libpq {
+            guard !bytes.contains(0) else { throw zeroByte() }
+            count &+= escape(bytes, with: libpq, to: start + 1)
+        } else {
+            let backslash: UInt8 = doublesBackslashes ? UInt8(ascii: "\\") : UInt8(ascii: "'")
+            for byte in bytes {
+                start[count] = byte
+                count &+= 1
+                if byte == UInt8(ascii: "'") || byte == backslash {
+                    start[count] = byte
+                    count &+= 1
+                } else if byte == 0 {
+                    throw zeroByte()
+                }
+            }
+        }
+        start[count] = UInt8(ascii: "'")
+        writer.advance(by: count &+ 1)
+    }
+
+    private func escape(
+        _ bytes: UnsafeRawBufferPointer, with libpq: OpaquePointer, to target: UnsafeMutablePointer<UInt8>
+    ) -> Int {
+        let source = bytes.baseAddress?.assumingMemoryBound(to: CChar.self)
+        return target.withMemoryRebound(to: CChar.self, capacity: bytes.count * 2 + 1) {
+            PQescapeStringConn(libpq, $0, source, bytes.count, nil)
+        }
+    }
+
+    private func zeroByte() -> Raised {
+        raiseValueError("A string literal cannot contain NUL (0x00) characters.")
+    }
+
+    /// Bytes as `'\x…'::bytea`.
+    func append(binary bytes: UnsafeRawBufferPointer, to writer: inout ByteWriter) {
+        writer.append("'")
+        if doublesBackslashes { writer.append("\\") }
+        ByteaText.write(bytes, to: &writer)
+        writer.append("'::bytea")
+    }
+
+    /// Any object with the buffer protocol as `bytea`.
+    func append(buffer object: PyObj, to writer: inout ByteWriter) throws(Raised) {
+        var view = Py_buffer()
+        try check(PyObject_GetBuffer(object, &view, PyBUF_SIMPLE))
+        defer { PyBuffer_Release(&view) }
+        append(binary: UnsafeRawBufferPointer(start: view.buf, count: view.len), to: &writer)
+    }
+}

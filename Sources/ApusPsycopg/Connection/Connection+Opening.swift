@@ -1,0 +1,143 @@
+import ApusCluster
+import ApusConnector
+import ApusPQ
+import CApusPython
+
+/// How a Python connection comes to its session: the balanced connect, waited for in each of the three ways, and what
+/// has to be settled before the first statement.
+extension Connection {
+    /// `connection.__init__`: opens the session or, if `asynchronous`, begins to.
+    func open(_ dsn: PyObj, asynchronous: Bool) throws(Raised) {
+        if core.session != nil || core.opening != nil {
+            throw raise(module.pointee.programmingError, "the connection was opened already")
+        }
+        let string = try text(of: dsn)
+        let options: ConnectionOptions
+        do { options = try ConnectionOptions(string) } catch { throw raise(error) }
+        try replace(&fields.pointee.dsn, with: DSN.hidingPassword(in: dsn))
+        core.isAsynchronous = asynchronous
+        core.opening = BalancedConnect(options)
+        core.status = .connecting
+        do throws(Raised) {
+            if asynchronous {
+                core.closed = .open
+                if options.balance != nil { try watch() }
+                core.transaction.autocommit = true
+            } else if Self.isGreen {
+                core.closed = .open
+                if options.balance != nil { try watch() }
+                try waitGreen()
+                guard core.status == .ready else {
+                    throw raise(
+                        module.pointee.operationalError, "the wait callback returned before the connection was open")
+                }
+                core.watch = nil
+            } else {
+                try openBlocking()
+            }
+        } catch {
+            core.finish()
+            core.closed = .broken
+            throw error
+        }
+    }
+
+    private func watch() throws(Raised) {
+        do { core.watch = try HandedOutWait() } catch { throw raise(error) }
+    }
+
+    private func openBlocking() throws(Raised) {
+        let core = self.core
+        let failure = try blocking { () throws(PQError) -> Wait? in
+            guard core.opening != nil else { return nil }
+            return try core.opening?.advance(now: Monotonic.now) ?? nil
+        } finally: {
+            core.adoptSession()
+        }
+        if let failure { throw raise(failure) }
+        try logWarnings()
+        try settle()
+        if !hasISODates { try command("SET DateStyle TO 'ISO'") }
+    }
+
+    /// `poll()` while the connection is being opened.
+    func pollOpening() throws(Raised) -> Int {
+        if core.session == nil {
+            // A step may compute for milliseconds, and look up names.
+            let thread = PyEval_SaveThread()
+            var failure: PQError?
+            var wait: Wait?
+            do { wait = try core.opening?.advance(now: Monotonic.now) ?? nil } catch { failure = error }
+            PyEval_RestoreThread(thread)
+            if let failure {
+                core.finish()
+                core.closed = .broken
+                throw raise(failure)
+            }
+            if let wait { return try handOut(wait) }
+            core.adoptSession(keepsOpening: true)
+            try logWarnings()
+            try settle()
+            if !hasISODates {
+                core.exchange = Exchange(Self.setDates, begin: nil, joins: false)
+            }
+        }
+        if let exchange = core.exchange {
+            if let wait = try advance(exchange) { return try handOut(wait) }
+            core.exchange = nil
+            try checkSuccess(exchange, cursor: nil)
+        }
+        core.opening = nil
+        if let watch = core.watch, let descriptor = core.session?.descriptor {
+            // From now on the descriptor stands for the socket: notifications wake whoever waits.
+            do { try watch.set(Wait(descriptor: descriptor, interest: .read)) } catch { throw raise(error) }
+        }
+        return Poll.ok
+    }
+
+    private static var setDates: UnsafeRawBufferPointer {
+        let text: StaticString = "SET DateStyle TO 'ISO'"
+        return UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount)
+    }
+
+    /// The typecasters read dates in ISO's form only.
+    private var hasISODates: Bool { parameterStatus("DateStyle")?.hasPrefix("ISO") ?? false }
+
+    /// Learns what the server said of itself.
+    private func settle() throws(Raised) {
+        try followEncoding()
+        // YugabyteDB repeats a statement by itself after a conflict, but not one that shares its message with others.
+        core.joinsBegin = parameterStatus("server_version")?.contains("-YB-") != true
+        core.status = .ready
+        core.closed = .open
+        try collect()
+    }
+
+    private func logWarnings() throws(Raised) {
+        for warning in core.takeWarnings() {
+            let logging = try Owned(owned(PyImport_ImportModule("logging")))
+            let name = try Owned(python("psycopg2"))
+            let getLogger = try Owned(interned("getLogger"))
+            let logger = try Owned(owned(apus_method1(logging.object, getLogger.object, name.object)))
+            let message = try Owned(python(warning))
+            let level = try Owned(interned("warning"))
+            _ = try Owned(owned(apus_method1(logger.object, level.object, message.object)))
+        }
+    }
+}
+
+extension ConnectionCore {
+    /// Takes over the session of a balanced connect that is complete.
+    func adoptSession(keepsOpening: Bool = false) {
+        guard let connection = opening?.takeConnection() else { return }
+        session = consume connection
+        reservation = opening?.reservation
+        warnings = opening?.warnings ?? []
+        if !keepsOpening { opening = nil }
+    }
+
+    func takeWarnings() -> [String] {
+        defer { warnings = [] }
+        return warnings
+    }
+}

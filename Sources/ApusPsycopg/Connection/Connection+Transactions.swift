@@ -1,0 +1,159 @@
+import ApusPQ
+import CApusLibPQ
+import CApusPython
+
+extension Connection {
+    // MARK: Ending
+
+    /// Ends the transaction if there is one; `command` is COMMIT or ROLLBACK.
+    func end(by command: StaticString) throws(Raised) {
+        if core.transaction.autocommit || core.status != .begin { return }
+        let exchange = try perform(UnsafeRawBufferPointer(start: command.utf8Start, count: command.utf8CodeUnitCount))
+        if core.session?.transactionStatus == PQTRANS_IDLE { core.status = .ready }
+        try checkSuccess(exchange, cursor: nil)
+        core.status = .ready
+    }
+
+    func commit() throws(Raised) {
+        try checkOpen()
+        try checkSynchronous("commit")
+        try checkNotPrepared("commit")
+        try end(by: "COMMIT")
+    }
+
+    func rollback() throws(Raised) {
+        try checkOpen()
+        try checkSynchronous("rollback")
+        try checkNotPrepared("rollback")
+        try end(by: "ROLLBACK")
+    }
+
+    /// `__exit__`: ends the transaction of a with block by how the block ended.
+    func leaveBlock(raised: Bool) throws(Raised) {
+        let name = try Owned(interned(raised ? "rollback" : "commit"))
+        // A subclass may have its own.
+        _ = try Owned(owned(apus_method0(object, name.object)))
+    }
+
+    /// Brings the session back to what it was when it was opened.
+    func reset() throws(Raised) {
+        try checkOpen()
+        try checkSynchronous("reset")
+        if core.session?.transactionStatus != PQTRANS_IDLE { try command("ROLLBACK") }
+        core.status = .ready
+        try command("RESET ALL")
+        try command("SET SESSION AUTHORIZATION DEFAULT")
+        core.status = .ready
+        core.transaction = TransactionSettings()
+        if parameterStatus("DateStyle")?.hasPrefix("ISO") != true {
+            core.transaction.autocommit = true
+            defer { core.transaction.autocommit = false }
+            try command("SET DateStyle TO 'ISO'")
+        }
+    }
+
+    // MARK: Settings
+
+    /// Applies new settings from the next transaction on. In autocommit there is no BEGIN to carry them: then they
+    /// become the session's defaults.
+    func set(_ new: TransactionSettings) throws(Raised) {
+        let old = core.transaction
+        core.transaction.autocommit = true
+        do throws(Raised) {
+            if new.autocommit {
+                if new.isolation != old.isolation || !old.autocommit && new.isolation != nil {
+                    try setDefault("default_transaction_isolation", new.isolation.map { "'\($0.sql.lowercased())'" })
+                }
+                if new.readonly != old.readonly || !old.autocommit && new.readonly != nil {
+                    try setDefault("default_transaction_read_only", new.readonly.map { $0 ? "on" : "off" })
+                }
+                if new.deferrable != old.deferrable || !old.autocommit && new.deferrable != nil {
+                    try setDefault("default_transaction_deferrable", new.deferrable.map { $0 ? "on" : "off" })
+                }
+            } else if old.autocommit {
+                if old.isolation != nil { try setDefault("default_transaction_isolation", nil) }
+                if old.readonly != nil { try setDefault("default_transaction_read_only", nil) }
+                if old.deferrable != nil { try setDefault("default_transaction_deferrable", nil) }
+            }
+        } catch {
+            core.transaction = old
+            throw error
+        }
+        core.transaction = new
+    }
+
+    private func setDefault(_ parameter: String, _ value: String?) throws(Raised) {
+        try command("SET \(parameter) TO \(value ?? "DEFAULT")")
+    }
+
+    /// Reads an isolation level given from Python: a number, a name, or None for the server's default.
+    static func isolation(_ value: PyObj) throws(Raised) -> TransactionSettings.Isolation? {
+        if value.isNone { return nil }
+        if apus_is_int(value) != 0 {
+            let number = PyLong_AsLong(value)
+            if number == -1 && PyErr_Occurred() != nil { throw Raised() }
+            guard let level = TransactionSettings.Isolation(rawValue: number) else {
+                throw raiseValueError("isolation_level must be between 1 and 4")
+            }
+            return level
+        }
+        let name: String
+        if apus_is_bytes(value) != 0 {
+            name = String(cString: apus_bytes_data(value))
+        } else {
+            name = try text(of: value)
+        }
+        switch name.uppercased() {
+        case "DEFAULT": return nil
+        case "READ COMMITTED": return .readCommitted
+        case "REPEATABLE READ": return .repeatableRead
+        case "SERIALIZABLE": return .serializable
+        case "READ UNCOMMITTED": return .readUncommitted
+        default: throw raiseValueError("bad value for isolation_level: '\(name)'")
+        }
+    }
+
+    /// Reads True, False, or None (or 'default') for the server's default.
+    static func state(_ value: PyObj) throws(Raised) -> Bool? {
+        if value.isNone { return nil }
+        if apus_is_str(value) != 0 || apus_is_bytes(value) != 0 {
+            let name = apus_is_bytes(value) != 0 ? String(cString: apus_bytes_data(value)) : try text(of: value)
+            guard name.lowercased() == "default" else {
+                throw raiseValueError("the only string accepted is 'default'; got \(name)")
+            }
+            return nil
+        }
+        let truth = PyObject_IsTrue(value)
+        try check(truth)
+        return truth != 0
+    }
+
+    // MARK: Closing
+
+    /// Ends the session; a second time, nothing.
+    func close() throws(Raised) {
+        if core.closed == .closed { return }
+        core.closed = .closed
+        let thread = PyEval_SaveThread()
+        let locked = core.lock.lock()
+        core.finish()
+        if locked { core.lock.unlock() }
+        PyEval_RestoreThread(thread)
+    }
+
+    /// Asks the server to give up the statement that another thread, or the server itself, is at.
+    func cancel() throws(Raised) {
+        try checkOpen()
+        try checkNotPrepared("cancel")
+        var failure: PQError?
+        let core = self.core
+        // The request is made of what cannot change while the GIL is held.
+        do {
+            var machine = try core.cancelMachine(within: .seconds(10))
+            let thread = PyEval_SaveThread()
+            defer { PyEval_RestoreThread(thread) }
+            while let wait = try machine.advance(now: Monotonic.now) { _ = BlockingWaiter.wait(for: wait) }
+        } catch { failure = error }
+        if let failure { throw raise(module.pointee.operationalError, failure.message) }
+    }
+}

@@ -1,0 +1,228 @@
+import ApusPQ
+import CApusLibPQ
+import CApusPython
+
+/// The three ways to wait for a server: blocking without the GIL, by the program's wait callback (green), and handed
+/// out to the program (asynchronous). All drive the same step machines.
+extension Connection {
+    /// Whether a wait callback is to be used.
+    static var isGreen: Bool { !module.pointee.waitCallback.isNone }
+
+    /// Executes statements to the end.
+    /// - Parameter statements: followed by a zero byte.
+    /// - Returns: the exchange with its last result; whether the server is content is for `checkSuccess` to see.
+    func perform(_ statements: UnsafeRawBufferPointer) throws(Raised) -> Exchange {
+        let exchange = try Self.isGreen ? performGreen(statements) : performBlocking(statements)
+        try collect()
+        return exchange
+    }
+
+    /// Executes a command of the driver's own and raises what the server says against it.
+    func command(_ text: StaticString) throws(Raised) {
+        let exchange = try perform(UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+        try checkSuccess(exchange, cursor: nil)
+    }
+
+    /// The same, for a text that is not known beforehand.
+    func command(_ text: String) throws(Raised) {
+        let bytes = Array(text.utf8) + [0]
+        let exchange: Exchange
+        do { exchange = try bytes.withUnsafeBytes { try perform(UnsafeRawBufferPointer(rebasing: $0.dropLast())) } } catch {
+            throw Raised()
+        }
+        try checkSuccess(exchange, cursor: nil)
+    }
+
+    /// Raises what the server says against the statements.
+    func checkSuccess(_ exchange: Exchange, cursor: PyObj?) throws(Raised) {
+        guard let result = exchange.result else {
+            if core.closed == .broken {
+                throw raise(module.pointee.operationalError, "the connection to the server was lost")
+            }
+            throw raise(module.pointee.programmingError, "can't execute an empty query")
+        }
+        switch PQresultStatus(result) {
+        case PGRES_EMPTY_QUERY:
+            throw raise(module.pointee.programmingError, "can't execute an empty query")
+        case PGRES_BAD_RESPONSE, PGRES_NONFATAL_ERROR, PGRES_FATAL_ERROR:
+            throw ServerFailure(result: result, encoding: core.encoding, prefixLength: exchange.prefixLength)
+                .raise(cursor: cursor, connectionIsLost: core.closed == .broken)
+        default: return
+        }
+    }
+
+    // MARK: Blocking
+
+    private func performBlocking(_ statements: UnsafeRawBufferPointer) throws(Raised) -> Exchange {
+        let core = self.core
+        var exchange: Exchange?
+        let failure = try blocking { () throws(PQError) -> Wait? in
+            let running = exchange ?? core.makeExchange(statements)
+            exchange = running
+            return try running.advance(on: &core.session)
+        } finally: {
+            if let exchange { core.note(exchange) }
+        }
+        if let failure { throw raise(failure) }
+        guard let exchange else { throw raise(module.pointee.interfaceError, "connection already closed") }
+        return exchange
+    }
+
+    /// Drives a machine under the lock and without the GIL. A signal handler that raises (Ctrl-C) cancels what the
+    /// server is doing; its answer is read and dropped, so that the connection stays usable, and the exception raised.
+    /// - Parameter finally: runs under the lock when the machine has come to its end.
+    func blocking(
+        _ step: () throws(PQError) -> Wait?, finally: () -> Void
+    ) throws(Raised) -> PQError? {
+        var thread = PyEval_SaveThread()
+        guard core.lock.lock() else {
+            PyEval_RestoreThread(thread)
+            throw raise(module.pointee.programmingError, "the connection is already in use by this thread")
+        }
+        var interruption: PyObj?
+        var giveUp: Duration?
+        var failure: PQError?
+        do {
+            while let wait = try step() {
+                let slice: Duration = .seconds(1)
+                if BlockingWaiter.wait(for: wait.until(giveUp), slice: slice) == .ready { continue }
+                if let giveUp, Monotonic.now >= giveUp {
+                    // The server ignores the request to cancel: the connection cannot be saved.
+                    core.finish()
+                    core.closed = .broken
+                    break
+                }
+                PyEval_RestoreThread(thread)
+                if PyErr_CheckSignals() != 0 {
+                    interruption?.release()
+                    interruption = apus_take_exception()
+                    thread = PyEval_SaveThread()
+                    if giveUp == nil {
+                        giveUp = Monotonic.now + .seconds(10)
+                        cancelRunning()
+                    }
+                } else {
+                    thread = PyEval_SaveThread()
+                }
+            }
+        } catch { failure = error }
+        finally()
+        core.lock.unlock()
+        PyEval_RestoreThread(thread)
+        if let interruption {
+            try collect()
+            apus_give_exception(interruption)
+            throw Raised()
+        }
+        return failure
+    }
+
+    /// Asks the server to cancel; without the GIL.
+    private func cancelRunning() {
+        try? core.cancel(within: .seconds(5))
+    }
+
+    // MARK: Green
+
+    private func performGreen(_ statements: UnsafeRawBufferPointer) throws(Raised) -> Exchange {
+        if core.exchange != nil {
+            throw raise(
+                module.pointee.programmingError, "a single async query can be executed on the same connection")
+        }
+        let exchange = core.makeExchange(statements)
+        core.exchange = exchange
+        core.exchangeIsComplete = false
+        defer { core.exchange = nil }
+        try waitGreen()
+        guard core.exchangeIsComplete else {
+            closeBroken()
+            throw raise(module.pointee.operationalError, "the wait callback returned before the query was complete")
+        }
+        core.note(exchange)
+        return exchange
+    }
+
+    /// Lets the wait callback wait. If it raises, what the server sends from here on belongs to nobody: the
+    /// connection is closed.
+    func waitGreen() throws(Raised) {
+        guard let answer = apus_call1(module.pointee.waitCallback, object) else {
+            closeBroken()
+            throw Raised()
+        }
+        answer.release()
+    }
+
+    private func closeBroken() {
+        core.finish()
+        core.closed = .broken
+    }
+
+    // MARK: Handed out
+
+    /// `poll()`: goes on as far as is possible without waiting; answers with psycopg2's POLL constants.
+    func poll() throws(Raised) -> Int {
+        if core.opening != nil { return try pollOpening() }
+        try checkOpen()
+        guard let exchange = core.exchange, !core.exchangeIsComplete else {
+            do { try core.session?.consumeInput() } catch {
+                core.markBroken()
+                throw raise(error)
+            }
+            try collect()
+            return Poll.ok
+        }
+        if let wait = try advance(exchange) { return try handOut(wait) }
+        core.exchangeIsComplete = true
+        if core.isAsynchronous { try deliver(exchange) }
+        return Poll.ok
+    }
+
+    /// Goes on with an exchange that is not waited for here.
+    func advance(_ exchange: Exchange) throws(Raised) -> Wait? {
+        do { return try exchange.advance(on: &core.session) } catch {
+            core.exchange = nil
+            core.markBroken()
+            throw raise(error)
+        }
+    }
+
+    /// Gives an asynchronous query's result to the cursor that waits for it.
+    private func deliver(_ exchange: Exchange) throws(Raised) {
+        core.exchange = nil
+        core.note(exchange)
+        let reference = fields.pointee.async_cursor
+        fields.pointee.async_cursor = nil
+        defer { reference?.release() }
+        try collect()
+        guard let reference, let cursor = apus_weakref_get(reference) else {
+            try checkSuccess(exchange, cursor: nil)
+            return
+        }
+        let keeper = Owned(cursor)
+        try Cursor(keeper.object).accept(exchange, self)
+    }
+
+    /// Lets the program wait.
+    func handOut(_ wait: Wait) throws(Raised) -> Int {
+        if let watch = core.watch {
+            do { try watch.set(wait) } catch { throw raise(error) }
+            return Poll.read
+        }
+        return wait.interest.contains(.write) ? Poll.write : Poll.read
+    }
+
+    /// The descriptor that the program is to wait for.
+    func descriptor() throws(Raised) -> Int {
+        if let watch = core.watch { return Int(watch.descriptor) }
+        if core.opening == nil { try checkOpen() }
+        return Int(core.session?.descriptor ?? -1)
+    }
+}
+
+/// psycopg2's answers of `poll()`.
+enum Poll {
+    static let ok = 0
+    static let read = 1
+    static let write = 2
+    static let error = 3
+}

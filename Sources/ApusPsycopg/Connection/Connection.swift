@@ -1,0 +1,133 @@
+import ApusPQ
+import CApusLibPQ
+import CApusPython
+
+/// A Python connection, borrowed.
+struct Connection {
+    let object: PyObj
+    let core: ConnectionCore
+    var fields: UnsafeMutablePointer<apus_connection> { object.fields(apus_connection.self) }
+
+    /// From the `self` of a method.
+    init(_ object: PyObj?) throws(Raised) {
+        guard let object, let core = object.fields(apus_connection.self).pointee.core else {
+            throw raise(module.pointee.interfaceError, "the connection is not initialized")
+        }
+        self.object = object
+        self.core = Unmanaged<ConnectionCore>.fromOpaque(core).takeUnretainedValue()
+    }
+
+    // MARK: What a call demands of the connection
+
+    /// Raises InterfaceError for a closed connection, and for one that a fork's child inherited.
+    @inline(__always)
+    func checkOpen() throws(Raised) {
+        if core.closed != .open { throw raise(module.pointee.interfaceError, "connection already closed") }
+        if !core.isOurs { throw inherited() }
+    }
+
+    @inline(never)
+    private func inherited() -> Raised {
+        raise(
+            module.pointee.interfaceError,
+            "the connection belongs to the process that opened it: a forked process has to open its own")
+    }
+
+    /// Raises ProgrammingError on an asynchronous connection.
+    func checkSynchronous(_ call: StaticString) throws(Raised) {
+        if core.isAsynchronous {
+            throw raise(module.pointee.programmingError, "\(call) cannot be used in asynchronous mode")
+        }
+    }
+
+    /// Raises ProgrammingError while an asynchronous query runs.
+    func checkIdle(_ call: StaticString) throws(Raised) {
+        if core.exchange != nil {
+            throw raise(
+                module.pointee.programmingError, "\(call) cannot be used while an asynchronous query is underway")
+        }
+    }
+
+    func checkNotPrepared(_ call: StaticString) throws(Raised) {
+        if core.status == .prepared {
+            throw raise(
+                module.pointee.programmingError, "\(call) cannot be used with a prepared two-phase transaction")
+        }
+    }
+
+    /// A call that only makes sense outside of a transaction.
+    func checkNoTransaction(_ call: StaticString) throws(Raised) {
+        if core.session?.transactionStatus != PQTRANS_IDLE {
+            throw raise(module.pointee.programmingError, "\(call) cannot be used inside a transaction")
+        }
+    }
+
+    // MARK: What the engine learnt
+
+    /// libpq's connection, for looking; nil when closed.
+    var libpq: OpaquePointer? { core.session?.pointer }
+
+    func parameterStatus(_ name: String) -> String? { core.session?.parameterStatus(name) }
+
+    /// Moves what the server sent unasked to the lists that Python sees, and follows a change of the encoding.
+    func collect() throws(Raised) {
+        guard let pointer = core.session?.pointer else { return }
+        if core.session?.hasNotices == true, let notices = core.session?.takeNotices() {
+            try collect(notices)
+        }
+        while let notification = core.session?.takeNotification() { try collect(notification) }
+        if PQclientEncoding(pointer) != core.encodingID { try followEncoding() }
+    }
+
+    private func collect(_ notices: [ServerMessage]) throws(Raised) {
+        guard let list = fields.pointee.notices else { return }
+        for notice in notices {
+            let text = try Owned(python(notice.text))
+            if apus_is_exact_list(list) != 0 {
+                try check(PyList_Append(list, text.object))
+            } else {
+                _ = try Owned(owned(apus_method1(list, module.pointee.nameAppend, text.object)))
+            }
+        }
+        // The list is a window on the last ones, not a log that grows for ever.
+        if apus_is_exact_list(list) != 0, apus_list_size(list) > Self.noticesKept {
+            try check(PyList_SetSlice(list, 0, apus_list_size(list) - Self.noticesKept, nil))
+        }
+    }
+
+    private static let noticesKept = 50
+
+    private func collect(_ notification: PQNotification) throws(Raised) {
+        guard let list = fields.pointee.notifies else { return }
+        let notify = try Owned(makeNotify(notification))
+        if apus_is_exact_list(list) != 0 {
+            try check(PyList_Append(list, notify.object))
+        } else {
+            _ = try Owned(owned(apus_method1(list, module.pointee.nameAppend, notify.object)))
+        }
+    }
+
+    /// Uses the encoding that the connection has now.
+    func followEncoding() throws(Raised) {
+        guard let pointer = libpq, let name = core.session?.clientEncoding else { return }
+        core.encoding = try ClientEncoding(postgres: name)
+        core.encodingID = PQclientEncoding(pointer)
+    }
+}
+
+/// How to quote for a connection.
+func quoting(for connection: PyObj) throws(Raised) -> Quoting { try Connection(connection).quoting }
+
+extension Connection {
+    var quoting: Quoting {
+        var doubles = false
+        if let libpq {
+            // libpq knows what the server last said of standard_conforming_strings, and shows it only this way.
+            let probe = ("\\" as StaticString).c
+            doubles = withUnsafeTemporaryAllocation(of: CChar.self, capacity: 4) { target in
+                PQescapeStringConn(libpq, target.baseAddress, probe, 1, nil) == 2
+            }
+        }
+        return Quoting(connection: object, encoding: core.encoding, doublesBackslashes: doubles, libpq: libpq)
+    }
+}

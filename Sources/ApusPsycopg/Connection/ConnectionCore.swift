@@ -1,0 +1,182 @@
+import ApusCluster
+import ApusConnector
+import ApusPQ
+import CApusLibPQ
+
+/// The Swift side of a Python connection: the session, and what psycopg2 remembers of it.
+///
+/// Its fields change under the connection's lock, or under the GIL as long as nobody else can reach them. It touches
+/// no Python object, so that all of it may run without the GIL.
+final class ConnectionCore: @unchecked Sendable {
+    /// `connection.closed`
+    enum Closed: Int { case open, closed, broken }
+
+    /// `connection.status`, with psycopg2's numbers.
+    enum Status: Int {
+        case setup = 0
+        case ready = 1
+        case begin = 2
+        case prepared = 5
+        case connecting = 20
+    }
+
+    let lock = ConnectionLock()
+    var session: PQConnection?
+    /// The session's count on its node; nil for a plain connection.
+    var reservation: Reservation?
+    var closed = Closed.broken
+    var status = Status.setup
+    var transaction = TransactionSettings()
+
+    var encoding = ClientEncoding.utf8
+    /// libpq's number of the encoding that `encoding` was made of.
+    var encodingID: Int32 = -1
+    /// Whether BEGIN may travel with the statement that it precedes.
+    var joinsBegin = true
+
+    /// What the opening has to say to the application's log.
+    var warnings: [String] = []
+
+    /// Set for good by `async_=1`.
+    var isAsynchronous = false
+    /// What is under way in asynchronous and green mode.
+    var opening: BalancedConnect?
+    var exchange: Exchange?
+    /// Whether the exchange's results have all come.
+    var exchangeIsComplete = false
+    /// Stands for whatever the balanced connect waits for, under one descriptor that does not change.
+    var watch: HandedOutWait?
+
+    /// The exchange that a statement needs now.
+    func makeExchange(_ statements: UnsafeRawBufferPointer) -> Exchange {
+        let begins = status == .ready && !transaction.autocommit && !isAsynchronous
+        return Exchange(statements, begin: begins ? transaction.begin : nil, joins: joinsBegin)
+    }
+
+    /// Takes notice of how an exchange ended.
+    func note(_ exchange: Exchange) {
+        if exchange.hasBegun { status = .begin }
+        if session?.isBroken ?? true { markBroken() }
+    }
+
+    /// The socket is gone: the node has one session less from now on.
+    func markBroken() {
+        guard closed == .open else { return }
+        closed = .broken
+        reservation?.release()
+        reservation = nil
+    }
+
+    /// Ends the session. In a fork's child, the parent's goes on.
+    func finish() {
+        session = nil
+        opening = nil
+        exchange = nil
+        watch = nil
+        reservation?.release()
+        reservation = nil
+    }
+
+    /// A request to the server to give up what it does for this connection.
+    func cancelMachine(within time: Duration) throws(PQError) -> CancelMachine {
+        switch session {
+        case .some(let session): return try CancelMachine(session, deadline: Monotonic.now + time)
+        case .none: throw PQError(.usage, "connection already closed")
+        }
+    }
+
+    /// The same, waited for.
+    func cancel(within time: Duration) throws(PQError) {
+        var machine = try cancelMachine(within: time)
+        while let wait = try machine.advance(now: Monotonic.now) { _ = BlockingWaiter.wait(for: wait) }
+    }
+
+    /// Reads results until there are no more, and drops them.
+    func drain() throws(PQError) -> Wait? {
+        while true {
+            guard let step = try session?.nextResult() else { return nil }
+            switch consume step {
+            case .wait(let wait): return wait
+            case .done(let result):
+                guard let pointer = result?.release() else { return nil }
+                // COPY's data is read before its result comes.
+                let isCopy = PQresultStatus(pointer) == PGRES_COPY_OUT
+                PQclear(pointer)
+                if isCopy, let wait = try dropCopyData() { return wait }
+            }
+        }
+    }
+
+    private func dropCopyData() throws(PQError) -> Wait? {
+        while true {
+            guard let step = try session?.nextCopyData() else { return nil }
+            switch consume step {
+            case .wait(let wait): return wait
+            case .done(let event):
+                if case .end = event { return nil }
+            }
+        }
+    }
+
+    /// Whether this process opened the connection, or there is none.
+    var isOurs: Bool { session?.isOurs ?? true }
+}
+
+/// What transactions begin with, as `set_session` and its properties have it.
+struct TransactionSettings {
+    /// PostgreSQL's isolation levels, with psycopg2's numbers.
+    enum Isolation: Int {
+        case readCommitted = 1
+        case repeatableRead = 2
+        case serializable = 3
+        case readUncommitted = 4
+
+        var sql: String {
+            switch self {
+            case .readCommitted: "READ COMMITTED"
+            case .repeatableRead: "REPEATABLE READ"
+            case .serializable: "SERIALIZABLE"
+            case .readUncommitted: "READ UNCOMMITTED"
+            }
+        }
+    }
+
+    var autocommit = false
+    /// nil leaves it to the server's default.
+    var isolation: Isolation?
+    var readonly: Bool?
+    var deferrable: Bool?
+
+    /// The command that starts a transaction.
+    var begin: String {
+        var command = "BEGIN"
+        if let isolation { command += " ISOLATION LEVEL \(isolation.sql)" }
+        if let readonly { command += readonly ? " READ ONLY" : " READ WRITE" }
+        if let deferrable { command += deferrable ? " DEFERRABLE" : " NOT DEFERRABLE" }
+        return command
+    }
+}
+
+/// A wait handed out under a descriptor of its own, for loops that register a connection's descriptor once: an event
+/// queue that the present socket and deadline are registered with. It is waited for by reading.
+final class HandedOutWait {
+    private let queue: EventQueue
+    private let timer: Timer
+    private var watched: Int32?
+
+    init() throws(PQError) {
+        queue = try EventQueue()
+        timer = try Timer()
+        if timer.descriptor >= 0 { try queue.register(timer.descriptor, for: .read, token: 0) }
+    }
+
+    var descriptor: Int32 { queue.descriptor }
+
+    /// Makes the descriptor readable when this wait is over.
+    func set(_ wait: Wait) throws(PQError) {
+        if let watched, watched != wait.descriptor { queue.unregister(watched) }
+        watched = wait.descriptor
+        if let descriptor = wait.descriptor { try queue.register(descriptor, for: wait.interest, token: 1) }
+        timer.set(wait.deadline)
+    }
+}

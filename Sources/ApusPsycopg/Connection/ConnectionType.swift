@@ -1,0 +1,195 @@
+import ApusPQ
+import CApusLibPQ
+import CApusPython
+
+/// `psycopg2.extensions.connection`
+enum ConnectionType {
+    static func make(in owner: PyObj) throws(Raised) -> PyObj {
+        try makeType(
+            "psycopg2.extensions.connection", in: owner, size: MemoryLayout<apus_connection>.size,
+            flags: apus_flag_subclass | apus_flag_collected,
+            [
+                .doc("connection(dsn, async_=0): a connection to a database."),
+                .new { type, _, _ in
+                    guard let type, let me = apus_allocate(type) else { return nil }
+                    me.fields(apus_connection.self).pointee.core =
+                        Unmanaged.passRetained(ConnectionCore()).toOpaque()
+                    return me
+                },
+                .initialize { me, arguments, keywords in
+                    succeed { () throws(Raised) in try ConnectionType.initialize(receiver(me), arguments, keywords) }
+                },
+                .repr { me in
+                    answer { () throws(Raised) in
+                        let connection = try Connection(me)
+                        let dsn = try connection.fields.pointee.dsn.map(text) ?? "<unintialized>"
+                        let address = String(UInt(bitPattern: connection.object), radix: 16)
+                        return try python(
+                            "<connection object at 0x\(address); dsn: '\(dsn)', closed: \(connection.core.closed.rawValue)>")
+                    }
+                },
+                .traverse(apus_connection_fields_traverse), .clear(apus_connection_fields_clear),
+                .dealloc { me in
+                    guard let me else { return }
+                    PyObject_GC_UnTrack(me)
+                    let fields = me.fields(apus_connection.self)
+                    if fields.pointee.weak_references != nil { PyObject_ClearWeakRefs(me) }
+                    if let core = fields.pointee.core {
+                        fields.pointee.core = nil
+                        // The session ends here, unless close() ended it, and gives its count back.
+                        Unmanaged<ConnectionCore>.fromOpaque(core).release()
+                    }
+                    _ = apus_connection_fields_clear(me)
+                    apus_free(me)
+                },
+                .members(members), .properties(permanent(properties + exceptions, end: .end)),
+                .methods(ConnectionMethods.table),
+            ])
+    }
+
+    /// `__init__(dsn, async_=0)`. A second string is let pass: psycopg2-yugabytedb gave its factories one.
+    private static func initialize(_ me: PyObj, _ arguments: PyObj?, _ keywords: PyObj?) throws(Raised) {
+        let connection = try Connection(me)
+        let given = try Arguments(
+            "connection", ["dsn", "async", "async_", "lb_key"], required: 1, tuple: arguments, dict: keywords)
+        var asynchronous = false
+        for index in 1...2 {
+            guard let value = given.unlessNone(index), apus_is_str(value) == 0 else { continue }
+            let truth = PyObject_IsTrue(value)
+            try check(truth)
+            if truth != 0 { asynchronous = true }
+        }
+        let fields = connection.fields
+        try replace(&fields.pointee.notices, with: owned(PyList_New(0)))
+        try replace(&fields.pointee.notifies, with: owned(PyList_New(0)))
+        try replace(&fields.pointee.string_types, with: owned(PyDict_New()))
+        try replace(&fields.pointee.binary_types, with: owned(PyDict_New()))
+        try connection.open(given.required(0), asynchronous: asynchronous)
+    }
+
+    nonisolated(unsafe) private static let members = permanent(
+        [
+            .field("dsn", "The connection string, without a password.", \apus_connection.dsn),
+            .field("cursor_factory", "Makes the cursors that cursor() returns.", \apus_connection.cursor_factory, writable: true),
+            .field("notices", "The last messages that the server sent unasked.", \apus_connection.notices, writable: true),
+            .field("notifies", "The notifications received.", \apus_connection.notifies, writable: true),
+            .field("string_types", "Typecasters of this connection alone.", \apus_connection.string_types),
+            .field("binary_types", "Typecasters of this connection alone, for binary results.", \apus_connection.binary_types),
+            .field("__weaklistoffset__", "", \apus_connection.weak_references, type: apus_member_offset),
+        ] as [PyMemberDef], end: .end)
+
+    nonisolated(unsafe) private static let properties: [PyGetSetDef] = [
+        .computed("closed", "0 if open, 1 if closed, 2 if broken.") { me, _ in
+            answer { () throws(Raised) in try python(Connection(me).core.closed.rawValue) }
+        },
+        .computed("encoding", "The client encoding.") { me, _ in
+            answer { () throws(Raised) in
+                guard let name = try Connection(me).core.session?.clientEncoding else { return none() }
+                return try python(String(name.uppercased().unicodeScalars.filter { $0 != "_" && $0 != "-" }))
+            }
+        },
+        .computed("status", "The status of the transaction, as STATUS_READY, STATUS_BEGIN and so on.") { me, _ in
+            answer { () throws(Raised) in try python(Connection(me).core.status.rawValue) }
+        },
+        .computed("async", "Whether the connection is asynchronous.", get: isAsynchronous),
+        .computed("async_", "Whether the connection is asynchronous.", get: isAsynchronous),
+        .computed("protocol_version", "The version of the protocol.") { me, _ in
+            answer { () throws(Raised) in
+                try Connection(me).checkOpen()
+                return try python(Connection(me).core.session?.protocolVersion ?? 0)
+            }
+        },
+        .computed("server_version", "The version of the server, as 150018 for 15.18.") { me, _ in
+            answer { () throws(Raised) in
+                try Connection(me).checkOpen()
+                return try python(Connection(me).core.session?.serverVersion ?? 0)
+            }
+        },
+        .computed("info", "What is known of the connection, as a ConnectionInfo.") { me, _ in
+            answer { () throws(Raised) in try owned(apus_call1(module.pointee.connectionInfo, receiver(me))) }
+        },
+        .computed("pgconn_ptr", "The address of libpq's PGconn, or None.") { me, _ in
+            answer { () throws(Raised) in
+                guard let pointer = try Connection(me).libpq else { return none() }
+                return try owned(PyLong_FromVoidPtr(UnsafeMutableRawPointer(pointer)))
+            }
+        },
+        .computed("autocommit", "Whether each statement is a transaction of its own.", set: setAutocommit) { me, _ in
+            answer { () throws(Raised) in try python(Connection(me).core.transaction.autocommit) }
+        },
+        .computed("isolation_level", "The isolation level of new transactions; None is the server's default.", set: setIsolation) {
+            me, _ in
+            answer { () throws(Raised) in
+                guard let level = try Connection(me).core.transaction.isolation else { return none() }
+                return try python(level.rawValue)
+            }
+        },
+        .computed("readonly", "Whether new transactions are read-only; None is the server's default.", set: setReadonly) { me, _ in
+            answer { () throws(Raised) in try Connection(me).core.transaction.readonly.map(python) ?? none() }
+        },
+        .computed("deferrable", "Whether new transactions are deferrable; None is the server's default.", set: setDeferrable) {
+            me, _ in
+            answer { () throws(Raised) in try Connection(me).core.transaction.deferrable.map(python) ?? none() }
+        },
+    ]
+
+    private static let isAsynchronous: Getter = { me, _ in
+        answer { () throws(Raised) in try python(Connection(me).core.isAsynchronous ? 1 : 0) }
+    }
+
+    /// PEP 249's optional extension: the exceptions as attributes.
+    nonisolated(unsafe) private static let exceptions: [PyGetSetDef] = [
+        .computed("Warning", "") { _, _ in module.pointee.warning.retained() },
+        .computed("Error", "") { _, _ in module.pointee.error.retained() },
+        .computed("InterfaceError", "") { _, _ in module.pointee.interfaceError.retained() },
+        .computed("DatabaseError", "") { _, _ in module.pointee.databaseError.retained() },
+        .computed("DataError", "") { _, _ in module.pointee.dataError.retained() },
+        .computed("OperationalError", "") { _, _ in module.pointee.operationalError.retained() },
+        .computed("IntegrityError", "") { _, _ in module.pointee.integrityError.retained() },
+        .computed("InternalError", "") { _, _ in module.pointee.internalError.retained() },
+        .computed("ProgrammingError", "") { _, _ in module.pointee.programmingError.retained() },
+        .computed("NotSupportedError", "") { _, _ in module.pointee.notSupportedError.retained() },
+    ]
+
+    // MARK: Settings
+
+    private static func set(
+        _ me: PyObj?, _ value: PyObj?, _ change: (inout TransactionSettings, PyObj) throws(Raised) -> Void
+    ) -> Int32 {
+        succeed { () throws(Raised) in
+            let connection = try Connection(me)
+            guard let value else { throw raise(apus_exc_attribute(), "the attribute cannot be deleted") }
+            try connection.checkSettable("set_session")
+            var settings = connection.core.transaction
+            try change(&settings, value)
+            try connection.set(settings)
+        }
+    }
+
+    private static let setAutocommit: Setter = { me, value, _ in
+        set(me, value) { (settings, value) throws(Raised) in
+            let truth = PyObject_IsTrue(value)
+            try check(truth)
+            settings.autocommit = truth != 0
+        }
+    }
+    private static let setIsolation: Setter = { me, value, _ in
+        set(me, value) { (settings, value) throws(Raised) in settings.isolation = try Connection.isolation(value) }
+    }
+    private static let setReadonly: Setter = { me, value, _ in
+        set(me, value) { (settings, value) throws(Raised) in settings.readonly = try Connection.state(value) }
+    }
+    private static let setDeferrable: Setter = { me, value, _ in
+        set(me, value) { (settings, value) throws(Raised) in settings.deferrable = try Connection.state(value) }
+    }
+}
+
+extension Connection {
+    /// What a change of the transactions' settings demands.
+    func checkSettable(_ call: StaticString) throws(Raised) {
+        try checkOpen()
+        try checkSynchronous(call)
+        try checkNotPrepared(call)
+        try checkNoTransaction(call)
+    }
+}

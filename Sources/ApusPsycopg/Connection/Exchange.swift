@@ -1,0 +1,135 @@
+import ApusPQ
+import ApusValues
+import CApusLibPQ
+
+/// One string of statements sent to the server, until the last of its results has come.
+///
+/// Where a transaction has to begin first, BEGIN travels in the same message, on a line in front. If its result is not
+/// the first that comes back, the text did not parse and nothing ran: then BEGIN and the statements go apart, so
+/// that the transaction's state is what two messages would have left.
+final class Exchange {
+    private enum Phase {
+        /// Nothing was sent.
+        case idle
+        /// The statements' results come.
+        case statements
+        /// BEGIN's result comes first, the statements' follow.
+        case joined
+        /// The joined text failed before BEGIN: the rest of the answer comes, then BEGIN goes alone.
+        case falling
+        case beginAlone
+    }
+    private var phase = Phase.idle
+    private let statements: UnsafeRawBufferPointer
+    private let begin: String?
+    private let joins: Bool
+
+    /// The last result; nil as long as none came, and when only BEGIN's did.
+    private(set) var result: OpaquePointer?
+    /// Whether BEGIN took effect.
+    private(set) var hasBegun = false
+    /// How long the text in front of the statements was, where an error's position counts it.
+    private(set) var prefixLength = 0
+
+    /// - Parameters:
+    ///   - statements: followed by a zero byte; they must live until the exchange has ended.
+    ///   - begin: the command that starts the transaction, or nil.
+    ///   - joins: whether `begin` may travel with the statements.
+    init(_ statements: UnsafeRawBufferPointer, begin: String?, joins: Bool) {
+        self.statements = statements
+        self.begin = begin
+        self.joins = joins
+    }
+
+    deinit { PQclear(result) }
+
+    func advance(on connection: inout PQConnection?) throws(PQError) -> Wait? {
+        if phase == .idle { try start(&connection) }
+        while true {
+            guard let step = try connection?.nextResult() else { throw Self.closed }
+            switch consume step {
+            case .wait(let wait): return wait
+            case .done(let next):
+                guard let next = next?.release() else {
+                    if try goOn(&connection) { continue }
+                    return nil
+                }
+                if take(next, isBroken: connection?.isBroken ?? true) { return nil }
+            }
+        }
+    }
+
+    /// The last result, which the caller has to clear.
+    func takeResult() -> OpaquePointer? {
+        defer { result = nil }
+        return result
+    }
+
+    private static var closed: PQError { PQError(.connectionLost, "the connection is closed") }
+
+    private func start(_ connection: inout PQConnection?) throws(PQError) {
+        guard let begin else {
+            phase = .statements
+            try sendStatements(&connection)
+            return
+        }
+        if !joins {
+            phase = .beginAlone
+            try connection?.send(query: begin)
+            return
+        }
+        phase = .joined
+        var text = ByteWriter(minimumCapacity: statements.count + 64)
+        text.append(begin)
+        text.append(";\n")
+        prefixLength = text.count
+        text.append(statements)
+        text.append(0)
+        try text.withUnsafeBytes { (bytes) throws(PQError) in try Self.send(bytes, &connection) }
+    }
+
+    private func sendStatements(_ connection: inout PQConnection?) throws(PQError) {
+        prefixLength = 0
+        try Self.send(statements, &connection)
+    }
+
+    private static func send(_ bytes: UnsafeRawBufferPointer, _ connection: inout PQConnection?) throws(PQError) {
+        guard let start = bytes.baseAddress else { return }
+        try connection?.send(query: start.assumingMemoryBound(to: CChar.self))
+    }
+
+    /// Takes over a result.
+    /// - Returns: whether to stop here, for the connection is in COPY mode now.
+    private func take(_ next: OpaquePointer, isBroken: Bool) -> Bool {
+        let status = PQresultStatus(next)
+        if phase == .joined && !hasBegun {
+            if status == PGRES_COMMAND_OK {
+                hasBegun = true
+                PQclear(next)
+                return false
+            }
+            if !isBroken { phase = .falling }
+        }
+        if phase == .beginAlone, status == PGRES_COMMAND_OK { hasBegun = true }
+        PQclear(result)
+        result = next
+        return status == PGRES_COPY_IN || status == PGRES_COPY_OUT || status == PGRES_COPY_BOTH
+    }
+
+    /// All results of a message have come.
+    /// - Returns: whether another message was sent.
+    private func goOn(_ connection: inout PQConnection?) throws(PQError) -> Bool {
+        switch phase {
+        case .falling:
+            phase = .beginAlone
+            try connection?.send(query: begin ?? "BEGIN")
+            return true
+        case .beginAlone where hasBegun:
+            phase = .statements
+            PQclear(takeResult())
+            try sendStatements(&connection)
+            return true
+        default: return false
+        }
+    }
+}

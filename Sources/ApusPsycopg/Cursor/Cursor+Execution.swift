@@ -1,0 +1,207 @@
+import ApusPQ
+import ApusValues
+import CApusLibPQ
+import CApusPython
+
+extension Cursor {
+    /// `execute(query, vars=None)`
+    func execute(_ query: PyObj, _ arguments: PyObj?) throws(Raised) {
+        let connection = try openConnection()
+        try connection.checkOpen()
+        try connection.checkIdle("execute")
+        try connection.checkNotPrepared("execute")
+        if isNamed { try checkNamedExecution() }
+        try forgetResult()
+        let statement = try Owned(self.statement(query, arguments, connection))
+        if isNamed {
+            try declare(statement.take(), connection)
+            return
+        }
+        replace(&fields.pointee.query, with: statement.take())
+        try run(connection)
+    }
+
+    /// Runs `query` and takes over its result.
+    func run(_ connection: Connection) throws(Raised) {
+        let bytes = try queryBytes()
+        if connection.core.isAsynchronous {
+            try connection.begin(bytes, for: object)
+            return
+        }
+        let exchange = try connection.perform(bytes)
+        try accept(exchange, connection)
+    }
+
+    /// The bytes of `query`, followed by a zero byte, which live as long as it.
+    private func queryBytes() throws(Raised) -> UnsafeRawBufferPointer {
+        guard let query = fields.pointee.query else { throw raise(module.pointee.programmingError, "no query") }
+        let bytes: UnsafeRawBufferPointer
+        if apus_is_bytes(query) != 0 {
+            bytes = UnsafeRawBufferPointer(start: apus_bytes_data(query), count: apus_bytes_size(query))
+        } else {
+            var count = 0
+            guard let utf8 = PyUnicode_AsUTF8AndSize(query, &count) else { throw Raised() }
+            bytes = UnsafeRawBufferPointer(start: utf8, count: count)
+        }
+        if bytes.count == 0 { throw raise(module.pointee.programmingError, "can't execute an empty query") }
+        if memchr(bytes.baseAddress ?? UnsafeRawPointer(utf8Zero), 0, bytes.count) != nil {
+            throw raiseValueError("A statement cannot contain NUL (0x00) characters.")
+        }
+        return bytes
+    }
+
+    private var utf8Zero: UnsafePointer<UInt8> { ("" as StaticString).utf8Start }
+
+    /// The statement with its arguments, in the connection's encoding: bytes or, where the two are the same, `str`.
+    func statement(_ query: PyObj, _ arguments: PyObj?, _ connection: Connection) throws(Raised) -> PyObj {
+        let source: PyObj
+        if apus_is_str(query) != 0 || apus_is_bytes(query) != 0 {
+            source = query.retained()
+        } else {
+            source = try composed(query)
+        }
+        let keeper = Owned(source)
+        let encoding = connection.core.encoding
+        guard let arguments, !arguments.isNone else {
+            if apus_is_exact_str(source) != 0, encoding.kind == .utf8 { return keeper.take() }
+            if apus_is_bytes(source) != 0 { return keeper.take() }
+            let (bytes, owner) = try encoding.encode(source)
+            let holder = Owned(owner)
+            if apus_is_bytes(owner) != 0 { return holder.take() }
+            return try pythonBytes(bytes)
+        }
+        let bytes: UnsafeRawBufferPointer
+        let holder: Owned
+        if apus_is_bytes(source) != 0 {
+            bytes = UnsafeRawBufferPointer(start: apus_bytes_data(source), count: apus_bytes_size(source))
+            holder = Owned(source.retained())
+        } else {
+            let encoded = try encoding.encode(source)
+            bytes = encoded.bytes
+            holder = Owned(encoded.owner)
+        }
+        var writer = ByteWriter(minimumCapacity: bytes.count + 256)
+        var merge = StatementMerge(bytes, arguments, connection.quoting)
+        try merge.write(to: &writer)
+        _ = holder.object
+        return try writer.withUnsafeBytes { (bytes) throws(Raised) in try pythonBytes(bytes) }
+    }
+
+    /// A `psycopg2.sql` object as text.
+    private func composed(_ query: PyObj) throws(Raised) -> PyObj {
+        let sql = try Owned(owned(PyImport_ImportModule("psycopg2.sql")))
+        let composable = try Owned(attribute("Composable", of: sql.object))
+        let fits = PyObject_IsInstance(query, composable.object)
+        try check(fits)
+        if fits == 0 {
+            throw raiseTypeError("argument 1 must be a string or unicode object: got \(query.typeName) instead")
+        }
+        let name = try Owned(interned("as_string"))
+        return try owned(apus_method1(query, name.object, object))
+    }
+
+    /// `mogrify(query, vars=None)`: what `execute` would send, as bytes.
+    func mogrify(_ query: PyObj, _ arguments: PyObj?) throws(Raised) -> PyObj {
+        let connection = try openConnection()
+        let statement = try Owned(self.statement(query, arguments, connection))
+        if apus_is_bytes(statement.object) != 0 { return statement.take() }
+        return try owned(PyUnicode_AsUTF8String(statement.object))
+    }
+
+    /// `executemany(query, vars_list)`
+    func executeMany(_ query: PyObj, _ list: PyObj) throws(Raised) {
+        let connection = try openConnection()
+        try connection.checkSynchronous("executemany")
+        try connection.checkNotPrepared("executemany")
+        if isNamed {
+            throw raise(module.pointee.programmingError, "can't call .executemany() on named cursors")
+        }
+        try forgetResult()
+        let iterator = try Owned(owned(PyObject_GetIter(list)))
+        var affected = 0
+        var isKnown = true
+        while let arguments = PyIter_Next(iterator.object) {
+            let arguments = Owned(arguments)
+            try execute(query, arguments.object)
+            if fields.pointee.rowcount < 0 { isKnown = false } else { affected += fields.pointee.rowcount }
+        }
+        if PyErr_Occurred() != nil { throw Raised() }
+        fields.pointee.rowcount = isKnown ? affected : -1
+        // The last statement's rows are nobody's.
+        fields.pointee.no_tuples = 1
+        replace(&fields.pointee.description, with: nil)
+    }
+
+    /// `callproc(procname, parameters=None)`: `SELECT * FROM procname(…)`; a mapping gives named arguments.
+    func callProcedure(_ name: PyObj, _ parameters: PyObj?) throws(Raised) -> PyObj {
+        let connection = try openConnection()
+        if isNamed { throw raise(module.pointee.programmingError, "can't call .callproc() on named cursors") }
+        var writer = ByteWriter()
+        writer.append("SELECT * FROM ")
+        writer.append(try text(of: name))
+        writer.append("(")
+        var values: PyObj?
+        if let parameters, !parameters.isNone {
+            if apus_is_dict(parameters) != 0 {
+                let keys = try Owned(owned(PyDict_Keys(parameters)))
+                for index in 0..<apus_list_size(keys.object) {
+                    if index > 0 { writer.append(",") }
+                    writer.append(try connection.identifier(text(of: apus_list_get(keys.object, index))))
+                    writer.append(":=%s")
+                }
+                values = try owned(PyDict_Values(parameters))
+            } else {
+                let count = PySequence_Size(parameters)
+                if count < 0 { throw Raised() }
+                for index in 0..<count { writer.append(index > 0 ? ",%s" : "%s") }
+                values = parameters.retained()
+            }
+        }
+        writer.append(")")
+        defer { values?.release() }
+        let query = try Owned(python(writer.string()))
+        // A percent sign in the name is the name's.
+        try execute(query.object, values)
+        return (parameters ?? apus_none()).retained()
+    }
+}
+
+extension Connection {
+    /// Sends an asynchronous query, whose result goes to the cursor when `poll()` finds it complete.
+    func begin(_ statements: UnsafeRawBufferPointer, for cursor: PyObj) throws(Raised) {
+        let exchange = core.makeExchange(statements)
+        core.exchange = exchange
+        core.exchangeIsComplete = false
+        if let wait = try advance(exchange) { _ = try handOut(wait) }
+        replace(&fields.pointee.async_cursor, with: try owned(PyWeakref_NewRef(cursor, nil)))
+    }
+
+    /// An identifier in quotes.
+    func identifier(_ name: String) throws(Raised) -> String {
+        do throws(PQError) {
+            switch core.session {
+            case .some(let session): return try session.identifier(name)
+            case .none: throw PQError(.usage, "connection already closed")
+            }
+        } catch { throw raise(error) }
+    }
+
+    /// Ends a COPY that nobody is going to feed or read.
+    func leaveCopy(_ status: ExecStatusType) throws(Raised) {
+        let core = self.core
+        var ended = false
+        _ = try blocking { () throws(PQError) -> Wait? in
+            if !ended {
+                ended = true
+                if status == PGRES_COPY_OUT {
+                    try? core.cancel(within: .seconds(5))
+                } else if case .wait(let wait)? = try core.session?.sendCopyEnd(error: "COPY is not for execute()") {
+                    return wait
+                }
+            }
+            return try core.drain()
+        } finally: {
+            if core.session?.isBroken ?? true { core.markBroken() }
+        }
+    }
+}

@@ -1,0 +1,89 @@
+import ApusPQ
+import ApusValues
+import CApusLibPQ
+import CApusPython
+
+/// Named cursors live on the server: `execute` declares them, a fetch asks for rows.
+extension Cursor {
+    func checkNamedExecution() throws(Raised) {
+        if fields.pointee.query != nil {
+            throw raise(module.pointee.programmingError, "can't call .execute() on named cursors more than once")
+        }
+        let connection = try Connection(fields.pointee.connection)
+        if connection.core.transaction.autocommit, fields.pointee.withhold == 0 {
+            throw raise(module.pointee.programmingError, "can't use a named cursor outside of transactions")
+        }
+        if connection.core.isAsynchronous {
+            throw raise(module.pointee.programmingError, "asynchronous connections cannot produce named cursors")
+        }
+    }
+
+    /// The cursor's name as an SQL identifier.
+    func quotedName(_ connection: Connection) throws(Raised) -> String {
+        guard let name = fields.pointee.name else { return "" }
+        return try connection.identifier(text(of: name))
+    }
+
+    /// Declares the cursor for a statement.
+    /// - Parameter statement: owned; taken over.
+    func declare(_ statement: PyObj, _ connection: Connection) throws(Raised) {
+        let statement = Owned(statement)
+        var writer = ByteWriter()
+        writer.append("DECLARE \(try quotedName(connection)) ")
+        switch fields.pointee.scrollable {
+        case 0: writer.append("NO SCROLL ")
+        case 1: writer.append("SCROLL ")
+        default: break
+        }
+        writer.append(fields.pointee.withhold != 0 ? "CURSOR WITH HOLD FOR " : "CURSOR WITHOUT HOLD FOR ")
+        let (bytes, owner) = try bytes(of: statement.object)
+        writer.append(bytes)
+        owner.release()
+        let query = try writer.withUnsafeBytes { (bytes) throws(Raised) in try pythonBytes(bytes) }
+        replace(&fields.pointee.query, with: query)
+        fields.pointee.base = 0
+        try run(connection)
+        fields.pointee.rowcount = -1
+    }
+
+    private func bytes(of statement: PyObj) throws(Raised) -> (UnsafeRawBufferPointer, PyObj) {
+        if apus_is_bytes(statement) != 0 {
+            return (
+                UnsafeRawBufferPointer(start: apus_bytes_data(statement), count: apus_bytes_size(statement)),
+                statement.retained()
+            )
+        }
+        let encoded = try ClientEncoding.utf8.encode(statement)
+        return (encoded.bytes, encoded.owner)
+    }
+
+    /// Makes the rows of a `FETCH` the cursor's result.
+    func fetchFromServer(_ direction: String, _ connection: Connection) throws(Raised) {
+        try connection.checkIdle("fetch")
+        try connection.checkNotPrepared("fetch")
+        let base = fields.pointee.base + fields.pointee.row
+        try executeOnServer("FETCH \(direction) FROM \(quotedName(connection))", connection)
+        fields.pointee.base = base
+    }
+
+    /// Runs a command about the cursor, whose result becomes the cursor's.
+    func executeOnServer(_ command: String, _ connection: Connection) throws(Raised) {
+        try forgetResult()
+        let text = try Owned(owned(command.withCString { PyBytes_FromString($0) }))
+        let exchange = try connection.perform(
+            UnsafeRawBufferPointer(start: apus_bytes_data(text.object), count: apus_bytes_size(text.object)))
+        try accept(exchange, connection)
+    }
+
+    /// Closes the cursor on the server, where it still can be.
+    func closeNamed() throws(Raised) {
+        guard fields.pointee.query != nil else { return }
+        let connection = try Connection(fields.pointee.connection)
+        guard connection.core.closed == .open, connection.core.isOurs, connection.core.exchange == nil else { return }
+        let status = connection.core.session?.transactionStatus
+        // After an error, or outside of the transaction that it was declared in, the cursor is gone.
+        let lives = status == PQTRANS_INTRANS || (status == PQTRANS_IDLE && fields.pointee.withhold != 0)
+        guard lives else { return }
+        try connection.command("CLOSE \(quotedName(connection))")
+    }
+}

@@ -1,0 +1,156 @@
+import CApusLibPQ
+import CApusPython
+
+/// A Python cursor, borrowed.
+struct Cursor {
+    let object: PyObj
+    let fields: UnsafeMutablePointer<apus_cursor>
+
+    /// From the `self` of a method. Raises InterfaceError if `__init__` never ran.
+    @inline(__always)
+    init(_ object: PyObj?) throws(Raised) {
+        guard let object, object.fields(apus_cursor.self).pointee.connection != nil else {
+            throw raise(module.pointee.interfaceError, "the cursor is not initialized")
+        }
+        self.object = object
+        fields = object.fields(apus_cursor.self)
+    }
+
+    /// The cursor's connection. Raises InterfaceError if either is closed.
+    @inline(__always)
+    func openConnection() throws(Raised) -> Connection {
+        if fields.pointee.closed != 0 { throw closedError() }
+        let connection = try Connection(fields.pointee.connection)
+        if connection.core.closed != .open { throw closedError(of: connection) }
+        return connection
+    }
+
+    /// Raises InterfaceError if the cursor or its connection is closed.
+    @inline(__always)
+    func checkOpen() throws(Raised) { _ = try openConnection() }
+
+    @inline(never)
+    private func closedError() -> Raised { raise(module.pointee.interfaceError, "cursor already closed") }
+
+    @inline(never)
+    private func closedError(of connection: Connection) -> Raised {
+        raise(module.pointee.interfaceError, connection.core.closed == .broken
+            ? "connection already closed" : "cursor already closed")
+    }
+
+    var result: OpaquePointer? { fields.pointee.result.map { OpaquePointer($0) } }
+
+    var isNamed: Bool { fields.pointee.name != nil }
+
+    // MARK: The result
+
+    /// Forgets the last result. Raises ProgrammingError from within a typecaster that reads it.
+    func forgetResult() throws(Raised) {
+        if fields.pointee.readers > 0 {
+            throw raise(module.pointee.programmingError, "the cursor's result is being read by a typecaster")
+        }
+        clearResult()
+    }
+
+    /// Frees what belongs to the last result.
+    func clearResult() {
+        if let result = fields.pointee.result {
+            fields.pointee.result = nil
+            PQclear(OpaquePointer(result))
+        }
+        if fields.pointee.description != nil { replace(&fields.pointee.description, with: nil) }
+        if fields.pointee.casts != nil { replace(&fields.pointee.casts, with: nil) }
+        fields.pointee.rowcount = -1
+        fields.pointee.row = 0
+        fields.pointee.lastoid = 0
+        fields.pointee.no_tuples = 1
+    }
+
+    /// Takes over a result that the server is content with.
+    func accept(_ exchange: Exchange, _ connection: Connection) throws(Raised) {
+        try connection.checkSuccess(exchange, cursor: object)
+        guard let result = exchange.takeResult() else { return }
+        fields.pointee.result = UnsafeMutableRawPointer(result)
+        switch PQresultStatus(result) {
+        case PGRES_TUPLES_OK, PGRES_SINGLE_TUPLE:
+            fields.pointee.rowcount = Int(PQntuples(result))
+            fields.pointee.no_tuples = 0
+            try chooseCasts(result, connection)
+        case PGRES_COPY_IN, PGRES_COPY_OUT, PGRES_COPY_BOTH:
+            try connection.leaveCopy(PQresultStatus(result))
+            throw raise(
+                module.pointee.programmingError, "can't use COPY or START_REPLICATION with execute(): use copy_expert()")
+        default:
+            fields.pointee.rowcount = Self.affectedRows(result)
+            fields.pointee.lastoid = PQoidValue(result)
+        }
+    }
+
+    /// The number in a command's tag; -1 where there is none.
+    private static func affectedRows(_ result: OpaquePointer) -> Int {
+        guard let digits = PQcmdTuples(result), digits.pointee != 0 else { return -1 }
+        var count = 0
+        var position = UnsafePointer<CChar>(digits)
+        while position.pointee >= 48 && position.pointee < 58 {
+            count = count &* 10 &+ Int(position.pointee &- 48)
+            position += 1
+        }
+        return count
+    }
+
+    /// Finds the typecaster of every column, once for all rows.
+    private func chooseCasts(_ result: OpaquePointer, _ connection: Connection) throws(Raised) {
+        let count = Int(PQnfields(result))
+        let casts = try Owned(owned(PyTuple_New(count)))
+        for index in 0..<count {
+            let oid = try Owned(python(Int(PQftype(result, Int32(truncatingIfNeeded: index)))))
+            let isBinary = PQfformat(result, Int32(truncatingIfNeeded: index)) == 1
+            apus_tuple_set(casts.object, index, cast(oid.object, connection, isBinary: isBinary).retained())
+        }
+        replace(&fields.pointee.casts, with: casts.take())
+    }
+
+    /// The typecaster for an OID, borrowed: the cursor's, else the connection's, else the module's.
+    func cast(_ oid: PyObj, _ connection: Connection, isBinary: Bool = false) -> PyObj {
+        let own = isBinary ? fields.pointee.binary_types : fields.pointee.string_types
+        if let own, let cast = PyDict_GetItem(own, oid) { return cast }
+        let connections = isBinary ? connection.fields.pointee.binary_types : connection.fields.pointee.string_types
+        if let connections, let cast = PyDict_GetItem(connections, oid) { return cast }
+        let state = module
+        if isBinary { return PyDict_GetItem(state.pointee.binaryTypes, oid) ?? state.pointee.defaultBinaryCast }
+        return PyDict_GetItem(state.pointee.stringTypes, oid) ?? state.pointee.defaultCast
+    }
+
+    /// `description`, made when it is first asked for. Borrowed; nil where the statement returned no rows.
+    func description() throws(Raised) -> PyObj? {
+        if let description = fields.pointee.description { return description }
+        guard let result, fields.pointee.no_tuples == 0 else { return nil }
+        let encoding = try Connection(fields.pointee.connection).core.encoding
+        let count = Int(PQnfields(result))
+        let columns = try Owned(owned(PyTuple_New(count)))
+        for index in 0..<count {
+            try apus_tuple_set(columns.object, index, Column.make(result, Int32(truncatingIfNeeded: index), encoding))
+        }
+        replace(&fields.pointee.description, with: columns.take())
+        return fields.pointee.description
+    }
+
+    func close() throws(Raised) {
+        if fields.pointee.closed != 0 { return }
+        if fields.pointee.readers > 0 { try forgetResult() }
+        if isNamed { try closeNamed() }
+        clearResult()
+        fields.pointee.closed = 1
+    }
+}
+
+/// What a typecaster needs to know of the cursor that it is called with.
+func decodingContext(of cursor: PyObj?) throws(Raised) -> Decoding {
+    guard let cursor, apus_is_instance(cursor, module.pointee.cursor) != 0 else {
+        return try Decoding(encoding: .utf8, cursor: nil, tzinfoFactory: nil)
+    }
+    let fields = try Cursor(cursor).fields
+    return try Decoding(
+        encoding: Connection(fields.pointee.connection).core.encoding, cursor: cursor,
+        tzinfoFactory: fields.pointee.tzinfo_factory)
+}

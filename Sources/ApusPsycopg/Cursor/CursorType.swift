@@ -1,0 +1,258 @@
+import CApusLibPQ
+import CApusPython
+
+/// `psycopg2.extensions.cursor`
+enum CursorType {
+    static func make(in owner: PyObj) throws(Raised) -> PyObj {
+        try makeType(
+            "psycopg2.extensions.cursor", in: owner, size: MemoryLayout<apus_cursor>.size,
+            flags: apus_flag_subclass | apus_flag_collected,
+            [
+                .doc("A database cursor."),
+                .initialize { me, arguments, keywords in
+                    succeed { () throws(Raised) in
+                        try CursorType.initialize(
+                            receiver(me),
+                            Arguments("cursor", ["conn", "name"], required: 1, tuple: arguments, dict: keywords))
+                    }
+                },
+                .repr { me in
+                    answer { () throws(Raised) in
+                        let me = try receiver(me)
+                        let closed = me.fields(apus_cursor.self).pointee.closed
+                        return try python(
+                            "<cursor object at 0x\(String(UInt(bitPattern: me), radix: 16)); closed: \(closed)>")
+                    }
+                },
+                .iterator { me in
+                    answer { () throws(Raised) in
+                        let cursor = try Cursor(me)
+                        try cursor.checkOpen()
+                        return cursor.object.retained()
+                    }
+                },
+                .next { me in
+                    do throws(Raised) { return try Cursor(me).iterate() } catch { return nil }
+                },
+                .traverse(apus_cursor_fields_traverse), .clear(apus_cursor_fields_clear),
+                .dealloc { me in
+                    guard let me else { return }
+                    PyObject_GC_UnTrack(me)
+                    let fields = me.fields(apus_cursor.self)
+                    if fields.pointee.weak_references != nil { PyObject_ClearWeakRefs(me) }
+                    if let result = fields.pointee.result { PQclear(OpaquePointer(result)) }
+                    fields.pointee.result = nil
+                    _ = apus_cursor_fields_clear(me)
+                    apus_free(me)
+                },
+                .members(members), .properties(properties), .methods(methods),
+            ])
+    }
+
+    private static func initialize(_ me: PyObj, _ given: Arguments) throws(Raised) {
+        let connection = try given.required(0)
+        guard apus_is_instance(connection, module.pointee.connection) != 0 else {
+            throw raiseTypeError("argument 1 must be a subclass of psycopg2.extensions.connection")
+        }
+        let fields = me.fields(apus_cursor.self)
+        if let name = given.unlessNone(1) {
+            guard apus_is_str(name) != 0 else { throw raiseTypeError("the cursor's name must be str") }
+            replace(&fields.pointee.name, with: name.retained())
+        }
+        replace(&fields.pointee.connection, with: connection.retained())
+        replace(&fields.pointee.tzinfo_factory, with: module.pointee.timezone.retained())
+        fields.pointee.arraysize = 1
+        fields.pointee.itersize = 2000
+        fields.pointee.rowcount = -1
+        fields.pointee.scrollable = -1
+        fields.pointee.no_tuples = 1
+        fields.pointee.closed = 0
+    }
+
+    nonisolated(unsafe) private static let members = permanent(
+        [
+            .field("arraysize", "Number of rows that fetchmany() fetches.", \apus_cursor.arraysize, type: apus_member_long, writable: true),
+            .field("itersize", "Rows that a named cursor fetches at once when iterated over.", \apus_cursor.itersize, type: apus_member_long, writable: true),
+            .field("rowcount", "Number of rows read or affected, or -1.", \apus_cursor.rowcount, type: apus_member_long),
+            .field("connection", "The cursor's connection.", \apus_cursor.connection),
+            .field("name", "The name of a named cursor, or None.", \apus_cursor.name),
+            .field("row_factory", "Makes the rows; None for tuples.", \apus_cursor.row_factory, writable: true),
+            .field("tzinfo_factory", "Makes time zones of timestamps with time zone.", \apus_cursor.tzinfo_factory, writable: true),
+            .field("typecaster", "Unused.", \apus_cursor.typecaster),
+            .field("string_types", "Typecasters of this cursor alone.", \apus_cursor.string_types, writable: true),
+            .field("binary_types", "Typecasters of this cursor alone, for binary results.", \apus_cursor.binary_types, writable: true),
+            .field("__weaklistoffset__", "", \apus_cursor.weak_references, type: apus_member_offset),
+        ] as [PyMemberDef], end: .end)
+
+    nonisolated(unsafe) private static let properties = permanent(
+        [
+            .computed("description", "The columns of the last result, or None.") { me, _ in
+                answer { () throws(Raised) in try (Cursor(me).description() ?? apus_none()).retained() }
+            },
+            .computed("query", "The last statement sent, as bytes.") { me, _ in
+                answer { () throws(Raised) in
+                    guard let query = try Cursor(me).fields.pointee.query else { return none() }
+                    return apus_is_bytes(query) != 0 ? query.retained() : try owned(PyUnicode_AsUTF8String(query))
+                }
+            },
+            .computed("statusmessage", "The message of the last command.") { me, _ in
+                answer { () throws(Raised) in
+                    guard let result = try Cursor(me).result, let status = PQcmdStatus(result) else { return none() }
+                    return try python(c: status)
+                }
+            },
+            .computed("rownumber", "The number of rows fetched so far.") { me, _ in
+                answer { () throws(Raised) in
+                    let fields = try Cursor(me).fields
+                    return try python(fields.pointee.base + fields.pointee.row)
+                }
+            },
+            .computed("lastrowid", "The OID of the last inserted row, or 0.") { me, _ in
+                answer { () throws(Raised) in try python(Int(Cursor(me).fields.pointee.lastoid)) }
+            },
+            .computed("closed", "True if the cursor, or its connection, is closed.") { me, _ in
+                answer { () throws(Raised) in
+                    let cursor = try Cursor(me)
+                    let connection = try Connection(cursor.fields.pointee.connection)
+                    return python(cursor.fields.pointee.closed != 0 || connection.core.closed != .open)
+                }
+            },
+            .computed("withhold", "Whether a named cursor outlives its transaction.", set: setWithhold) { me, _ in
+                answer { () throws(Raised) in try python(Cursor(me).fields.pointee.withhold != 0) }
+            },
+            .computed("scrollable", "Whether a named cursor moves backwards; None if not said.", set: setScrollable) {
+                me, _ in
+                answer { () throws(Raised) in
+                    let scrollable = try Cursor(me).fields.pointee.scrollable
+                    return scrollable < 0 ? none() : python(scrollable != 0)
+                }
+            },
+            .computed("pgresult_ptr", "The address of the result's PGresult, or None.") { me, _ in
+                answer { () throws(Raised) in
+                    guard let result = try Cursor(me).fields.pointee.result else { return none() }
+                    return try owned(PyLong_FromVoidPtr(result))
+                }
+            },
+        ] as [PyGetSetDef], end: .end)
+
+    private static let setWithhold: Setter = { me, value, _ in
+        succeed { () throws(Raised) in
+            let cursor = try Cursor(me)
+            try cursor.checkNamedSetting("withhold")
+            let truth = try PyObject_IsTrue(receiver(value))
+            try check(truth)
+            cursor.fields.pointee.withhold = Int8(truth)
+        }
+    }
+
+    private static let setScrollable: Setter = { me, value, _ in
+        succeed { () throws(Raised) in
+            let cursor = try Cursor(me)
+            try cursor.checkNamedSetting("scrollable")
+            let value = try receiver(value)
+            let truth = value.isNone ? -1 : PyObject_IsTrue(value)
+            if !value.isNone { try check(truth) }
+            cursor.fields.pointee.scrollable = Int8(truth)
+        }
+    }
+
+    nonisolated(unsafe) private static let methods = permanent(
+        [
+            .plain("close", "Closes the cursor.") { me, _ in
+                answer { () throws(Raised) in
+                    try Cursor(me).close()
+                    return none()
+                }
+            },
+            .fast("execute", "execute(query, vars=None): executes a statement.") { me, positional, count, keywords in
+                answer { () throws(Raised) in
+                    let cursor = try Cursor(me)
+                    if keywords == nil, let positional, count == 1 || count == 2, let query = positional[0] {
+                        try cursor.execute(query, count == 2 ? positional[1] : nil)
+                        return none()
+                    }
+                    let given = try Arguments("execute", ["query", "vars"], required: 1, positional, count, keywords)
+                    try cursor.execute(given.required(0), given[1])
+                    return none()
+                }
+            },
+            .fast("executemany", "executemany(query, vars_list): executes a statement for each set of arguments.") {
+                me, positional, count, keywords in
+                answer { () throws(Raised) in
+                    let given = try Arguments("executemany", ["query", "vars_list"], required: 2, positional, count, keywords)
+                    try Cursor(me).executeMany(given.required(0), given.required(1))
+                    return none()
+                }
+            },
+            .fast("mogrify", "mogrify(query, vars=None) -> bytes: the statement with its arguments.") {
+                me, positional, count, keywords in
+                answer { () throws(Raised) in
+                    let given = try Arguments("mogrify", ["query", "vars"], required: 1, positional, count, keywords)
+                    return try Cursor(me).mogrify(given.required(0), given[1])
+                }
+            },
+            .plain("fetchone", "The next row, or None.") { me, _ in
+                answer { () throws(Raised) in try Cursor(me).fetchOne() ?? none() }
+            },
+            .fast("fetchmany", "fetchmany(size=arraysize) -> list: the next rows.") { me, positional, count, keywords in
+                answer { () throws(Raised) in
+                    let given = try Arguments("fetchmany", ["size"], positional, count, keywords)
+                    let cursor = try Cursor(me)
+                    let size = given.unlessNone(0) == nil ? cursor.fields.pointee.arraysize : try given.integer(0, default: 1)
+                    return try cursor.fetchMany(size)
+                }
+            },
+            .plain("fetchall", "All remaining rows, as a list.") { me, _ in
+                answer { () throws(Raised) in try Cursor(me).fetchAll() }
+            },
+            .fast("callproc", "callproc(procname, parameters=None): calls a function of the server.") {
+                me, positional, count, keywords in
+                answer { () throws(Raised) in
+                    let given = try Arguments("callproc", ["procname", "parameters"], required: 1, positional, count, keywords)
+                    return try Cursor(me).callProcedure(given.required(0), given[1])
+                }
+            },
+            .plain("nextset", "Not supported: raises NotSupportedError.") { me, _ in
+                answer { () throws(Raised) in
+                    try Cursor(me).checkOpen()
+                    throw raise(module.pointee.notSupportedError, "not supported by PostgreSQL")
+                }
+            },
+            .fast("setinputsizes", "Does nothing, as PEP 249 allows.") { _, _, _, _ in none() },
+            .fast("setoutputsize", "Does nothing, as PEP 249 allows.") { _, _, _, _ in none() },
+            .fast("scroll", "scroll(value, mode='relative'): moves in the result.") { me, positional, count, keywords in
+                answer { () throws(Raised) in
+                    let given = try Arguments("scroll", ["value", "mode"], required: 1, positional, count, keywords)
+                    let mode = try given[1].map(text) ?? "relative"
+                    guard mode == "relative" || mode == "absolute" else {
+                        throw raise(module.pointee.programmingError, "scroll mode must be 'relative' or 'absolute'")
+                    }
+                    try Cursor(me).scroll(given.integer(0, default: 0), absolute: mode == "absolute")
+                    return none()
+                }
+            },
+            .fast("cast", "cast(oid, s): what the typecaster for an OID makes of a text.") { me, positional, count, keywords in
+                answer { () throws(Raised) in
+                    let given = try Arguments("cast", ["oid", "s"], required: 2, positional, count, keywords)
+                    let cursor = try Cursor(me)
+                    let cast = try cursor.cast(given.required(0), Connection(cursor.fields.pointee.connection))
+                    return try Typecaster.call(cast, given.required(1), cursor.object)
+                }
+            },
+            .plain("__enter__", "The cursor itself.") { me, _ in
+                answer { () throws(Raised) in try receiver(me).retained() }
+            },
+            .fast("__exit__", "Closes the cursor.") { me, _, _, _ in
+                answer { () throws(Raised) in
+                    // A subclass may have its own.
+                    try owned(apus_method0(receiver(me), module.pointee.nameClose))
+                }
+            },
+        ] as [PyMethodDef], end: .end)
+}
+
+extension Cursor {
+    fileprivate func checkNamedSetting(_ setting: StaticString) throws(Raised) {
+        if !isNamed { throw raise(module.pointee.programmingError, "trying to set .\(setting) on unnamed cursor") }
+    }
+}

@@ -1,0 +1,68 @@
+import CApusPython
+
+/// Makes PEP 249's exceptions, psycopg2's two extensions, and a class for every SQLSTATE.
+func makeExceptions(_ state: UnsafeMutablePointer<ModuleState>, in owner: PyObj) throws(Raised) {
+    state.pointee.warning = try exception("Warning", "psycopg2.Warning", apus_exc_exception(), in: owner)
+    state.pointee.error = try makeErrorType(in: owner)
+    try add(state.pointee.error, as: "Error", to: owner)
+    state.pointee.diagnostics = try makeDiagnosticsType(in: owner)
+    try add(state.pointee.diagnostics, as: "Diagnostics", to: owner)
+
+    let error = state.pointee.error
+    state.pointee.interfaceError = try exception("InterfaceError", "psycopg2.InterfaceError", error, in: owner)
+    state.pointee.databaseError = try exception("DatabaseError", "psycopg2.DatabaseError", error, in: owner)
+    let database = state.pointee.databaseError
+    state.pointee.internalError = try exception("InternalError", "psycopg2.InternalError", database, in: owner)
+    state.pointee.operationalError = try exception(
+        "OperationalError", "psycopg2.OperationalError", database, in: owner)
+    state.pointee.programmingError = try exception(
+        "ProgrammingError", "psycopg2.ProgrammingError", database, in: owner)
+    state.pointee.integrityError = try exception("IntegrityError", "psycopg2.IntegrityError", database, in: owner)
+    state.pointee.dataError = try exception("DataError", "psycopg2.DataError", database, in: owner)
+    state.pointee.notSupportedError = try exception(
+        "NotSupportedError", "psycopg2.NotSupportedError", database, in: owner)
+    let operational = state.pointee.operationalError
+    state.pointee.queryCanceledError = try exception(
+        "QueryCanceledError", "psycopg2.extensions.QueryCanceledError", operational, in: owner)
+    state.pointee.transactionRollbackError = try exception(
+        "TransactionRollbackError", "psycopg2.extensions.TransactionRollbackError", operational, in: owner)
+
+    state.pointee.sqlStateErrors = try owned(PyDict_New())
+    for line in String(cString: sqlStateNames.c).split(separator: "\n") {
+        let code = String(line.prefix(5))
+        let name = "psycopg2.errors.\(line.dropFirst(6))"
+        let type = try Owned(owned(PyErr_NewException(name, baseError(of: code, state), nil)))
+        try check(PyDict_SetItemString(state.pointee.sqlStateErrors, code, type.object))
+    }
+    try add(state.pointee.sqlStateErrors, as: "sqlstate_errors", to: owner)
+}
+
+private func exception(
+    _ name: StaticString, _ qualifiedName: StaticString, _ base: PyObj?, in owner: PyObj
+) throws(Raised) -> PyObj {
+    let type = try owned(PyErr_NewException(qualifiedName.c, base, nil))
+    try add(type, as: name, to: owner)
+    return type
+}
+
+/// The class that an SQLSTATE without one of its own belongs to; also the base of the classes that have one.
+/// PEP 249 says what its classes are for; their SQLSTATE classes are in appendix A of PostgreSQL's manual.
+func baseError(of sqlState: String, _ state: UnsafeMutablePointer<ModuleState>) -> PyObj {
+    switch sqlState.prefix(2) {
+    case "0A": state.pointee.notSupportedError
+    case "20", "21", "3D", "3F", "42", "44": state.pointee.programmingError
+    case "22": state.pointee.dataError
+    case "23": state.pointee.integrityError
+    case "24", "25", "2B", "2D", "2F", "38", "39", "3B", "F0", "P0", "XX": state.pointee.internalError
+    case "40": state.pointee.transactionRollbackError
+    case "57": sqlState == "57014" ? state.pointee.queryCanceledError : state.pointee.operationalError
+    case "08", "26", "27", "28", "34", "53", "54", "55", "58", "HV": state.pointee.operationalError
+    default: state.pointee.databaseError
+    }
+}
+
+/// The class to raise for an SQLSTATE, borrowed.
+func errorClass(of sqlState: String) -> PyObj {
+    if let type = PyDict_GetItemString(module.pointee.sqlStateErrors, sqlState) { return type }
+    return baseError(of: sqlState, module)
+}

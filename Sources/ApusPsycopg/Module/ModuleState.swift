@@ -1,0 +1,102 @@
+import CApusPython
+
+/// Everything that the module keeps for itself: types, names, imported callables, registries.
+///
+/// It lies in the memory that CPython gives a module for its state, zeroed, and is filled by `Module.execute`
+/// before Python can see the module; from then on no field is NULL. There is one for each interpreter, reached by
+/// `module`. All fields are references, so that the collector can visit them as one array.
+struct ModuleState {
+    // Exceptions.
+    var warning, error, interfaceError, databaseError, dataError, operationalError, integrityError, internalError,
+        programmingError, notSupportedError, queryCanceledError, transactionRollbackError: PyObj
+    /// {sqlstate: class}
+    var sqlStateErrors: PyObj
+
+    // Types.
+    var diagnostics, adapterRegistry, isqlQuote, asIs, quotedString, binary, boolean, int, float, decimalAdapter,
+        list, datetimeAdapter, sqlIn, noneAdapter, typecaster, column, notify, connectionInfo, connection,
+        cursor: PyObj
+
+    // Adapters that are functions.
+    var dateFromPy, timeFromPy, timestampFromPy, intervalFromPy: PyObj
+
+    // Registries.
+    /// {(type, protocol): callable}
+    var adapters: PyObj
+    /// {oid: typecaster}, for text and for binary results
+    var stringTypes, binaryTypes: PyObj
+    /// {PostgreSQL's encoding: Python's codec}
+    var encodings: PyObj
+    /// The typecasters for columns whose OID nobody registered.
+    var defaultCast, defaultBinaryCast: PyObj
+    /// A callable, or None: `set_wait_callback`.
+    var waitCallback: PyObj
+
+    // Imported callables and objects.
+    var decimal, decimalFromText, timezone, utc, date, time, datetime, timedelta: PyObj
+
+    // Interned names.
+    var nameGetquoted, namePrepare, nameConform, nameAdapt, nameIsoformat, nameTzinfo, nameUtcoffset, nameClose,
+        nameCursor, nameCursorFactory, nameRead, nameWrite, nameAppend, nameGetitem: PyObj
+
+    /// The fields as the collector sees them.
+    static func references(_ state: UnsafeMutablePointer<ModuleState>) -> UnsafeMutableBufferPointer<PyObj?> {
+        let count = MemoryLayout<ModuleState>.size / MemoryLayout<PyObj?>.size
+        return UnsafeMutableBufferPointer(
+            start: UnsafeMutableRawPointer(state).assumingMemoryBound(to: PyObj?.self), count: count)
+    }
+}
+
+/// The state of the interpreter that runs.
+///
+/// The first interpreter that imported the module is remembered; others are asked for their own.
+var module: UnsafeMutablePointer<ModuleState> {
+    @inline(__always) get {
+        let interpreter = PyInterpreterState_Get()
+        if interpreter == Home.interpreter, let state = Home.state { return state }
+        return Home.look(up: interpreter)
+    }
+}
+
+/// datetime's C API: one table for the whole process.
+enum DateTimeAPI {
+    nonisolated(unsafe) static var table: UnsafeMutablePointer<PyDateTime_CAPI>?
+}
+
+/// Where interpreters' states are. All access is under the GIL.
+enum Home {
+    nonisolated(unsafe) fileprivate(set) static var interpreter: OpaquePointer?
+    nonisolated(unsafe) fileprivate(set) static var state: UnsafeMutablePointer<ModuleState>?
+    nonisolated(unsafe) private static var others: [OpaquePointer: UnsafeMutablePointer<ModuleState>] = [:]
+    /// Stands in when no module is left, so that what outlives it (an object collected late) reads no freed memory.
+    nonisolated(unsafe) private static let nobody: UnsafeMutablePointer<ModuleState> = {
+        let state = UnsafeMutablePointer<ModuleState>.allocate(capacity: 1)
+        for index in ModuleState.references(state).indices {
+            (UnsafeMutableRawPointer(state).assumingMemoryBound(to: PyObj?.self) + index).initialize(to: apus_none())
+        }
+        return state
+    }()
+
+    @inline(never)
+    static func look(up interpreter: OpaquePointer?) -> UnsafeMutablePointer<ModuleState> {
+        interpreter.flatMap { others[$0] } ?? nobody
+    }
+
+    static func register(_ state: UnsafeMutablePointer<ModuleState>) {
+        guard let current = PyInterpreterState_Get() else { return }
+        if interpreter == nil || interpreter == current {
+            interpreter = current
+            Home.state = state
+        } else {
+            others[current] = state
+        }
+    }
+
+    static func forget(_ state: UnsafeMutablePointer<ModuleState>) {
+        if Home.state == state {
+            interpreter = nil
+            Home.state = nil
+        }
+        others = others.filter { $0.value != state }
+    }
+}

@@ -1,0 +1,62 @@
+import ApusValues
+import CApusPython
+
+extension Decoding {
+    /// An array as lists in lists. Its lower bounds are not shown.
+    @inline(never)
+    mutating func array(
+        _ caster: UnsafeMutablePointer<apus_typecaster>, _ bytes: UnsafeRawBufferPointer
+    ) throws(Raised) -> PyObj {
+        guard let element = caster.pointee.base?.fields(apus_typecaster.self) else { throw Self.malformed("array") }
+        let decoder = Decoder(rawValue: element.pointee.decoder) ?? .python
+        if bytes.first != UInt8(ascii: "{") && bytes.first != UInt8(ascii: "[") {
+            throw raise(state.pointee.dataError, "array does not start with '{'")
+        }
+        var tokens = ArrayText.Tokenizer(bytes)
+        // The lists that are open, outermost first; each is held by the one before it.
+        var open: [PyObj] = []
+        let outermost = try Owned(owned(PyList_New(0)))
+        while true {
+            switch tokens.next() {
+            case .open:
+                guard let parent = open.last else {
+                    open.append(outermost.object)
+                    continue
+                }
+                let inner = try Owned(owned(PyList_New(0)))
+                try check(PyList_Append(parent, inner.object))
+                open.append(inner.object)
+            case .close:
+                _ = open.popLast()
+            case .null:
+                try append(Owned(nullElement(decoder, element)), to: open.last)
+            case .element(let slice):
+                try append(Owned(decode(decoder, element, slice)), to: open.last)
+            case .end:
+                return outermost.take()
+            case .malformed:
+                throw raise(state.pointee.dataError, "malformed array: unbalanced braces or quotes")
+            }
+        }
+    }
+
+    private func nullElement(
+        _ decoder: Decoder, _ element: UnsafeMutablePointer<apus_typecaster>
+    ) throws(Raised) -> PyObj {
+        decoder == .python ? try python(element, nil) : none()
+    }
+
+    private func append(_ item: borrowing Owned, to list: PyObj?) throws(Raised) {
+        try check(PyList_Append(list, item.object))
+    }
+
+    private mutating func decode(
+        _ decoder: Decoder, _ element: UnsafeMutablePointer<apus_typecaster>, _ slice: TextSlice
+    ) throws(Raised) -> PyObj {
+        if slice.isVerbatim { return try decode(decoder, element, slice.bytes) }
+        let copy = UnsafeMutableRawPointer.allocate(byteCount: slice.bytes.count + 1, alignment: 1)
+        defer { copy.deallocate() }
+        let count = slice.copy(to: copy)
+        return try decode(decoder, element, UnsafeRawBufferPointer(start: copy, count: count))
+    }
+}

@@ -1,0 +1,156 @@
+/* The layouts of the extension's objects: the fields that Python sees, and where an object has a Swift side one
+   reference to it (`core`, retained by the object). */
+#ifndef CAPUS_OBJECTS_H
+#define CAPUS_OBJECTS_H
+
+/* Visits and clears the PyObject * fields from `first`, `count` of them. */
+static inline int apus_visit_fields(PyObject **first, int count, visitproc visit, void *arg) {
+    for (int i = 0; i < count; i++) Py_VISIT(first[i]);
+    return 0;
+}
+static inline void apus_clear_fields(PyObject **first, int count) {
+    for (int i = 0; i < count; i++) Py_CLEAR(first[i]);
+}
+/* Ends the life of an instance of a heap type, whose fields are cleared already. */
+static inline void apus_free(PyObject *self) {
+    PyTypeObject *type = Py_TYPE(self);
+    type->tp_free(self);
+    Py_DECREF(type);
+}
+
+/* An instance of a heap type holds its type (from 3.9 on, that is for the type's traverse to visit). */
+#define APUS_OWNED(name, layout, first, count)                                                      \
+    static inline int name##_traverse(PyObject *self, visitproc visit, void *arg) {                 \
+        Py_VISIT(Py_TYPE(self));                                                                    \
+        return apus_visit_fields(&((layout *)self)->first, count, visit, arg);                      \
+    }                                                                                               \
+    static inline int name##_clear(PyObject *self) {                                                \
+        apus_clear_fields(&((layout *)self)->first, count);                                         \
+        return 0;                                                                                   \
+    }                                                                                               \
+    static inline void name##_dealloc(PyObject *self) {                                             \
+        PyObject_GC_UnTrack(self);                                                                  \
+        name##_clear(self);                                                                         \
+        apus_free(self);                                                                            \
+    }
+
+/* psycopg2.Error and its subclasses. */
+typedef struct {
+    PyBaseExceptionObject base;
+    PyObject *pgerror;
+    PyObject *pgcode;
+    PyObject *cursor;
+    PyObject *fields; /* a tuple of the server's fields, in the order of Diagnostics' attributes */
+} apus_error;
+
+static inline int apus_error_traverse(PyObject *self, visitproc visit, void *arg) {
+    Py_VISIT(Py_TYPE(self));
+    int failed = apus_visit_fields(&((apus_error *)self)->pgerror, 4, visit, arg);
+    return failed ? failed : ((PyTypeObject *)PyExc_Exception)->tp_traverse(self, visit, arg);
+}
+static inline int apus_error_clear(PyObject *self) {
+    apus_clear_fields(&((apus_error *)self)->pgerror, 4);
+    return ((PyTypeObject *)PyExc_Exception)->tp_clear(self);
+}
+/* BaseException's own dealloc ends in tp_free but does not release a heap type. */
+static inline void apus_error_dealloc(PyObject *self) {
+    PyTypeObject *type = Py_TYPE(self);
+    PyObject_GC_UnTrack(self);
+    apus_clear_fields(&((apus_error *)self)->pgerror, 4);
+    PyObject_GC_Track(self);
+    ((PyTypeObject *)PyExc_Exception)->tp_dealloc(self);
+    Py_DECREF(type);
+}
+
+/* psycopg2.extensions.Diagnostics */
+typedef struct { PyObject_HEAD PyObject *fields; } apus_diagnostics;
+APUS_OWNED(apus_diagnostics, apus_diagnostics, fields, 1)
+
+/* The adapters: what is adapted, the connection it was prepared for, and for dates the form. */
+typedef struct {
+    PyObject_HEAD
+    PyObject *adapted;
+    PyObject *buffer;     /* the quoted bytes, once asked for, where the adapter shows them */
+    PyObject *connection; /* or NULL */
+    PyObject *encoding;   /* QuotedString only: an encoding given by the program, or NULL */
+    int kind;
+} apus_adapter;
+APUS_OWNED(apus_adapter, apus_adapter, adapted, 4)
+
+/* The registry of adapters: a dict that notices when it changes. */
+typedef struct {
+    PyDictObject dict;
+    unsigned long generation; /* counts what may have been changes */
+    unsigned long checked;    /* the generation that `direct` was found in */
+    unsigned long direct;     /* a bit for each built-in type that is adapted as built in */
+} apus_adapter_registry;
+
+/* psycopg2._psycopg.type */
+typedef struct {
+    PyObject_HEAD
+    PyObject *name;
+    PyObject *values; /* a tuple of OIDs */
+    PyObject *cast;   /* a Python callable, or NULL: then `decoder` tells */
+    PyObject *base;   /* of an array: the type of its elements, or NULL */
+    int decoder;
+} apus_typecaster;
+APUS_OWNED(apus_typecaster, apus_typecaster, name, 4)
+
+/* psycopg2.extensions.Column */
+typedef struct {
+    PyObject_HEAD
+    PyObject *name, *type_code, *display_size, *internal_size, *precision, *scale, *null_ok, *table_oid,
+        *table_column;
+} apus_column;
+APUS_OWNED(apus_column, apus_column, name, 9)
+
+/* psycopg2.extensions.Notify */
+typedef struct { PyObject_HEAD PyObject *pid, *channel, *payload; } apus_notify;
+APUS_OWNED(apus_notify, apus_notify, pid, 3)
+
+/* psycopg2.extensions.connection */
+typedef struct {
+    PyObject_HEAD
+    PyObject *dsn;
+    PyObject *cursor_factory;
+    PyObject *notices;
+    PyObject *notifies;
+    PyObject *string_types;
+    PyObject *binary_types;
+    PyObject *async_cursor; /* a weak reference to the cursor whose query runs, or NULL */
+    PyObject *weak_references;
+    void *core;
+} apus_connection;
+APUS_OWNED(apus_connection_fields, apus_connection, dsn, 7)
+
+/* psycopg2.extensions.cursor */
+typedef struct {
+    PyObject_HEAD
+    PyObject *connection;
+    PyObject *name;
+    PyObject *query;
+    PyObject *row_factory;
+    PyObject *tzinfo_factory;
+    PyObject *string_types;
+    PyObject *binary_types;
+    PyObject *typecaster;
+    PyObject *description;
+    PyObject *casts; /* a tuple: the typecaster of every column of the result */
+    PyObject *copy_file;
+    PyObject *weak_references;
+    void *result; /* the PGresult, owned, or NULL */
+    long arraysize;
+    long itersize;
+    long rowcount;
+    long row;      /* index into the current result of the next row to fetch */
+    long base;     /* rows before the current result, for named cursors */
+    long readers;  /* fetches under way, which Python code of a typecaster may interrupt */
+    unsigned lastoid;
+    signed char scrollable; /* -1: not said */
+    char withhold;
+    char closed;
+    char no_tuples; /* the last result has no rows to fetch */
+} apus_cursor;
+APUS_OWNED(apus_cursor_fields, apus_cursor, connection, 11)
+
+#endif

@@ -1,0 +1,207 @@
+/* CPython's macros as functions. */
+#ifndef CAPUS_SHIMS_H
+#define CAPUS_SHIMS_H
+
+static inline PyObject *_Nonnull apus_none(void) { return Py_None; }
+static inline PyObject *_Nonnull apus_true(void) { return Py_True; }
+static inline PyObject *_Nonnull apus_false(void) { return Py_False; }
+static inline PyObject *_Nonnull apus_not_implemented(void) { return Py_NotImplemented; }
+
+static inline void apus_incref(PyObject *o) { Py_INCREF(o); }
+static inline void apus_decref(PyObject *o) { Py_DECREF(o); }
+static inline void apus_xdecref(PyObject *o) { Py_XDECREF(o); }
+static inline Py_ssize_t apus_refcount(PyObject *o) { return Py_REFCNT(o); }
+
+static inline PyTypeObject *_Nonnull apus_type(PyObject *o) { return Py_TYPE(o); }
+static inline PyObject *_Nonnull apus_type_object(PyObject *o) { return (PyObject *)Py_TYPE(o); }
+static inline int apus_is_type(PyObject *o, PyObject *type) { return Py_TYPE(o) == (PyTypeObject *)type; }
+static inline int apus_is_instance(PyObject *o, PyObject *type) {
+    return PyObject_TypeCheck(o, (PyTypeObject *)type);
+}
+
+/* CPython's exceptions are mutable globals, which Swift does not read; they do not change. */
+static inline PyObject *_Nonnull apus_exc_type(void) { return PyExc_TypeError; }
+static inline PyObject *_Nonnull apus_exc_value(void) { return PyExc_ValueError; }
+static inline PyObject *_Nonnull apus_exc_exception(void) { return PyExc_Exception; }
+static inline PyObject *_Nonnull apus_exc_key(void) { return PyExc_KeyError; }
+static inline PyObject *_Nonnull apus_exc_index(void) { return PyExc_IndexError; }
+static inline PyObject *_Nonnull apus_exc_attribute(void) { return PyExc_AttributeError; }
+static inline PyObject *_Nonnull apus_exc_runtime(void) { return PyExc_RuntimeError; }
+static inline PyObject *_Nonnull apus_exc_overflow(void) { return PyExc_OverflowError; }
+static inline PyObject *_Nonnull apus_exc_stop_iteration(void) { return PyExc_StopIteration; }
+static inline PyObject *_Nonnull apus_exc_unicode_encode(void) { return PyExc_UnicodeEncodeError; }
+static inline PyObject *_Nonnull apus_exc_lookup(void) { return PyExc_LookupError; }
+static inline PyObject *_Nonnull apus_exc_resource_warning(void) { return PyExc_ResourceWarning; }
+
+/* The concrete types, as objects. */
+static inline PyObject *_Nonnull apus_type_str(void) { return (PyObject *)&PyUnicode_Type; }
+static inline PyObject *_Nonnull apus_type_bytes(void) { return (PyObject *)&PyBytes_Type; }
+static inline PyObject *_Nonnull apus_type_bytearray(void) { return (PyObject *)&PyByteArray_Type; }
+static inline PyObject *_Nonnull apus_type_memoryview(void) { return (PyObject *)&PyMemoryView_Type; }
+static inline PyObject *_Nonnull apus_type_int(void) { return (PyObject *)&PyLong_Type; }
+static inline PyObject *_Nonnull apus_type_bool(void) { return (PyObject *)&PyBool_Type; }
+static inline PyObject *_Nonnull apus_type_float(void) { return (PyObject *)&PyFloat_Type; }
+static inline PyObject *_Nonnull apus_type_list(void) { return (PyObject *)&PyList_Type; }
+static inline PyObject *_Nonnull apus_type_tuple(void) { return (PyObject *)&PyTuple_Type; }
+static inline PyObject *_Nonnull apus_type_dict(void) { return (PyObject *)&PyDict_Type; }
+static inline PyObject *_Nonnull apus_type_none(void) { return (PyObject *)Py_TYPE(Py_None); }
+
+static inline int apus_is_str(PyObject *o) { return PyUnicode_Check(o); }
+static inline int apus_is_bytes(PyObject *o) { return PyBytes_Check(o); }
+static inline int apus_is_int(PyObject *o) { return PyLong_Check(o); }
+static inline int apus_is_float(PyObject *o) { return PyFloat_Check(o); }
+static inline int apus_is_list(PyObject *o) { return PyList_Check(o); }
+static inline int apus_is_tuple(PyObject *o) { return PyTuple_Check(o); }
+static inline int apus_is_exact_list(PyObject *o) { return PyList_CheckExact(o); }
+static inline int apus_is_exact_tuple(PyObject *o) { return PyTuple_CheckExact(o); }
+static inline int apus_is_exact_dict(PyObject *o) { return PyDict_CheckExact(o); }
+static inline int apus_is_exact_str(PyObject *o) { return PyUnicode_CheckExact(o); }
+static inline int apus_is_dict(PyObject *o) { return PyDict_Check(o); }
+static inline int apus_is_class(PyObject *o) { return PyType_Check(o); }
+static inline int apus_has_index(PyObject *o) { return PyIndex_Check(o); }
+
+static inline PyObject *_Nonnull apus_tuple_get(PyObject *o, Py_ssize_t i) { return PyTuple_GET_ITEM(o, i); }
+static inline void apus_tuple_set(PyObject *o, Py_ssize_t i, PyObject *v) { PyTuple_SET_ITEM(o, i, v); }
+static inline Py_ssize_t apus_tuple_size(PyObject *o) { return PyTuple_GET_SIZE(o); }
+static inline PyObject *apus_tuple2(PyObject *a, PyObject *b) { return PyTuple_Pack(2, a, b); }
+static inline PyObject *apus_tuple3(PyObject *a, PyObject *b, PyObject *c) { return PyTuple_Pack(3, a, b, c); }
+static inline PyObject *_Nonnull apus_list_get(PyObject *o, Py_ssize_t i) { return PyList_GET_ITEM(o, i); }
+static inline void apus_list_set(PyObject *o, Py_ssize_t i, PyObject *v) { PyList_SET_ITEM(o, i, v); }
+static inline Py_ssize_t apus_list_size(PyObject *o) { return PyList_GET_SIZE(o); }
+
+static inline char *_Nonnull apus_bytes_data(PyObject *o) { return PyBytes_AS_STRING(o); }
+static inline Py_ssize_t apus_bytes_size(PyObject *o) { return PyBytes_GET_SIZE(o); }
+static inline double apus_float_value(PyObject *o) { return PyFloat_AS_DOUBLE(o); }
+
+/* 1, 2 or 4 bytes a character. */
+static inline int apus_str_ready(PyObject *o) {
+#if PY_VERSION_HEX < 0x030C0000
+    return PyUnicode_READY(o);
+#else
+    (void)o;
+    return 0;
+#endif
+}
+static inline int apus_str_is_ascii(PyObject *o) { return PyUnicode_IS_ASCII(o); }
+static inline int apus_str_kind(PyObject *o) { return (int)PyUnicode_KIND(o); }
+static inline void *_Nonnull apus_str_data(PyObject *o) { return PyUnicode_DATA(o); }
+static inline Py_ssize_t apus_str_length(PyObject *o) { return PyUnicode_GET_LENGTH(o); }
+
+/* type->tp_alloc and tp_free, which subclasses may have replaced. */
+static inline PyObject *apus_allocate(PyTypeObject *type) { return type->tp_alloc(type, 0); }
+static inline const char *_Nonnull apus_type_name(PyTypeObject *type) { return type->tp_name; }
+static inline PyObject *apus_method_resolution_order(PyObject *type) { return ((PyTypeObject *)type)->tp_mro; }
+static inline PyObject *apus_dict_type_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
+    return PyDict_Type.tp_new(type, args, kwargs);
+}
+static inline int apus_dict_assign(PyObject *o, PyObject *key, PyObject *value) {
+    return PyDict_Type.tp_as_mapping->mp_ass_subscript(o, key, value);
+}
+static inline PyObject *apus_generic_getattr(PyObject *o, PyObject *name) { return PyObject_GenericGetAttr(o, name); }
+
+/* Calls. */
+static inline PyObject *apus_call0(PyObject *f) { return PyObject_CallObject(f, NULL); }
+static inline PyObject *apus_call1(PyObject *f, PyObject *a) {
+    PyObject *args[2] = { NULL, a };
+    return PyObject_Vectorcall(f, args + 1, 1 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
+}
+static inline PyObject *apus_call2(PyObject *f, PyObject *a, PyObject *b) {
+    PyObject *args[3] = { NULL, a, b };
+    return PyObject_Vectorcall(f, args + 1, 2 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
+}
+static inline PyObject *apus_call3(PyObject *f, PyObject *a, PyObject *b, PyObject *c) {
+    PyObject *args[4] = { NULL, a, b, c };
+    return PyObject_Vectorcall(f, args + 1, 3 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
+}
+static inline PyObject *apus_method0(PyObject *o, PyObject *name) {
+    PyObject *args[2] = { NULL, o };
+    return PyObject_VectorcallMethod(name, args + 1, 1 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
+}
+static inline PyObject *apus_method1(PyObject *o, PyObject *name, PyObject *a) {
+    PyObject *args[3] = { NULL, o, a };
+    return PyObject_VectorcallMethod(name, args + 1, 2 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
+}
+
+/* The pending exception as one object with its traceback set, or NULL; and back. */
+static inline PyObject *apus_take_exception(void) {
+#if PY_VERSION_HEX >= 0x030C0000
+    return PyErr_GetRaisedException();
+#else
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    if (!type) return NULL;
+    PyErr_NormalizeException(&type, &value, &traceback);
+    if (value && traceback) PyException_SetTraceback(value, traceback);
+    Py_XDECREF(type);
+    Py_XDECREF(traceback);
+    return value;
+#endif
+}
+static inline void apus_give_exception(PyObject *value) {
+#if PY_VERSION_HEX >= 0x030C0000
+    PyErr_SetRaisedException(value);
+#else
+    Py_INCREF(Py_TYPE(value));
+    PyErr_Restore((PyObject *)Py_TYPE(value), value, PyException_GetTraceback(value));
+#endif
+}
+
+/* What a weak reference points to, as a new reference, or NULL. */
+static inline PyObject *apus_weakref_get(PyObject *reference) {
+#if PY_VERSION_HEX >= 0x030D0000
+    PyObject *o = NULL;
+    (void)PyWeakref_GetRef(reference, &o);
+    return o;
+#else
+    PyObject *o = PyWeakref_GetObject(reference);
+    if (o == NULL || o == Py_None) return NULL;
+    Py_INCREF(o);
+    return o;
+#endif
+}
+
+static inline int apus_is_finalizing(void) {
+#if PY_VERSION_HEX >= 0x030D0000
+    return Py_IsFinalizing();
+#else
+    return _Py_IsFinalizing();
+#endif
+}
+
+/* datetime's C API. */
+static inline PyDateTime_CAPI *apus_import_datetime(void) {
+    return (PyDateTime_CAPI *)PyCapsule_Import(PyDateTime_CAPSULE_NAME, 0);
+}
+static inline int apus_datetime_year(PyObject *o) { return PyDateTime_GET_YEAR(o); }
+static inline int apus_datetime_month(PyObject *o) { return PyDateTime_GET_MONTH(o); }
+static inline int apus_datetime_day(PyObject *o) { return PyDateTime_GET_DAY(o); }
+static inline int apus_datetime_hour(PyObject *o) { return PyDateTime_DATE_GET_HOUR(o); }
+static inline int apus_datetime_minute(PyObject *o) { return PyDateTime_DATE_GET_MINUTE(o); }
+static inline int apus_datetime_second(PyObject *o) { return PyDateTime_DATE_GET_SECOND(o); }
+static inline int apus_datetime_microsecond(PyObject *o) { return PyDateTime_DATE_GET_MICROSECOND(o); }
+static inline int apus_datetime_has_tzinfo(PyObject *o) { return ((_PyDateTime_BaseTZInfo *)o)->hastzinfo; }
+static inline int apus_time_hour(PyObject *o) { return PyDateTime_TIME_GET_HOUR(o); }
+static inline int apus_time_minute(PyObject *o) { return PyDateTime_TIME_GET_MINUTE(o); }
+static inline int apus_time_second(PyObject *o) { return PyDateTime_TIME_GET_SECOND(o); }
+static inline int apus_time_microsecond(PyObject *o) { return PyDateTime_TIME_GET_MICROSECOND(o); }
+static inline int apus_delta_days(PyObject *o) { return PyDateTime_DELTA_GET_DAYS(o); }
+static inline int apus_delta_seconds(PyObject *o) { return PyDateTime_DELTA_GET_SECONDS(o); }
+static inline int apus_delta_microseconds(PyObject *o) { return PyDateTime_DELTA_GET_MICROSECONDS(o); }
+
+/* Macros that are constants only after expansion. */
+static const int apus_member_object = T_OBJECT;
+static const int apus_member_offset = T_PYSSIZET;
+static const int apus_member_int = T_INT;
+static const int apus_member_long = T_LONG;
+static const int apus_member_bool = T_BOOL;
+static const int apus_member_readonly = READONLY;
+static const unsigned apus_flag_default = Py_TPFLAGS_DEFAULT;
+static const unsigned apus_flag_subclass = Py_TPFLAGS_BASETYPE;
+static const unsigned apus_flag_collected = Py_TPFLAGS_HAVE_GC;
+
+static inline PyModuleDef_Base apus_module_head(void) {
+    PyModuleDef_Base head = PyModuleDef_HEAD_INIT;
+    return head;
+}
+
+#endif
