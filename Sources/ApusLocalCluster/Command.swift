@@ -18,27 +18,23 @@ struct Command: Sendable {
         self.input = input
     }
 
+    /// The words before the program by which it becomes the account's. PlatformOptions.userID would do it in a process
+    /// forked from this one, where glibc waits for threads that were not forked along (swift-subprocess 1.0.2).
+    private var change: [String] {
+        guard let account, account.isBorrowed else { return [] }
+        #if canImport(Darwin)
+            return ["sudo", "-n", "-u", account.name, "--"]
+        #else
+            return ["setpriv", "--reuid=\(account.userID)", "--regid=\(account.groupID)", "--clear-groups", "--"]
+        #endif
+    }
+
     /// Runs it and gives back what it printed.
     ///
     /// - Throws: ``LocalClusterError`` (`commandFailed`) with what it wrote to standard error, unless it ends with 0.
     @discardableResult
     func run() async throws -> String {
         var options = PlatformOptions()
-        // The shell gives its place to the program, found by path or by name, in a folder that every account may enter:
-        // this process's own may be closed to the account.
-        var words = ["sh", "-c", #"cd / && exec "$0" "$@""#, executable] + arguments
-        if let account, account.isBorrowed {
-            #if os(Linux)
-            // Not by PlatformOptions: glibc's setgroups, called between fork and exec, now and then waits for ever for a
-            // thread that was being born or dying when the fork happened, and that the child does not have.
-            words =
-                ["setpriv", "--reuid=\(account.userID)", "--regid=\(account.groupID)", "--clear-groups"] + words
-            #else
-            options.userID = account.userID
-            options.groupID = account.groupID
-            options.supplementaryGroups = []
-            #endif
-        }
         options.createSession = ownSession
         options.teardownSequence = [.gracefulShutDown(allowedDurationToNextStep: .milliseconds(500))]
         // The caller's settings for libpq and for the server are none of the cluster's business.
@@ -48,7 +44,9 @@ struct Command: Sendable {
         let result: ExecutionResult<Void, StringOutput<UTF8>, StringOutput<UTF8>>
         do {
             result = try await Subprocess.run(
-                .name(words[0]), arguments: .init(Array(words.dropFirst())),
+                // The shell gives its place to the program, found by path or by name, in a folder that every account
+                // may enter: this process's own may be closed to the account.
+                .name("sh"), arguments: .init(["-c", #"cd / && exec "$0" "$@""#] + change + [executable] + arguments),
                 environment: environment, platformOptions: options, input: .string(input),
                 output: .string(limit: 1 << 20), error: .string(limit: 1 << 20))
         } catch let error as SubprocessError {
@@ -57,10 +55,11 @@ struct Command: Sendable {
         }
         try Task.checkCancellation()
         guard case .exited(0) = result.terminationStatus else {
-            let said = result.standardError + "\n" + result.standardOutput
+            let said = (result.standardError + "\n" + result.standardOutput)
+                .trimmingCharacters(in: .whitespacesAndNewlines)
             throw LocalClusterError(
                 .commandFailed,
-                "\(executable) failed (\(result.terminationStatus)): \(said.trimmingCharacters(in: .whitespacesAndNewlines))"
+                "\(executable) failed (\(result.terminationStatus)): \(said)"
             )
         }
         return result.standardOutput
