@@ -60,18 +60,19 @@ public final class RefreshTicket: Sendable {
     deinit { abandon() }
 
     /// Gives up for reasons that are the caller's own.
-    public func abandon() { end(nil, .abandoned, now: .zero, retryAfter: nil) }
+    public func abandon() { end(.abandoned, retryAfter: nil) }
 
     /// No source answered. The last good list goes on serving.
     /// - Parameter retryAfter: when the next refresh may be tried while there is a list to go on with.
     public func fail(_ message: String, retryAfter: Duration) {
-        end(nil, .failed(message), now: .zero, retryAfter: retryAfter)
+        end(.failed(message), retryAfter: retryAfter)
     }
 
-    func succeed(_ nodes: [ClusterNode]?, now: Duration) { end(nodes, .refreshed, now: now, retryAfter: nil) }
+    /// The list has been taken over, here or by the cluster that it belongs to.
+    func succeed() { end(.refreshed, retryAfter: nil) }
 
-    private func end(_ nodes: [ClusterNode]?, _ outcome: Flight.Outcome, now: Duration, retryAfter: Duration?) {
+    private func end(_ outcome: Flight.Outcome, retryAfter: Duration?) {
         if isEnded.exchange(true, ordering: .relaxed) { return }
-        cluster.end(flight, nodes: nodes, outcome: outcome, now: now, retryAfter: retryAfter)
+        cluster.end(flight, outcome: outcome, retryAfter: retryAfter)
     }
 }
