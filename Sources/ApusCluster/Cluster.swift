@@ -14,6 +14,8 @@ public final class Cluster: Sendable {
         /// There is no list yet, or none of use to the caller, and somebody fetches it: wait for the end of that
         /// flight, then ask again.
         case wait(Flight)
+        /// The contact points are no cluster: a server there has no `yb_servers()`. Asked again after the interval.
+        case connectPlainly
     }
 
     /// Which way nodes are addressed, once it is known how the cluster was reached.
@@ -34,6 +36,7 @@ public final class Cluster: Sendable {
         /// After a failed refresh the last good list serves until then.
         var retryAfter: Duration?
         var addressing = Addressing.undecided
+        var isPlainServer = false
         var hasWarnedOfPlainServer = false
     }
     private let state: Mutex<State>
@@ -56,13 +59,11 @@ public final class Cluster: Sendable {
     public func plan(interval: Duration, force: Bool = false, now: Duration) -> Plan {
         guard belongsHere() else { return .pick }
         return state.withLock { state in
-            if let last = state.lastRefresh, !(force && state.flight != nil) {
-                if state.flight != nil { return .pick }
+            if let last = state.lastRefresh, !force {
                 let isStale = now - last >= interval && state.retryAfter.map { now >= $0 } ?? true
-                if !isStale && !force { return .pick }
-            } else if let flight = state.flight {
-                return .wait(flight)
+                if !isStale || state.flight != nil { return state.isPlainServer ? .connectPlainly : .pick }
             }
+            if let flight = state.flight { return .wait(flight) }
             let flight = Flight()
             state.flight = flight
             return .refresh(RefreshTicket(cluster: self, flight: flight))
@@ -70,12 +71,17 @@ public final class Cluster: Sendable {
     }
 
     /// Takes over the outcome of a refresh, its list having been accepted already.
-    func end(_ flight: Flight, outcome: Flight.Outcome, retryAfter: Duration?) {
+    /// - Parameter plainServer: when it was found that there is no list to be had.
+    func end(_ flight: Flight, outcome: Flight.Outcome, retryAfter: Duration?, plainServer: Duration? = nil) {
         guard belongsHere() else { return }
         state.withLock { state in
             state.flight = nil
             // Giving up for one's own reasons says nothing about the sources: an earlier back-off stands.
             state.retryAfter = retryAfter ?? state.retryAfter
+            if let plainServer, state.nodes.listedNodes.isEmpty {
+                state.isPlainServer = true
+                state.lastRefresh = plainServer
+            }
         }
         flight.end(outcome)
     }
@@ -84,6 +90,7 @@ public final class Cluster: Sendable {
     func accept(_ nodes: [ClusterNode], now: Duration) {
         state.withLock { state in
             state.nodes.replaceList(nodes)
+            state.isPlainServer = false
             state.lastRefresh = now
             state.retryAfter = nil
             state.universeUUID = nodes.lazy.compactMap(\.universeUUID).first ?? state.universeUUID

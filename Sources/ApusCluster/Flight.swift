@@ -68,11 +68,15 @@ public final class RefreshTicket: Sendable {
         end(.failed(message), retryAfter: retryAfter)
     }
 
+    /// A contact point answered that it has no `yb_servers()`. It counts only for a cluster without a list: where there
+    /// is one, such an answer is a failed refresh.
+    public func findPlainServer(now: Duration) { end(.refreshed, retryAfter: nil, plainServer: now) }
+
     /// The list has been taken over, here or by the cluster that it belongs to.
     func succeed() { end(.refreshed, retryAfter: nil) }
 
-    private func end(_ outcome: Flight.Outcome, retryAfter: Duration?) {
+    private func end(_ outcome: Flight.Outcome, retryAfter: Duration?, plainServer: Duration? = nil) {
         if isEnded.exchange(true, ordering: .relaxed) { return }
-        cluster.end(flight, outcome: outcome, retryAfter: retryAfter)
+        cluster.end(flight, outcome: outcome, retryAfter: retryAfter, plainServer: plainServer)
     }
 }

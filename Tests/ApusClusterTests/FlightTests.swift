@@ -149,6 +149,30 @@ struct FlightTests {
         #expect(cluster.plan(interval: .seconds(300), now: .seconds(300)).isRefresh, "and it is not fresh")
     }
 
+    @Test("A server without yb_servers(): plain connections until the interval has passed, then it is asked again")
+    func plainServer() throws {
+        let cold = try #require(cluster.ticket())
+        let flight = try #require(cluster.plan(interval: .seconds(300), now: .zero).flight)
+        cold.findPlainServer(now: .zero)
+        guard case .refreshed = flight.outcome else { throw Unexpected(flight.outcome) }
+        #expect(cluster.plan(interval: .seconds(300), now: .seconds(299)).isConnectPlainly)
+        let ticket = try #require(cluster.ticket(now: .seconds(300)))
+        #expect(cluster.plan(interval: .seconds(300), now: .seconds(300)).isConnectPlainly, "meanwhile as before")
+        ticket.abandon()
+        // It has become a cluster.
+        try refresh(at: .seconds(300))
+        #expect(cluster.plan(interval: .seconds(300), now: .seconds(300)).isPick)
+        #expect(cluster.nodes == nodes)
+    }
+
+    @Test("Where there is a list, a server without yb_servers() does not wipe it")
+    func plainServerAmongNodes() throws {
+        try refresh(at: .zero)
+        try #require(cluster.ticket(now: .seconds(300))).findPlainServer(now: .seconds(300))
+        #expect(cluster.nodes == nodes)
+        #expect(cluster.plan(interval: .seconds(400), now: .seconds(301)).isPick)
+    }
+
     @Test("What the cluster is told of addresses and of plain servers it remembers")
     func remembered() {
         let cluster = cluster

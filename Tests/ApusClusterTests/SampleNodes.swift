@@ -48,6 +48,7 @@ extension Cluster {
 extension Cluster.Plan {
     var isPick: Bool { if case .pick = self { true } else { false } }
     var isRefresh: Bool { if case .refresh = self { true } else { false } }
+    var isConnectPlainly: Bool { if case .connectPlainly = self { true } else { false } }
     /// The flight to wait for.
     var flight: Flight? { if case .wait(let flight) = self { flight } else { nil } }
 }
