@@ -14,6 +14,8 @@ let package = Package(
         .library(name: "Apus", targets: ["Apus"]),
         .library(name: "ApusLocalCluster", targets: ["ApusLocalCluster"]),
         .library(name: "_psycopg", type: .dynamic, targets: ["ApusPsycopg"]),
+        // For Benchmarks alone; not public API.
+        .library(name: "_ApusCluster", targets: ["ApusCluster"]),
         .executable(name: "apus", targets: ["ApusCLI"]),
     ],
     dependencies: [
