@@ -10,6 +10,8 @@ public final class Cluster: Sendable {
         case refresh(RefreshTicket)
         /// There is no list yet and somebody fetches it: wait for the end of that flight, then ask again.
         case wait(Flight)
+        /// The contact points are no cluster: a server there has no `yb_servers()`. Asked again after the interval.
+        case connectPlainly
     }
 
     /// Which way nodes are addressed, once it is known how the cluster was reached.
@@ -30,6 +32,7 @@ public final class Cluster: Sendable {
         /// After a failed refresh the last good list serves until then.
         var retryAfter: Duration?
         var addressing = Addressing.undecided
+        var isPlainServer = false
         var hasWarnedOfPlainServer = false
     }
     private let state: Mutex<State>
@@ -50,9 +53,9 @@ public final class Cluster: Sendable {
     public func plan(interval: Duration, force: Bool = false, now: Duration) -> Plan {
         state.withLock { state in
             if let last = state.lastRefresh {
-                if state.flight != nil { return .pick }
+                if state.flight != nil { return state.isPlainServer ? .connectPlainly : .pick }
                 let isStale = now - last >= interval && state.retryAfter.map { now >= $0 } ?? true
-                if !isStale && !force { return .pick }
+                if !isStale && !force { return state.isPlainServer ? .connectPlainly : .pick }
             } else if let flight = state.flight {
                 return .wait(flight)
             }
@@ -62,7 +65,7 @@ public final class Cluster: Sendable {
         }
     }
 
-    /// Takes over the outcome of a refresh. A list without nodes does not count.
+    /// Takes over the outcome of a refresh. An empty list stands for a server that is no cluster.
     func end(
         _ flight: Flight, nodes: [ClusterNode]?, outcome: Flight.Outcome, now: Duration, retryAfter: Duration?
     ) {
@@ -72,6 +75,7 @@ public final class Cluster: Sendable {
             state.retryAfter = retryAfter
             if let nodes {
                 state.nodes.replaceList(nodes)
+                state.isPlainServer = nodes.isEmpty
                 state.lastRefresh = now
                 state.universeUUID = nodes.lazy.compactMap(\.universeUUID).first ?? state.universeUUID
             }
@@ -86,6 +90,7 @@ public final class Cluster: Sendable {
             state.nodes.replaceList(nodes)
             state.lastRefresh = now
             state.retryAfter = nil
+            state.isPlainServer = false
             state.universeUUID = nodes.lazy.compactMap(\.universeUUID).first ?? state.universeUUID
         }
     }

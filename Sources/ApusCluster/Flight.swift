@@ -68,6 +68,10 @@ public final class RefreshTicket: Sendable {
         end(nil, .failed(message), now: .zero, retryAfter: retryAfter)
     }
 
+    /// A contact point answered that it has no `yb_servers()`. Only for a cluster without a list: where there is one,
+    /// such an answer is a failed refresh.
+    public func findPlainServer(now: Duration) { succeed([], now: now) }
+
     func succeed(_ nodes: [ClusterNode]?, now: Duration) { end(nodes, .refreshed, now: now, retryAfter: nil) }
 
     private func end(_ nodes: [ClusterNode]?, _ outcome: Flight.Outcome, now: Duration, retryAfter: Duration?) {

@@ -137,6 +137,7 @@ public struct ConnectMachine: ~Copyable, StepMachine, @unchecked Sendable {
         let message = VerboseMessage(PQerrorMessage(pointer).map { String(cString: $0) } ?? "").text
         if !message.isEmpty { earlier += message + "\n" }
         earlier += "connection to server \(place.description) failed: timeout expired\n"
+        targets.learn(pointer)
         attempt = nil
         if !targets.drop(place) { throw ConnectFailure(.timedOut, earlier) }
     }
@@ -169,18 +170,8 @@ public struct ConnectMachine: ~Copyable, StepMachine, @unchecked Sendable {
     }
 
     private static func start(_ parameters: [ConnectionParameter]) -> OpaquePointer? {
-        let strings = parameters.flatMap { [strdup($0.keyword), strdup($0.value)] }
-        defer { strings.forEach { free($0) } }
-        if strings.contains(where: { $0 == nil }) { return nil }
-        var keywords: [UnsafePointer<CChar>?] = []
-        var values: [UnsafePointer<CChar>?] = []
-        for index in stride(from: 0, to: strings.count, by: 2) {
-            keywords.append(UnsafePointer(strings[index]))
-            values.append(UnsafePointer(strings[index + 1]))
-        }
-        keywords.append(nil)
-        values.append(nil)
-        return PQconnectStartParams(keywords, values, 0)
+        // Not PQconnectStartParams: it takes an empty value for a missing one, and lets the environment fill it.
+        PQconnectStart(ConnectionParameter.format(parameters))
     }
 
     // MARK: Looking at the socket

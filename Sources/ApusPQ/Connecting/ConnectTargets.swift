@@ -55,11 +55,17 @@ struct ConnectTargets {
         ]
     }
 
+    /// Finds out what hosts a connection has, wherever they were given: string, service file or environment.
+    mutating func learn(_ pointer: OpaquePointer) {
+        guard list == nil, let options = PQconninfo(pointer) else { return }
+        defer { PQconninfoFree(options) }
+        list = Self.expand(ConnectionParameter.read(options).map(\.parameter))
+    }
+
     /// Takes the place that did not answer off the list.
     /// - Returns: whether anything is left.
     mutating func drop(_ place: ConnectPlace) -> Bool {
-        var list = self.list ?? Self.expand(given, place)
-        guard let index = list.firstIndex(where: { Self.matches($0, place) }) else { return false }
+        guard var list, let index = list.firstIndex(where: { Self.matches($0, place) }) else { return false }
         let target = list[index]
         var rest: [Target] = []
         if target.hostAddress.isEmpty, !place.isUnixSocket, !place.address.isEmpty {
@@ -82,19 +88,14 @@ struct ConnectTargets {
         return target.host.isEmpty || target.host == place.host
     }
 
-    /// The caller's lists, with libpq's rules: as many hosts as the longer of `host` and `hostaddr`, one port for all
-    /// or one each; what is not given comes from the environment.
-    private static func expand(_ given: [ConnectionParameter], _ place: ConnectPlace) -> [Target] {
+    /// libpq's rules: as many hosts as the longer of `host` and `hostaddr`, one port for all or one each.
+    private static func expand(_ parameters: [ConnectionParameter]) -> [Target] {
         func values(_ keyword: String) -> [String] {
-            var text = given.last { $0.keyword == keyword }?.value ?? ""
-            if text.isEmpty, let known = try? ConnectionParameter.known() {
-                text = known.first { $0.keyword == keyword }?.value ?? ""
-            }
+            let text = parameters.last { $0.keyword == keyword }?.value ?? ""
             return text.isEmpty ? [] : text.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
         }
         let (hosts, addresses, ports) = (values("host"), values("hostaddr"), values("port"))
-        let count = max(hosts.count, addresses.count, 1)
-        return (0..<count).map { index in
+        return (0..<max(hosts.count, addresses.count, 1)).map { index in
             Target(
                 host: hosts.count > index ? hosts[index] : "",
                 hostAddress: addresses.count > index ? addresses[index] : "",

@@ -16,7 +16,7 @@ public struct ConnectionParameter: Sendable, Hashable {
         public var keyword: String
         /// The environment variable that stands in for it, if there is one.
         public var environmentVariable: String?
-        /// The value by environment, service file of `PGSERVICE`, or compiled in, if there is one.
+        /// The value that a connection has, if it has one.
         public var value: String?
         /// Whether the value must not be shown: a password.
         public var isSecret: Bool
@@ -26,15 +26,28 @@ public struct ConnectionParameter: Sendable, Hashable {
         var parameter: ConnectionParameter { ConnectionParameter(keyword, value ?? "") }
     }
 
-    /// Every keyword that this libpq knows, with its default values now (`PQconndefaults`).
-    /// - Throws: ``PQError/Kind/options`` when the environment names a service that does not exist.
+    /// Every keyword that this libpq knows; values are empty.
     public static func known() throws(PQError) -> [Known] {
-        // PQconndefaults answers NULL both for lack of memory and for a broken service file.
-        guard let options = PQconndefaults() else {
-            throw PQError(.options, "libpq cannot read its defaults: is the service named by PGSERVICE defined?")
-        }
+        // An empty string parses to all options and, unlike PQconndefaults, does not depend on PGSERVICE.
+        guard let options = PQconninfoParse("", nil) else { throw PQError(.memory, "out of memory") }
         defer { PQconninfoFree(options) }
         return readAll(options)
+    }
+
+    /// Writes keywords and values as a connection string that libpq reads back alike.
+    public static func format(_ parameters: [ConnectionParameter]) -> String {
+        parameters.map { "\($0.keyword)=\(quoted($0.value))" }.joined(separator: " ")
+    }
+
+    private static func quoted(_ value: String) -> String {
+        let isPlain = !value.isEmpty && value.utf8.allSatisfy { $0 > 0x20 && $0 != 0x27 && $0 != 0x5C }
+        if isPlain { return value }
+        var text = "'"
+        for scalar in value.unicodeScalars {
+            if scalar == "'" || scalar == "\\" { text.unicodeScalars.append("\\") }
+            text.unicodeScalars.append(scalar)
+        }
+        return text + "'"
     }
 
     /// Parses a connection string or URI by libpq's own rules.

@@ -1,0 +1,45 @@
+"""The Python program of the demo: opens and closes connections as it is told, one command a line on stdin.
+
+    open COUNT DSN      answers `opened COUNT`, or `error MESSAGE`
+    close               answers `closed COUNT`
+
+Sources/ApusDemo is the same program in Swift.
+"""
+
+import sys
+
+import psycopg2
+
+
+def open_connections(count, dsn):
+    for _ in range(count):
+        connection = psycopg2.connect(dsn)
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT %s", (6 * 7,))
+            if cursor.fetchone() != (42,):
+                raise RuntimeError("the server cannot multiply")
+        yield connection
+
+
+def main():
+    connections = []
+    for line in sys.stdin:
+        command, _, rest = line.strip().partition(" ")
+        try:
+            if command == "open":
+                count, _, dsn = rest.partition(" ")
+                connections.extend(open_connections(int(count), dsn))
+                print(f"opened {count}", flush=True)
+            elif command == "close":
+                for connection in connections:
+                    connection.close()
+                print(f"closed {len(connections)}", flush=True)
+                connections.clear()
+            else:
+                print(f"error there is no command {command!r}", flush=True)
+        except Exception as error:  # it is the orchestrator's to judge
+            print("error " + " ".join(f"{type(error).__name__}: {error}".split()), flush=True)
+
+
+main()

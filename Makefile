@@ -1,0 +1,50 @@
+# The two commands are `make demo` and `make test`: both install what they miss. The rest is for people who work on Apus.
+# What a target does is in Scripts/, one readable script each.
+
+SHELL := /bin/bash
+export PYTHON ?= python3
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test needs build test-swift test-python test-pythons wheel sdist format lint bench clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: ## the main job: six nodes, two drivers, a zone lost and found again (writes demo.html)
+	@Scripts/demo
+
+test: ## everything: Swift's tests, the wheel, Python's tests, on real servers
+	@Scripts/test
+
+needs: ## install what is missing: libpq, PostgreSQL, Python's headers, pkg-config, openssl
+	@Scripts/install-needs
+
+build: ## the Swift package, debug
+	swift build
+
+test-swift: ## Swift's tests, and a consumer package built without Python
+	@Scripts/test-swift
+
+test-python: ## the wheel into .venv, then pytest (PYTEST_ARGS="-k name" to choose)
+	@Scripts/test-python
+
+test-pythons: ## the same on CPython 3.9, 3.11 and 3.13, as far as they are found
+	@Scripts/test-pythons
+
+wheel: ## dist/*.whl for $PYTHON
+	@Scripts/wheel
+
+sdist: ## dist/*.tar.gz
+	@Scripts/wheel --sdist
+
+format: ## rewrite the Swift code in the house's format
+	swift format format --in-place --recursive --parallel Package.swift Sources Tests Examples
+
+lint: ## format, rooms (who imports whom), Python's style
+	@Scripts/lint
+
+bench: ## every benchmark under Benchmarks/
+	@Scripts/bench
+
+clean: ## remove all that was built
+	rm -rf .build .build-wheel-* .build-consumer .venv .venv-* build dist demo.html Python/*.egg-info

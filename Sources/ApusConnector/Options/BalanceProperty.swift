@@ -1,0 +1,23 @@
+/// The smart driver's connection properties, by their canonical names.
+public enum BalanceProperty: String, Sendable, CaseIterable {
+    case loadBalance = "load_balance"
+    case topologyKeys = "topology_keys"
+    case refreshInterval = "yb_servers_refresh_interval"
+    case failedHostTTL = "failed_host_ttl_seconds"
+    case fallbackToTopologyKeysOnly = "fallback_to_topology_keys_only"
+
+    /// The property that a keyword means: dashes count as underscores, case does not count, and
+    /// `failed_host_reconnect_delay_secs`, the name that the drivers of other languages use, is accepted.
+    public init?(keyword: String) {
+        let name = String(keyword.lowercased().map { $0 == "-" ? "_" : $0 })
+        if name == "failed_host_reconnect_delay_secs" {
+            self = .failedHostTTL
+        } else {
+            self.init(rawValue: name)
+        }
+    }
+
+    /// The environment variable that stands in for the property, named by libpq's rule: `PG` and the keyword in
+    /// capitals without underscores, as `PGLOADBALANCE`.
+    public var environmentVariable: String { "PG" + rawValue.uppercased().filter { $0 != "_" } }
+}

@@ -1,0 +1,137 @@
+import ApusCluster
+import ApusPQ
+
+#if canImport(Darwin)
+    import Darwin
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Glibc
+#endif
+
+/// Everything that decides where and how to connect, merged before anything is decided.
+///
+/// By libpq's own precedence: what is given explicitly (keywords over the connection string), then the service file,
+/// then the environment, then libpq's defaults. The smart driver's properties may stand in any of them.
+public struct ConnectionOptions: Sendable {
+    /// What is handed to libpq: given explicitly, or by a service file that libpq itself would refuse.
+    public let parameters: [ConnectionParameter]
+    /// How to spread connections; `nil` when balancing is off.
+    public var balance: BalanceOptions?
+    /// How long each address may take to connect; `nil` for no limit.
+    public let connectTimeout: Duration?
+
+    /// Where to connect first, in order. Empty values are libpq's to fill.
+    let contactPoints: [ContactPoint]
+    private let effective: [String: String]
+
+    /// How long a node may take when balancing is on and no `connect_timeout` is given anywhere, so that a node which
+    /// hangs cannot hold up a connect for ever while others are well. Ten seconds, as YugabyteDB's JDBC driver has it.
+    static let defaultNodeTimeout: Duration = .seconds(10)
+    /// YugabyteDB's port.
+    static let defaultBalancedPort = 5433
+
+    /// - Parameters:
+    ///   - connectionString: keywords and values, or a URI; may be empty.
+    ///   - keywords: take precedence over the string.
+    ///   - environment: reads an environment variable.
+    /// - Throws: ``PQError/Kind/options``: a malformed string, an unknown keyword, or a wrong value, named with what
+    ///   would be valid.
+    public init(
+        _ connectionString: String = "", keywords: [ConnectionParameter] = [],
+        environment: (String) -> String? = Self.environmentVariable
+    ) throws(PQError) {
+        var given: [ConnectionParameter] = []
+        for parameter in try ConnectionString.parse(connectionString) { Self.put(parameter, in: &given) }
+        for keyword in keywords { Self.put(try ConnectionString.recognised(keyword), in: &given) }
+        try self.init(merged: given, environment: environment)
+    }
+
+    private init(merged given: [ConnectionParameter], environment: (String) -> String?) throws(PQError) {
+        var given = given
+        func explicit(_ keyword: String) -> String? { given.last { $0.keyword == keyword }?.value }
+
+        let service = explicit("service") ?? environment("PGSERVICE")
+        var section: [ConnectionParameter] = []
+        if let service, !service.isEmpty { section = ServiceFile.section(service, environment: environment) ?? [] }
+        if section.contains(where: { BalanceProperty(keyword: $0.keyword) != nil }) {
+            // libpq would refuse the section: it is given explicitly instead, without the service's name.
+            given.removeAll { $0.keyword == "service" }
+            for setting in section {
+                let setting = try ConnectionString.recognised(setting)
+                if explicit(setting.keyword) == nil { given.append(setting) }
+            }
+            // libpq looks at PGSERVICE as soon as no service is given explicitly, and cannot be told not to.
+            if let named = environment("PGSERVICE"), !named.isEmpty {
+                throw PQError(
+                    .options,
+                    "service \"\(service ?? named)\" holds smart driver properties, which libpq refuses to read by way of"
+                        + " PGSERVICE (\"\(named)\"): unset PGSERVICE and name the service in the connection string")
+            }
+        }
+
+        func value(_ keyword: String) -> String? {
+            explicit(keyword) ?? section.first { $0.keyword == keyword }?.value
+                ?? KnownKeywords.shared.variable(keyword).flatMap(environment)
+        }
+        let balance = try BalanceOptions { property in
+            explicit(property.rawValue) ?? environment(property.environmentVariable)
+        }
+        let timeoutText = value("connect_timeout")
+        var timeout = try ConnectMachine.timeout(from: timeoutText)
+        if balance != nil && timeoutText == nil { timeout = Self.defaultNodeTimeout }
+
+        self.balance = balance
+        connectTimeout = timeout
+        parameters = given.filter { BalanceProperty(keyword: $0.keyword) == nil }
+        contactPoints = balance == nil ? [] : try ContactPoint.list(
+            hosts: value("host"), addresses: value("hostaddr"), ports: value("port"))
+        var effective: [String: String] = [:]
+        for keyword in ["user", "dbname", "password", "passfile"] { effective[keyword] = value(keyword) }
+        self.effective = effective
+    }
+
+    /// Reads the process's environment.
+    public static func environmentVariable(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }
+
+    private static func put(_ parameter: ConnectionParameter, in list: inout [ConnectionParameter]) {
+        list.removeAll { $0.keyword == parameter.keyword }
+        list.append(parameter)
+    }
+
+    // MARK: For one node
+
+    /// libpq's parameters for one host: the caller's, with the host in place of the contact points.
+    func parameters(for target: NodeTarget) -> [ConnectionParameter] {
+        let replaced: Set<String> = ["host", "hostaddr", "port", "connect_timeout"]
+        var list = parameters.filter { !replaced.contains($0.keyword) }
+        // Explicit even when empty: what is missing would come from the environment, and lead elsewhere.
+        list.append(ConnectionParameter("host", target.host))
+        list.append(ConnectionParameter("hostaddr", target.address))
+        list.append(ConnectionParameter("port", String(target.port)))
+        if let password = contactPassword(for: target) { list.append(ConnectionParameter("password", password)) }
+        return list
+    }
+
+    /// libpq's parameters for a control connection, which only reads the list of nodes: the caller's identity and
+    /// TLS, without what asks for a special kind of session.
+    func controlParameters(for target: NodeTarget) -> [ConnectionParameter] {
+        let dropped: Set<String> = ["replication", "target_session_attrs", "client_encoding"]
+        return parameters(for: target).filter { !dropped.contains($0.keyword) }
+            + [ConnectionParameter("target_session_attrs", "any"), ConnectionParameter("client_encoding", "UTF8")]
+    }
+
+    /// The password that the password file has for a contact point, where it has none for the node itself.
+    private func contactPassword(for target: NodeTarget) -> String? {
+        guard effective["password"] == nil,
+            let path = effective["passfile"] ?? TextFile.home(Self.environmentVariable).map({ $0 + "/.pgpass" }),
+            TextFile.isPrivate(path), let user = effective["user"] ?? TextFile.userName
+        else { return nil }
+        let database = effective["dbname"] ?? user
+        func password(_ host: String, _ port: Int) -> String? {
+            PasswordFile.password(path: path, host: host, port: port, database: database, user: user)
+        }
+        if password(target.host, target.port) != nil { return nil }
+        return contactPoints.lazy.compactMap { password($0.host.isEmpty ? $0.address : $0.host, $0.port) }.first
+    }
+}

@@ -1,0 +1,51 @@
+import ApusPQ
+
+/// The connection service file (libpq's documentation, "The Connection Service File").
+///
+/// libpq reads it by itself, but refuses a section that holds the smart driver's properties; such a section is read
+/// here and handed to libpq as if it had been given in the connection string.
+enum ServiceFile {
+    /// Directories in which packagers compile libpq to look for the system-wide file.
+    private static let systemDirectories = ["/etc/postgresql-common", "/etc/sysconfig/pgsql", "/etc", "/usr/local/etc"]
+
+    /// The settings of a service, in their order; `nil` where no file that can be read here defines it, or where it
+    /// refers to an LDAP server: libpq then has the last word.
+    static func section(_ service: String, environment: (String) -> String?) -> [ConnectionParameter]? {
+        var paths: [String] = []
+        if let path = environment("PGSERVICEFILE") {
+            paths.append(path)
+        } else if let home = TextFile.home(environment) {
+            paths.append(home + "/.pg_service.conf")
+        }
+        if let directory = environment("PGSYSCONFDIR") {
+            paths.append(directory + "/pg_service.conf")
+        } else {
+            paths += systemDirectories.map { $0 + "/pg_service.conf" }
+        }
+        for path in paths {
+            guard let lines = TextFile.lines(of: path) else { continue }
+            if let section = section(service, in: lines) { return section.isEmpty ? nil : section }
+        }
+        return nil
+    }
+
+    private static func section(_ service: String, in lines: [String]) -> [ConnectionParameter]? {
+        var settings: [ConnectionParameter]?
+        for line in lines {
+            var text = line.drop(while: \.isWhitespace)
+            while text.last?.isWhitespace == true { text.removeLast() }
+            if text.isEmpty || text.hasPrefix("#") { continue }
+            if text.hasPrefix("[") {
+                // Only the first section of that name counts.
+                if settings != nil { return settings }
+                if text == "[\(service)]" { settings = [] }
+                continue
+            }
+            guard settings != nil else { continue }
+            if text.hasPrefix("ldap://") || text.hasPrefix("ldaps://") { return [] }
+            guard let equals = text.firstIndex(of: "=") else { return [] }
+            settings?.append(ConnectionParameter(String(text[..<equals]), String(text[equals...].dropFirst())))
+        }
+        return settings
+    }
+}

@@ -1,0 +1,181 @@
+import Foundation
+
+/// The one folder that holds everything of a cluster:
+///
+///     cluster.json            ClusterRecord
+///     state.lock, up.lock, supervisor.lock, nodeN.lock
+///     hosts                   names of the nodes, in the format of /etc/hosts
+///     ca.crt, tls/            certificates
+///     nodeN.log               what server N says
+///     universeU/members       what yb_servers() answers in universe U
+///     universeU/nodeN/        data folder of server N
+struct ClusterFolder: Sendable, Hashable {
+    let name: String
+    let path: String
+
+    init(name: String) {
+        self.name = name
+        path = Self.prefix + name
+    }
+
+    /// `/tmp` unless `APUS_CLUSTER_HOME` says otherwise. Not `TMPDIR`, which differs between shells, so that a cluster
+    /// would not be found again.
+    private static var prefix: String {
+        var home = ProcessInfo.processInfo.environment["APUS_CLUSTER_HOME"] ?? "/tmp"
+        // Without symbolic links, for processes are compared by the folder that the kernel says they are in.
+        if let real = realpath(home, nil) {
+            home = String(cString: real)
+            free(real)
+        }
+        return "\(home)/apus-cluster-\(geteuid())-"
+    }
+
+    /// The folders of all of this account's clusters, running or not.
+    static func all() -> [ClusterFolder] {
+        let prefix = URL(fileURLWithPath: self.prefix)
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: prefix.deletingLastPathComponent().path)) ?? []
+        return names.filter { $0.hasPrefix(prefix.lastPathComponent) }.sorted().map {
+            ClusterFolder(name: String($0.dropFirst(prefix.lastPathComponent.count)))
+        }
+    }
+
+    var recordFile: String { path + "/cluster.json" }
+    var stateLock: String { path + "/state.lock" }
+    /// Held by the process that brings the cluster up.
+    var upLock: String { path + "/up.lock" }
+    /// Held by the process that watches over the cluster.
+    var supervisorLock: String { path + "/supervisor.lock" }
+    var supervisorLog: String { path + "/supervisor.log" }
+    var hostsFile: String { path + "/hosts" }
+    var authorityCertificate: String { path + "/ca.crt" }
+    var tls: String { path + "/tls" }
+    func universe(_ number: Int) -> String { "\(path)/universe\(number)" }
+    func members(_ universe: Int) -> String { self.universe(universe) + "/members" }
+    func data(_ node: ClusterRecord.Node) -> String { universe(node.universe) + "/node\(node.number)" }
+    func log(_ number: Int) -> String { "\(path)/node\(number).log" }
+    func lock(_ number: Int) -> String { "\(path)/node\(number).lock" }
+    func processes(_ node: ClusterRecord.Node) -> ServerProcesses { ServerProcesses(dataFolder: data(node)) }
+
+    /// The record.
+    ///
+    /// - Throws: ``LocalClusterError`` (`notRunning`) if there is none.
+    func load() throws -> ClusterRecord {
+        guard let data = FileManager.default.contents(atPath: recordFile) else { throw notRunning() }
+        do {
+            return try JSONDecoder().decode(ClusterRecord.self, from: data)
+        } catch {
+            throw LocalClusterError(.fileSystem, "\(recordFile) is not what it should be (\(error)); remove \(path)")
+        }
+    }
+
+    func notRunning() -> LocalClusterError {
+        let others = Self.all().filter { $0.isLive }.map(\.name)
+        let hint = others.isEmpty
+            ? "no cluster is running; start one with 'apus cluster up'" : "running: \(others.joined(separator: ", "))"
+        return LocalClusterError(.notRunning, "no cluster named '\(name)' is running (\(hint))")
+    }
+
+    /// Changes the record, and what `yb_servers()` answers along with it, in one step that nobody else can come
+    /// between. Liveness is looked at on the way, so that the answer is right when this returns.
+    @discardableResult
+    func update<R>(_ change: (inout ClusterRecord) throws -> R) throws -> R {
+        guard FileManager.default.fileExists(atPath: recordFile) else { throw notRunning() }
+        return try FileLock.withLock(stateLock) {
+            var record = try load()
+            let result = try change(&record)
+            noteLiveness(&record)
+            try save(record)
+            return result
+        }
+    }
+
+    /// One beat of the heart: what has died or come back since the last one goes into the record and into the lists.
+    func beat(_ before: ClusterRecord) throws {
+        var after = before
+        noteLiveness(&after)
+        guard before.nodes.map(\.lostAt) != after.nodes.map(\.lostAt) else { return }
+        try update { _ in }
+    }
+
+    private func noteLiveness(_ record: inout ClusterRecord) {
+        // While the cluster comes up every node counts as living.
+        guard record.isUp else { return }
+        for index in record.nodes.indices {
+            let processes = processes(record.nodes[index])
+            if processes.isReady {
+                record.nodes[index].lostAt = nil
+            } else if record.nodes[index].lostAt == nil {
+                record.nodes[index].lostAt = Date().timeIntervalSince1970
+            }
+        }
+    }
+
+    func save(_ record: ClusterRecord) throws {
+        for universe in record.universes {
+            try Self.write(MemberList.encode(record, universe: universe), to: members(universe.number))
+        }
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
+        try Self.write(encoder.encode(record), to: recordFile)
+    }
+
+    /// Puts a whole file in its place at once: readers see the old one or the new one. Everybody may read it.
+    static func write(_ data: Data, to path: String, mode: mode_t = 0o644) throws {
+        let draft = path + ".new"
+        let descriptor = open(draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode)
+        guard descriptor >= 0 else {
+            throw LocalClusterError(.fileSystem, "cannot write \(draft): \(String(cString: strerror(errno)))")
+        }
+        fchmod(descriptor, mode)
+        let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+        do {
+            try handle.write(contentsOf: data)
+            try handle.close()
+        } catch {
+            throw LocalClusterError(.fileSystem, "cannot write \(draft): \(error)")
+        }
+        guard rename(draft, path) == 0 else {
+            throw LocalClusterError(.fileSystem, "cannot write \(path): \(String(cString: strerror(errno)))")
+        }
+    }
+
+    /// Whether somebody brings this cluster up or watches over it.
+    var isLive: Bool { FileLock.isHeld(upLock) || FileLock.isHeld(supervisorLock) }
+
+    /// Makes the folder, which proves that nobody else has the name.
+    ///
+    /// - Returns: false if it is there already.
+    func create() throws -> Bool {
+        if mkdir(path, 0o755) == 0 { return true }
+        guard errno == EEXIST else {
+            throw LocalClusterError(.fileSystem, "cannot create \(path): \(String(cString: strerror(errno)))")
+        }
+        return false
+    }
+
+    /// Ends every process of the cluster, takes its names out of /etc/hosts and removes the folder. Works on whatever
+    /// is left of a cluster, however broken.
+    func erase() async throws {
+        let files = FileManager.default
+        let universes = ((try? files.contentsOfDirectory(atPath: path)) ?? []).filter { $0.hasPrefix("universe") }
+        let servers = universes.flatMap { universe in
+            ((try? files.contentsOfDirectory(atPath: "\(path)/\(universe)")) ?? []).filter { $0.hasPrefix("node") }
+                .map { ServerProcesses(dataFolder: "\(path)/\(universe)/\($0)") }
+        }
+        await withTaskGroup { group in
+            for server in servers { group.addTask { await server.shutDown(SIGQUIT, within: .seconds(3)) } }
+        }
+        try? SystemHosts(cluster: name).remove()
+        // The supervisor may be writing its last list.
+        for attempt in 1... {
+            do {
+                try files.removeItem(atPath: path)
+                return
+            } catch {
+                if !files.fileExists(atPath: path) { return }
+                if attempt == 20 { throw LocalClusterError(.fileSystem, "cannot remove \(path): \(error)") }
+                try? await Task.sleep(for: .milliseconds(50))
+            }
+        }
+    }
+}

@@ -1,0 +1,210 @@
+import Foundation
+import Synchronization
+
+extension LocalCluster {
+    /// Who watches over a cluster once it is up.
+    public enum Supervision: Sendable, Hashable {
+        /// A thread of this process. The cluster goes down when the process ends, however it ends.
+        case thisProcess
+        /// A process of its own, so that the cluster outlives this one: the program at `executable`, called with
+        /// `arguments`, which must call ``Supervisor/runDetached(name:)``.
+        case detached(executable: String, arguments: [String])
+    }
+
+    /// Brings a cluster up and returns when every node accepts connections. Cancelling the task takes back all that was
+    /// done.
+    ///
+    /// - Parameter progress: told what goes on, a sentence at a time.
+    /// - Throws: ``LocalClusterError``, `CancellationError`.
+    public static func up(
+        _ options: Options = .init(), supervision: Supervision = .thisProcess,
+        progress: @escaping @Sendable (String) -> Void = { _ in }
+    ) async throws -> LocalCluster {
+        try options.validate()
+        let installation = try await PostgresInstallation.find(explicit: options.postgresBinaries)
+        let account = try ServerAccount.current()
+        await sweep(progress)
+        let folder = ClusterFolder(name: options.name ?? nextTestName())
+        let upLock = try await occupy(folder, progress)
+        defer { withExtendedLifetime(upLock) {} }
+        do {
+            return try await BringUp(
+                options: options, supervision: supervision, installation: installation, account: account,
+                folder: folder, progress: progress
+            ).run()
+        } catch {
+            // A task of its own, for this one may have been cancelled, and then could not even wait.
+            await Task.detached { try? await folder.erase() }.value
+            throw error
+        }
+    }
+
+    private static let testClusters = Mutex(0)
+
+    /// Several in one process, and several processes, must not get into each other's way.
+    private static func nextTestName() -> String {
+        let number = testClusters.withLock { count in
+            count += 1
+            return count
+        }
+        return "test-\(getpid())-\(number)"
+    }
+
+    /// Makes the cluster's folder and locks it. What a crashed cluster of the same name left is removed first.
+    private static func occupy(_ folder: ClusterFolder, _ progress: (String) -> Void) async throws -> FileLock {
+        for _ in 0..<3 {
+            if try folder.create(), let lock = FileLock.tryAcquire(folder.upLock) { return lock }
+            // Whoever made the folder a moment ago has not locked it yet.
+            let isLive = folder.isLive || folder.age < .seconds(2)
+            if isLive {
+                let record = try? folder.load()
+                let nodes = record.map { " with \($0.nodes.count) nodes from \($0.nodes.first?.address ?? "?")" } ?? ""
+                throw LocalClusterError(
+                    .alreadyRunning,
+                    """
+                    A cluster named '\(folder.name)' is \(record?.isUp == true ? "running" : "coming up")\(nodes). \
+                    Take it down with 'apus cluster down --name \(folder.name)', or choose another name (--name) and \
+                    base address (--base-address).
+                    """)
+            }
+            progress("Removing what a crashed cluster named '\(folder.name)' left")
+            try await folder.erase()
+        }
+        throw LocalClusterError(.alreadyRunning, "another program keeps taking the name '\(folder.name)'")
+    }
+
+    /// Removes what test processes left that crashed along with their watchdogs.
+    private static func sweep(_ progress: (String) -> Void) async {
+        for folder in ClusterFolder.all() where !folder.isLive && folder.age > .seconds(10) {
+            if let supervisor = (try? folder.load())?.supervisor, supervisor.isDetached { continue }
+            progress("Removing what cluster '\(folder.name)' left when its process crashed")
+            try? await folder.erase()
+        }
+    }
+}
+
+/// The steps from an empty folder to a cluster that answers.
+private struct BringUp: Sendable {
+    let options: LocalCluster.Options
+    let supervision: LocalCluster.Supervision
+    let installation: PostgresInstallation
+    let account: ServerAccount
+    let folder: ClusterFolder
+    let progress: @Sendable (String) -> Void
+
+    func run() async throws -> LocalCluster {
+        let template = DataTemplate(installation: installation, account: account, function: options.serversFunction)
+        let source = try await template.ready(progress)
+        let block = try options.baseAddress.map {
+            try AddressBlock(base: LoopbackAddress(parsing: $0), count: options.nodes, port: options.port)
+        } ?? AddressBlock.anyFree(count: options.nodes, port: options.port)
+
+        var record = try newRecord(block)
+        for universe in record.universes {
+            guard mkdir(folder.universe(universe.number), 0o755) == 0 else {
+                throw LocalClusterError(.fileSystem, "cannot create \(folder.universe(universe.number))")
+            }
+        }
+        try folder.save(record)
+        if options.encryption != .off {
+            progress("Making certificates")
+            try await CertificateAuthority(folder: folder).create()
+        }
+        progress(
+            "Starting \(options.nodes) \(options.nodes == 1 ? "node" : "nodes") from "
+                + "\(block.addresses.first?.description ?? ""):\(options.port) (PostgreSQL \(installation.version))")
+        let starting = record
+        try await withThrowingTaskGroup { group in
+            for node in starting.nodes {
+                group.addTask {
+                    try await NodeBuilder(record: starting, node: node, folder: folder).build(from: source, template)
+                    progress("  node \(node.number) at \(node.address):\(node.port), \(node.placement)")
+                }
+            }
+            try await group.waitForAll()
+        }
+        if options.hostNames { try folder.publishNames(record, progress) }
+        record = try folder.update { record in
+            record.isUp = true
+            return record
+        }
+        let cluster = try await LocalCluster(folder, record, keepers: supervise(block.claim))
+        for node in record.nodes where node.portBehindProxy != nil { try await cluster.awaitProxy(node) }
+        return cluster
+    }
+
+    private func newRecord(_ block: AddressBlock) throws -> ClusterRecord {
+        let nodes = try block.addresses.enumerated().map { index, address in
+            let number = index + 1
+            return ClusterRecord.Node(
+                number: number, universe: options.universe(of: number), uuid: ClusterRecord.newUUID(),
+                address: address.description, port: options.port,
+                portBehindProxy: options.delayable ? try BoundSocket(.stream, address, port: 0).port : nil,
+                delayMilliseconds: 0,
+                host: options.hostNames ? "node\(number).\(folder.name).apus.test" : address.description,
+                ownsHostName: options.hostNames,
+                publicIP: index < options.publicIPs.count ? options.publicIPs[index] : "",
+                placement: try options.placement(of: number),
+                type: options.readReplicas.contains(number) ? .readReplica : .primary, isStopped: false)
+        }
+        return ClusterRecord(
+            name: folder.name, port: options.port, listedTTL: options.listedTTL,
+            authentication: options.authentication, encryption: options.encryption,
+            serversFunction: options.serversFunction, isDelayable: options.delayable, hostNames: options.hostNames,
+            account: account, binaries: installation.binaries, postgresVersion: installation.version,
+            universes: (1...max(1, options.groups.count)).map { .init(number: $0, uuid: ClusterRecord.newUUID()) },
+            nodes: nodes, lastNumber: options.nodes)
+    }
+
+    private func supervise(_ claim: BoundSocket) async throws -> LocalCluster.Keepers? {
+        guard case .detached(let executable, let arguments) = supervision else {
+            return .init(
+                supervisor: try Supervisor(folder, isDetached: false, claim: claim), watchdog: Watchdog(folder))
+        }
+        var shell = Command(
+            "/bin/sh",
+            ["-c", "log=$0; \"$@\" </dev/null >\"$log\" 2>&1 &", folder.supervisorLog, executable] + arguments)
+        shell.ownSession = true
+        try await shell.run()
+        let deadline = ContinuousClock.now + .seconds(10)
+        while try folder.load().supervisor == nil {
+            guard ContinuousClock.now < deadline else {
+                let said = (try? String(contentsOfFile: folder.supervisorLog, encoding: .utf8)) ?? ""
+                throw LocalClusterError(.timedOut, "the cluster's supervisor did not start: \(said)")
+            }
+            try await Task.sleep(for: .milliseconds(10))
+        }
+        return nil
+    }
+}
+
+extension ClusterFolder {
+    /// How long ago the folder was made or an entry in it was.
+    var age: Duration {
+        var status = stat()
+        guard stat(path, &status) == 0 else { return .zero }
+        #if canImport(Darwin)
+        let modified = status.st_mtimespec.tv_sec
+        #else
+        let modified = status.st_mtim.tv_sec
+        #endif
+        return .seconds(Int(Date().timeIntervalSince1970) - modified)
+    }
+
+    /// Makes the nodes' names resolvable: for everybody by /etc/hosts where that may be written, and in any case by a
+    /// file of the same format in the cluster's folder.
+    func publishNames(_ record: ClusterRecord, _ progress: (String) -> Void) throws {
+        let lines = record.nodes.filter(\.ownsHostName).map { "\($0.address) \($0.host)" }
+        try Self.write(Data(lines.map { $0 + "\n" }.joined().utf8), to: hostsFile)
+        if access("/etc/hosts", W_OK) == 0 {
+            try SystemHosts(cluster: name).write(lines)
+        } else {
+            progress(
+                """
+                /etc/hosts cannot be written by this user, so the nodes' names resolve nowhere yet. Run programs with
+                  LD_PRELOAD=libnss_wrapper.so NSS_WRAPPER_HOSTS=\(hostsFile)
+                (apt-get install libnss-wrapper), or have an administrator append \(hostsFile) to /etc/hosts.
+                """)
+        }
+    }
+}

@@ -1,0 +1,157 @@
+extension LocalCluster {
+    /// How nodes check who connects.
+    public enum Authentication: String, Sendable, Hashable, Codable, CaseIterable {
+        /// Nobody is asked for a password.
+        case trust
+        /// SCRAM-SHA-256; the password of user `yugabyte` is `yugabyte`.
+        case scram
+    }
+
+    /// Whether nodes speak TLS.
+    public enum Encryption: String, Sendable, Hashable, Codable, CaseIterable {
+        /// No TLS.
+        case off
+        /// TLS for whoever asks for it; plain connections are accepted too.
+        case offered
+        /// TLS only; plain connections are turned away.
+        case required
+    }
+
+    /// What the nodes' `yb_servers()` looks like, which depends on YugabyteDB's version.
+    public enum ServersFunction: String, Sendable, Hashable, Codable, CaseIterable {
+        /// Plain PostgreSQL: there is no such function.
+        case absent = "none"
+        /// Without `uuid` and `universe_uuid`.
+        case columns8 = "8"
+        /// With `uuid`.
+        case columns9 = "9"
+        /// With `uuid` and `universe_uuid`.
+        case columns10 = "10"
+    }
+
+    /// What a cluster is to be like.
+    ///
+    ///     let cluster = try await LocalCluster.up(.init(nodes: 3, placements: ["aws.us.a", "aws.us.b", "aws.us.c"]))
+    public struct Options: Sendable, Hashable {
+        /// The name by which the cluster is found again; nil makes up one for this process.
+        public var name: String?
+        /// How many nodes; they are numbered from 1.
+        public var nodes: Int
+        /// `cloud.region.zone` per node. Fewer than nodes repeat in turn; none gives every node
+        /// ``Placement/standard``.
+        public var placements: [String]
+        /// The numbers of the nodes that are read replicas.
+        public var readReplicas: Set<Int>
+        /// The public address per node; an empty text means none, as does a missing one.
+        public var publicIPs: [String]
+        /// The sizes of the universes that the nodes form, in the order of their numbers; they add up to `nodes`.
+        /// Empty means one universe. Nodes list only nodes of their own universe.
+        public var groups: [Int]
+        /// Node 1's loopback address; node N has the address N - 1 above. Nil looks for free ones.
+        public var baseAddress: String?
+        /// The port of every node.
+        public var port: Int
+        public var authentication: Authentication
+        public var encryption: Encryption
+        /// Whether nodes are listed by name (`node1.NAME.apus.test`) rather than by address. With TLS the certificates
+        /// then carry that name alone, so that `verify-full` succeeds only for who connects by name.
+        public var hostNames: Bool
+        /// How long a dead node stays listed, in seconds (0 or more). YugabyteDB's default is 60.
+        public var listedTTL: Double
+        public var serversFunction: ServersFunction
+        /// Starts every node behind the proxy that ``LocalCluster/delay(_:by:)`` needs, so that the first delay does
+        /// not restart it.
+        public var delayable: Bool
+        /// The folder of PostgreSQL's server binaries; nil looks for it.
+        public var postgresBinaries: String?
+
+        public init(
+            name: String? = nil, nodes: Int = 3, placements: [String] = [], readReplicas: Set<Int> = [],
+            publicIPs: [String] = [], groups: [Int] = [], baseAddress: String? = nil, port: Int = 5433,
+            authentication: Authentication = .trust, encryption: Encryption = .off, hostNames: Bool = false,
+            listedTTL: Double = 60, serversFunction: ServersFunction = .columns9, delayable: Bool = false,
+            postgresBinaries: String? = nil
+        ) {
+            self.name = name
+            self.nodes = nodes
+            self.placements = placements
+            self.readReplicas = readReplicas
+            self.publicIPs = publicIPs
+            self.groups = groups
+            self.baseAddress = baseAddress
+            self.port = port
+            self.authentication = authentication
+            self.encryption = encryption
+            self.hostNames = hostNames
+            self.listedTTL = listedTTL
+            self.serversFunction = serversFunction
+            self.delayable = delayable
+            self.postgresBinaries = postgresBinaries
+        }
+    }
+}
+
+extension LocalCluster.Options {
+    /// Checks everything that can be checked without touching the machine.
+    func validate() throws {
+        func invalid(_ message: String) -> LocalClusterError { LocalClusterError(.invalidValue, message) }
+        if let name { try Self.validate(name: name) }
+        guard (1...100).contains(nodes) else { throw invalid("nodes is \(nodes); it must be 1 to 100") }
+        guard (1...65535).contains(port) else { throw invalid("port is \(port); it must be 1 to 65535") }
+        guard listedTTL >= 0, listedTTL <= 86400 else {
+            throw invalid("listed-ttl is \(listedTTL); it must be 0 to 86400 seconds")
+        }
+        guard placements.count <= nodes else {
+            throw invalid("\(placements.count) placements were given for \(nodes) nodes")
+        }
+        for placement in placements { _ = try LocalCluster.Placement(parsing: placement) }
+        for number in readReplicas.sorted() where !(1...nodes).contains(number) {
+            throw invalid("read replica \(number) is not a node: nodes are 1 to \(nodes)")
+        }
+        guard publicIPs.count <= nodes else {
+            throw invalid("\(publicIPs.count) public addresses were given for \(nodes) nodes")
+        }
+        if !groups.isEmpty {
+            guard groups.allSatisfy({ $0 > 0 }), groups.reduce(0, +) == nodes else {
+                let sizes = groups.map(String.init).joined(separator: ",")
+                throw invalid("groups \(sizes) must be sizes of at least 1 that add up to the \(nodes) nodes")
+            }
+        }
+        if let baseAddress {
+            let base = try LoopbackAddress(parsing: baseAddress)
+            guard base.advanced(by: nodes - 1) != nil else {
+                throw invalid("\(nodes) nodes from \(baseAddress) run past the last address, \(base.lastOfBlock)")
+            }
+        }
+    }
+
+    /// A name becomes part of a path and of host names.
+    static func validate(name: String) throws {
+        let valid = name.utf8.allSatisfy { byte in
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"): true
+            default: false
+            }
+        }
+        guard valid, (1...40).contains(name.utf8.count), !name.hasPrefix("-"), !name.hasSuffix("-") else {
+            throw LocalClusterError(
+                .invalidValue, "'\(name)' is not a cluster's name: 1 to 40 of a-z, 0-9 and '-', not '-' at an end")
+        }
+    }
+
+    /// The placement of node `number`, which need not be one of the first nodes.
+    func placement(of number: Int) throws -> LocalCluster.Placement {
+        placements.isEmpty
+            ? .standard : try LocalCluster.Placement(parsing: placements[(number - 1) % placements.count])
+    }
+
+    /// The universe of node `number`, from 1.
+    func universe(of number: Int) -> Int {
+        var last = 0
+        for (index, size) in groups.enumerated() {
+            last += size
+            if number <= last { return index + 1 }
+        }
+        return 1
+    }
+}

@@ -1,0 +1,62 @@
+import Foundation
+
+/// The configuration files of one server.
+struct NodeSettings {
+    let record: ClusterRecord
+    let node: ClusterRecord.Node
+    let folder: ClusterFolder
+
+    /// Writes `postgresql.conf`, `pg_hba.conf` and an empty `pg_ident.conf`, for the server's account only.
+    func write() throws {
+        let data = folder.data(node)
+        for (name, text) in [("postgresql.conf", settings), ("pg_hba.conf", access), ("pg_ident.conf", "")] {
+            try ClusterFolder.write(Data(text.utf8), to: "\(data)/\(name)", mode: 0o600)
+            try record.account.take("\(data)/\(name)")
+        }
+    }
+
+    private var settings: String {
+        var lines = [
+            "listen_addresses = '\(node.address)'",
+            "port = \(node.portBehindProxy ?? node.port)",
+            // No socket file: its path could be too long, and it would be one more thing to remove.
+            "unix_socket_directories = ''",
+            "cluster_name = 'apus \(record.name) node\(node.number)'",
+            // Room for tests that open hundreds; little memory, for there are many nodes on one machine.
+            "max_connections = 400",
+            "shared_buffers = 32MB",
+            "max_wal_size = 256MB",
+            "min_wal_size = 5MB",
+            "jit = off",
+            "huge_pages = off",
+            // Segments as files in the data folder, so that none is left in /dev/shm by a killed server.
+            "dynamic_shared_memory_type = mmap",
+            // Speed: data lasts as long as the cluster.
+            "fsync = off",
+            "synchronous_commit = off",
+            "full_page_writes = off",
+            // Two-phase commit and both kinds of replication, so that drivers can be tried on them.
+            "wal_level = logical",
+            "max_wal_senders = 10",
+            "max_replication_slots = 10",
+            "max_prepared_transactions = 64",
+            "password_encryption = 'scram-sha-256'",
+            "timezone = 'UTC'",
+            "log_timezone = 'UTC'",
+            "lc_messages = 'C'",
+            "default_text_search_config = 'pg_catalog.english'",
+            "log_connections = on",
+            "log_line_prefix = '%m [%p] %u@%d '",
+        ]
+        if record.encryption != .off {
+            lines += ["ssl = on", "ssl_cert_file = 'server.crt'", "ssl_key_file = 'server.key'"]
+        }
+        return lines.joined(separator: "\n") + "\n"
+    }
+
+    private var access: String {
+        let type = record.encryption == .required ? "hostssl" : "host"
+        let method = record.authentication == .trust ? "trust" : "scram-sha-256"
+        return ["all", "replication"].map { "\(type) \($0) all 127.0.0.0/8 \(method)\n" }.joined()
+    }
+}

@@ -1,0 +1,137 @@
+import Foundation
+import Synchronization
+
+/// Watches over a cluster: notices nodes that die or come back by whatever cause, keeps the list that `yb_servers()`
+/// reads, and runs the proxies of delayed nodes. It starts and kills nothing.
+///
+/// One thread, in the process that started the cluster or in one of its own. What commands change, it finds in the
+/// cluster's record.
+public final class Supervisor: Sendable {
+    /// How long a death may go unnoticed.
+    static let beat: Duration = .milliseconds(100)
+
+    private let stopping = Mutex(false)
+    private let finished: DispatchSemaphore
+
+    /// Starts watching.
+    ///
+    /// - Parameter claim: the hold on the cluster's addresses, kept as long as the watch lasts.
+    /// - Throws: ``LocalClusterError`` (`alreadyRunning`) if somebody else watches this cluster.
+    init(_ folder: ClusterFolder, isDetached: Bool, claim: BoundSocket?) throws {
+        guard let lock = FileLock.tryAcquire(folder.supervisorLock) else {
+            throw LocalClusterError(.alreadyRunning, "cluster '\(folder.name)' has a supervisor already")
+        }
+        let pid = getpid()
+        try folder.update { $0.supervisor = .init(pid: pid, isDetached: isDetached) }
+        finished = DispatchSemaphore(value: 0)
+        let thread = Thread { [self] in
+            var watch = Watch(folder: folder)
+            while !stopping.withLock({ $0 }), watch.turn() {}
+            withExtendedLifetime(claim) {}
+            lock.release()
+            finished.signal()
+        }
+        thread.name = "apus supervisor"
+        thread.start()
+    }
+
+    /// Ends the watch and waits for its end, a tenth of a second at most.
+    func stop() {
+        stopping.withLock { $0 = true }
+        finished.wait()
+        finished.signal()
+    }
+
+    /// Watches over cluster `name` in this process until the cluster is taken down: the whole life of a supervising
+    /// process.
+    public static func runDetached(name: String) throws {
+        let folder = ClusterFolder(name: name)
+        let record = try folder.load()
+        let claim = record.nodes.first.flatMap {
+            try? BoundSocket(.datagram, LoopbackAddress(parsing: $0.address), port: record.port)
+        }
+        let supervisor = try Supervisor(folder, isDetached: true, claim: claim)
+        supervisor.finished.wait()
+        supervisor.finished.signal()
+    }
+}
+
+/// What the supervisor's thread holds.
+private struct Watch: ~Copyable {
+    let folder: ClusterFolder
+    private var record: ClusterRecord?
+    private var stamp: timespec?
+    private var inode: ino_t = 0
+    private var nextBeat = ContinuousClock.now
+    private var proxies: [Int: DelayProxy] = [:]
+
+    init(folder: ClusterFolder) {
+        self.folder = folder
+    }
+
+    /// One wait and what follows from it; false when the cluster is gone.
+    mutating func turn() -> Bool {
+        var now = ContinuousClock.now
+        if now >= nextBeat {
+            nextBeat = now + Supervisor.beat
+            guard reload() else { return false }
+            if let record {
+                try? folder.beat(record)
+                reconcile(record)
+            }
+        }
+        var list: [pollfd] = []
+        var spans: [(DelayProxy, Range<Int>)] = []
+        var wake = nextBeat
+        for proxy in proxies.values {
+            let start = list.count
+            proxy.appendInterests(to: &list, now: now)
+            spans.append((proxy, start..<list.count))
+            if let due = proxy.nextDue { wake = min(wake, due) }
+        }
+        // Rounded up, so that what is due is due when the wait ends.
+        let left = now.duration(to: wake).components
+        let milliseconds = left.seconds * 1000 + left.attoseconds / 1_000_000_000_000_000 + 1
+        _ = poll(&list, nfds_t(list.count), Int32(clamping: max(0, milliseconds)))
+        now = ContinuousClock.now
+        for (proxy, span) in spans { proxy.advance(list[span], now: now) }
+        return true
+    }
+
+    /// Reads the record again if it has changed; false if there is none any more.
+    private mutating func reload() -> Bool {
+        var status = stat()
+        guard stat(folder.recordFile, &status) == 0 else { return false }
+        #if canImport(Darwin)
+        let modified = status.st_mtimespec
+        #else
+        let modified = status.st_mtim
+        #endif
+        if let stamp, stamp.tv_sec == modified.tv_sec, stamp.tv_nsec == modified.tv_nsec, inode == status.st_ino {
+            return true
+        }
+        guard let record = try? folder.load() else { return FileManager.default.fileExists(atPath: folder.recordFile) }
+        self.record = record
+        stamp = modified
+        inode = status.st_ino
+        return true
+    }
+
+    /// A proxy for every node that wants one and has a server: without a server, connections are refused.
+    private mutating func reconcile(_ record: ClusterRecord) {
+        var wanted: Set<Int> = []
+        for node in record.nodes {
+            guard let target = node.portBehindProxy, folder.processes(node).condition != .gone else { continue }
+            wanted.insert(node.number)
+            if proxies[node.number]?.target != target {
+                proxies[node.number] = nil
+                guard let address = try? LoopbackAddress(parsing: node.address),
+                    let proxy = try? DelayProxy(address, port: node.port, target: target)
+                else { continue }
+                proxies[node.number] = proxy
+            }
+            proxies[node.number]?.delay = .milliseconds(node.delayMilliseconds)
+        }
+        for number in proxies.keys where !wanted.contains(number) { proxies[number] = nil }
+    }
+}

@@ -1,0 +1,181 @@
+/// The text forms of `date`, under `DateStyle = ISO`: `2024-02-29`, `0044-03-15 BC`, `infinity`.
+public enum DateText {
+    /// - Returns: `nil` for anything but an ISO date that exists.
+    public static func parse(_ bytes: UnsafeRawBufferPointer) -> DateFields? {
+        guard var cursor = ByteCursor(bytes) else { return nil }
+        guard var date = cursor.takeDate() else { return cursor.takeInfinity() }
+        cursor.takeEra(&date)
+        guard cursor.isAtEnd, date.isValid else { return nil }
+        return date
+    }
+}
+
+/// The text forms of `time` and `timetz`: `04:05:06.789`, `24:00:00`, `04:05:06+05:30`.
+public enum TimeText {
+    /// - Returns: `nil` for anything but an ISO time that exists.
+    public static func parse(_ bytes: UnsafeRawBufferPointer) -> TimeFields? {
+        guard var cursor = ByteCursor(bytes), var time = cursor.takeTime(), cursor.takeOffset(&time),
+            cursor.isAtEnd, time.isValid
+        else { return nil }
+        return time
+    }
+}
+
+/// The text forms of `timestamp` and `timestamptz`, under `DateStyle = ISO`: `2024-02-29 04:05:06.789+05:30`,
+/// `0001-01-01 00:00:00 BC`, `-infinity`.
+public enum TimestampText {
+    /// - Returns: `nil` for anything but an ISO timestamp that exists.
+    public static func parse(_ bytes: UnsafeRawBufferPointer) -> TimestampFields? {
+        guard var cursor = ByteCursor(bytes) else { return nil }
+        guard var date = cursor.takeDate() else {
+            guard let infinity = cursor.takeInfinity() else { return nil }
+            return TimestampFields(date: infinity, time: TimeFields(hour: 0, minute: 0, second: 0))
+        }
+        var time = TimeFields(hour: 0, minute: 0, second: 0)
+        if cursor.skip(UInt8(ascii: " ")) || cursor.skip(UInt8(ascii: "T")) {
+            if cursor.nextIsDigit {
+                guard let taken = cursor.takeTime() else { return nil }
+                time = taken
+                guard cursor.takeOffset(&time) else { return nil }
+            } else {
+                cursor.position -= 1
+            }
+        }
+        cursor.takeEra(&date)
+        guard cursor.isAtEnd, date.isValid, time.isValid else { return nil }
+        return TimestampFields(date: date, time: time)
+    }
+}
+
+// The digits are taken eight bytes at a time. XOR with a template turns digits into 0…9 and separators into 0; adding
+// 6 to a digit (15 to a separator) carries into the byte's high half if and only if it was none. Two digits side by
+// side are then joined by one multiplication for all pairs at once.
+extension ByteCursor {
+    /// A date without its era; nothing is consumed if there is none. Whether the day exists is for the caller to ask.
+    @inline(__always)
+    mutating func takeDate() -> DateFields? {
+        if remaining >= 10, position[4] == UInt8(ascii: "-") {
+            let century0 = position[0] &- 0x30, century1 = position[1] &- 0x30
+            let rest = load64(at: 2) ^ 0x3030_2D30_302D_3030  // "00-00-00"
+            guard century0 <= 9, century1 <= 9,
+                (rest | rest &+ 0x0606_0F06_060F_0606) & 0xF0F0_F0F0_F0F0_F0F0 == 0
+            else { return nil }
+            let pairs = rest &* 10 &+ (rest >> 8)
+            position += 10
+            let century = Int32(century0 &* 10 &+ century1)
+            return DateFields(
+                year: century &* 100 &+ Int32(truncatingIfNeeded: pairs & 0xFF),
+                month: UInt8(truncatingIfNeeded: pairs >> 24), day: UInt8(truncatingIfNeeded: pairs >> 48))
+        }
+        return takeLongDate()
+    }
+
+    /// A date whose year has more than four digits (PostgreSQL's last year is 5874897).
+    mutating func takeLongDate() -> DateFields? {
+        let start = position
+        guard let year = digits(), year.count >= 4, year.count <= 7, skip(UInt8(ascii: "-")),
+            let month = twoDigits(), skip(UInt8(ascii: "-")), let day = twoDigits()
+        else {
+            position = start
+            return nil
+        }
+        return DateFields(year: Int32(truncatingIfNeeded: year.value), month: month, day: day)
+    }
+
+    /// `infinity` or `-infinity`, and nothing after it.
+    mutating func takeInfinity() -> DateFields? {
+        let isNegative = skip(UInt8(ascii: "-"))
+        guard skip(word: "infinity"), isAtEnd else { return nil }
+        return isNegative ? .negativeInfinity : .infinity
+    }
+
+    /// ` BC`, if it is next. Year 0 is made an invalid day: it is no year in either era.
+    @inline(__always)
+    mutating func takeEra(_ date: inout DateFields) {
+        if position < end, remaining == 3, skip(word: " bc") {
+            date.year = 1 &- date.year
+            if date.year == 1 { date.month = 0 }
+        } else if date.year == 0 {
+            date.month = 0
+        }
+    }
+
+    /// `HH:MM[:SS[.ffffff]]`
+    @inline(__always)
+    mutating func takeTime() -> TimeFields? {
+        guard remaining >= 8 else { return takeShortTime() }
+        let clock = load64() ^ 0x3030_3A30_303A_3030  // "00:00:00"
+        guard (clock | clock &+ 0x0606_0F06_060F_0606) & 0xF0F0_F0F0_F0F0_F0F0 == 0 else { return takeShortTime() }
+        let pairs = clock &* 10 &+ (clock >> 8)
+        position += 8
+        var time = TimeFields(
+            hour: UInt8(truncatingIfNeeded: pairs), minute: UInt8(truncatingIfNeeded: pairs >> 24),
+            second: UInt8(truncatingIfNeeded: pairs >> 48))
+        if peek == UInt8(ascii: ".") {
+            position += 1
+            guard let fraction = takeFraction() else { return nil }
+            time.microsecond = fraction
+        }
+        return time
+    }
+
+    /// `HH:MM`, which people write and the server does not.
+    mutating func takeShortTime() -> TimeFields? {
+        guard let hour = twoDigits(), skip(UInt8(ascii: ":")), let minute = twoDigits(), peek != UInt8(ascii: ":")
+        else { return nil }
+        return TimeFields(hour: hour, minute: minute, second: 0)
+    }
+
+    /// The one to six digits after a decimal point, as microseconds.
+    @inline(__always)
+    mutating func takeFraction() -> UInt32? {
+        guard remaining >= 8 else { return takeFractionSlowly() }
+        var digits = load64() ^ 0x3030_3030_3030_3030
+        // The first byte above 9 sets its high bit; what its carry does to later bytes does not matter.
+        let stop = (digits | digits &+ 0x7676_7676_7676_7676) & 0x8080_8080_8080_8080
+        let count = stop.trailingZeroBitCount &>> 3
+        guard count - 1 < 6, count > 0 else { return nil }
+        // Zeros after the digits make it eight digits: units of 10 ns.
+        digits &= (1 &<< UInt64(truncatingIfNeeded: count &* 8)) &- 1
+        position += count
+        digits = (digits &* 10 &+ (digits >> 8)) & 0x00FF_00FF_00FF_00FF
+        digits = (digits &* 100 &+ (digits >> 16)) & 0x0000_FFFF_0000_FFFF
+        digits = (digits &* 10_000 &+ (digits >> 32)) & 0xFFFF_FFFF
+        return UInt32(truncatingIfNeeded: digits) / 100
+    }
+
+    mutating func takeFractionSlowly() -> UInt32? {
+        var value: UInt32 = 0
+        var count = 0
+        while nextIsDigit {
+            guard count < 6 else { return nil }
+            value = value &* 10 &+ UInt32(position.pointee &- 0x30)
+            count &+= 1
+            position += 1
+        }
+        guard count > 0 else { return nil }
+        for _ in count..<6 { value = value &* 10 }
+        return value
+    }
+
+    /// `±HH[:MM[:SS]]`, if it is next; false if it is malformed.
+    @inline(__always)
+    mutating func takeOffset(_ time: inout TimeFields) -> Bool {
+        let sign = peek
+        guard sign == UInt8(ascii: "+") || sign == UInt8(ascii: "-") else { return true }
+        position += 1
+        guard let hours = twoDigits() else { return false }
+        var seconds = Int32(hours) &* 3600
+        if skip(UInt8(ascii: ":")) {
+            guard let minutes = twoDigits(), minutes < 60 else { return false }
+            seconds &+= Int32(minutes) &* 60
+            if skip(UInt8(ascii: ":")) {
+                guard let rest = twoDigits(), rest < 60 else { return false }
+                seconds &+= Int32(rest)
+            }
+        }
+        time.hasOffset = true
+        time.utcOffset = sign == UInt8(ascii: "-") ? 0 &- seconds : seconds
+        return true
+    }
+}

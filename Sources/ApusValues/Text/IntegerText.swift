@@ -1,0 +1,88 @@
+/// The text form of `int2`, `int4`, `int8`, `oid` and their like: an optional sign and decimal digits.
+public enum IntegerText {
+    /// Parses a whole number.
+    /// - Returns: `nil` for anything but an optional sign and digits, and for numbers outside of `Int64`.
+    @inlinable
+    public static func parse(_ bytes: UnsafeRawBufferPointer) -> Int64? {
+        guard var cursor = ByteCursor(bytes) else { return nil }
+        let isNegative = cursor.peek == UInt8(ascii: "-")
+        if isNegative || cursor.peek == UInt8(ascii: "+") { cursor.advance() }
+        let count = cursor.remaining
+        guard count > 0 else { return nil }
+        // 18 digits cannot overflow; more may, leading zeros included.
+        guard count <= 18 else { return parseLong(cursor, isNegative: isNegative) }
+        var value: Int64 = 0
+        var position = cursor.position
+        repeat {
+            let digit = position.pointee &- 0x30
+            guard digit <= 9 else { return nil }
+            value = value &* 10 &+ Int64(truncatingIfNeeded: digit)
+            position += 1
+        } while position < cursor.end
+        return isNegative ? 0 &- value : value
+    }
+
+    /// Parses a whole number of a narrower type; `nil` also if it does not fit.
+    @inlinable @inline(__always)
+    public static func parse<Integer: FixedWidthInteger>(
+        _ bytes: UnsafeRawBufferPointer, as type: Integer.Type
+    ) -> Integer? {
+        guard let value = parse(bytes) else { return nil }
+        return Integer(exactly: value)
+    }
+
+    @usableFromInline
+    static func parseLong(_ cursor: ByteCursor, isNegative: Bool) -> Int64? {
+        var position = cursor.position
+        var magnitude: UInt64 = 0
+        while position < cursor.end {
+            let digit = position.pointee &- 0x30
+            guard digit <= 9 else { return nil }
+            let (shifted, overflow) = magnitude.multipliedReportingOverflow(by: 10)
+            let (sum, carry) = shifted.addingReportingOverflow(UInt64(digit))
+            guard !overflow, !carry else { return nil }
+            magnitude = sum
+            position += 1
+        }
+        if isNegative {
+            guard magnitude <= UInt64(Int64.max) + 1 else { return nil }
+            return Int64(truncatingIfNeeded: 0 &- magnitude)
+        }
+        return Int64(exactly: magnitude)
+    }
+
+    /// Writes a whole number in decimal.
+    @inlinable
+    public static func write<Integer: FixedWidthInteger>(_ value: Integer, to writer: inout ByteWriter) {
+        if value < 0 { writer.append(UInt8(ascii: "-")) }
+        writeDigits(UInt64(truncatingIfNeeded: value.magnitude), minimumWidth: 1, to: &writer)
+    }
+
+    /// Writes a natural number in decimal, padded with zeros to a width of at most 20.
+    @inlinable
+    static func writeDigits(_ value: UInt64, minimumWidth: Int, to writer: inout ByteWriter) {
+        let width = max(decimalWidth(value), minimumWidth)
+        let target = writer.reserve(width)
+        var rest = value
+        var index = width
+        while index > 0 {
+            index &-= 1
+            let quotient = rest / 10
+            target[index] = 0x30 &+ UInt8(truncatingIfNeeded: rest &- quotient &* 10)
+            rest = quotient
+        }
+        writer.advance(by: width)
+    }
+
+    /// How many decimal digits `value` has.
+    @inlinable
+    static func decimalWidth(_ value: UInt64) -> Int {
+        var width = 1
+        var rest = value
+        while rest >= 10_000 {
+            rest /= 10_000
+            width &+= 4
+        }
+        return width &+ (rest >= 1000 ? 3 : rest >= 100 ? 2 : rest >= 10 ? 1 : 0)
+    }
+}

@@ -1,0 +1,35 @@
+/// The text form of `uuid`: 32 hexadecimal digits in groups of 8-4-4-4-12.
+public enum UUIDText {
+    /// Parses what the server writes and, like the server's reader, digits of either case, hyphens after any group of
+    /// four, and braces around it all.
+    public static func parse(_ bytes: UnsafeRawBufferPointer) -> PGUUID? {
+        guard var cursor = ByteCursor(bytes) else { return nil }
+        let isBraced = cursor.skip(UInt8(ascii: "{"))
+        var high: UInt64 = 0, low: UInt64 = 0
+        for index in 0..<32 {
+            if index & 3 == 0, index > 0 { _ = cursor.skip(UInt8(ascii: "-")) }
+            guard cursor.position < cursor.end, let digit = Hex.value(cursor.position.pointee) else { return nil }
+            cursor.position += 1
+            if index < 16 { high = high &<< 4 | UInt64(digit) } else { low = low &<< 4 | UInt64(digit) }
+        }
+        if isBraced, !cursor.skip(UInt8(ascii: "}")) { return nil }
+        return cursor.isAtEnd ? PGUUID(high: high, low: low) : nil
+    }
+
+    /// Writes 36 characters in lower case.
+    public static func write(_ value: PGUUID, to writer: inout ByteWriter) {
+        let target = writer.reserve(36)
+        var position = 0
+        for index in 0..<32 {
+            if index == 8 || index == 12 || index == 16 || index == 20 {
+                target[position] = UInt8(ascii: "-")
+                position &+= 1
+            }
+            let half = index < 16 ? value.high : value.low
+            let nibble = half &>> UInt64(60 &- (index & 15) &* 4)
+            target[position] = Hex.digit(UInt8(truncatingIfNeeded: nibble) & 0xF)
+            position &+= 1
+        }
+        writer.advance(by: 36)
+    }
+}
