@@ -18,7 +18,7 @@ extension ConnectionCore {
         if isReadable { state.session!.connection.noteReady() }
         state.isPaused = false
         var endsInARow = 0
-        reading: while let request = state.inFlight.first {
+        reading: while state.closing == nil, let request = state.inFlight.first {
             if mustPause(request, state) {
                 state.isPaused = true
                 try listen(&state, for: nil)
@@ -40,8 +40,8 @@ extension ConnectionCore {
                 endsInARow += 1
                 if endsInARow > 2 { throw PQError(.connectionLost, "the server's answers ended before they should") }
             }
-            if state.closing != nil { return }
         }
+        if state.closing != nil { return }
         if let request = state.inFlight.first {
             deliver(request, &effects)
         } else if isReadable {
@@ -132,10 +132,13 @@ extension ConnectionCore {
     func lose(_ state: inout State, _ error: ApusError, _ effects: inout Effects) {
         guard state.closing == nil else { return }
         var loss = error
-        if let told = state.inFlight.first?.error, told.server?.severityNonlocalized == "FATAL" {
-            // The server said why before it hung up.
-            loss.message = told.message
-            loss.server = told.server
+        // What the server said before it hung up: to a statement, or unasked.
+        _ = state.session?.connection.takeNotification()
+        let notices = state.session?.connection.takeNotices() ?? []
+        let told = [state.inFlight.first?.error?.server].compactMap { $0 } + notices
+        if let last = told.last(where: { ["FATAL", "PANIC"].contains($0.severityNonlocalized ?? $0.severity) }) {
+            loss.message = last.primary ?? last.text
+            loss.server = last
         }
         loss.code = .connectionLost
         effects.loss = loss

@@ -39,8 +39,7 @@ final class ConnectionCore: ApusLoop.Watcher, TimerTarget {
         self.observer = observer
         try session.connection.enterPipelineMode()
         state = Mutex(State(session: consume session))
-        // The token is given before the loop knows the watcher: see start().
-        token = loop.reserve()
+        token = loop.makeToken()
     }
 
     /// Begins to watch the socket. The loop keeps the core until it is closed.

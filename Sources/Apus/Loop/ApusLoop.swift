@@ -98,14 +98,17 @@ public final class ApusLoop: TaskExecutor {
         func descriptorIsReady(_ ready: Wait.Interest)
     }
 
-    /// Takes a watcher in, and keeps it until ``remove(_:descriptor:)``.
-    /// - Returns: the token to register its descriptor with.
-    func add(_ watcher: any Watcher) -> UInt64 {
+    /// A token that no other watcher has.
+    func makeToken() -> UInt64 {
         shared.withLock { shared in
             defer { shared.nextToken += 1 }
-            shared.watchers[shared.nextToken] = watcher
             return shared.nextToken
         }
+    }
+
+    /// Takes a watcher in, and keeps it until ``remove(_:)``. Its descriptor is registered with the same token.
+    func add(_ watcher: any Watcher, token: UInt64) {
+        shared.withLock { $0.watchers[token] = watcher }
     }
 
     /// Registers a descriptor, or changes what it is registered for.

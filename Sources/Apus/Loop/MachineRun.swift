@@ -4,7 +4,7 @@ import Synchronization
 /// Drives a step machine on behalf of a task: steps run on ``BlockingThreads``, waits are the loop's, so that a node
 /// that does not answer holds up no thread. A task that is cancelled leaves at once; what it leaves behind is freed by
 /// whoever holds it then.
-final class MachineRun<Machine: StepMachine & ~Copyable, Output: Sendable>: ApusLoop.Watcher, TimerTarget,
+final class MachineRun<Machine: StepMachine & ~Copyable & SendableMetatype, Output: Sendable>: ApusLoop.Watcher, TimerTarget,
     @unchecked Sendable
 {
     typealias Outcome = Result<Output, any Error>
@@ -12,11 +12,11 @@ final class MachineRun<Machine: StepMachine & ~Copyable, Output: Sendable>: Apus
     private enum Phase { case advancing, waiting(Wait), ended }
     private struct State {
         var phase = Phase.advancing
-        var token: UInt64?
         var waiter: UnsafeContinuation<Outcome, Never>?
         var outcome: Outcome?
     }
     private let loop: ApusLoop
+    private let token: UInt64
     private let deadline: Duration?
     private let state = Mutex(State())
     /// Touched by one step at a time, and never during a wait.
@@ -32,6 +32,7 @@ final class MachineRun<Machine: StepMachine & ~Copyable, Output: Sendable>: Apus
     ) {
         self.machine = consume machine
         self.loop = loop
+        token = loop.makeToken()
         self.deadline = deadline
         self.extract = extract
     }
@@ -43,7 +44,7 @@ final class MachineRun<Machine: StepMachine & ~Copyable, Output: Sendable>: Apus
                 let ended = state.withLock { state -> Outcome? in
                     if let outcome = state.outcome { return outcome }
                     state.waiter = continuation
-                    state.token = loop.add(self)
+                    loop.add(self, token: token)
                     return nil
                 }
                 if let ended { return continuation.resume(returning: ended) }
@@ -76,7 +77,7 @@ final class MachineRun<Machine: StepMachine & ~Copyable, Output: Sendable>: Apus
 
     private func begin(_ wait: Wait) throws {
         let isAbandoned = try state.withLock { state in
-            guard case .advancing = state.phase, let token = state.token else { return true }
+            guard case .advancing = state.phase else { return true }
             state.phase = .waiting(wait)
             if let descriptor = wait.descriptor {
                 try loop.watch(descriptor, for: wait.interest, once: true, token: token)
@@ -102,7 +103,7 @@ final class MachineRun<Machine: StepMachine & ~Copyable, Output: Sendable>: Apus
     private func proceed(if isOver: (Wait) -> Bool) {
         let goesOn = state.withLock { state in
             guard case .waiting(let wait) = state.phase, isOver(wait) else { return false }
-            leave(wait, state.token)
+            leave(wait)
             state.phase = .advancing
             return true
         }
@@ -110,25 +111,22 @@ final class MachineRun<Machine: StepMachine & ~Copyable, Output: Sendable>: Apus
     }
 
     /// Stops watching, while the descriptor is still the machine's: its number may be somebody else's after a step.
-    private func leave(_ wait: Wait, _ token: UInt64?) {
+    private func leave(_ wait: Wait) {
         if let descriptor = wait.descriptor { loop.forget(descriptor) }
     }
 
     private func end(_ outcome: Outcome) {
-        let (waiter, token, wasWaiting) = state.withLock { state in
+        let (waiter, wasWaiting) = state.withLock { state in
             defer {
                 if state.outcome == nil { state.outcome = outcome }
                 state.waiter = nil
-                state.token = nil
                 state.phase = .ended
             }
-            if case .waiting(let wait) = state.phase {
-                leave(wait, state.token)
-                return (state.waiter, state.token, true)
-            }
-            return (state.waiter, state.token, false)
+            guard case .waiting(let wait) = state.phase else { return (state.waiter, false) }
+            leave(wait)
+            return (state.waiter, true)
         }
-        if let token { loop.remove(token) }
+        loop.remove(token)
         // Nobody advances it any more. Closing a connection may send a farewell: not on the caller's thread.
         if wasWaiting { BlockingThreads.shared.run { self.machine = nil } }
         waiter?.resume(returning: outcome)
