@@ -118,6 +118,7 @@ public final class ApusConnection: ApusSession {
         try await query(sql, lease: ownLease, timeout: timeout, CallSite(file: file, line: line))
     }
 
+    @discardableResult
     public func execute(
         _ sql: SQL, timeout: Duration? = nil, file: String = #fileID, line: Int = #line
     ) async throws(ApusError) -> CommandTag {

@@ -67,4 +67,25 @@ extension ApusSession {
         let site = CallSite(file: file, line: line)
         return try await DecodedRows<repeat each Column>(rows: rows, site: site).collect()
     }
+
+    // A pack of one makes a tuple of one, which the compiler does not take for the type itself: hence these two.
+
+    /// The only column of the first row, or `nil` when there is none.
+    public func first<Value: PostgresDecodable>(
+        _ sql: SQL, as type: Value.Type, timeout: Duration? = nil, file: String = #fileID, line: Int = #line
+    ) async throws(ApusError) -> Value? {
+        let rows = try await query(sql, timeout: timeout, file: file, line: line)
+        return try await rows.collect().first?.decode(type, site: CallSite(file: file, line: line))
+    }
+
+    /// The only column of every row.
+    public func all<Value: PostgresDecodable>(
+        _ sql: SQL, as type: Value.Type, timeout: Duration? = nil, file: String = #fileID, line: Int = #line
+    ) async throws(ApusError) -> [Value] {
+        let rows = try await query(sql, timeout: timeout, file: file, line: line)
+        let site = CallSite(file: file, line: line)
+        var values: [Value] = []
+        for row in try await rows.collect() { values.append(try row.decode(type, site: site)) }
+        return values
+    }
 }

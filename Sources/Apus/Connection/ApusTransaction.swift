@@ -22,6 +22,7 @@ public final class ApusTransaction: ApusSession {
         try await connection.query(sql, lease: lease, timeout: timeout, CallSite(file: file, line: line))
     }
 
+    @discardableResult
     public func execute(
         _ sql: SQL, timeout: Duration? = nil, file: String = #fileID, line: Int = #line
     ) async throws(ApusError) -> CommandTag {
