@@ -125,7 +125,7 @@ import Testing
                 #expect(try await isThere())
                 withExtendedLifetime(connection) {}
             }
-            #expect(try await eventually { try await !isThere() })
+            #expect(try await eventually { try await isThere() == false })
 
             // Rows keep it.
             var rows: ApusRows? = try await ApusConnection.connect(try await Servers.options)
@@ -133,7 +133,7 @@ import Testing
             #expect(try await rows?.collect().count == 100_000)
             pid = try #require(try await observer.first("SELECT pid FROM pg_stat_activity WHERE query LIKE '%100000)' AND pid <> pg_backend_pid() AND query NOT LIKE '%LIKE%'", as: Int32.self))
             rows = nil
-            #expect(try await eventually { try await !isThere() })
+            #expect(try await eventually { try await isThere() == false })
         }
     }
 
