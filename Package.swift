@@ -74,7 +74,10 @@ let package = Package(
         .testTarget(
             name: "ApusConnectorTests", dependencies: ["ApusConnector", "ApusLocalCluster"],
             swiftSettings: settings),
-        .testTarget(name: "ApusTests", dependencies: ["Apus", "ApusLocalCluster"], swiftSettings: settings),
+        .testTarget(
+            name: "ApusTests",
+            dependencies: ["Apus", "ApusLocalCluster", .product(name: "Logging", package: "swift-log")],
+            swiftSettings: settings),
         .testTarget(
             name: "ApusLocalClusterTests", dependencies: ["ApusLocalCluster", "ApusPQ"], swiftSettings: settings),
     ],
