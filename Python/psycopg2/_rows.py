@@ -146,8 +146,8 @@ class DictRow(list):
         return x in self._index
 
     def __reduce__(self):
-        # Not by list's own way, which would ask for a cursor.
-        return super().__reduce_ex__(2)
+        # A list pickles as a call of its class, which would ask for a cursor here.
+        return _unfilled_row, (type(self),), self.__getstate__()
 
     def __getstate__(self):
         return self[:], self._index.copy()
@@ -155,6 +155,10 @@ class DictRow(list):
     def __setstate__(self, data):
         self[:] = data[0]
         self._index = data[1]
+
+
+def _unfilled_row(cls):
+    return cls.__new__(cls)
 
 
 class RealDictConnection(_connection):
@@ -263,7 +267,13 @@ class NamedTupleCursor(_cursor):
         return self.Record
 
     def _make_nt(self):
-        return _cached_make_nt(type(self), tuple(column[0] for column in self.description) if self.description else ())
+        names = tuple(column[0] for column in self.description) if self.description else ()
+        return self._cached_make_nt(names)
+
+    @classmethod
+    @lru_cache(MAX_CACHE)
+    def _cached_make_nt(cls, names):
+        return cls._do_make_nt(names)
 
     @classmethod
     def _do_make_nt(cls, names):
@@ -277,8 +287,3 @@ class NamedTupleCursor(_cursor):
 
 
 _not_in_names = re.compile("[" + re.escape(" !\"#$%&'()*+,-./:;<=>?@[\\]^`{|}~") + "]")
-
-
-@lru_cache(512)
-def _cached_make_nt(cls, names):
-    return cls._do_make_nt(names)
