@@ -68,6 +68,9 @@ let package = Package(
             ],
             swiftSettings: settings),
 
+        // The Swift driver's half of `make demo`.
+        .executableTarget(name: "ApusDemo", dependencies: ["Apus"], swiftSettings: settings),
+
         .testTarget(name: "ApusValuesTests", dependencies: ["ApusValues"], swiftSettings: settings),
         .testTarget(name: "ApusClusterTests", dependencies: ["ApusCluster"], swiftSettings: settings),
         .testTarget(name: "ApusPQTests", dependencies: ["ApusPQ", "ApusLocalCluster"], swiftSettings: settings),

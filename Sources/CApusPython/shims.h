@@ -122,6 +122,19 @@ static inline PyObject *apus_method1(PyObject *o, PyObject *name, PyObject *a) {
     return PyObject_VectorcallMethod(name, args + 1, 2 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
 }
 
+/* f(argument). A built-in function that takes its arguments as a tuple is called with `tuple`, which holds one item,
+   is nobody else's, and is used again and again. */
+static inline PyObject *apus_call_with_tuple(PyObject *f, PyObject *tuple, PyObject *argument) {
+    if (PyCFunction_CheckExact(f) && PyCFunction_GET_FLAGS(f) == METH_VARARGS && Py_REFCNT(tuple) == 1) {
+        PyObject *old = PyTuple_GET_ITEM(tuple, 0);
+        Py_INCREF(argument);
+        PyTuple_SET_ITEM(tuple, 0, argument);
+        Py_XDECREF(old);
+        return PyCFunction_GET_FUNCTION(f)(PyCFunction_GET_SELF(f), tuple);
+    }
+    return apus_call1(f, argument);
+}
+
 /* The pending exception as one object with its traceback set, or NULL; and back. */
 static inline PyObject *apus_take_exception(void) {
 #if PY_VERSION_HEX >= 0x030C0000

@@ -82,10 +82,13 @@ extension Cursor {
         let tuple = try owned(PyTuple_New(count))
         let row = Int32(truncatingIfNeeded: row)
         do throws(Raised) {
+            var isAtomic = true
             for index in 0..<count {
-                let item = try cell(row, Int32(truncatingIfNeeded: index), result, apus_tuple_get(casts, index), &decoding)
+                let item = try cell(row, Int32(truncatingIfNeeded: index), result, apus_tuple_get(casts, index), &decoding, &isAtomic)
                 apus_tuple_set(tuple, index, item)
             }
+            // The collector would find out by itself, after having walked through every row.
+            if isAtomic { PyObject_GC_UnTrack(tuple) }
         } catch {
             tuple.release()
             throw error
@@ -100,9 +103,11 @@ extension Cursor {
     ) throws(Raised) -> PyObj {
         let made = try Owned(owned(apus_call1(factory, object)))
         let row = Int32(truncatingIfNeeded: row)
+        var isAtomic = true
         for index in 0..<apus_tuple_size(casts) {
             let item = try Owned(
-                cell(row, Int32(truncatingIfNeeded: index), result, apus_tuple_get(casts, index), &decoding))
+                cell(
+                    row, Int32(truncatingIfNeeded: index), result, apus_tuple_get(casts, index), &decoding, &isAtomic))
             let key = try Owned(python(index))
             try check(PyObject_SetItem(made.object, key.object, item.object))
         }
@@ -111,10 +116,12 @@ extension Cursor {
 
     @inline(__always)
     private func cell(
-        _ row: Int32, _ column: Int32, _ result: OpaquePointer, _ cast: PyObj, _ decoding: inout Decoding
+        _ row: Int32, _ column: Int32, _ result: OpaquePointer, _ cast: PyObj, _ decoding: inout Decoding,
+        _ isAtomic: inout Bool
     ) throws(Raised) -> PyObj {
         let caster = cast.fields(apus_typecaster.self)
         let decoder = Decoder(rawValue: caster.pointee.decoder) ?? .python
+        isAtomic = isAtomic && decoder.isAtomic
         let count = Int(PQgetlength(result, row, column))
         if count == 0, PQgetisnull(result, row, column) != 0 {
             return decoder == .python ? try decoding.python(caster, nil) : none()

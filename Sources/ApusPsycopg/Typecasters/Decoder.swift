@@ -7,6 +7,11 @@ enum Decoder: Int32 {
     case integer, float, decimal, boolean, text, bytes, binary, date, time, timestamp, timestamptz, interval
     /// A list, by the typecaster of its elements.
     case array
+
+    /// Whether its objects hold no others that could hold them: then the collector need not look at their rows.
+    @inline(__always)
+    var isAtomic: Bool { rawValue >= Decoder.integer.rawValue && rawValue <= Decoder.bytes.rawValue
+        || rawValue >= Decoder.date.rawValue && rawValue <= Decoder.interval.rawValue }
 }
 
 /// The typecasters that the module has from the start.

@@ -13,6 +13,8 @@ struct Decoding: ~Copyable {
     /// The time zone of the last cell: columns rarely change theirs.
     private var lastOffset: Int32 = 0
     private var lastZone: PyObj?
+    /// The tuple of the last numeric's text, to be used for the next one.
+    private var decimalArguments: PyObj?
 
     init(encoding: ClientEncoding, cursor: PyObj?, tzinfoFactory: PyObj?) throws(Raised) {
         guard let datetime = DateTimeAPI.table else { throw raise(apus_exc_runtime(), "the module is gone") }
@@ -23,7 +25,10 @@ struct Decoding: ~Copyable {
         state = module
     }
 
-    deinit { lastZone?.release() }
+    deinit {
+        lastZone?.release()
+        decimalArguments?.release()
+    }
 
     /// The object that a typecaster makes of a cell that is not NULL.
     @inline(__always)
@@ -101,9 +106,16 @@ struct Decoding: ~Copyable {
         return try owned(PyFloat_FromString(text.object))
     }
 
-    private func decimal(_ bytes: UnsafeRawBufferPointer) throws(Raised) -> PyObj {
+    private mutating func decimal(_ bytes: UnsafeRawBufferPointer) throws(Raised) -> PyObj {
         let text = try Owned(text(bytes))
-        return try owned(apus_call1(state.pointee.decimalFromText, text.object))
+        let arguments: PyObj
+        if let decimalArguments {
+            arguments = decimalArguments
+        } else {
+            arguments = try owned(PyTuple_New(1))
+            decimalArguments = arguments
+        }
+        return try owned(apus_call_with_tuple(state.pointee.decimalFromText, arguments, text.object))
     }
 
     @inline(__always)
