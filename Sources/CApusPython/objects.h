@@ -63,8 +63,8 @@ static inline void apus_error_dealloc(PyObject *self) {
 }
 
 /* psycopg2.extensions.Diagnostics */
-typedef struct { PyObject_HEAD PyObject *fields; } apus_diagnostics;
-APUS_OWNED(apus_diagnostics, apus_diagnostics, fields, 1)
+typedef struct { PyObject_HEAD PyObject *error; } apus_diagnostics;
+APUS_OWNED(apus_diagnostics, apus_diagnostics, error, 1)
 
 /* The adapters: what is adapted, the connection it was prepared for, and for dates the form. */
 typedef struct {
@@ -143,7 +143,6 @@ typedef struct {
     long itersize;
     long rowcount;
     long row;      /* index into the current result of the next row to fetch */
-    long base;     /* rows before the current result, for named cursors */
     long readers;  /* fetches under way, which Python code of a typecaster may interrupt */
     unsigned lastoid;
     signed char scrollable; /* -1: not said */

@@ -131,9 +131,33 @@ struct Decoding: ~Copyable {
 
     /// A `bytea` as a memoryview over new bytes.
     static func binary(_ bytes: UnsafeRawBufferPointer) throws(Raised) -> PyObj {
-        guard let count = ByteaText.decodedCount(bytes) else { throw malformed("bytea") }
+        guard let count = ByteaText.decodedCount(bytes) else { return try lenientBinary(bytes) }
         let content = try Owned(owned(PyBytes_FromStringAndSize(nil, count)))
         guard ByteaText.decode(bytes, to: apus_bytes_data(content.object)) else { throw malformed("bytea") }
+        return try owned(PyMemoryView_FromObject(content.object))
+    }
+
+    /// The escape format with backslashes that need none.
+    private static func lenientBinary(_ bytes: UnsafeRawBufferPointer) throws(Raised) -> PyObj {
+        if bytes.starts(with: "\\x".utf8) { throw malformed("bytea") }
+        var result: [UInt8] = []
+        var rest = bytes[...]
+        while let byte = rest.popFirst() {
+            guard byte == UInt8(ascii: "\\") else {
+                result.append(byte)
+                continue
+            }
+            let octal = rest.prefix(3)
+            if octal.count == 3, octal.allSatisfy({ $0 >= 48 && $0 < 56 }) {
+                result.append(octal.reduce(0) { $0 &* 8 &+ ($1 &- 48) })
+                rest = rest.dropFirst(3)
+            } else if let escaped = rest.popFirst() {
+                result.append(escaped)
+            }
+        }
+        let content = try Owned(owned(result.withUnsafeBytes {
+            PyBytes_FromStringAndSize($0.baseAddress?.assumingMemoryBound(to: CChar.self), $0.count)
+        }))
         return try owned(PyMemoryView_FromObject(content.object))
     }
 
@@ -150,7 +174,7 @@ struct Decoding: ~Copyable {
     }
 
     private mutating func time(_ bytes: UnsafeRawBufferPointer) throws(Raised) -> PyObj {
-        guard let fields = TimeText.parse(bytes) else { throw Self.malformed("time") }
+        guard let fields = TimeText.parse(bytes), Self.hasSeconds(bytes, hour: 0) else { throw Self.malformed("time") }
         var clock = Clock(fields)
         // 24:00:00 is a time for PostgreSQL.
         if clock.hour == 24 { clock.hour = 0 }
@@ -169,8 +193,18 @@ struct Decoding: ~Copyable {
         if !fields.date.isFinite {
             return try timestamp(Day(fields.date), Clock(fields.date), zoned ? zone(0) : apus_none())
         }
+        if !Self.hasSeconds(bytes, hour: 11) { throw Self.malformed("time") }
         let zone = fields.time.hasOffset ? try self.zone(fields.time.utcOffset) : apus_none()
         return try timestamp(Day(fields.date), Clock(fields.time), zone)
+    }
+
+    /// Whether the time has seconds. Its hours are usually at a place that is known.
+    @inline(__always)
+    private static func hasSeconds(_ bytes: UnsafeRawBufferPointer, hour: Int) -> Bool {
+        if bytes.count >= hour &+ 8, bytes[hour &+ 2] == UInt8(ascii: ":"), bytes[hour &+ 5] == UInt8(ascii: ":") {
+            return true
+        }
+        return bytes.prefix { $0 != UInt8(ascii: "+") }.filter { $0 == UInt8(ascii: ":") }.count >= 2
     }
 
     @inline(__always)
@@ -198,11 +232,22 @@ struct Decoding: ~Copyable {
         return zone
     }
 
+    /// An interval whose seconds have more decimals than microseconds need.
+    private static func shortened(_ bytes: UnsafeRawBufferPointer) -> PGInterval? {
+        guard let point = bytes.firstIndex(of: UInt8(ascii: ".")) else { return nil }
+        let digits = bytes[(point + 1)...].prefix { $0 >= 48 && $0 < 58 }
+        guard digits.count > 6 else { return nil }
+        let text = Array(bytes[..<(point + 7)]) + Array(bytes[digits.endIndex...])
+        return text.withUnsafeBytes { IntervalText.parse($0) }
+    }
+
     private func interval(_ bytes: UnsafeRawBufferPointer) throws(Raised) -> PyObj {
         if bytes.first == UInt8(ascii: "P") {
             throw raise(state.pointee.notSupportedError, "iso_8601 intervalstyle currently not supported")
         }
-        guard let interval = IntervalText.parse(bytes) else {
+        // Redshift sends the microseconds.
+        let number = IntegerText.parse(bytes).map { PGInterval(microseconds: $0) }
+        guard let interval = number ?? IntervalText.parse(bytes) ?? Self.shortened(bytes) else {
             guard bytes.contains(where: { $0 >= 48 && $0 < 58 }) else {
                 throw raiseValueError("unable to parse interval")
             }
