@@ -14,6 +14,8 @@ let package = Package(
         .library(name: "Apus", targets: ["Apus"]),
         .library(name: "ApusLocalCluster", targets: ["ApusLocalCluster"]),
         .library(name: "_psycopg", type: .dynamic, targets: ["ApusPsycopg"]),
+        // For Benchmarks alone; not public API.
+        .library(name: "_ApusCluster", targets: ["ApusCluster"]),
         .executable(name: "apus", targets: ["ApusCLI"]),
     ],
     dependencies: [
@@ -66,13 +68,19 @@ let package = Package(
             ],
             swiftSettings: settings),
 
+        // The Swift driver's half of `make demo`.
+        .executableTarget(name: "ApusDemo", dependencies: ["Apus"], swiftSettings: settings),
+
         .testTarget(name: "ApusValuesTests", dependencies: ["ApusValues"], swiftSettings: settings),
         .testTarget(name: "ApusClusterTests", dependencies: ["ApusCluster"], swiftSettings: settings),
         .testTarget(name: "ApusPQTests", dependencies: ["ApusPQ", "ApusLocalCluster"], swiftSettings: settings),
         .testTarget(
             name: "ApusConnectorTests", dependencies: ["ApusConnector", "ApusLocalCluster"],
             swiftSettings: settings),
-        .testTarget(name: "ApusTests", dependencies: ["Apus", "ApusLocalCluster"], swiftSettings: settings),
+        .testTarget(
+            name: "ApusTests",
+            dependencies: ["Apus", "ApusLocalCluster", .product(name: "Logging", package: "swift-log")],
+            swiftSettings: settings),
         .testTarget(
             name: "ApusLocalClusterTests", dependencies: ["ApusLocalCluster", "ApusPQ"], swiftSettings: settings),
     ],

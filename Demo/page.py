@@ -28,7 +28,7 @@ def write_page(path, samples, spans, results):
                         [result for result in results if result[0] == program]) for program in programs]
     right = all(part is not None and expected == seen for _, part, expected, seen in results)
     values = {
-        "verdict": "Every distribution is what the rules say." if right else "A distribution is not what the rules say.",
+        "verdict": f"{'Every distribution is' if right else 'A distribution is not'} what the rules say.",
         "verdict-class": "good" if right else "bad",
         "count": str(COUNT),
         "home": HOME,

@@ -1,9 +1,10 @@
+# shellcheck shell=bash
 # How the scripts speak. Sourced, from the package's root.
 
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-if [ -t 1 ]; then bold=$(tput bold 2>/dev/null || true) plain=$(tput sgr0 2>/dev/null || true); else bold= plain=; fi
+if [ -t 1 ]; then bold=$(tput bold 2>/dev/null || true) plain=$(tput sgr0 2>/dev/null || true); else bold="" plain=""; fi
 
 # A step that begins.
 step() { printf '%s==> %s%s\n' "$bold" "$*" "$plain"; }

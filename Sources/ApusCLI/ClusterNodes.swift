@@ -50,8 +50,8 @@ struct DelayNode: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "delay-node", abstract: "Delays every answer of a node.",
         discussion: """
-            The first delay of a node restarts it behind a small proxy, which ends its sessions, unless the cluster was \
-            brought up with --delayable. Later changes take effect on the spot and interrupt nothing.
+            The first delay of a node restarts it behind a small proxy, which ends its sessions, unless the cluster \
+            was brought up with --delayable. Later changes take effect on the spot and interrupt nothing.
             """)
     @OptionGroup var which: ClusterName
     @Argument(help: "The node's number.") var node: Int
@@ -79,9 +79,10 @@ struct AddNode: AsyncParsableCommand {
         let (cluster, type) = (try which.cluster, readReplica ? LocalCluster.NodeType.readReplica : .primary)
         let (publicIp, group) = (publicIp, group)
         do {
-            print(try await cancelledBySignals {
-                try await cluster.addNode(placement: placement, type: type, publicIP: publicIp, universe: group)
-            })
+            print(
+                try await cancelledBySignals {
+                    try await cluster.addNode(placement: placement, type: type, publicIP: publicIp, universe: group)
+                })
         } catch is CancellationError {
             throw ExitCode(130)
         }

@@ -34,7 +34,7 @@ struct ClusterStatus: AsyncParsableCommand {
             zip(row, widths).map { $0.padding(toLength: $1, withPad: " ", startingAt: 0) }.joined(separator: "  ")
         }
         if let certificate = cluster.authorityCertificate { lines.append("certificate authority: \(certificate)") }
-        if !cluster.isSupervised {
+        if cluster.isUp, !cluster.isSupervised {
             lines.append("The supervisor is gone: nodes killed by others go unnoticed, and nothing can be delayed.")
         }
         return lines.joined(separator: "\n")
@@ -54,7 +54,7 @@ struct ClusterStatus: AsyncParsableCommand {
         var user = LocalCluster.user
         var password = LocalCluster.password
         var dbname = LocalCluster.database
-        var caCertificate: String?
+        @OrNull var caCertificate: String?
         var supervised: Bool
         var nodes: [NodeReport]
 
@@ -64,6 +64,17 @@ struct ClusterStatus: AsyncParsableCommand {
             caCertificate = cluster.authorityCertificate
             supervised = cluster.isSupervised
             nodes = cluster.nodes.map(NodeReport.init)
+        }
+    }
+
+    /// Writes null where the encoder would leave the key out.
+    @propertyWrapper
+    private struct OrNull<Value: Encodable>: Encodable {
+        var wrappedValue: Value?
+
+        func encode(to encoder: any Encoder) throws {
+            var container = encoder.singleValueContainer()
+            try container.encode(wrappedValue)
         }
     }
 
@@ -80,7 +91,7 @@ struct ClusterStatus: AsyncParsableCommand {
         var zone: String
         var state: String
         var listed: Bool
-        var pid: Int32?
+        @OrNull var pid: Int32?
         var dataDir: String
         var log: String
         var uuid: String

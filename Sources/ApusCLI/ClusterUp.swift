@@ -6,8 +6,8 @@ struct ClusterUp: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "up", abstract: "Brings a cluster up and leaves it running.",
         discussion: """
-            Without --base-address the nodes are at 127.0.0.1 and upwards. On macOS every loopback address but 127.0.0.1 \
-            must be made first: sudo ifconfig lo0 alias 127.0.0.2 up
+            Without --base-address the nodes are at 127.0.0.1 and upwards. On macOS every loopback address but \
+            127.0.0.1 must be made first: sudo ifconfig lo0 alias 127.0.0.2 up
             """)
 
     @OptionGroup var which: ClusterName
@@ -51,7 +51,8 @@ struct ClusterUp: AsyncParsableCommand {
     func run() async throws {
         let options = try self.options()
         let foreground = self.foreground
-        let supervision: LocalCluster.Supervision = foreground
+        let supervision: LocalCluster.Supervision =
+            foreground
             ? .thisProcess
             : .detached(executable: thisProgram(), arguments: ["cluster", "supervise", "--name", which.name])
         let start = ContinuousClock.now

@@ -1,5 +1,5 @@
 /// Whom a caller wants to be connected to: mode, placements, and how far to stray from them.
-public struct BalancePolicy: Sendable, Hashable {
+public struct BalancePolicy: Sendable, Hashable, CustomStringConvertible {
     public var mode: LoadBalanceMode
     public var topologyKeys: [TopologyKey]
     /// `fallback_to_topology_keys_only`: rather fail than leave the placements. It counts only with topology keys, and

@@ -1,6 +1,9 @@
 import Synchronization
 
 /// One cluster, as this process knows it: thread-safe, and never locked while anybody waits for a network.
+///
+/// In a fork's child it is empty and deaf: its lock may be held by a thread that does not exist there, and what it
+/// counts is the parent's.
 public final class Cluster: Sendable {
     /// What a caller is to do before it picks a node.
     public enum Plan: Sendable {
@@ -8,7 +11,8 @@ public final class Cluster: Sendable {
         case pick
         /// The caller refreshes the list. It must end the refresh, by success or failure.
         case refresh(RefreshTicket)
-        /// There is no list yet and somebody fetches it: wait for the end of that flight, then ask again.
+        /// There is no list yet, or none of use to the caller, and somebody fetches it: wait for the end of that
+        /// flight, then ask again.
         case wait(Flight)
         /// The contact points are no cluster: a server there has no `yb_servers()`. Asked again after the interval.
         case connectPlainly
@@ -47,50 +51,48 @@ public final class Cluster: Sendable {
     // MARK: The list of nodes
 
     /// Decides what a caller does first. At most one refresh is under way at a time.
+    ///
     /// - Parameters:
     ///   - interval: the caller's `yb_servers_refresh_interval`; zero asks for a refresh before every connect.
-    ///   - force: refresh though the list is fresh, for it turned out to be useless.
+    ///   - force: refresh though the list is fresh, for it turned out to be useless; a refresh that is under way
+    ///     already is waited for.
     public func plan(interval: Duration, force: Bool = false, now: Duration) -> Plan {
-        state.withLock { state in
-            if let last = state.lastRefresh {
-                if state.flight != nil { return state.isPlainServer ? .connectPlainly : .pick }
+        guard belongsHere() else { return .pick }
+        return state.withLock { state in
+            if let last = state.lastRefresh, !force {
                 let isStale = now - last >= interval && state.retryAfter.map { now >= $0 } ?? true
-                if !isStale && !force { return state.isPlainServer ? .connectPlainly : .pick }
-            } else if let flight = state.flight {
-                return .wait(flight)
+                if !isStale || state.flight != nil { return state.isPlainServer ? .connectPlainly : .pick }
             }
+            if let flight = state.flight { return .wait(flight) }
             let flight = Flight()
             state.flight = flight
             return .refresh(RefreshTicket(cluster: self, flight: flight))
         }
     }
 
-    /// Takes over the outcome of a refresh. An empty list stands for a server that is no cluster.
-    func end(
-        _ flight: Flight, nodes: [ClusterNode]?, outcome: Flight.Outcome, now: Duration, retryAfter: Duration?
-    ) {
-        let isCurrent = state.withLock { state in
-            guard state.flight === flight else { return false }
+    /// Takes over the outcome of a refresh, its list having been accepted already.
+    /// - Parameter plainServer: when it was found that there is no list to be had.
+    func end(_ flight: Flight, outcome: Flight.Outcome, retryAfter: Duration?, plainServer: Duration? = nil) {
+        guard belongsHere() else { return }
+        state.withLock { state in
             state.flight = nil
-            state.retryAfter = retryAfter
-            if let nodes {
-                state.nodes.replaceList(nodes)
-                state.isPlainServer = nodes.isEmpty
-                state.lastRefresh = now
-                state.universeUUID = nodes.lazy.compactMap(\.universeUUID).first ?? state.universeUUID
+            // Giving up for one's own reasons says nothing about the sources: an earlier back-off stands.
+            state.retryAfter = retryAfter ?? state.retryAfter
+            if let plainServer, state.nodes.listedNodes.isEmpty {
+                state.isPlainServer = true
+                state.lastRefresh = plainServer
             }
-            return true
         }
-        if isCurrent { flight.end(outcome) }
+        flight.end(outcome)
     }
 
-    /// Takes over a list that was fetched for contact points which turned out to be this cluster's.
+    /// Takes over a list of nodes.
     func accept(_ nodes: [ClusterNode], now: Duration) {
         state.withLock { state in
             state.nodes.replaceList(nodes)
+            state.isPlainServer = false
             state.lastRefresh = now
             state.retryAfter = nil
-            state.isPlainServer = false
             state.universeUUID = nodes.lazy.compactMap(\.universeUUID).first ?? state.universeUUID
         }
     }
@@ -104,7 +106,7 @@ public final class Cluster: Sendable {
     }
 
     /// The nodes of the last good list; empty when there is none.
-    public var nodes: [ClusterNode] { state.withLock { $0.nodes.listedNodes } }
+    public var nodes: [ClusterNode] { belongsHere() ? state.withLock { $0.nodes.listedNodes } : [] }
 
     // MARK: Picking
 
@@ -112,58 +114,55 @@ public final class Cluster: Sendable {
     /// - Parameter tried: reservations whose nodes must not be picked again.
     /// - Returns: `nil` when no eligible node is left.
     public func pick(_ policy: BalancePolicy, excluding tried: [Reservation] = [], now: Duration) -> Reservation? {
-        let tried = tried.map(\.position)
-        let picked = state.withLock { state -> (ClusterNode, Int)? in
-            guard let position = state.nodes.pick(policy, excluding: tried, now: now) else { return nil }
-            return (state.nodes.slots[position].node, position)
-        }
-        return picked.map { Reservation(cluster: self, node: $0.0, position: $0.1) }
+        guard belongsHere() else { return nil }
+        // One who was led to another cluster meanwhile has tried nodes of two.
+        let tried = tried.isEmpty ? [] : tried.filter { $0.cluster === self }.map(\.slot)
+        let picked = state.withLock { $0.nodes.pick(policy, excluding: tried, now: now) }
+        return picked.map { Reservation(cluster: self, node: $0.node, slot: $0.slot) }
     }
 
     /// Counts a session that was opened without picking, if its node is listed.
+    /// - Parameter endpoint: where it went to: the node's own address or its public one.
     public func adopt(_ endpoint: Endpoint) -> Reservation? {
-        let adopted = state.withLock { state -> (ClusterNode, Int)? in
-            guard let position = state.nodes.adopt(endpoint) else { return nil }
-            return (state.nodes.slots[position].node, position)
-        }
-        return adopted.map { Reservation(cluster: self, node: $0.0, position: $0.1) }
+        guard belongsHere() else { return nil }
+        let adopted = state.withLock { $0.nodes.adopt(endpoint) }
+        return adopted.map { Reservation(cluster: self, node: $0.node, slot: $0.slot) }
     }
 
-    func release(_ position: Int) {
+    func release(_ slot: ClusterState.SlotID) {
         guard belongsHere() else { return }
-        state.withLock { $0.nodes.release(position) }
+        state.withLock { $0.nodes.release(slot) }
     }
 
-    func quarantine(_ position: Int, until moment: Duration) {
+    func quarantine(_ slot: ClusterState.SlotID, until moment: Duration) {
         guard belongsHere() else { return }
-        state.withLock { $0.nodes.quarantine(position, until: moment) }
+        state.withLock { $0.nodes.quarantine(slot, until: moment) }
     }
 
-    func markReached(_ position: Int) {
+    func markReached(_ slot: ClusterState.SlotID) {
         guard belongsHere() else { return }
-        state.withLock { $0.nodes.markReached(position) }
+        state.withLock { $0.nodes.markReached(slot) }
     }
 
-    /// Keeps a node, known by its endpoint, from being picked until a moment.
+    /// Keeps a node, known by its own address or its public one, from being picked until a moment.
     public func quarantine(_ endpoint: Endpoint, until moment: Duration) {
+        guard belongsHere() else { return }
         state.withLock { state in
-            let position = state.nodes.slots.indices.first {
-                state.nodes.slots[$0].isListed && state.nodes.slots[$0].node.endpoint == endpoint
-            }
-            if let position { state.nodes.quarantine(position, until: moment) }
+            if let slot = state.nodes.slot(at: endpoint) { state.nodes.quarantine(slot, until: moment) }
         }
     }
 
     // MARK: Addressing and logging
 
     public var addressing: Addressing {
-        get { state.withLock { $0.addressing } }
-        set { state.withLock { $0.addressing = newValue } }
+        get { belongsHere() ? state.withLock { $0.addressing } : .undecided }
+        set { if belongsHere() { state.withLock { $0.addressing = newValue } } }
     }
 
     /// Whether this is the first time that somebody finds the cluster to be a plain server: one warning is enough.
     public func shouldWarnOfPlainServer() -> Bool {
-        state.withLock { state in
+        guard belongsHere() else { return false }
+        return state.withLock { state in
             defer { state.hasWarnedOfPlainServer = true }
             return !state.hasWarnedOfPlainServer
         }
@@ -184,7 +183,8 @@ public final class Cluster: Sendable {
 
     /// Every node that is listed or carries a session, in no particular order.
     public var status: [NodeStatus] {
-        state.withLock { state in
+        guard belongsHere() else { return [] }
+        return state.withLock { state in
             state.nodes.slots.filter { $0.isListed || $0.sessions > 0 }.map {
                 NodeStatus(
                     node: $0.node, sessions: Int($0.sessions), downUntil: $0.downUntil, isListed: $0.isListed)

@@ -30,15 +30,33 @@ public struct ClusterNode: Sendable, Hashable {
     /// The identity of the cluster (newest versions only).
     public var universeUUID: String?
 
+    /// An empty text for a public name or a uuid is none, as `yb_servers()` writes it.
     public init(
         endpoint: Endpoint, publicHost: String? = nil, kind: Kind = .primary, placement: Placement,
         uuid: String? = nil, universeUUID: String? = nil
     ) {
         self.endpoint = endpoint
-        self.publicHost = publicHost
+        self.publicHost = publicHost?.nonEmpty
         self.kind = kind
         self.placement = placement
-        self.uuid = uuid
-        self.universeUUID = universeUUID
+        self.uuid = uuid?.nonEmpty
+        self.universeUUID = universeUUID?.nonEmpty
     }
+
+    /// Where it is found: one server answers there, whatever uuids are told of it.
+    struct Addresses: Hashable {
+        var endpoint: Endpoint
+        var publicHost: String?
+    }
+
+    var addresses: Addresses { Addresses(endpoint: endpoint, publicHost: publicHost) }
+
+    /// Whether a connection to that endpoint, private or public, led to this node.
+    func answers(at endpoint: Endpoint) -> Bool {
+        self.endpoint == endpoint || (publicHost == endpoint.host && self.endpoint.port == endpoint.port)
+    }
+}
+
+extension String {
+    fileprivate var nonEmpty: String? { isEmpty ? nil : self }
 }

@@ -5,7 +5,20 @@ import Synchronization
 public final class ClusterRegistry: Sendable {
     private struct State {
         var byContactPoints: [Set<Endpoint>: Cluster] = [:]
+        /// Those that no contact points lead to any more, known as long as sessions count on them: a name may be
+        /// switched from one cluster to another and back.
+        var former: [Former] = []
         var random: SplitMix64
+
+        struct Former { weak var cluster: Cluster? }
+
+        var clusters: [Cluster] { Array(byContactPoints.values) + former.compactMap(\.cluster) }
+
+        mutating func enter(_ cluster: Cluster, _ contactPoints: Set<Endpoint>) {
+            let old = byContactPoints.updateValue(cluster, forKey: contactPoints)
+            former.removeAll { $0.cluster == nil || $0.cluster === old }
+            if let old, old !== cluster { former.append(Former(cluster: old)) }
+        }
     }
     private let state: Mutex<State>
     private let belongsHere: @Sendable () -> Bool
@@ -22,19 +35,21 @@ public final class ClusterRegistry: Sendable {
 
     /// The cluster behind contact points; one that is not known yet is entered without a list.
     public func cluster(behind contactPoints: Set<Endpoint>) -> Cluster {
-        state.withLock { state in
+        guard belongsHere() else { return Cluster(seed: 0, belongsHere: belongsHere) }
+        return state.withLock { state in
             if let cluster = state.byContactPoints[contactPoints] { return cluster }
             let cluster = Cluster(seed: state.random.next(), belongsHere: belongsHere)
-            state.byContactPoints[contactPoints] = cluster
+            state.enter(cluster, contactPoints)
             return cluster
         }
     }
 
     /// Every cluster that is known, each once.
     public var clusters: [Cluster] {
+        guard belongsHere() else { return [] }
         var seen = Set<ObjectIdentifier>()
         return state.withLock { state in
-            state.byContactPoints.values.filter { seen.insert(ObjectIdentifier($0)).inserted }
+            state.clusters.filter { seen.insert(ObjectIdentifier($0)).inserted }
         }
     }
 
@@ -50,29 +65,29 @@ public final class ClusterRegistry: Sendable {
     ///
     /// - Returns: the cluster to pick from, which may be another than the ticket's: contact points that turn out to
     ///   lead to a cluster that is known already join it. `nil` when the list belongs to a different cluster than the
-    ///   one that was asked for, and must be fetched elsewhere; the ticket is then still open.
+    ///   one that was asked for, or has no nodes, and must be fetched elsewhere; the ticket is then still open.
     public func finish(
         _ ticket: RefreshTicket, nodes: [ClusterNode], from source: Source, contactPoints: Set<Endpoint>, now: Duration
     ) -> Cluster? {
+        guard belongsHere(), !nodes.isEmpty else { return nil }
         let current = ticket.cluster
+        // The list is taken over under the registry's lock: of two who bring the first lists of one cluster at the
+        // same time, the second must find the first's.
         let target = state.withLock { state -> Cluster? in
             let universe = nodes.lazy.compactMap(\.universeUUID).first
             let uuids = Set(nodes.compactMap(\.uuid))
-            if Self.isSame(current, universe, uuids) { return current }
-            if source == .knownNode { return nil }
-            let known = state.byContactPoints.values.first { $0 !== current && Self.matches($0, universe, uuids) }
-            let isNew = current.nodes.isEmpty
-            let target = known ?? (isNew ? current : Cluster(seed: state.random.next(), belongsHere: belongsHere))
-            state.byContactPoints[contactPoints] = target
+            var target = current
+            if !Self.isSame(current, universe, uuids) {
+                if source == .knownNode { return nil }
+                let known = state.clusters.first { $0 !== current && Self.matches($0, universe, uuids) }
+                let isNew = current.nodes.isEmpty
+                target = known ?? (isNew ? current : Cluster(seed: state.random.next(), belongsHere: belongsHere))
+                state.enter(target, contactPoints)
+            }
+            target.accept(nodes, now: now)
             return target
         }
-        guard let target else { return nil }
-        if target === current {
-            ticket.succeed(nodes, now: now)
-        } else {
-            target.accept(nodes, now: now)
-            ticket.succeed(nil, now: now)
-        }
+        if target != nil { ticket.succeed() }
         return target
     }
 

@@ -11,6 +11,21 @@ struct ClusterState {
         var sessions: Int32 = 0
         /// Not picked before this moment, unless nobody else is left.
         var downUntil: Duration?
+        /// Counts the nodes and addresses that the slot has meant.
+        var incarnation: UInt32 = 0
+    }
+
+    /// A slot, and the node at the address that it meant then: once nobody counts on a slot it serves another node, and
+    /// what is said of the former must not hit the latter.
+    struct SlotID: Sendable, Hashable {
+        var position: Int
+        var incarnation: UInt32
+    }
+
+    /// A session that was counted just now.
+    struct Counted {
+        var slot: SlotID
+        var node: ClusterNode
     }
 
     private(set) var slots: [Slot] = []
@@ -20,6 +35,8 @@ struct ClusterState {
     /// The earliest end of a quarantine; `nil` when nobody is in one.
     private var nextRelease: Duration?
     private var tiers: [BalancePolicy: [[Int32]]] = [:]
+    /// Room for the positions that tie in a pick.
+    private var ties: [Int32] = []
     private var random: SplitMix64
 
     private static let excluded = Int32.max
@@ -30,8 +47,9 @@ struct ClusterState {
 
     // MARK: The list of nodes
 
-    /// Takes over a list of nodes. Nodes that stay keep their sessions and their quarantine. A node is known again by
-    /// its uuid, or by its endpoint where either side has no uuid; a row that repeats a node is ignored.
+    /// Takes over a list of nodes. Nodes that stay keep their sessions and, unless they moved, their quarantine. A node
+    /// is known again by its uuid, or by its endpoint where either side has no uuid; a row that repeats a node, or the
+    /// address of one (a server that was set up anew is listed twice for a while), is ignored.
     mutating func replaceList(_ nodes: [ClusterNode]) {
         var byUUID: [String: Int] = [:]
         var byEndpoint: [Endpoint: Int] = [:]
@@ -41,13 +59,20 @@ struct ClusterState {
             if byEndpoint[slot.node.endpoint].map({ !slots[$0].isListed }) ?? true {
                 byEndpoint[slot.node.endpoint] = position
             }
-            slots[position].isListed = false
         }
+        for position in slots.indices { slots[position].isListed = false }
+
+        var taken = Set<ClusterNode.Addresses>()
         for node in nodes {
-            let position = node.uuid.flatMap { byUUID[$0] }
+            let known = node.uuid.flatMap { byUUID[$0] }
                 ?? byEndpoint[node.endpoint].flatMap { node.uuid == nil || slots[$0].node.uuid == nil ? $0 : nil }
-                ?? add()
-            if slots[position].isListed { continue }
+            if let known, slots[known].isListed { continue }
+            guard taken.insert(node.addresses).inserted else { continue }
+            let position = known ?? add()
+            if slots[position].node.addresses != node.addresses {
+                slots[position].incarnation &+= 1
+                slots[position].downUntil = nil
+            }
             slots[position].node = node
             slots[position].isListed = true
             if let uuid = node.uuid { byUUID[uuid] = position }
@@ -63,13 +88,15 @@ struct ClusterState {
     private mutating func add() -> Int {
         let nobody = ClusterNode(
             endpoint: Endpoint(host: "", port: 0), placement: Placement(cloud: "", region: "", zone: ""))
-        let slot = Slot(node: nobody, isListed: false)
+        var slot = Slot(node: nobody, isListed: false)
         if let position = free.popLast() {
+            slot.incarnation = slots[position].incarnation &+ 1
             slots[position] = slot
             return position
         }
         slots.append(slot)
         loads.append(Self.excluded)
+        ties.append(0)
         return slots.count - 1
     }
 
@@ -80,20 +107,28 @@ struct ClusterState {
     /// Nodes in quarantine come last, in the same order of tiers: a node that came back early must be found when it is
     /// the only one.
     ///
-    /// - Parameter tried: positions that this caller must not be given again.
-    mutating func pick(_ policy: BalancePolicy, excluding tried: [Int], now: Duration) -> Int? {
+    /// - Parameter tried: what this caller must not be given again.
+    mutating func pick(_ policy: BalancePolicy, excluding tried: [SlotID], now: Duration) -> Counted? {
         if let release = nextRelease, now >= release { endQuarantines(now) }
         let tiers = tiers(for: policy)
+        let tried = tried.isEmpty ? [] : tried.filter(isCurrent).map(\.position)
         let saved = tried.map { loads[$0] }
         for position in tried { loads[position] = Self.excluded }
-        defer { for (position, load) in zip(tried, saved).reversed() { loads[position] = load } }
+        defer { for (position, load) in zip(tried, saved) { loads[position] = load } }
 
-        if let position = leastLoaded(tiers) ?? leastLoadedOfQuarantine(tiers, tried) {
-            slots[position].sessions += 1
-            if slots[position].downUntil == nil { loads[position] = slots[position].sessions }
-            return position
-        }
-        return nil
+        guard let position = leastLoaded(tiers) ?? leastLoadedOfQuarantine(tiers, tried) else { return nil }
+        return count(position)
+    }
+
+    /// Whether a slot still means the node at the address that it meant.
+    private func isCurrent(_ slot: SlotID) -> Bool { slots[slot.position].incarnation == slot.incarnation }
+
+    /// Counts one session more.
+    private mutating func count(_ position: Int) -> Counted {
+        slots[position].sessions += 1
+        if slots[position].downUntil == nil { loads[position] = slots[position].sessions }
+        let slot = SlotID(position: position, incarnation: slots[position].incarnation)
+        return Counted(slot: slot, node: slots[position].node)
     }
 
     private mutating func tiers(for policy: BalancePolicy) -> [[Int32]] {
@@ -108,27 +143,38 @@ struct ClusterState {
 
     private mutating func leastLoaded(_ tiers: [[Int32]]) -> Int? {
         for tier in tiers {
-            var least = Self.excluded
-            var ties = 0
-            loads.withUnsafeBufferPointer { loads in
-                for position in tier {
-                    let load = loads[Int(position)]
-                    if load < least {
-                        least = load
-                        ties = 1
-                    } else if load == least {
-                        ties += 1
-                    }
-                }
-            }
-            if least == Self.excluded { continue }
-            var skip = ties == 1 ? 0 : random.below(ties)
-            for position in tier where loads[Int(position)] == least {
-                if skip == 0 { return Int(position) }
-                skip -= 1
-            }
+            let count = collectTies(tier)
+            if count > 0 { return Int(ties[count == 1 ? 0 : random.below(count)]) }
         }
         return nil
+    }
+
+    /// Puts the least loaded positions of a tier first in ``ties``.
+    /// - Returns: how many they are.
+    private mutating func collectTies(_ tier: [Int32]) -> Int {
+        tier.withUnsafeBufferPointer { tier in
+            loads.withUnsafeBufferPointer { loads in
+                ties.withUnsafeMutableBufferPointer { ties in
+                    var least = Self.excluded - 1
+                    var count = 0
+                    var index = 0
+                    // Half of all nodes tie when a cluster is balanced, in no order that a processor could foresee: each
+                    // is written down, and counted only if it ties, so that nothing branches on it.
+                    while index < tier.count {
+                        let position = tier[index]
+                        let load = loads[Int(position)]
+                        if load < least {
+                            least = load
+                            count = 0
+                        }
+                        ties[count] = position
+                        count &+= load == least ? 1 : 0
+                        index &+= 1
+                    }
+                    return count
+                }
+            }
+        }
     }
 
     private func leastLoadedOfQuarantine(_ tiers: [[Int32]], _ tried: [Int]) -> Int? {
@@ -145,36 +191,40 @@ struct ClusterState {
     // MARK: Sessions and quarantine
 
     /// Gives one session back.
-    mutating func release(_ position: Int) {
+    mutating func release(_ slot: SlotID) {
+        // Whoever counts on a slot keeps it from meaning another node: the incarnation does not matter.
+        let position = slot.position
         slots[position].sessions -= 1
-        if slots[position].downUntil == nil { loads[position] = slots[position].sessions }
-        guard !slots[position].isListed else { return }
-        loads[position] = Self.excluded
-        if slots[position].sessions == 0 {
+        if slots[position].isListed {
+            if slots[position].downUntil == nil { loads[position] = slots[position].sessions }
+        } else if slots[position].sessions == 0 {
             slots[position].downUntil = nil
             free.append(position)
         }
     }
 
-    /// Counts a session that was opened past the picker, where it went to a node that is known.
-    mutating func adopt(_ endpoint: Endpoint) -> Int? {
-        guard let position = slots.indices.first(where: { slots[$0].isListed && slots[$0].node.endpoint == endpoint })
-        else { return nil }
-        slots[position].sessions += 1
-        if slots[position].downUntil == nil { loads[position] = slots[position].sessions }
-        return position
+    /// The listed node at an address, its own or, where none has it for its own, its public one.
+    func slot(at endpoint: Endpoint) -> SlotID? {
+        let listed = slots.indices.lazy.filter { slots[$0].isListed }
+        let position = listed.first { slots[$0].node.endpoint == endpoint }
+            ?? listed.first { slots[$0].node.answers(at: endpoint) }
+        return position.map { SlotID(position: $0, incarnation: slots[$0].incarnation) }
     }
 
+    /// Counts a session that was opened past the picker, where it went to a node that is known.
+    mutating func adopt(_ endpoint: Endpoint) -> Counted? { slot(at: endpoint).map { count($0.position) } }
+
     /// Keeps a node from being picked until a moment.
-    mutating func quarantine(_ position: Int, until moment: Duration) {
-        slots[position].downUntil = max(moment, slots[position].downUntil ?? moment)
+    mutating func quarantine(_ slot: SlotID, until moment: Duration) {
+        guard isCurrent(slot) else { return }
+        slots[slot.position].downUntil = max(moment, slots[slot.position].downUntil ?? moment)
         refreshLoads()
     }
 
     /// A node answered: it is up.
-    mutating func markReached(_ position: Int) {
-        guard slots[position].downUntil != nil else { return }
-        slots[position].downUntil = nil
+    mutating func markReached(_ slot: SlotID) {
+        guard isCurrent(slot), slots[slot.position].downUntil != nil else { return }
+        slots[slot.position].downUntil = nil
         refreshLoads()
     }
 

@@ -60,22 +60,23 @@ public final class RefreshTicket: Sendable {
     deinit { abandon() }
 
     /// Gives up for reasons that are the caller's own.
-    public func abandon() { end(nil, .abandoned, now: .zero, retryAfter: nil) }
+    public func abandon() { end(.abandoned, retryAfter: nil) }
 
     /// No source answered. The last good list goes on serving.
     /// - Parameter retryAfter: when the next refresh may be tried while there is a list to go on with.
     public func fail(_ message: String, retryAfter: Duration) {
-        end(nil, .failed(message), now: .zero, retryAfter: retryAfter)
+        end(.failed(message), retryAfter: retryAfter)
     }
 
-    /// A contact point answered that it has no `yb_servers()`. Only for a cluster without a list: where there is one,
-    /// such an answer is a failed refresh.
-    public func findPlainServer(now: Duration) { succeed([], now: now) }
+    /// A contact point answered that it has no `yb_servers()`. It counts only for a cluster without a list: where there
+    /// is one, such an answer is a failed refresh.
+    public func findPlainServer(now: Duration) { end(.refreshed, retryAfter: nil, plainServer: now) }
 
-    func succeed(_ nodes: [ClusterNode]?, now: Duration) { end(nodes, .refreshed, now: now, retryAfter: nil) }
+    /// The list has been taken over, here or by the cluster that it belongs to.
+    func succeed() { end(.refreshed, retryAfter: nil) }
 
-    private func end(_ nodes: [ClusterNode]?, _ outcome: Flight.Outcome, now: Duration, retryAfter: Duration?) {
+    private func end(_ outcome: Flight.Outcome, retryAfter: Duration?, plainServer: Duration? = nil) {
         if isEnded.exchange(true, ordering: .relaxed) { return }
-        cluster.end(flight, nodes: nodes, outcome: outcome, now: now, retryAfter: retryAfter)
+        cluster.end(flight, outcome: outcome, retryAfter: retryAfter, plainServer: plainServer)
     }
 }

@@ -9,13 +9,13 @@ public final class Reservation: Sendable {
     public let cluster: Cluster
     /// The node, as it was listed when it was picked.
     public let node: ClusterNode
-    let position: Int
+    let slot: ClusterState.SlotID
     private let isReleased = Atomic<Bool>(false)
 
-    init(cluster: Cluster, node: ClusterNode, position: Int) {
+    init(cluster: Cluster, node: ClusterNode, slot: ClusterState.SlotID) {
         self.cluster = cluster
         self.node = node
-        self.position = position
+        self.slot = slot
     }
 
     deinit { release() }
@@ -23,13 +23,16 @@ public final class Reservation: Sendable {
     /// Gives the session back; only the first call counts.
     public func release() {
         if isReleased.exchange(true, ordering: .relaxed) { return }
-        cluster.release(position)
+        cluster.release(slot)
     }
 
     /// The node could not be reached: it is not picked again for a while, unless nobody else is left.
+    ///
+    /// Like ``markReached()`` it speaks of the node at the address where it was picked, and means nobody when the node
+    /// has left the list or moved meanwhile.
     /// - Parameter until: the end of its quarantine.
-    public func markUnreachable(until: Duration) { cluster.quarantine(position, until: until) }
+    public func markUnreachable(until: Duration) { cluster.quarantine(slot, until: until) }
 
-    /// The node answered.
-    public func markReached() { cluster.markReached(position) }
+    /// The node answered: its quarantine, if it is in one, is over.
+    public func markReached() { cluster.markReached(slot) }
 }

@@ -40,9 +40,13 @@ public struct TopologyKey: Sendable, Hashable, CustomStringConvertible {
             self.preference = preference
         }
         let parts = placement.split(separator: ".", omittingEmptySubsequences: false).map(Self.trimmed)
-        guard parts.count == 3 else { throw invalid("there are \(parts.count) parts") }
+        if key.isEmpty { throw invalid("there is an empty key") }
+        guard parts.count == 3 else {
+            throw invalid(parts.count == 1 ? "there is 1 part" : "there are \(parts.count) parts")
+        }
         if parts.contains(where: \.isEmpty) { throw invalid("there is an empty part") }
-        if parts[0] == "*" || parts[1] == "*" { throw invalid("there is * for cloud or region") }
+        if parts[..<2].contains("*") { throw invalid("there is * for cloud or region") }
+        if parts.contains(where: { $0 != "*" && $0.contains("*") }) { throw invalid("there is * within a name") }
         cloud = String(parts[0])
         region = String(parts[1])
         zone = parts[2] == "*" ? nil : String(parts[2])

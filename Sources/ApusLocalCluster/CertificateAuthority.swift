@@ -28,8 +28,10 @@ struct CertificateAuthority: Sendable {
         try ClusterFolder.write(Data(text.utf8), to: configuration)
         try await generateKey(key)
         try await openssl(
-            ["req", "-x509", "-new", "-key", key, "-sha256", "-days", Self.days, "-config", configuration,
-             "-out", folder.authorityCertificate])
+            [
+                "req", "-x509", "-new", "-key", key, "-sha256", "-days", Self.days, "-config", configuration,
+                "-out", folder.authorityCertificate,
+            ])
         chmod(folder.authorityCertificate, 0o644)
     }
 
@@ -52,7 +54,9 @@ struct CertificateAuthority: Sendable {
             """
         try ClusterFolder.write(Data(text.utf8), to: base + ".cnf")
         try await generateKey(base + ".key")
-        try await openssl(["req", "-new", "-key", base + ".key", "-sha256", "-config", base + ".cnf", "-out", base + ".csr"])
+        try await openssl([
+            "req", "-new", "-key", base + ".key", "-sha256", "-config", base + ".cnf", "-out", base + ".csr",
+        ])
         try await openssl([
             "x509", "-req", "-in", base + ".csr", "-CA", folder.authorityCertificate, "-CAkey", key,
             // A random number, rather than a file of the last one that nodes made at once would share.

@@ -33,8 +33,9 @@ struct ClusterFolder: Sendable, Hashable {
     /// The folders of all of this account's clusters, running or not.
     static func all() -> [ClusterFolder] {
         let prefix = URL(fileURLWithPath: self.prefix)
-        let names = (try? FileManager.default.contentsOfDirectory(atPath: prefix.deletingLastPathComponent().path)) ?? []
-        return names.filter { $0.hasPrefix(prefix.lastPathComponent) }.sorted().map {
+        let names =
+            (try? FileManager.default.contentsOfDirectory(atPath: prefix.deletingLastPathComponent().path)) ?? []
+        return names.filter { $0.hasPrefix(prefix.lastPathComponent) && !$0.contains(".") }.sorted().map {
             ClusterFolder(name: String($0.dropFirst(prefix.lastPathComponent.count)))
         }
     }
@@ -70,7 +71,8 @@ struct ClusterFolder: Sendable, Hashable {
 
     func notRunning() -> LocalClusterError {
         let others = Self.all().filter { $0.isLive }.map(\.name)
-        let hint = others.isEmpty
+        let hint =
+            others.isEmpty
             ? "no cluster is running; start one with 'apus cluster up'" : "running: \(others.joined(separator: ", "))"
         return LocalClusterError(.notRunning, "no cluster named '\(name)' is running (\(hint))")
     }
@@ -142,15 +144,34 @@ struct ClusterFolder: Sendable, Hashable {
     /// Whether somebody brings this cluster up or watches over it.
     var isLive: Bool { FileLock.isHeld(upLock) || FileLock.isHeld(supervisorLock) }
 
-    /// Makes the folder, which proves that nobody else has the name.
+    /// Makes the folder and locks it for bringing a cluster up, in one step.
     ///
-    /// - Returns: false if it is there already.
-    func create() throws -> Bool {
-        if mkdir(path, 0o755) == 0 { return true }
-        guard errno == EEXIST else {
-            throw LocalClusterError(.fileSystem, "cannot create \(path): \(String(cString: strerror(errno)))")
+    /// - Returns: nil if there is such a folder.
+    func create() throws -> FileLock? {
+        let draft = "\(Self.prefix)\(name).draft-\(getpid())"
+        try? FileManager.default.removeItem(atPath: draft)
+        guard mkdir(draft, 0o755) == 0, let lock = FileLock.tryAcquire(draft + "/up.lock") else {
+            throw LocalClusterError(.fileSystem, "cannot create \(draft): \(String(cString: strerror(errno)))")
         }
-        return false
+        // A folder with something in it cannot be replaced.
+        if rename(draft, path) == 0 { return lock }
+        let code = errno
+        try? FileManager.default.removeItem(atPath: draft)
+        guard code == ENOTEMPTY || code == EEXIST else {
+            throw LocalClusterError(.fileSystem, "cannot create \(path): \(String(cString: strerror(code)))")
+        }
+        return nil
+    }
+
+    /// Removes what a crashed process left of a cluster.
+    ///
+    /// - Returns: false if the cluster is in fact alive.
+    func eraseIfAbandoned() async throws -> Bool {
+        guard let lock = FileLock.tryAcquire(upLock) else { return !FileManager.default.fileExists(atPath: path) }
+        defer { withExtendedLifetime(lock) {} }
+        guard !FileLock.isHeld(supervisorLock) else { return false }
+        try await erase()
+        return true
     }
 
     /// Ends every process of the cluster, takes its names out of /etc/hosts and removes the folder. Works on whatever

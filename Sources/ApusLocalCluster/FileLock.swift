@@ -19,13 +19,22 @@ final class FileLock: Sendable {
 
     /// The lock, or nil if another holder has it or the file cannot be opened.
     static func tryAcquire(_ path: String) -> FileLock? {
-        let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
-        guard descriptor >= 0 else { return nil }
-        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+        // Several times, for somebody who asks whether the lock is held has it for a moment.
+        for _ in 0..<5 {
+            let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
+            guard descriptor >= 0 else { return nil }
+            var locked = stat()
+            var named = stat()
+            if flock(descriptor, LOCK_EX | LOCK_NB) == 0, fstat(descriptor, &locked) == 0, stat(path, &named) == 0,
+                locked.st_ino == named.st_ino
+            {
+                return FileLock(descriptor: descriptor)
+            }
+            // Held by another, or the file was removed between opening and locking and the lock means nothing.
             close(descriptor)
-            return nil
+            usleep(1000)
         }
-        return FileLock(descriptor: descriptor)
+        return nil
     }
 
     /// Waits for the lock.

@@ -13,7 +13,7 @@ extension LocalCluster {
             return keepers
         }) {
             keepers.supervisor.stop()
-            await keepers.watchdog.dismiss()
+            await keepers.watchdog?.dismiss()
         }
         if purgeCache { try Self.purgeCache() }
     }
@@ -41,7 +41,8 @@ extension LocalCluster {
             guard FileManager.default.fileExists(atPath: folder.path) else { return }
             guard let lock = FileLock.tryAcquire(folder.upLock) else {
                 throw LocalClusterError(
-                    .wrongState, "cluster '\(folder.name)' is coming up or going down in another process; try again then")
+                    .wrongState,
+                    "cluster '\(folder.name)' is coming up or going down in another process; try again then")
             }
             defer { withExtendedLifetime(lock) {} }
             let supervisor = (try? folder.load())?.supervisor

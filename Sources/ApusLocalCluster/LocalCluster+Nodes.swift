@@ -78,7 +78,8 @@ extension LocalCluster {
         }
         let milliseconds = Int(seconds) * 1000 + Int(attoseconds / 1_000_000_000_000_000)
         guard isSupervised else {
-            throw LocalClusterError(.wrongState, "the supervisor of cluster '\(name)' is gone, so nothing can be delayed")
+            throw LocalClusterError(
+                .wrongState, "the supervisor of cluster '\(name)' is gone, so nothing can be delayed")
         }
         try await withNode(number) { node in
             var node = node
@@ -197,7 +198,8 @@ extension LocalCluster {
         try await withNode(number) { node in
             let record = try folder.update { record in
                 guard record.nodes.count > 1 else {
-                    throw LocalClusterError(.wrongState, "node \(number) is the last one: take the cluster down instead")
+                    throw LocalClusterError(
+                        .wrongState, "node \(number) is the last one: take the cluster down instead")
                 }
                 record.nodes.remove(at: try record.index(of: number))
                 return record

@@ -23,19 +23,41 @@ extension LocalCluster {
         try options.validate()
         let installation = try await PostgresInstallation.find(explicit: options.postgresBinaries)
         let account = try ServerAccount.current()
+        try await awaitTurn()
+        defer { bringingUp.withLock { $0 -= 1 } }
         await sweep(progress)
         let folder = ClusterFolder(name: options.name ?? nextTestName())
         let upLock = try await occupy(folder, progress)
         defer { withExtendedLifetime(upLock) {} }
+        let watchdog = supervision == .thisProcess ? Watchdog(folder) : nil
         do {
             return try await BringUp(
                 options: options, supervision: supervision, installation: installation, account: account,
-                folder: folder, progress: progress
+                folder: folder, watchdog: watchdog, progress: progress
             ).run()
         } catch {
             // A task of its own, for this one may have been cancelled, and then could not even wait.
-            await Task.detached { try? await folder.erase() }.value
+            await Task.detached {
+                try? await folder.erase()
+                await watchdog?.dismiss()
+            }.value
             throw error
+        }
+    }
+
+    private static let bringingUp = Mutex(0)
+
+    /// Lets this process bring up two clusters at a time: tests that all start at once would otherwise keep each other
+    /// from ending.
+    private static func awaitTurn() async throws {
+        while true {
+            let isOurTurn = bringingUp.withLock { count in
+                guard count < 2 else { return false }
+                count += 1
+                return true
+            }
+            if isOurTurn { return }
+            try await Task.sleep(for: .milliseconds(20))
         }
     }
 
@@ -53,10 +75,9 @@ extension LocalCluster {
     /// Makes the cluster's folder and locks it. What a crashed cluster of the same name left is removed first.
     private static func occupy(_ folder: ClusterFolder, _ progress: (String) -> Void) async throws -> FileLock {
         for _ in 0..<3 {
-            if try folder.create(), let lock = FileLock.tryAcquire(folder.upLock) { return lock }
-            // Whoever made the folder a moment ago has not locked it yet.
-            let isLive = folder.isLive || folder.age < .seconds(2)
-            if isLive {
+            if let lock = try folder.create() { return lock }
+            if !folder.isLive { progress("Removing what a crashed cluster named '\(folder.name)' left") }
+            guard try await folder.eraseIfAbandoned() else {
                 let record = try? folder.load()
                 let nodes = record.map { " with \($0.nodes.count) nodes from \($0.nodes.first?.address ?? "?")" } ?? ""
                 throw LocalClusterError(
@@ -67,18 +88,17 @@ extension LocalCluster {
                     base address (--base-address).
                     """)
             }
-            progress("Removing what a crashed cluster named '\(folder.name)' left")
-            try await folder.erase()
         }
         throw LocalClusterError(.alreadyRunning, "another program keeps taking the name '\(folder.name)'")
     }
 
     /// Removes what test processes left that crashed along with their watchdogs.
     private static func sweep(_ progress: (String) -> Void) async {
-        for folder in ClusterFolder.all() where !folder.isLive && folder.age > .seconds(10) {
+        for folder in ClusterFolder.all() where !folder.isLive {
+            // The nodes of a detached cluster may still be in somebody's use.
             if let supervisor = (try? folder.load())?.supervisor, supervisor.isDetached { continue }
             progress("Removing what cluster '\(folder.name)' left when its process crashed")
-            try? await folder.erase()
+            _ = try? await folder.eraseIfAbandoned()
         }
     }
 }
@@ -90,14 +110,13 @@ private struct BringUp: Sendable {
     let installation: PostgresInstallation
     let account: ServerAccount
     let folder: ClusterFolder
+    let watchdog: Watchdog?
     let progress: @Sendable (String) -> Void
 
     func run() async throws -> LocalCluster {
         let template = DataTemplate(installation: installation, account: account, function: options.serversFunction)
         let source = try await template.ready(progress)
-        let block = try options.baseAddress.map {
-            try AddressBlock(base: LoopbackAddress(parsing: $0), count: options.nodes, port: options.port)
-        } ?? AddressBlock.anyFree(count: options.nodes, port: options.port)
+        let block = try addresses()
 
         var record = try newRecord(block)
         for universe in record.universes {
@@ -133,6 +152,29 @@ private struct BringUp: Sendable {
         return cluster
     }
 
+    private func addresses() throws -> AddressBlock {
+        guard let base = options.baseAddress else {
+            return try AddressBlock.anyFree(count: options.nodes, port: options.port)
+        }
+        do {
+            return try AddressBlock(base: LoopbackAddress(parsing: base), count: options.nodes, port: options.port)
+        } catch let error as LocalClusterError where error.code == .addressUnavailable {
+            // Our own clusters can be named.
+            for other in ClusterFolder.all() where other != folder {
+                guard let record = try? other.load(), record.port == options.port,
+                    let node = record.nodes.first(where: { error.message.hasPrefix("\($0.address):") })
+                else { continue }
+                throw LocalClusterError(
+                    .addressUnavailable,
+                    """
+                    \(node.address):\(node.port) is node \(node.number) of cluster '\(other.name)'. Choose another \
+                    base address (--base-address 127.0.1.1, say) or port (--port), or take that cluster down.
+                    """)
+            }
+            throw error
+        }
+    }
+
     private func newRecord(_ block: AddressBlock) throws -> ClusterRecord {
         let nodes = try block.addresses.enumerated().map { index, address in
             let number = index + 1
@@ -158,8 +200,7 @@ private struct BringUp: Sendable {
 
     private func supervise(_ claim: BoundSocket) async throws -> LocalCluster.Keepers? {
         guard case .detached(let executable, let arguments) = supervision else {
-            return .init(
-                supervisor: try Supervisor(folder, isDetached: false, claim: claim), watchdog: Watchdog(folder))
+            return .init(supervisor: try Supervisor(folder, isDetached: false, claim: claim), watchdog: watchdog)
         }
         var shell = Command(
             "/bin/sh",
@@ -179,18 +220,6 @@ private struct BringUp: Sendable {
 }
 
 extension ClusterFolder {
-    /// How long ago the folder was made or an entry in it was.
-    var age: Duration {
-        var status = stat()
-        guard stat(path, &status) == 0 else { return .zero }
-        #if canImport(Darwin)
-        let modified = status.st_mtimespec.tv_sec
-        #else
-        let modified = status.st_mtim.tv_sec
-        #endif
-        return .seconds(Int(Date().timeIntervalSince1970) - modified)
-    }
-
     /// Makes the nodes' names resolvable: for everybody by /etc/hosts where that may be written, and in any case by a
     /// file of the same format in the cluster's folder.
     func publishNames(_ record: ClusterRecord, _ progress: (String) -> Void) throws {

@@ -28,7 +28,7 @@ public final class LocalCluster: Sendable {
 
     struct Keepers: Sendable {
         var supervisor: Supervisor
-        var watchdog: Watchdog
+        var watchdog: Watchdog?
     }
 
     init(_ folder: ClusterFolder, _ record: ClusterRecord, keepers: Keepers?) {
@@ -69,6 +69,9 @@ public final class LocalCluster: Sendable {
     /// but ``delay(_:by:)`` and the detection of nodes killed by others works without.
     public var isSupervised: Bool { FileLock.isHeld(folder.supervisorLock) }
 
+    /// Whether every node has been up once: false while ``up(_:supervision:progress:)`` is at work.
+    public var isUp: Bool { record.isUp }
+
     /// The nodes in the order of their numbers, each as it is at this moment.
     public var nodes: [Node] {
         let record = self.record
@@ -89,7 +92,8 @@ public final class LocalCluster: Sendable {
     public func connectionString(_ number: Int) throws -> String {
         let record = self.record
         let node = record.nodes[try record.index(of: number)]
-        var text = "host=\(node.host) port=\(node.port) user=\(Self.user) password=\(Self.password) dbname=\(Self.database)"
+        var text =
+            "host=\(node.host) port=\(node.port) user=\(Self.user) password=\(Self.password) dbname=\(Self.database)"
         if record.encryption != .off { text += " sslmode=verify-full sslrootcert=\(folder.authorityCertificate)" }
         return text
     }
@@ -145,11 +149,12 @@ public final class LocalCluster: Sendable {
             placement = node.placement
             let processes = folder.processes(node)
             let condition = processes.condition
-            state = switch condition {
-            case .running: processes.isReady ? .running : .starting
-            case .frozen: .frozen
-            case .gone: node.isStopped ? .stopped : .dead
-            }
+            state =
+                switch condition {
+                case .running: processes.isReady ? .running : .starting
+                case .frozen: .frozen
+                case .gone: node.isStopped ? .stopped : record.isUp ? .dead : .starting
+                }
             isListed = MemberList.lists(node, record)
             pid = processes.postmaster
             dataDirectory = processes.dataFolder

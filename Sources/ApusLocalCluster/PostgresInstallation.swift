@@ -20,7 +20,8 @@ struct PostgresInstallation: Sendable, Hashable {
                 let source = explicit == nil ? "APUS_POSTGRES_BIN" : "The PostgreSQL folder given"
                 throw LocalClusterError(
                     .postgresNotFound,
-                    "\(source), \(folder), does not hold the programs postgres, initdb and pg_ctl (scripts do not count).")
+                    "\(source), \(folder), lacks the programs postgres, initdb and pg_ctl (scripts do not count)."
+                )
             }
             return try await at(folder)
         }
@@ -39,8 +40,8 @@ struct PostgresInstallation: Sendable, Hashable {
                 .postgresNotFound,
                 """
                 PostgreSQL's server programs (postgres, initdb, pg_ctl) were not found. Install them with \
-                'apt-get install postgresql' (Debian, Ubuntu) or 'brew install postgresql' (macOS), or name their folder \
-                in APUS_POSTGRES_BIN.
+                'apt-get install postgresql' (Debian, Ubuntu) or 'brew install postgresql' (macOS), or name their \
+                folder in APUS_POSTGRES_BIN.
                 """)
         }
         return try await at(folder)

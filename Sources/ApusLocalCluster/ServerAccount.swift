@@ -22,7 +22,8 @@ struct ServerAccount: Sendable, Hashable, Codable {
             }
         }
         throw LocalClusterError(
-            .wrongState, "PostgreSQL does not run as root, and there is neither a user postgres nor nobody to run it as")
+            .wrongState, "PostgreSQL does not run as root, and there is neither a user postgres nor nobody to run it as"
+        )
     }
 
     /// Makes a folder that only the account may enter.

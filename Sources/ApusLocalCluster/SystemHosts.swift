@@ -22,13 +22,13 @@ struct SystemHosts {
         guard descriptor >= 0 else {
             throw LocalClusterError(.fileSystem, "cannot write \(path): \(String(cString: strerror(errno)))")
         }
-        // Written in place, for in a container the file is a mount that cannot be replaced. The lock keeps clusters that
-        // come and go at the same time apart.
+        // Written in place, for in a container the file is a mount that cannot be replaced. The lock keeps clusters
+        // that come and go at the same time apart.
         let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
-        guard flock(descriptor, LOCK_EX) == 0, let data = try handle.readToEnd() ?? Data() as Data? else {
-            throw LocalClusterError(.fileSystem, "cannot read \(path)")
+        guard flock(descriptor, LOCK_EX) == 0 else {
+            throw LocalClusterError(.fileSystem, "cannot lock \(path): \(String(cString: strerror(errno)))")
         }
-        var lines = String(decoding: data, as: UTF8.self).components(separatedBy: "\n")
+        var lines = String(decoding: try handle.readToEnd() ?? Data(), as: UTF8.self).components(separatedBy: "\n")
         if lines.last == "" { lines.removeLast() }
         while let first = lines.firstIndex(of: begin) {
             let last = lines[first...].firstIndex(of: end) ?? first

@@ -51,7 +51,7 @@ final class Watchdog: Sendable {
         tries=0
         while [ "$tries" -lt 80 ] && { [ ! -d /proc/self ] || [ -n "$(of_cluster "$1")" ]; }; do
             [ -d /proc/self ] || [ "$tries" -lt 20 ] || break
-            [ "$tries" -lt 30 ] || kill -KILL $(of_cluster "$1")
+            [ "$tries" -lt 10 ] || kill -KILL $(of_cluster "$1")
             tries=$((tries + 1)); sleep 0.1
         done
         if grep -qx "# begin apus cluster $2" /etc/hosts && [ -w /etc/hosts ]; then

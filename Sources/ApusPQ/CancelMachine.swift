@@ -43,19 +43,20 @@ private protocol CancelRequest: AnyObject, Sendable {
 /// libpq 17's cancel.
 private final class AsynchronousCancel: CancelRequest, @unchecked Sendable {
     private let pointer: OpaquePointer
-    private var polled = false
+    private var started = false
 
     init(_ connection: borrowing PQConnection) throws(PQError) {
         guard let pointer = PQcancelCreate(connection.pointer) else { throw PQError(.memory, "out of memory") }
         self.pointer = pointer
-        if PQcancelStart(pointer) == 0 { throw failure() }
     }
 
     deinit { PQcancelFinish(pointer) }
 
     func advance() throws(PQError) -> Wait? {
-        if !polled {
-            polled = true
+        if !started {
+            // Here and not at creation: it may resolve a name.
+            if PQcancelStart(pointer) == 0 { throw failure() }
+            started = true
             return Wait(descriptor: PQcancelSocket(pointer), interest: .write)
         }
         switch PQcancelPoll(pointer) {

@@ -96,6 +96,10 @@ extension PQConnection {
         return .done(PQResult(owning: result))
     }
 
+    /// Tells that the socket was reported ready: the next ``nextResult()`` reads it first.
+    @inlinable
+    public mutating func noteReady() { mustRead = true }
+
     /// Writes what libpq holds.
     /// - Returns: what to wait for, or `nil` when all is written.
     @inlinable

@@ -39,6 +39,16 @@ public struct PQParameters: ~Copyable {
         if !binary { bytes.append(0) }
     }
 
+    /// Adds another statement's parameters after these.
+    public mutating func append(contentsOf other: borrowing PQParameters) {
+        let start = bytes.count
+        bytes += other.bytes
+        types += other.types
+        formats += other.formats
+        lengths += other.lengths
+        for offset in other.offsets { offsets.append(offset < 0 ? offset : offset + start) }
+    }
+
     @usableFromInline typealias Pointers<Result> = (
         Int32, UnsafePointer<UInt32>?, UnsafePointer<UnsafePointer<CChar>?>?, UnsafePointer<Int32>?,
         UnsafePointer<Int32>?

@@ -22,8 +22,8 @@ def make_cluster(**options):
 
 @pytest.fixture
 def cluster():
-    """A factory of clusters: `cluster(nodes=3, placement=[...], options=["--auth", "scram"])` is up when it returns, and
-    down when the test ends, however it ends."""
+    """A factory of clusters: `cluster(nodes=3, placement=[...], options=["--auth", "scram"])` is up when it returns,
+    and down when the test ends, however it ends."""
     started = []
 
     def start(**options):

@@ -61,7 +61,8 @@ def test_the_page_says_what_is_wrong(tmp_path):
 
 
 @pytest.mark.parametrize("value, text", [
-    ("plain", "plain"), (5433, "5433"), ("two words", "'two words'"), ("it's", r"'it\'s'"), ("", "''"), ("a\\b", r"'a\\b'"),
+    ("plain", "plain"), (5433, "5433"), ("two words", "'two words'"), ("it's", r"'it\'s'"), ("", "''"),
+    ("a\\b", r"'a\\b'"),
 ])
 def test_dsn_values_are_quoted(value, text):
     assert quote(value) == text

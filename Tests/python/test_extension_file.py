@@ -10,7 +10,8 @@ import pytest
 
 FILE = psycopg2._psycopg.__file__
 
-on_linux = pytest.mark.skipif(sys.platform != "linux", reason="reads an ELF file; a Mac's Swift runtime is the system's")
+on_linux = pytest.mark.skipif(
+    sys.platform != "linux", reason="reads an ELF file; on a Mac the Swift runtime is the system's")
 
 
 def output_of(*command):
@@ -39,15 +40,15 @@ def test_is_stripped():
 def test_importing_it_takes_less_than_60_ms():
     """The best of five, for the machine may be busy; the microseconds are those of -X importtime's second column."""
     def once():
-        log = subprocess.run([sys.executable, "-X", "importtime", "-c", "import psycopg2"], stderr=subprocess.PIPE, text=True,
-                             check=True).stderr
+        log = subprocess.run([sys.executable, "-X", "importtime", "-c", "import psycopg2"], stderr=subprocess.PIPE,
+                             text=True, check=True).stderr
         return int(re.search(r"\|\s*(\d+) \| psycopg2$", log, re.MULTILINE).group(1))
     assert min(once() for _ in range(5)) < 60_000
 
 
 def test_versions_agree():
-    """psycopg2.__version__ begins with the version of the psycopg2 that it behaves as, followed by a space and brackets,
-    which Django and SQLAlchemy parse; the distribution's version adds a count to it."""
+    """psycopg2.__version__ begins with the version of the psycopg2 that it behaves as, followed by a space and
+    brackets, which Django and SQLAlchemy parse; the distribution's version adds a count to it."""
     behaves_as = re.match(r"(\d+\.\d+\.\d+) \(.*\)$", psycopg2.__version__)
     assert behaves_as, psycopg2.__version__
     assert version("psycopg2-apus").startswith(behaves_as.group(1) + ".")

@@ -43,7 +43,8 @@ def test_unsafe_flags_are_reported(tmp_path):
 
 
 @pytest.mark.parametrize("code", [
-    "import CApusLibPQ", "public import Synchronization", "// import Foundation", "let text = \"\"\"\nimport Foundation\n\"\"\"",
+    "import CApusLibPQ", "public import Synchronization", "// import Foundation",
+    "let text = \"\"\"\nimport Foundation\n\"\"\"",
     "/* import Foundation\nfatalError() */",
 ])
 def test_what_is_allowed_is_not_reported(tmp_path, code):

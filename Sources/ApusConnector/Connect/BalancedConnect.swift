@@ -158,8 +158,18 @@ public struct BalancedConnect: ~Copyable, StepMachine, @unchecked Sendable {
         if let outcome = flight.outcome {
             (self.flight, flightEnded) = (nil, nil)
             phase = .plan
-            // Whoever fetched the list asked everybody: there is nobody left for us to ask.
-            if case .failed(let message) = outcome { throw PQError(.connect, message) }
+            let hasList = cluster.map { !$0.nodes.isEmpty } ?? false
+            switch outcome {
+            case .refreshed:
+                // The list is of just now: it need not be fetched again by everybody who waited for it.
+                hasRefreshed = hasList
+            case .failed(let message):
+                // Whoever fetched the list asked everybody: there is nobody left for us to ask.
+                guard hasList else { throw PQError(.connect, message) }
+                hasRefreshed = true
+            case .abandoned:
+                break
+            }
             return nil
         }
         if flightEnded == nil {

@@ -26,6 +26,59 @@ public enum TimeText {
 public enum TimestampText {
     /// - Returns: `nil` for anything but an ISO timestamp that exists.
     public static func parse(_ bytes: UnsafeRawBufferPointer) -> TimestampFields? {
+        parseUsual(bytes) ?? parseAny(bytes)
+    }
+
+    /// What nearly every timestamp looks like, kept in registers: a year of four digits, seconds with or without a
+    /// fraction, whole hours of displacement or none. `nil` for whatever else there is.
+    @inline(__always)
+    private static func parseUsual(_ bytes: UnsafeRawBufferPointer) -> TimestampFields? {
+        guard bytes.count >= 19, let base = bytes.baseAddress else { return nil }
+        let century = UInt16(littleEndian: base.loadUnaligned(as: UInt16.self)) ^ 0x3030
+        let day = UInt64(littleEndian: base.loadUnaligned(fromByteOffset: 2, as: UInt64.self)) ^ ByteCursor.dateTemplate
+        let clock =
+            UInt64(littleEndian: base.loadUnaligned(fromByteOffset: 11, as: UInt64.self)) ^ ByteCursor.clockTemplate
+        let wrong = (day | (day &+ ByteCursor.separatedDigits)) | (clock | (clock &+ ByteCursor.separatedDigits))
+        guard wrong & 0xF0F0_F0F0_F0F0_F0F0 == 0, (century | (century &+ 0x0606)) & 0xF0F0 == 0,
+            bytes[4] == UInt8(ascii: "-"), bytes[10] == UInt8(ascii: " ")
+        else { return nil }
+        let dayPairs = day &* 10 &+ (day &>> 8)
+        let clockPairs = clock &* 10 &+ (clock &>> 8)
+        let hundreds = Int32(truncatingIfNeeded: (century & 0xF) &* 10 &+ (century &>> 8))
+        let date = DateFields(
+            year: hundreds &* 100 &+ Int32(truncatingIfNeeded: dayPairs & 0xFF),
+            month: UInt8(truncatingIfNeeded: dayPairs &>> 24), day: UInt8(truncatingIfNeeded: dayPairs &>> 48))
+        var time = TimeFields(
+            hour: UInt8(truncatingIfNeeded: clockPairs), minute: UInt8(truncatingIfNeeded: clockPairs &>> 24),
+            second: UInt8(truncatingIfNeeded: clockPairs &>> 48))
+        guard date.year > 0, date.isValid, time.hour < 24, time.minute < 60, time.second < 60 else { return nil }
+
+        var position = 19
+        if position < bytes.count, bytes[position] == UInt8(ascii: ".") {
+            // Eight bytes from the first digit on; where the text ends earlier, eight that end with it, moved down.
+            let start = min(20, bytes.count &- 8)
+            let word = UInt64(littleEndian: base.loadUnaligned(fromByteOffset: start, as: UInt64.self))
+            let digits = (word &>> UInt64(truncatingIfNeeded: (20 &- start) &* 8)) ^ EightDigits.zeros
+            let count = EightDigits.leadingCount(digits)
+            guard count > 0, count <= 6 else { return nil }
+            let padded = digits & ((1 &<< UInt64(truncatingIfNeeded: count &* 8)) &- 1)
+            time.microsecond = UInt32(truncatingIfNeeded: EightDigits.value(padded)) / 100
+            position = 20 &+ count
+        }
+        guard position < bytes.count else { return TimestampFields(date: date, time: time) }
+        guard bytes.count &- position == 3 else { return nil }
+        let sign = bytes[position]
+        let tens = bytes[position &+ 1] &- 0x30, ones = bytes[position &+ 2] &- 0x30
+        guard sign == UInt8(ascii: "+") || sign == UInt8(ascii: "-"), tens <= 1, ones <= 9, tens &* 10 &+ ones <= 15
+        else { return nil }
+        let offset = Int32(tens &* 10 &+ ones) &* 3600
+        time.hasOffset = true
+        time.utcOffset = sign == UInt8(ascii: "-") ? 0 &- offset : offset
+        return TimestampFields(date: date, time: time)
+    }
+
+    @inline(never)
+    private static func parseAny(_ bytes: UnsafeRawBufferPointer) -> TimestampFields? {
         guard var cursor = ByteCursor(bytes) else { return nil }
         guard var date = cursor.takeDate() else {
             guard let infinity = cursor.takeInfinity() else { return nil }
@@ -51,14 +104,21 @@ public enum TimestampText {
 // 6 to a digit (15 to a separator) carries into the byte's high half if and only if it was none. Two digits side by
 // side are then joined by one multiplication for all pairs at once.
 extension ByteCursor {
+    /// `00-00-00`
+    @inline(__always) static var dateTemplate: UInt64 { 0x3030_2D30_302D_3030 }
+    /// `00:00:00`
+    @inline(__always) static var clockTemplate: UInt64 { 0x3030_3A30_303A_3030 }
+    /// What carries wrong bytes of both into their high halves.
+    @inline(__always) static var separatedDigits: UInt64 { 0x0606_0F06_060F_0606 }
+
     /// A date without its era; nothing is consumed if there is none. Whether the day exists is for the caller to ask.
     @inline(__always)
     mutating func takeDate() -> DateFields? {
         if remaining >= 10, position[4] == UInt8(ascii: "-") {
             let century0 = position[0] &- 0x30, century1 = position[1] &- 0x30
-            let rest = load64(at: 2) ^ 0x3030_2D30_302D_3030  // "00-00-00"
+            let rest = load64(at: 2) ^ Self.dateTemplate
             guard century0 <= 9, century1 <= 9,
-                (rest | rest &+ 0x0606_0F06_060F_0606) & 0xF0F0_F0F0_F0F0_F0F0 == 0
+                (rest | (rest &+ Self.separatedDigits)) & 0xF0F0_F0F0_F0F0_F0F0 == 0
             else { return nil }
             let pairs = rest &* 10 &+ (rest >> 8)
             position += 10
@@ -104,8 +164,8 @@ extension ByteCursor {
     @inline(__always)
     mutating func takeTime() -> TimeFields? {
         guard remaining >= 8 else { return takeShortTime() }
-        let clock = load64() ^ 0x3030_3A30_303A_3030  // "00:00:00"
-        guard (clock | clock &+ 0x0606_0F06_060F_0606) & 0xF0F0_F0F0_F0F0_F0F0 == 0 else { return takeShortTime() }
+        let clock = load64() ^ Self.clockTemplate
+        guard (clock | (clock &+ Self.separatedDigits)) & 0xF0F0_F0F0_F0F0_F0F0 == 0 else { return takeShortTime() }
         let pairs = clock &* 10 &+ (clock >> 8)
         position += 8
         var time = TimeFields(
@@ -130,18 +190,13 @@ extension ByteCursor {
     @inline(__always)
     mutating func takeFraction() -> UInt32? {
         guard remaining >= 8 else { return takeFractionSlowly() }
-        var digits = load64() ^ 0x3030_3030_3030_3030
-        // The first byte above 9 sets its high bit; what its carry does to later bytes does not matter.
-        let stop = (digits | digits &+ 0x7676_7676_7676_7676) & 0x8080_8080_8080_8080
-        let count = stop.trailingZeroBitCount &>> 3
-        guard count - 1 < 6, count > 0 else { return nil }
-        // Zeros after the digits make it eight digits: units of 10 ns.
-        digits &= (1 &<< UInt64(truncatingIfNeeded: count &* 8)) &- 1
+        let digits = load64() ^ EightDigits.zeros
+        let count = EightDigits.leadingCount(digits)
+        guard count &- 1 < 6, count > 0 else { return nil }
         position += count
-        digits = (digits &* 10 &+ (digits >> 8)) & 0x00FF_00FF_00FF_00FF
-        digits = (digits &* 100 &+ (digits >> 16)) & 0x0000_FFFF_0000_FFFF
-        digits = (digits &* 10_000 &+ (digits >> 32)) & 0xFFFF_FFFF
-        return UInt32(truncatingIfNeeded: digits) / 100
+        // Zeros after the digits make it eight: units of 10 ns.
+        let padded = digits & ((1 &<< UInt64(truncatingIfNeeded: count &* 8)) &- 1)
+        return UInt32(truncatingIfNeeded: EightDigits.value(padded)) / 100
     }
 
     mutating func takeFractionSlowly() -> UInt32? {

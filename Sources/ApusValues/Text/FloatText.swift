@@ -85,6 +85,12 @@ extension FloatText {
 
         @inline(__always)
         private mutating func takeDigits(_ cursor: inout ByteCursor) {
+            while cursor.remaining >= 8 {
+                let digits = cursor.load64() ^ EightDigits.zeros
+                guard EightDigits.areAll(digits) else { break }
+                mantissa = mantissa &* 100_000_000 &+ EightDigits.value(digits)
+                cursor.position += 8
+            }
             while cursor.position < cursor.end {
                 let digit = cursor.position.pointee &- 0x30
                 guard digit <= 9 else { return }

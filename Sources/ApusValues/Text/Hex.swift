@@ -6,21 +6,25 @@ enum Hex {
         guard let source = digits.baseAddress else { return true }
         let count = digits.count
         var offset = 0
-        // Sixteen digits at a time; wrong ones are collected and looked at once, at the end.
-        var wrong = SIMD16<UInt8>(repeating: 0)
-        while count &- offset >= 16 {
-            let text = (source + offset).loadUnaligned(as: SIMD16<UInt8>.self)
-            let decimal = text &- 0x30
-            let letter = (text | 0x20) &- 0x61
-            let isDecimal = decimal .< 10
-            let isLetter = letter .< 6
-            let nibbles = (letter &+ 10).replacing(with: decimal, where: isDecimal)
-            wrong |= SIMD16(repeating: 1).replacing(with: 0, where: isDecimal .| isLetter)
-            let bytes = nibbles.evenHalf &<< 4 | nibbles.oddHalf
-            (destination + offset / 2).storeBytes(of: bytes, as: SIMD8<UInt8>.self)
-            offset &+= 16
+        // Eight digits at a time, in arithmetic that carries into a byte's high bit what is to be known of it: from
+        // which character on a byte is. Wrong ones are collected and looked at once, at the end.
+        var right: UInt64 = 0x8080_8080_8080_8080
+        while count &- offset >= 8 {
+            let text = UInt64(littleEndian: (source + offset).loadUnaligned(as: UInt64.self))
+            let low = text & 0x7F7F_7F7F_7F7F_7F7F
+            let lowered = low | 0x2020_2020_2020_2020
+            let isDecimal = (low &+ 0x5050_5050_5050_5050) & ~(low &+ 0x4646_4646_4646_4646)
+            let isLetter = (lowered &+ 0x1F1F_1F1F_1F1F_1F1F) & ~(lowered &+ 0x1919_1919_1919_1919)
+            right &= (isDecimal | isLetter) & ~text
+            let nines = ((isLetter &>> 7) & 0x0101_0101_0101_0101) &* 9
+            let nibbles = (low & 0x0F0F_0F0F_0F0F_0F0F) &+ nines
+            let bytes = ((nibbles &<< 4) | (nibbles &>> 8)) & 0x00FF_00FF_00FF_00FF
+            let pairs = (bytes | (bytes &>> 8)) & 0x0000_FFFF_0000_FFFF
+            let four = UInt32(truncatingIfNeeded: pairs | (pairs &>> 16))
+            (destination + (offset &>> 1)).storeBytes(of: four.littleEndian, as: UInt32.self)
+            offset &+= 8
         }
-        guard wrong == SIMD16<UInt8>(repeating: 0) else { return false }
+        guard right & 0x8080_8080_8080_8080 == 0x8080_8080_8080_8080 else { return false }
         let target = destination.assumingMemoryBound(to: UInt8.self)
         while offset < count {
             guard let high = value(digits[offset]), let low = value(digits[offset &+ 1]) else { return false }

@@ -8,18 +8,42 @@ public enum IntegerText {
         let isNegative = cursor.peek == UInt8(ascii: "-")
         if isNegative || cursor.peek == UInt8(ascii: "+") { cursor.advance() }
         let count = cursor.remaining
-        guard count > 0 else { return nil }
-        // 18 digits cannot overflow; more may, leading zeros included.
-        guard count <= 18 else { return parseLong(cursor, isNegative: isNegative) }
-        var value: Int64 = 0
-        var position = cursor.position
-        repeat {
-            let digit = position.pointee &- 0x30
-            guard digit <= 9 else { return nil }
-            value = value &* 10 &+ Int64(truncatingIfNeeded: digit)
-            position += 1
-        } while position < cursor.end
+        let magnitude: UInt64
+        if count < 4 {
+            guard count > 0, let value = parseFew(cursor.position, count) else { return nil }
+            magnitude = value
+        } else if count <= 8 {
+            // Two loads that overlap make eight characters with the last one in the highest byte.
+            let start = UInt64(UInt32(littleEndian: UnsafeRawPointer(cursor.position).loadUnaligned(as: UInt32.self)))
+            let end = UInt64(UInt32(littleEndian: UnsafeRawPointer(cursor.end - 4).loadUnaligned(as: UInt32.self)))
+            let padding = UInt64(truncatingIfNeeded: (8 &- count) &* 8)
+            let digits = ((end &<< 32) | ((start &<< padding) & 0xFFFF_FFFF)) ^ (EightDigits.zeros &<< padding)
+            guard EightDigits.areAll(digits) else { return nil }
+            magnitude = EightDigits.value(digits)
+        } else if count <= 16 {
+            let padding = UInt64(truncatingIfNeeded: (16 &- count) &* 8)
+            let first = (cursor.load64() &<< padding) ^ (EightDigits.zeros &<< padding)
+            let second = cursor.load64(at: count &- 8) ^ EightDigits.zeros
+            guard EightDigits.areAll(first), EightDigits.areAll(second) else { return nil }
+            magnitude = EightDigits.value(first) &* 100_000_000 &+ EightDigits.value(second)
+        } else {
+            return parseLong(cursor, isNegative: isNegative)
+        }
+        let value = Int64(truncatingIfNeeded: magnitude)
         return isNegative ? 0 &- value : value
+    }
+
+    @inlinable @inline(__always)
+    static func parseFew(_ position: UnsafePointer<UInt8>, _ count: Int) -> UInt64? {
+        var value: UInt64 = 0
+        var index = 0
+        while index < count {
+            let digit = position[index] &- 0x30
+            guard digit <= 9 else { return nil }
+            value = value &* 10 &+ UInt64(truncatingIfNeeded: digit)
+            index &+= 1
+        }
+        return value
     }
 
     /// Parses a whole number of a narrower type; `nil` also if it does not fit.

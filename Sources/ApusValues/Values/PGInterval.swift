@@ -23,3 +23,20 @@ public struct PGInterval: Hashable, Sendable {
         self == .infinity ? .infinity : self == .negativeInfinity ? .negativeInfinity : .finite
     }
 }
+
+extension PGInterval: BinaryValue {
+    public init(binary bytes: UnsafeRawBufferPointer) throws(ValueFormatError) {
+        var reader = BinaryReader(bytes, "interval")
+        microseconds = try reader.read()
+        days = try reader.read()
+        months = try reader.read()
+        try reader.finish()
+    }
+
+    @inlinable
+    public func writeBinary(to writer: inout ByteWriter) {
+        writer.append(bigEndian: microseconds)
+        writer.append(bigEndian: days)
+        writer.append(bigEndian: months)
+    }
+}

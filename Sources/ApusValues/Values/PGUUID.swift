@@ -12,3 +12,27 @@ public struct PGUUID: Hashable, Sendable {
         self.low = low
     }
 }
+
+extension PGUUID: BinaryValue {
+    @inlinable
+    public init(binary bytes: UnsafeRawBufferPointer) throws(ValueFormatError) {
+        guard bytes.count == 16 else { throw ValueFormatError(.wrongLength, "uuid") }
+        high = UInt64(bigEndian: bytes.loadUnaligned(as: UInt64.self))
+        low = UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self))
+    }
+
+    @inlinable
+    public func writeBinary(to writer: inout ByteWriter) {
+        writer.append(bigEndian: high)
+        writer.append(bigEndian: low)
+    }
+}
+
+extension PGUUID: CustomStringConvertible {
+    /// The 36 characters of its text form.
+    public var description: String {
+        var writer = ByteWriter(minimumCapacity: 36)
+        UUIDText.write(self, to: &writer)
+        return writer.string()
+    }
+}

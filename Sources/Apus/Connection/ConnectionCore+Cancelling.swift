@@ -1,0 +1,151 @@
+import ApusPQ
+
+/// Stopping statements: by a task's cancellation or by a deadline.
+///
+/// PostgreSQL cancels whatever a session is doing, not a statement of one's choice. So a statement is cancelled only
+/// while its answer is the next to come; nothing new is sent until the cancel has been delivered and has met its
+/// target; and a statement behind it in the pipeline that is hit instead is sent again, where that is safe.
+extension ConnectionCore {
+    /// How long the server may take to stop a statement, before the connection is given up.
+    static let patience = Duration.seconds(5)
+    /// A cancel that arrives before the server has begun the statement is lost: it is sent again after this.
+    private static let again = Duration.milliseconds(200)
+
+    /// A cancel on its way.
+    struct CancelInFlight {
+        let target: Request
+        /// When the connection is given up.
+        let deadline: Duration
+        /// When to cancel once more, since the last has been delivered; `nil` while one is being delivered.
+        var retry: Duration?
+    }
+
+    typealias CancelRun = MachineRun<CancelMachine, Void>
+
+    /// Stops a request, from any thread.
+    func stop(_ request: Request, because reason: ApusError.Code) {
+        var effects = Effects()
+        state.withLock { stop(request, because: reason, &$0, &effects) }
+        run(effects)
+    }
+
+    private func stop(
+        _ request: Request, because reason: ApusError.Code, _ state: inout State, _ effects: inout Effects
+    ) {
+        guard request.stage != .ended, request.stopped == nil else { return }
+        request.stopped = reason
+        switch request.stage {
+        case .new, .ended:
+            return
+        case .waiting:
+            state.waiting.removeAll { $0 === request }
+            end(request, .failed(Self.stopError(reason)), &effects)
+            // Others may have waited behind it, and a paused answer for nobody now.
+            drain(&state, &effects)
+        case .sent:
+            if reason == .timeout {
+                // A deadline is kept even when the server does not answer; what still comes is dropped.
+                request.abandon()
+                request.outcome = .failed(Self.stopError(reason).at(request.site))
+                deliver(request, &effects)
+            }
+            if state.inFlight.first === request { beginCancel(request, &state, &effects) }
+        }
+        if state.isPaused { pump(&state, isReadable: false, &effects) }
+    }
+
+    static func stopError(_ reason: ApusError.Code) -> ApusError {
+        if reason == .timeout { return ApusError(.timeout, "the statement was not done within the time allowed") }
+        return ApusError(.cancelled, "the task was cancelled", underlying: CancellationError())
+    }
+
+    func beginCancel(_ request: Request, _ state: inout State, _ effects: inout Effects) {
+        guard state.cancel == nil, state.session != nil, !state.session!.connection.isBroken else { return }
+        let deadline = Monotonic.now + Self.patience
+        state.cancel = CancelInFlight(target: request, deadline: deadline)
+        for other in state.inFlight.all where other !== request { other.isExposed = true }
+        remind(&state, at: deadline)
+        sendCancel(&state, &effects)
+    }
+
+    private func sendCancel(_ state: inout State, _ effects: inout Effects) {
+        guard let cancel = state.cancel else { return }
+        state.cancel?.retry = nil
+        do {
+            let machine = try CancelMachine(state.session!.connection, deadline: cancel.deadline)
+            effects.cancel = CancelRun(machine, on: loop, deadline: cancel.deadline) { _ in }
+        } catch {
+            lose(&state, ApusError(error, file: #fileID, line: #line), &effects)
+        }
+    }
+
+    /// Drives a cancel in a task of its own: the one that asked for it may be gone before it ends.
+    func deliver(_ run: CancelRun) {
+        Task.detached {
+            let outcome = await run.run()
+            var effects = Effects()
+            self.state.withLock { self.delivered(outcome, &$0, &effects) }
+            self.run(effects)
+        }
+    }
+
+    private func delivered(_ outcome: CancelRun.Outcome, _ state: inout State, _ effects: inout Effects) {
+        guard state.cancel != nil else { return }
+        if case .failure(let error) = outcome { observer.cancelFailed(error) }
+        let retry = Monotonic.now + Self.again
+        state.cancel?.retry = retry
+        remind(&state, at: retry)
+        settleCancel(&state, &effects)
+        drain(&state, &effects)
+    }
+
+    /// Ends the cancel when it has been delivered and its target is gone.
+    func settleCancel(_ state: inout State, _ effects: inout Effects) {
+        guard let cancel = state.cancel, cancel.retry != nil, state.inFlight.first !== cancel.target else { return }
+        state.cancel = nil
+        if let next = state.inFlight.first, next.stopped != nil { beginCancel(next, &state, &effects) }
+    }
+
+    /// Whether a request was hit by a cancel that was meant for the one before it, and is sent again: it was a
+    /// transaction of its own, which the server rolled back, and nobody has seen anything of it.
+    func retriesAfterStrayCancel(_ request: Request, _ state: inout State) -> Bool {
+        guard request.isExposed, request.stopped == nil, !request.hasDelivered, request.lease == nil,
+            request.error?.sqlState == .queryCanceled
+        else { return false }
+        request.reset()
+        state.waiting.append(request)
+        return true
+    }
+
+    // MARK: Deadlines
+
+    /// Asks the loop to look at the deadlines at a moment; it is asked at most once at a time.
+    func remind(_ state: inout State, at moment: Duration) {
+        if let alarm = state.alarm, alarm <= moment { return }
+        state.alarm = moment
+        loop.wake(self, at: moment)
+    }
+
+    /// Stops what is overdue, and asks to be told of the next deadline.
+    func expire(_ state: inout State, _ now: Duration, _ effects: inout Effects) {
+        guard state.closing == nil else { return }
+        for request in Array(state.inFlight.all) + Array(state.waiting.all) {
+            if let deadline = request.deadline, now >= deadline {
+                stop(request, because: .timeout, &state, &effects)
+            }
+        }
+        if let cancel = state.cancel {
+            if now >= cancel.deadline {
+                var error = ApusError(.connectionLost, "the server did not stop a cancelled statement in time")
+                error.underlying = Self.stopError(cancel.target.stopped ?? .cancelled)
+                return lose(&state, error, &effects)
+            }
+            if let retry = cancel.retry, now >= retry { sendCancel(&state, &effects) }
+        }
+        var next = state.cancel?.retry ?? state.cancel?.deadline
+        for request in Array(state.inFlight.all) + Array(state.waiting.all) where request.stopped == nil {
+            if let deadline = request.deadline { next = min(next ?? deadline, deadline) }
+        }
+        if let next { remind(&state, at: next) }
+    }
+}

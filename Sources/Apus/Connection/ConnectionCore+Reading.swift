@@ -1,0 +1,147 @@
+import ApusPQ
+import CApusLibPQ
+
+/// The way in: from the socket to whoever waits.
+extension ConnectionCore {
+    /// Reads what is there, and hands it on.
+    /// - Parameter isReadable: the socket was reported ready; otherwise only what libpq holds is looked at.
+    func pump(_ state: inout State, isReadable: Bool, _ effects: inout Effects) {
+        guard state.session != nil else { return }
+        do {
+            try read(&state, isReadable: isReadable, &effects)
+        } catch {
+            lose(&state, ApusError(error, file: #fileID, line: #line), &effects)
+        }
+    }
+
+    private func read(_ state: inout State, isReadable: Bool, _ effects: inout Effects) throws {
+        if isReadable { state.session!.connection.noteReady() }
+        state.isPaused = false
+        var endsInARow = 0
+        reading: while state.closing == nil, let request = state.inFlight.first {
+            if mustPause(request, state) {
+                state.isPaused = true
+                try listen(&state, for: nil)
+                break
+            }
+            switch try state.session!.connection.nextResult() {
+            case .wait(let wait):
+                try listen(&state, for: wait.interest)
+                break reading
+            case .done(.some(let result)):
+                endsInARow = 0
+                try take(consume result, request, &state, &effects)
+            case .done(.none):
+                if state.isScripting {
+                    try finishScript(request, &state, &effects)
+                    continue
+                }
+                // One end stands between a statement's answer and its sync; more mean that none will come.
+                endsInARow += 1
+                if endsInARow > 2 { throw PQError(.connectionLost, "the server's answers ended before they should") }
+            }
+        }
+        if state.closing != nil { return }
+        if let request = state.inFlight.first {
+            deliver(request, &effects)
+        } else if isReadable {
+            try state.session!.connection.consumeInput()
+            try listen(&state, for: .read)
+        }
+        if state.session!.connection.hasNotices { effects.notices += state.session!.connection.takeNotices() }
+        while let notification = state.session!.connection.takeNotification() {
+            effects.notifications.append(notification)
+        }
+    }
+
+    /// Whether to stop reading: the reader is far behind, and nobody else's answer comes after it. Somebody behind
+    /// must not wait for a reader that may itself wait for that somebody.
+    private func mustPause(_ request: Request, _ state: borrowing State) -> Bool {
+        request.isAhead && request.waiter == nil && state.inFlight.count == 1 && state.waiting.isEmpty
+            && request.stopped == nil && !request.isAbandoned
+    }
+
+    /// Sorts one result.
+    private func take(
+        _ result: consuming PQResult, _ request: Request, _ state: inout State, _ effects: inout Effects
+    ) throws {
+        switch result.status {
+        case PGRES_SINGLE_TUPLE, PGRES_TUPLES_OK:
+            if request.columns == nil, request.keepsRows { request.columns = ApusColumns(result) }
+            request.append(result)
+            if result.status == PGRES_TUPLES_OK { request.tag = CommandTag(result.commandTag) }
+        case PGRES_COMMAND_OK, PGRES_EMPTY_QUERY:
+            request.tag = CommandTag(result.commandTag)
+        case PGRES_PIPELINE_SYNC:
+            complete(request, &state, &effects)
+        case PGRES_PIPELINE_ABORTED:
+            break
+        case PGRES_COPY_IN, PGRES_COPY_OUT, PGRES_COPY_BOTH:
+            // COPY needs the connection for itself and an interface of its own; it cannot be left half way.
+            let error = ApusError(
+                .usage, "COPY from or to the client cannot be run as a statement; the connection was closed")
+            close(&state, error.at(request.site), &effects)
+        default:
+            guard let error = result.error else { break }
+            if error.kind == .server {
+                if request.error == nil { request.error = ApusError(error, file: #fileID, line: #line) }
+            }
+            if state.session?.connection.isBroken ?? true { throw error }
+        }
+    }
+
+    /// The pipeline's unit of a request has ended.
+    private func complete(_ request: Request, _ state: inout State, _ effects: inout Effects) {
+        _ = state.inFlight.removeFirst()
+        if !retriesAfterStrayCancel(request, &state) { finish(request, &effects) }
+        proceed(&state, &effects)
+    }
+
+    private func finishScript(_ request: Request, _ state: inout State, _ effects: inout Effects) throws {
+        _ = state.inFlight.removeFirst()
+        state.isScripting = false
+        try state.session!.connection.enterPipelineMode()
+        finish(request, &effects)
+        proceed(&state, &effects)
+    }
+
+    private func finish(_ request: Request, _ effects: inout Effects) {
+        if let error = request.error {
+            if let stopped = request.stopped, error.sqlState == .queryCanceled {
+                var failure = Self.stopError(stopped)
+                failure.server = error.server
+                failure.underlying = error
+                return end(request, .failed(failure), &effects)
+            }
+            return end(request, .failed(error), &effects)
+        }
+        end(request, .finished(request.tag ?? CommandTag("")), &effects)
+    }
+
+    /// Turns to the next request in line.
+    private func proceed(_ state: inout State, _ effects: inout Effects) {
+        if let next = state.inFlight.first {
+            stream(next, &state)
+            if next.stopped != nil { beginCancel(next, &state, &effects) }
+        }
+        settleCancel(&state, &effects)
+        drain(&state, &effects)
+    }
+
+    /// The connection broke.
+    func lose(_ state: inout State, _ error: ApusError, _ effects: inout Effects) {
+        guard state.closing == nil else { return }
+        var loss = error
+        // What the server said before it hung up: to a statement, or unasked.
+        _ = state.session?.connection.takeNotification()
+        let notices = state.session?.connection.takeNotices() ?? []
+        let told = [state.inFlight.first?.error?.server].compactMap { $0 } + notices
+        if let last = told.last(where: { ["FATAL", "PANIC"].contains($0.severityNonlocalized ?? $0.severity) }) {
+            loss.message = last.primary ?? last.text
+            loss.server = last
+        }
+        loss.code = .connectionLost
+        effects.loss = loss
+        close(&state, loss, &effects)
+    }
+}

@@ -1,0 +1,222 @@
+import ApusPQ
+import Synchronization
+
+/// A connection's shared heart: libpq's connection and the line of requests, behind one lock.
+///
+/// Whoever makes a request sends it, on its own thread. The loop reads what comes, hands it to the requests in their
+/// order and resumes who waits, after the lock is let go. Requests of several tasks are pipelined: each is followed by
+/// a sync of its own, so that the error of one leaves the others alone.
+final class ConnectionCore: ApusLoop.Watcher, TimerTarget {
+    struct State: ~Copyable {
+        /// `nil` once closed.
+        var session: OpenSession?
+        /// Why the connection is closed.
+        var closing: ApusError?
+        /// Sent, oldest first: the next answer is for the first.
+        var inFlight = Line<Request>()
+        /// Not yet sent.
+        var waiting = Line<Request>()
+        var holder: Lease?
+        /// A script is under way, and the pipeline is left for it.
+        var isScripting = false
+        /// The answers are not read for now: nobody fetches the rows.
+        var isPaused = false
+        /// What the descriptor is registered for; `nil` when it is not.
+        var interest: Wait.Interest?
+        /// The moment that the loop was asked to tell.
+        var alarm: Duration?
+        var cancel: CancelInFlight?
+    }
+
+    let loop: ApusLoop
+    let observer: ConnectionObserver
+    let state: Mutex<State>
+    let token: UInt64
+
+    /// Takes over an open session.
+    init(_ session: consuming OpenSession, loop: ApusLoop, observer: ConnectionObserver) throws {
+        self.loop = loop
+        self.observer = observer
+        try session.connection.enterPipelineMode()
+        state = Mutex(State(session: consume session))
+        token = loop.makeToken()
+    }
+
+    /// Begins to watch the socket. The loop keeps the core until it is closed.
+    func start() throws {
+        loop.add(self, token: token)
+        try state.withLock { state in try listen(&state, for: .read) }
+    }
+
+    // MARK: Requests
+
+    /// Sends a request, or puts it in line, and waits for the first of its answer.
+    func perform(_ request: Request) async -> Request.Delivery {
+        await withTaskCancellationHandler {
+            await withUnsafeContinuation { continuation in
+                enter(request, waiter: continuation)
+            }
+        } onCancel: {
+            stop(request, because: .cancelled)
+        }
+    }
+
+    /// Sends a request although the task is cancelled: a transaction must end.
+    func performShielded(_ request: Request) async -> Request.Delivery {
+        await withUnsafeContinuation { continuation in enter(request, waiter: continuation) }
+    }
+
+    /// Waits for more of an answer.
+    func next(_ request: Request) async -> Request.Delivery {
+        if let delivery = fetch(request, waiter: nil) { return delivery }
+        return await withTaskCancellationHandler {
+            await withUnsafeContinuation { continuation in
+                if let delivery = fetch(request, waiter: continuation) { continuation.resume(returning: delivery) }
+            }
+        } onCancel: {
+            stop(request, because: .cancelled)
+        }
+    }
+
+    private func enter(_ request: Request, waiter: UnsafeContinuation<Request.Delivery, Never>) {
+        var effects = Effects()
+        state.withLock { state in
+            // The answer may come before this function returns: the waiter is in place before anything is sent.
+            request.waiter = waiter
+            submit(request, &state, &effects)
+        }
+        run(effects)
+    }
+
+    private func fetch(_ request: Request, waiter: UnsafeContinuation<Request.Delivery, Never>?) -> Request.Delivery? {
+        var effects = Effects()
+        let delivery = state.withLock { state -> Request.Delivery? in
+            if request.waiter != nil {
+                let error = ApusError(.usage, "the rows of one statement are being read twice at the same time")
+                return Request.Delivery(outcome: .failed(error.at(request.site)))
+            }
+            let delivery = request.takeDelivery()
+            if delivery == nil { request.waiter = waiter }
+            if state.isPaused, !request.isAhead { pump(&state, isReadable: false, &effects) }
+            return delivery
+        }
+        run(effects)
+        return delivery
+    }
+
+    /// Lets go of a request's remaining rows: they are read and dropped. The statement itself runs to its end, for
+    /// stopping it would undo what it does.
+    func abandon(_ request: Request) {
+        var effects = Effects()
+        state.withLock { state in
+            guard request.stage != .ended || request.isAhead else { return }
+            request.abandon()
+            if state.isPaused { pump(&state, isReadable: false, &effects) }
+        }
+        run(effects)
+    }
+
+    /// Gives a transaction's hold back; those who waited are sent.
+    func release(_ lease: Lease) {
+        var effects = Effects()
+        state.withLock { state in
+            guard state.holder === lease else { return }
+            state.holder = nil
+            drain(&state, &effects)
+        }
+        run(effects)
+    }
+
+    // MARK: Closing
+
+    /// Closes the connection; those who wait are told `error`.
+    func close(_ error: ApusError) {
+        var effects = Effects()
+        state.withLock { close(&$0, error, &effects) }
+        run(effects)
+    }
+
+    /// Why the connection is closed, or `nil` while it is open.
+    var closing: ApusError? { state.withLock { $0.closing } }
+
+    func close(_ state: inout State, _ error: ApusError, _ effects: inout Effects) {
+        guard state.closing == nil else { return }
+        state.closing = error
+        // Unregistered while the number is still this socket's.
+        try? listen(&state, for: nil)
+        state.session = nil
+        state.holder = nil
+        state.cancel = nil
+        effects.removesWatcher = true
+        for request in state.inFlight.removeAll() { end(request, .failed(error), &effects) }
+        for request in state.waiting.removeAll() { end(request, .failed(error), &effects) }
+    }
+
+    // MARK: The loop's calls
+
+    func descriptorIsReady(_ ready: Wait.Interest) {
+        var effects = Effects()
+        state.withLock { pump(&$0, isReadable: true, &effects) }
+        run(effects)
+    }
+
+    func timerFired(_ now: Duration) {
+        var effects = Effects()
+        state.withLock { state in
+            state.alarm = nil
+            expire(&state, now, &effects)
+        }
+        run(effects)
+    }
+
+    /// Sets what the descriptor is registered for.
+    func listen(_ state: inout State, for interest: Wait.Interest?) throws(PQError) {
+        guard state.interest != interest, let descriptor = state.session?.connection.descriptor else { return }
+        state.interest = interest
+        if let interest {
+            try loop.watch(descriptor, for: interest, token: token)
+        } else {
+            loop.forget(descriptor)
+        }
+    }
+
+    // MARK: After the lock
+
+    /// What is done once the lock is let go.
+    struct Effects {
+        var wakeups: [(UnsafeContinuation<Request.Delivery, Never>, Request.Delivery)] = []
+        var notices: [ServerMessage] = []
+        var notifications: [PQNotification] = []
+        var cancel: CancelRun?
+        var removesWatcher = false
+        var loss: ApusError?
+    }
+
+    func run(_ effects: consuming Effects) {
+        for (waiter, delivery) in effects.wakeups { waiter.resume(returning: delivery) }
+        if let cancel = effects.cancel { deliver(cancel) }
+        if let loss = effects.loss { observer.lost(loss) }
+        for notice in effects.notices { observer.received(notice) }
+        for notification in effects.notifications { observer.received(notification) }
+        if effects.removesWatcher { loop.remove(token) }
+    }
+
+    /// Hands a request what there is for it, if somebody waits.
+    func deliver(_ request: Request, _ effects: inout Effects) {
+        guard let waiter = request.waiter, let delivery = request.takeDelivery() else { return }
+        request.waiter = nil
+        effects.wakeups.append((waiter, delivery))
+    }
+
+    /// Ends a request.
+    func end(_ request: Request, _ outcome: Request.Outcome, _ effects: inout Effects) {
+        guard request.stage != .ended else { return }
+        request.stage = .ended
+        if case .failed(let error) = outcome {
+            request.outcome = .failed(error.at(request.site))
+        } else {
+            request.outcome = outcome
+        }
+        deliver(request, &effects)
+    }
+}

@@ -1,0 +1,129 @@
+import ApusPQ
+
+/// One statement on its way: what is sent, who waits, and what has been answered so far. Everything that changes is
+/// guarded by the lock of the connection that it was given to.
+final class Request: @unchecked Sendable {
+    /// What is sent, and how.
+    enum Form: Sendable {
+        /// One statement with parameters, by the extended protocol, in the pipeline.
+        case statement
+        /// Statements in one text, by the simple protocol, which needs the pipeline for itself.
+        case script
+    }
+
+    /// How a request ended.
+    enum Outcome: Sendable {
+        case finished(CommandTag)
+        case failed(ApusError)
+    }
+
+    /// What a waiter is resumed with: rows, the end, or both.
+    struct Delivery: Sendable {
+        var batch: RowBatch?
+        var outcome: Outcome?
+        var columns: ApusColumns?
+    }
+
+    enum Stage { case new, waiting, sent, ended }
+
+    let sql: SQL
+    let form: Form
+    /// Whether the rows are handed over; otherwise they are dropped as they come.
+    let keepsRows: Bool
+    /// The transaction that it belongs to.
+    let lease: Lease?
+    /// Whether it takes the connection for ``lease``: it is the transaction's `BEGIN`.
+    let takesLease: Bool
+    let deadline: Duration?
+    let site: CallSite
+
+    var stage = Stage.new
+    var waiter: UnsafeContinuation<Delivery, Never>?
+    var columns: ApusColumns?
+    var batches = Line<RowBatch>()
+    /// The batch that rows are added to.
+    var filling: RowBatch?
+    var outcome: Outcome?
+    /// The error that the server answered, until its pipeline's unit ends.
+    var error: ApusError?
+    var tag: CommandTag?
+    /// Why the server is asked to stop, if it is.
+    var stopped: ApusError.Code?
+    /// Nobody waits any more: what still comes is dropped.
+    var isAbandoned = false
+    /// It was in the pipeline behind a request that was being cancelled, and may be hit in its stead.
+    var isExposed = false
+    /// Whether any of its rows was handed over.
+    var hasDelivered = false
+    var isStreaming = false
+
+    init(
+        _ sql: SQL, form: Form = .statement, keepsRows: Bool, lease: Lease?, takesLease: Bool = false,
+        timeout: Duration?, site: CallSite
+    ) {
+        self.sql = sql
+        self.form = form
+        self.keepsRows = keepsRows
+        self.lease = lease
+        self.takesLease = takesLease
+        deadline = timeout.map { Monotonic.now + $0 }
+        self.site = site
+    }
+
+    /// Bytes of rows that nobody has fetched yet.
+    var isAhead: Bool { !batches.isEmpty }
+
+    /// Takes a row over.
+    func append(_ result: borrowing PQResult) {
+        guard keepsRows, !isAbandoned else { return }
+        for row in 0..<result.rowCount {
+            let batch = filling ?? RowBatch(columnCount: result.columnCount)
+            batch.append(result, row: row)
+            filling = batch
+            if batch.isFull {
+                batches.append(batch)
+                filling = nil
+            }
+        }
+    }
+
+    /// What can be handed over now, or `nil` when there is nothing and no end.
+    func takeDelivery() -> Delivery? {
+        var batch = batches.removeFirst()
+        if batch == nil {
+            batch = filling
+            filling = nil
+        }
+        let end = batches.isEmpty && filling == nil ? outcome : nil
+        if batch == nil && end == nil { return nil }
+        if batch != nil { hasDelivered = true }
+        return Delivery(batch: batch, outcome: end, columns: columns)
+    }
+
+    /// Forgets what was answered, so that it can be sent again.
+    func reset() {
+        stage = .waiting
+        isExposed = false
+        isStreaming = false
+        error = nil
+        tag = nil
+        columns = nil
+        filling = nil
+    }
+
+    /// Drops the rows that nobody will fetch.
+    func abandon() {
+        isAbandoned = true
+        filling = nil
+        _ = batches.removeAll()
+    }
+}
+
+/// A transaction's hold on its connection: while it lasts, only its own statements are sent.
+final class Lease: Sendable {
+    /// The lease that the present task works under.
+    @TaskLocal static var current: Lease?
+
+    let connection: ObjectIdentifier
+    init(_ connection: ConnectionCore) { self.connection = ObjectIdentifier(connection) }
+}

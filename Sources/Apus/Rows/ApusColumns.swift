@@ -1,0 +1,37 @@
+import ApusPQ
+
+/// A column of an answer.
+public struct ApusColumn: Sendable, Hashable {
+    public let name: String
+    public let type: PostgresType
+    /// The type modifier, such as the length of a `varchar`; -1 where there is none.
+    public let modifier: Int
+    /// The OID of the table that the column comes from; 0 for an expression.
+    public let table: UInt32
+}
+
+/// The columns of an answer, in their order.
+public struct ApusColumns: Sendable, RandomAccessCollection {
+    private let columns: [ApusColumn]
+
+    init(_ result: borrowing PQResult) {
+        var columns: [ApusColumn] = []
+        columns.reserveCapacity(result.columnCount)
+        for index in 0..<result.columnCount {
+            columns.append(
+                ApusColumn(
+                    name: result.columnName(index) ?? "", type: PostgresType(rawValue: result.columnType(index)),
+                    modifier: result.columnModifier(index), table: result.columnTable(index)))
+        }
+        self.columns = columns
+    }
+
+    init() { columns = [] }
+
+    public var startIndex: Int { 0 }
+    public var endIndex: Int { columns.count }
+    public subscript(index: Int) -> ApusColumn { columns[index] }
+
+    /// The first column of that name, compared exactly.
+    public func firstIndex(named name: String) -> Int? { columns.firstIndex { $0.name == name } }
+}

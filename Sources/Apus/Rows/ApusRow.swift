@@ -1,0 +1,88 @@
+/// One row of an answer. It keeps the memory of the batch that it came in.
+public struct ApusRow: Sendable {
+    public let columns: ApusColumns
+    private let batch: RowBatch
+    private let index: Int
+
+    init(columns: ApusColumns, batch: RowBatch, index: Int) {
+        self.columns = columns
+        self.batch = batch
+        self.index = index
+    }
+
+    /// Reads the row as a tuple of exactly its columns.
+    ///
+    ///     let (id, name) = try row.decode((Int, String?).self)
+    ///
+    /// - Throws: ``ApusError/Code/decoding`` naming the column, what it holds and what was asked for.
+    public func decode<each Column: PostgresDecodable>(
+        _ type: (repeat each Column).Type = (repeat each Column).self, file: String = #fileID, line: Int = #line
+    ) throws(ApusError) -> (repeat each Column) {
+        try decode(repeat (each Column).self, site: CallSite(file: file, line: line))
+    }
+
+    func decode<each Column: PostgresDecodable>(
+        _ types: repeat (each Column).Type, site: CallSite
+    ) throws(ApusError) -> (repeat each Column) {
+        var wanted = 0
+        for _ in repeat each types { wanted += 1 }
+        guard wanted == columns.count else {
+            throw ApusError(
+                .decoding, "the row has \(columns.count) columns and is read as \(wanted)", file: site.file,
+                line: site.line)
+        }
+        var column = 0
+        return (repeat try next(each types, &column, site))
+    }
+
+    /// Reads one column, counted from 0.
+    public func decode<Value: PostgresDecodable>(
+        _ type: Value.Type = Value.self, at column: Int, file: String = #fileID, line: Int = #line
+    ) throws(ApusError) -> Value {
+        guard columns.indices.contains(column) else {
+            throw ApusError(
+                .decoding, "there is no column \(column): the row has \(columns.count)", file: file, line: line)
+        }
+        return try value(column, CallSite(file: file, line: line))
+    }
+
+    /// Reads the first column of a name, compared exactly.
+    public func decode<Value: PostgresDecodable>(
+        _ type: Value.Type = Value.self, at name: String, file: String = #fileID, line: Int = #line
+    ) throws(ApusError) -> Value {
+        guard let column = columns.firstIndex(named: name) else {
+            let names = columns.map(\.name).joined(separator: ", ")
+            throw ApusError(.decoding, "there is no column \"\(name)\" among: \(names)", file: file, line: line)
+        }
+        return try value(column, CallSite(file: file, line: line))
+    }
+
+    private func next<Value: PostgresDecodable>(
+        _ type: Value.Type, _ column: inout Int, _ site: CallSite
+    ) throws(ApusError) -> Value {
+        defer { column += 1 }
+        return try value(column, site)
+    }
+
+    private func value<Value: PostgresDecodable>(_ column: Int, _ site: CallSite) throws(ApusError) -> Value {
+        do {
+            // The bytes are the batch's.
+            return try withExtendedLifetime(batch) {
+                guard let bytes = batch.cell(index, column) else { return try Value.decodeNull() }
+                return try Value(decoding: PostgresCell(type: columns[column].type, bytes: bytes))
+            }
+        } catch {
+            let reason = (error as? ApusError)?.message ?? "\(error)"
+            throw ApusError(
+                .decoding, "column \(column) \"\(columns[column].name)\" (\(columns[column].type)): \(reason)",
+                underlying: (error as? ApusError)?.underlying, file: site.file, line: site.line)
+        }
+    }
+}
+
+extension ApusRow: CustomStringConvertible {
+    /// The columns' names and types; values may be secrets.
+    public var description: String {
+        "(" + columns.map { "\($0.name): \($0.type)" }.joined(separator: ", ") + ")"
+    }
+}

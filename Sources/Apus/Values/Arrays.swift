@@ -1,0 +1,122 @@
+import ApusValues
+
+/// A value that may be an element of an array.
+///
+/// `[UInt8]` is PostgreSQL's `bytea` and no array; every other array is one of the element's type, with `nil` elements
+/// where the element is optional.
+public protocol PostgresArrayElement: PostgresEncodable, PostgresDecodable {
+    /// The type of an array of such elements.
+    static var postgresArrayType: PostgresType { get }
+    static func encodeArray(_ elements: [Self], to writer: inout ByteWriter) throws
+    static func decodeArray(_ cell: PostgresCell) throws -> [Self]
+}
+
+extension Array: PostgresEncodable where Element: PostgresArrayElement {
+    public static var postgresType: PostgresType { Element.postgresArrayType }
+    public func encode(to writer: inout ByteWriter) throws { try Element.encodeArray(self, to: &writer) }
+}
+
+extension Array: PostgresDecodable where Element: PostgresArrayElement {
+    public init(decoding cell: PostgresCell) throws { self = try Element.decodeArray(cell) }
+}
+
+extension PostgresArrayElement {
+    /// What the elements are sent as, in binary format: it has no room for "unspecified".
+    private static var elementType: PostgresType { postgresType == .unspecified ? .text : postgresType }
+
+    // Source of the format: `array_send` and `array_recv` in PostgreSQL's arrayfuncs.c.
+    public static func encodeArray(_ elements: [Self], to writer: inout ByteWriter) throws {
+        guard let count = Int32(exactly: elements.count) else {
+            throw ApusError(.encoding, "an array of \(elements.count) elements is more than PostgreSQL takes")
+        }
+        let dimensions: Int32 = elements.isEmpty ? 0 : 1
+        writer.append(bigEndian: dimensions)
+        writer.append(bigEndian: Int32(elements.contains { $0.isPostgresNull } ? 1 : 0))
+        writer.append(bigEndian: elementType.rawValue)
+        if elements.isEmpty { return }
+        writer.append(bigEndian: count)
+        writer.append(bigEndian: Int32(1))
+        var scratch = ByteWriter(minimumCapacity: 64)
+        for element in elements {
+            if element.isPostgresNull {
+                writer.append(bigEndian: Int32(-1))
+                continue
+            }
+            scratch.removeAll()
+            try element.encode(to: &scratch)
+            writer.append(bigEndian: Int32(clamping: scratch.count))
+            scratch.withUnsafeBytes { writer.append($0) }
+        }
+    }
+
+    public static func decodeArray(_ cell: PostgresCell) throws -> [Self] {
+        var reader = BinaryReader(cell.bytes, "array")
+        let dimensions = try reader.read(Int32.self)
+        _ = try reader.read(Int32.self)
+        let type = PostgresType(rawValue: try reader.read(UInt32.self))
+        if dimensions == 0 { return [] }
+        guard dimensions == 1 else {
+            throw ApusError(.decoding, "an array of \(dimensions) dimensions cannot be read as Swift's \([Self].self)")
+        }
+        let count = try reader.read(Int32.self)
+        _ = try reader.read(Int32.self)
+        // Each element takes four bytes at least: a count that lies must not make us reserve memory.
+        guard count >= 0, Int(count) <= reader.remaining / 4 else {
+            throw ApusError(.decoding, "the array's size does not fit its bytes")
+        }
+        var elements: [Self] = []
+        elements.reserveCapacity(Int(count))
+        for _ in 0..<count {
+            if let bytes = try reader.readNullable() {
+                elements.append(try Self(decoding: PostgresCell(type: type, bytes: bytes)))
+            } else {
+                elements.append(try Self.decodeNull())
+            }
+        }
+        try reader.finish()
+        return elements
+    }
+}
+
+extension UInt8: PostgresArrayElement {
+    public static var postgresType: PostgresType { .int2 }
+    public static var postgresArrayType: PostgresType { .bytea }
+    public func encode(to writer: inout ByteWriter) { Int16(self).writeBinary(to: &writer) }
+
+    public init(decoding cell: PostgresCell) throws {
+        let number = try Int16(decoding: cell)
+        guard let value = UInt8(exactly: number) else {
+            throw ApusError(.decoding, "\(number) does not fit Swift's UInt8")
+        }
+        self = value
+    }
+
+    public static func encodeArray(_ elements: [UInt8], to writer: inout ByteWriter) {
+        elements.withUnsafeBytes { writer.append($0) }
+    }
+
+    public static func decodeArray(_ cell: PostgresCell) throws -> [UInt8] {
+        guard cell.type == .bytea else { throw cell.mismatch([UInt8].self) }
+        return [UInt8](cell.bytes)
+    }
+}
+
+extension Bool: PostgresArrayElement { public static var postgresArrayType: PostgresType { .boolArray } }
+extension Int16: PostgresArrayElement { public static var postgresArrayType: PostgresType { .int2Array } }
+extension Int32: PostgresArrayElement { public static var postgresArrayType: PostgresType { .int4Array } }
+extension Int64: PostgresArrayElement { public static var postgresArrayType: PostgresType { .int8Array } }
+extension Int: PostgresArrayElement { public static var postgresArrayType: PostgresType { .int8Array } }
+extension Float: PostgresArrayElement { public static var postgresArrayType: PostgresType { .float4Array } }
+extension Double: PostgresArrayElement { public static var postgresArrayType: PostgresType { .float8Array } }
+extension String: PostgresArrayElement { public static var postgresArrayType: PostgresType { .textArray } }
+extension PGInterval: PostgresArrayElement { public static var postgresArrayType: PostgresType { .intervalArray } }
+extension PGDate: PostgresArrayElement { public static var postgresArrayType: PostgresType { .dateArray } }
+extension PGTime: PostgresArrayElement { public static var postgresArrayType: PostgresType { .timeArray } }
+extension PGTimestamp: PostgresArrayElement { public static var postgresArrayType: PostgresType { .timestampArray } }
+extension PGTimestampTZ: PostgresArrayElement {
+    public static var postgresArrayType: PostgresType { .timestamptzArray }
+}
+
+extension Optional: PostgresArrayElement where Wrapped: PostgresArrayElement {
+    public static var postgresArrayType: PostgresType { Wrapped.postgresArrayType }
+}

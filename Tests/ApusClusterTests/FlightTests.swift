@@ -1,0 +1,190 @@
+import Synchronization
+import Testing
+
+@testable import ApusCluster
+
+@Suite("One refresh at a time")
+struct FlightTests {
+    let registry = ClusterRegistry(seed: 1)
+    let contact: Set<Endpoint> = [.at("a")]
+    let nodes = [ClusterNode.at("a", uuid: "ua"), .at("b", uuid: "ub")]
+    var cluster: Cluster { registry.cluster(behind: contact) }
+
+    /// Refreshes, with success.
+    func refresh(at now: Duration, force: Bool = false) throws {
+        let ticket = try #require(cluster.ticket(interval: .zero, force: force, now: now))
+        let finished = registry.finish(ticket, nodes: nodes, from: .contactPoint, contactPoints: contact, now: now)
+        #expect(finished === cluster)
+    }
+
+    @Test("A cold start: one refreshes, the others wait for it, and all go on")
+    func coldStart() throws {
+        let ticket = try #require(cluster.ticket())
+        let flight = try #require(cluster.plan(interval: .seconds(300), now: .zero).flight)
+        #expect(cluster.plan(interval: .zero, now: .zero).flight === flight)
+        #expect(flight.outcome == nil)
+        let notified = Atomic(0)
+        for _ in 0..<3 { flight.whenEnded { notified.add(1, ordering: .relaxed) } }
+        #expect(notified.load(ordering: .relaxed) == 0)
+        _ = registry.finish(ticket, nodes: nodes, from: .contactPoint, contactPoints: contact, now: .zero)
+        #expect(notified.load(ordering: .relaxed) == 3)
+        guard case .refreshed = flight.outcome else { throw Unexpected(flight.outcome) }
+        flight.whenEnded { notified.add(1, ordering: .relaxed) }
+        #expect(notified.load(ordering: .relaxed) == 4, "who comes late is called at once")
+        #expect(cluster.plan(interval: .seconds(300), now: .zero).isPick)
+        #expect(cluster.nodes == nodes)
+    }
+
+    @Test("Who is called back may ask the registry and the cluster at once")
+    func observersHoldNoLock() throws {
+        let ticket = try #require(cluster.ticket())
+        let flight = try #require(cluster.plan(interval: .zero, now: .zero).flight)
+        let picked = Mutex<Reservation?>(nil)
+        flight.whenEnded { [registry, contact] in
+            let reservation = registry.cluster(behind: contact).pick(BalancePolicy(), now: .zero)
+            picked.withLock { $0 = reservation }
+        }
+        _ = registry.finish(ticket, nodes: nodes, from: .contactPoint, contactPoints: contact, now: .zero)
+        #expect(picked.withLock { $0 } != nil)
+    }
+
+    @Test("A list is fresh for the interval, to the moment; each caller has its own interval")
+    func interval() throws {
+        try refresh(at: .seconds(10))
+        #expect(cluster.plan(interval: .seconds(300), now: .seconds(310) - .nanoseconds(1)).isPick)
+        #expect(cluster.plan(interval: .seconds(600), now: .seconds(310)).isPick)
+        #expect(cluster.plan(interval: .seconds(1), now: .seconds(11)).isRefresh)
+        #expect(cluster.plan(interval: .seconds(300), now: .seconds(310)).isRefresh)
+    }
+
+    @Test("An interval of zero refreshes before every connect, one at a time")
+    func intervalZero() throws {
+        for _ in 0..<3 { try refresh(at: .seconds(1)) }
+        let ticket = try #require(cluster.ticket(interval: .zero, now: .seconds(1)))
+        #expect(cluster.plan(interval: .zero, now: .seconds(1)).isPick, "the last good list serves meanwhile")
+        ticket.abandon()
+        #expect(cluster.plan(interval: .zero, now: .seconds(1)).isRefresh)
+    }
+
+    @Test("While somebody refreshes a stale list, the others go on with it")
+    func othersGoOn() throws {
+        try refresh(at: .zero)
+        let ticket = try #require(cluster.ticket(now: .seconds(300)))
+        for _ in 0..<10 { #expect(cluster.plan(interval: .seconds(300), now: .seconds(400)).isPick) }
+        #expect(cluster.pick(BalancePolicy(), now: .seconds(400)) != nil)
+        ticket.abandon()
+    }
+
+    @Test("Force refreshes a fresh list; one whom the list is of no use waits for a refresh under way")
+    func force() throws {
+        try refresh(at: .zero)
+        #expect(cluster.plan(interval: .seconds(300), now: .seconds(1)).isPick)
+        let ticket = try #require(cluster.ticket(force: true, now: .seconds(1)))
+        #expect(cluster.plan(interval: .seconds(300), now: .seconds(1)).isPick)
+        let flight = try #require(cluster.plan(interval: .seconds(300), force: true, now: .seconds(1)).flight)
+        _ = registry.finish(ticket, nodes: nodes, from: .knownNode, contactPoints: contact, now: .seconds(1))
+        guard case .refreshed = flight.outcome else { throw Unexpected(flight.outcome) }
+    }
+
+    @Test("A refresh that is let go of, or abandoned, blocks nobody: another takes over")
+    func abandoned() throws {
+        var ticket = cluster.ticket()
+        #expect(ticket != nil)
+        let first = try #require(cluster.plan(interval: .zero, now: .zero).flight)
+        let notified = Atomic(0)
+        first.whenEnded { notified.add(1, ordering: .relaxed) }
+        ticket = nil
+        #expect(notified.load(ordering: .relaxed) == 1)
+        guard case .abandoned = first.outcome else { throw Unexpected(first.outcome) }
+
+        let second = try #require(cluster.ticket())
+        second.abandon()
+        second.abandon()
+        let third = try #require(cluster.ticket())
+        // The former's end is not the latter's.
+        second.fail("late", retryAfter: .seconds(9))
+        #expect(cluster.plan(interval: .zero, now: .zero).flight === third.flight)
+        #expect(third.flight.outcome == nil)
+    }
+
+    @Test("A failure without a list is shared with all who wait, and the next caller tries again at once")
+    func failedColdStart() throws {
+        let ticket = try #require(cluster.ticket())
+        let flight = try #require(cluster.plan(interval: .zero, now: .zero).flight)
+        ticket.fail("a: refused", retryAfter: .seconds(5))
+        guard case .failed("a: refused") = flight.outcome else { throw Unexpected(flight.outcome) }
+        #expect(cluster.plan(interval: .seconds(300), now: .zero).isRefresh)
+    }
+
+    @Test("After a failure the last good list serves until the time to retry")
+    func failedRefresh() throws {
+        try refresh(at: .zero)
+        let ticket = try #require(cluster.ticket(now: .seconds(300)))
+        ticket.fail("a: timeout", retryAfter: .seconds(305))
+        #expect(cluster.nodes == nodes)
+        #expect(cluster.plan(interval: .seconds(300), now: .seconds(305) - .nanoseconds(1)).isPick)
+        #expect(cluster.plan(interval: .zero, now: .seconds(304)).isPick)
+        let forced = try #require(cluster.ticket(force: true, now: .seconds(304)), "force does not wait for that")
+        forced.abandon()
+        #expect(cluster.plan(interval: .seconds(300), now: .seconds(304)).isPick, "giving up is no news of the sources")
+        try refresh(at: .seconds(305))
+        #expect(cluster.plan(interval: .seconds(5), now: .seconds(309)).isPick)
+        #expect(cluster.plan(interval: .seconds(5), now: .seconds(310)).isRefresh, "success ends the back-off")
+    }
+
+    @Test("A list without nodes is no list: the last good one stays, and other sources are to be asked")
+    func emptyList() throws {
+        let cold = try #require(cluster.ticket())
+        #expect(registry.finish(cold, nodes: [], from: .contactPoint, contactPoints: contact, now: .zero) == nil)
+        #expect(cold.flight.outcome == nil)
+        cold.abandon()
+        try refresh(at: .zero)
+        for source in [ClusterRegistry.Source.contactPoint, .knownNode] {
+            let ticket = try #require(cluster.ticket(now: .seconds(300)))
+            #expect(
+                registry.finish(ticket, nodes: [], from: source, contactPoints: contact, now: .seconds(300)) == nil)
+            #expect(ticket.flight.outcome == nil, "the ticket is still open")
+            #expect(cluster.nodes == nodes)
+        }
+        #expect(cluster.plan(interval: .seconds(300), now: .seconds(300)).isRefresh, "and it is not fresh")
+    }
+
+    @Test("A server without yb_servers(): plain connections until the interval has passed, then it is asked again")
+    func plainServer() throws {
+        let cold = try #require(cluster.ticket())
+        let flight = try #require(cluster.plan(interval: .seconds(300), now: .zero).flight)
+        cold.findPlainServer(now: .zero)
+        guard case .refreshed = flight.outcome else { throw Unexpected(flight.outcome) }
+        #expect(cluster.plan(interval: .seconds(300), now: .seconds(299)).isConnectPlainly)
+        let ticket = try #require(cluster.ticket(now: .seconds(300)))
+        #expect(cluster.plan(interval: .seconds(300), now: .seconds(300)).isConnectPlainly, "meanwhile as before")
+        ticket.abandon()
+        // It has become a cluster.
+        try refresh(at: .seconds(300))
+        #expect(cluster.plan(interval: .seconds(300), now: .seconds(300)).isPick)
+        #expect(cluster.nodes == nodes)
+    }
+
+    @Test("Where there is a list, a server without yb_servers() does not wipe it")
+    func plainServerAmongNodes() throws {
+        try refresh(at: .zero)
+        try #require(cluster.ticket(now: .seconds(300))).findPlainServer(now: .seconds(300))
+        #expect(cluster.nodes == nodes)
+        #expect(cluster.plan(interval: .seconds(400), now: .seconds(301)).isPick)
+    }
+
+    @Test("What the cluster is told of addresses and of plain servers it remembers")
+    func remembered() {
+        let cluster = cluster
+        #expect(cluster.addressing == .undecided)
+        cluster.addressing = .publicHost
+        #expect(registry.cluster(behind: contact).addressing == .publicHost)
+        #expect([cluster.shouldWarnOfPlainServer(), cluster.shouldWarnOfPlainServer()] == [true, false])
+    }
+}
+
+/// A value that the test did not expect.
+struct Unexpected<Value: Sendable>: Error {
+    var value: Value
+    init(_ value: Value) { self.value = value }
+}

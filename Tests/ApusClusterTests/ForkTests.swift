@@ -1,0 +1,110 @@
+import Synchronization
+import Testing
+
+@testable import ApusCluster
+
+/// A fork's child has the parent's objects and none of its threads: a lock may be held for ever there, and the counts
+/// are the parent's. The process is not forked here; the registry is told that it was.
+@Suite("In a fork's child")
+struct ForkTests {
+    /// Whether this process is the one that made the registry.
+    final class Process: Sendable {
+        let isParent = Atomic(true)
+        /// Runs what the child would do.
+        func asChild(_ body: () throws -> Void) rethrows {
+            isParent.store(false, ordering: .relaxed)
+            defer { isParent.store(true, ordering: .relaxed) }
+            try body()
+        }
+    }
+
+    let process: Process
+    let registry: ClusterRegistry
+    let contact: Set<Endpoint> = [.at("a")]
+    let cluster: Cluster
+
+    init() throws {
+        let process = Process()
+        registry = ClusterRegistry(seed: 1) { process.isParent.load(ordering: .relaxed) }
+        self.process = process
+        let ticket = try #require(registry.cluster(behind: contact).ticket())
+        cluster = try #require(
+            registry.finish(
+                ticket, nodes: [.at("a"), .at("b")], from: .contactPoint, contactPoints: contact, now: .zero))
+    }
+
+    @Test("What is given back in the child is not given back in the parent")
+    func release() throws {
+        let held = try #require(cluster.pick(BalancePolicy(), now: .zero))
+        var dropped = cluster.pick(BalancePolicy(), now: .zero)
+        #expect(cluster.sessions == ["a": 1, "b": 1])
+        process.asChild {
+            held.release()
+            dropped = nil
+        }
+        #expect(dropped == nil)
+        #expect(cluster.sessions == ["a": 1, "b": 1])
+    }
+
+    @Test("Nor is anybody put into quarantine or taken out of it")
+    func quarantine() throws {
+        let onA = try #require(cluster.adopt(.at("a")))
+        let onB = try #require(cluster.adopt(.at("b")))
+        onA.markUnreachable(until: .seconds(5))
+        let before = Set(cluster.status)
+        process.asChild {
+            onA.markReached()
+            onB.markUnreachable(until: .seconds(5))
+            cluster.quarantine(.at("b"), until: .seconds(5))
+        }
+        #expect(Set(cluster.status) == before)
+    }
+
+    @Test("The parent's refresh goes on, though the child lets go of its copy of the ticket")
+    func ticket() throws {
+        var ticket = cluster.ticket(interval: .zero)
+        let flight = try #require(ticket).flight
+        process.asChild {
+            ticket?.fail("in the child", retryAfter: .seconds(1))
+            ticket = nil
+        }
+        #expect(flight.outcome == nil)
+        #expect(cluster.plan(interval: .zero, now: .zero).isPick, "as while somebody refreshes")
+    }
+
+    @Test("The cluster is empty and deaf: no pick, no refresh, no list")
+    func deaf() throws {
+        let held = try #require(cluster.pick(BalancePolicy(), now: .zero))
+        let status = Set(cluster.status)
+        process.asChild {
+            #expect(cluster.pick(BalancePolicy(), now: .zero) == nil)
+            #expect(cluster.adopt(.at("a")) == nil)
+            #expect(cluster.plan(interval: .zero, force: true, now: .seconds(900)).isPick)
+            #expect(cluster.nodes.isEmpty)
+            #expect(cluster.status.isEmpty)
+            cluster.addressing = .publicHost
+            #expect(cluster.addressing == .undecided)
+            #expect(!cluster.shouldWarnOfPlainServer())
+            #expect(registry.clusters.isEmpty)
+            let stranger = registry.cluster(behind: contact)
+            #expect(stranger !== cluster)
+            #expect(stranger.plan(interval: .zero, now: .zero).isPick)
+        }
+        #expect(Set(cluster.status) == status)
+        #expect(cluster.addressing == .undecided)
+        #expect(cluster.shouldWarnOfPlainServer())
+        #expect(registry.cluster(behind: contact) === cluster)
+        held.release()
+    }
+
+    @Test("A list that the child fetched is not taken over")
+    func finish() throws {
+        let ticket = try #require(cluster.ticket(interval: .zero))
+        process.asChild {
+            #expect(
+                registry.finish(ticket, nodes: [.at("x")], from: .contactPoint, contactPoints: contact, now: .zero)
+                    == nil)
+        }
+        #expect(cluster.nodes == [.at("a"), .at("b")])
+    }
+}

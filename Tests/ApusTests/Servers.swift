@@ -1,0 +1,86 @@
+import ApusLocalCluster
+import Logging
+import Synchronization
+
+@testable import Apus
+
+/// Three servers that all tests of this module share; they go down with the process.
+enum Servers {
+    private static let starting = Task { try await LocalCluster.up(.init(nodes: 3)) }
+
+    static var cluster: LocalCluster {
+        get async throws { try await starting.value }
+    }
+
+    /// Options for the first server, without balancing.
+    static var options: ApusOptions {
+        get async throws { try await cluster.options([1]) }
+    }
+}
+
+extension LocalCluster {
+    /// Options for one node, or several as contact points.
+    func options(_ numbers: [Int], loadBalance: String? = nil) throws -> ApusOptions {
+        let nodes = try numbers.map { try node($0) }
+        var options = ApusOptions()
+        options.host = nodes.map(\.address).joined(separator: ",")
+        options.port = nodes[0].port
+        options.user = Self.user
+        options.database = Self.database
+        options.password = Self.password
+        options.loadBalance = loadBalance
+        return options
+    }
+}
+
+/// Opens a connection for the length of a closure.
+func withConnection<Result>(
+    _ options: ApusOptions? = nil, logger: Logger? = nil, _ body: (ApusConnection) async throws -> Result
+) async throws -> Result {
+    let shared = try await Servers.options
+    let connection = try await ApusConnection.connect(options ?? shared, timeout: .seconds(30), logger: logger)
+    do {
+        let result = try await body(connection)
+        await connection.close()
+        return result
+    } catch {
+        await connection.close()
+        throw error
+    }
+}
+
+/// The error that a call throws, or `nil`.
+func failure(of body: () async throws -> Void) async -> ApusError? {
+    do { try await body() } catch { return error as? ApusError }
+    return nil
+}
+
+/// Asks until the answer is yes, for some seconds.
+func eventually(_ condition: () async throws -> Bool) async throws -> Bool {
+    for _ in 0..<100 {
+        if try await condition() { return true }
+        try await Task.sleep(for: .milliseconds(50))
+    }
+    return false
+}
+
+/// Keeps what is logged.
+final class LogKeeper: Sendable {
+    private let lines = Mutex<[String]>([])
+
+    var all: [String] { lines.withLock { $0 } }
+    var logger: Logger { Logger(label: "test") { _ in Handler(keeper: self) } }
+
+    private struct Handler: LogHandler {
+        let keeper: LogKeeper
+        var metadata: Logger.Metadata = [:]
+        var logLevel = Logger.Level.trace
+        subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+            get { metadata[key] }
+            set { metadata[key] = newValue }
+        }
+        func log(event: LogEvent) {
+            keeper.lines.withLock { $0.append("\(event.level) \(event.message) \(event.metadata ?? [:])") }
+        }
+    }
+}

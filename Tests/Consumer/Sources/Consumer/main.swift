@@ -1,3 +1,0 @@
-import Apus
-
-print("hello")
