@@ -96,6 +96,21 @@ typedef struct {
 } apus_typecaster;
 APUS_OWNED(apus_typecaster, apus_typecaster, name, 4)
 
+/* The bytes of a decoded bytea, which a memoryview shows. */
+typedef struct {
+    PyObject_VAR_HEAD
+    char bytes[];
+} apus_chunk;
+static inline void *apus_chunk_bytes(PyObject *self) { return ((apus_chunk *)self)->bytes; }
+static const Py_ssize_t apus_chunk_size = sizeof(apus_chunk);
+
+/* psycopg2 shows items as bytes of length one: format "c". */
+static inline int apus_chunk_getbuffer(PyObject *self, Py_buffer *view, int flags) {
+    if (PyBuffer_FillInfo(view, self, ((apus_chunk *)self)->bytes, Py_SIZE(self), 1, flags) < 0) return -1;
+    if (view->format) view->format = (char *)"c";
+    return 0;
+}
+
 /* psycopg2.extensions.Column */
 typedef struct {
     PyObject_HEAD

@@ -200,8 +200,7 @@ extension Connection {
         defer { reference?.release() }
         try collect()
         guard let reference, let cursor = apus_weakref_get(reference) else {
-            try checkSuccess(exchange, cursor: nil)
-            return
+            throw raise(module.pointee.interfaceError, "the asynchronous cursor has disappeared")
         }
         let keeper = Owned(cursor)
         try Cursor(keeper.object).accept(exchange, self)

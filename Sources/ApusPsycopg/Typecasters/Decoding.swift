@@ -9,7 +9,7 @@ struct Decoding: ~Copyable {
     /// Makes a `tzinfo` of an offset, borrowed; nil leaves dates without a time zone.
     let tzinfoFactory: PyObj?
     let state: UnsafeMutablePointer<ModuleState>
-    private let datetime: UnsafeMutablePointer<PyDateTime_CAPI>
+    let datetime: UnsafeMutablePointer<PyDateTime_CAPI>
     /// The time zone of the last cell: columns rarely change theirs.
     private var lastOffset: Int32 = 0
     private var lastZone: PyObj?
@@ -132,9 +132,9 @@ struct Decoding: ~Copyable {
     /// A `bytea` as a memoryview over new bytes.
     static func binary(_ bytes: UnsafeRawBufferPointer) throws(Raised) -> PyObj {
         guard let count = ByteaText.decodedCount(bytes) else { return try lenientBinary(bytes) }
-        let content = try Owned(owned(PyBytes_FromStringAndSize(nil, count)))
-        guard ByteaText.decode(bytes, to: apus_bytes_data(content.object)) else { throw malformed("bytea") }
-        return try owned(PyMemoryView_FromObject(content.object))
+        let chunk = try Owned(makeChunk(count))
+        guard ByteaText.decode(bytes, to: apus_chunk_bytes(chunk.object)) else { throw malformed("bytea") }
+        return try owned(PyMemoryView_FromObject(chunk.object))
     }
 
     /// The escape format with backslashes that need none.
@@ -155,10 +155,9 @@ struct Decoding: ~Copyable {
                 result.append(escaped)
             }
         }
-        let content = try Owned(owned(result.withUnsafeBytes {
-            PyBytes_FromStringAndSize($0.baseAddress?.assumingMemoryBound(to: CChar.self), $0.count)
-        }))
-        return try owned(PyMemoryView_FromObject(content.object))
+        let chunk = try Owned(makeChunk(result.count))
+        UnsafeMutableRawBufferPointer(start: apus_chunk_bytes(chunk.object), count: result.count).copyBytes(from: result)
+        return try owned(PyMemoryView_FromObject(chunk.object))
     }
 
     static func malformed(_ what: String) -> Raised {
@@ -230,46 +229,6 @@ struct Decoding: ~Copyable {
         replace(&lastZone, with: zone)
         lastOffset = offset
         return zone
-    }
-
-    /// An interval whose seconds have more decimals than microseconds need.
-    private static func shortened(_ bytes: UnsafeRawBufferPointer) -> PGInterval? {
-        guard let point = bytes.firstIndex(of: UInt8(ascii: ".")) else { return nil }
-        let digits = bytes[(point + 1)...].prefix { $0 >= 48 && $0 < 58 }
-        guard digits.count > 6 else { return nil }
-        let text = Array(bytes[..<(point + 7)]) + Array(bytes[digits.endIndex...])
-        return text.withUnsafeBytes { IntervalText.parse($0) }
-    }
-
-    private func interval(_ bytes: UnsafeRawBufferPointer) throws(Raised) -> PyObj {
-        if bytes.first == UInt8(ascii: "P") {
-            throw raise(state.pointee.notSupportedError, "iso_8601 intervalstyle currently not supported")
-        }
-        // Redshift sends the microseconds.
-        let number = IntegerText.parse(bytes).map { PGInterval(microseconds: $0) }
-        guard let interval = number ?? IntervalText.parse(bytes) ?? Self.shortened(bytes) else {
-            guard bytes.contains(where: { $0 >= 48 && $0 < 58 }) else {
-                throw raiseValueError("unable to parse interval")
-            }
-            throw raise(apus_exc_overflow(), "interval component too big")
-        }
-        switch interval.finiteness {
-        case .finite: break
-        case .infinity: return try attribute("max", of: state.pointee.timedelta)
-        case .negativeInfinity: return try attribute("min", of: state.pointee.timedelta)
-        }
-        // A year is taken for 365 days and a month for 30.
-        let days =
-            Int64(interval.days) + Int64(interval.months / 12) * 365 + Int64(interval.months % 12) * 30
-            + interval.microseconds / 86_400_000_000
-        let rest = interval.microseconds % 86_400_000_000
-        guard let days = Int32(exactly: days) else {
-            throw raise(apus_exc_overflow(), "interval component too big")
-        }
-        return try owned(
-            datetime.pointee.Delta_FromDelta(
-                days, Int32(truncatingIfNeeded: rest / 1_000_000), Int32(truncatingIfNeeded: rest % 1_000_000), 1,
-                datetime.pointee.DeltaType))
     }
 }
 
