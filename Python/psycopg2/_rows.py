@@ -146,8 +146,8 @@ class DictRow(list):
         return x in self._index
 
     def __reduce__(self):
-        # A list pickles as a call of its class, which would ask for a cursor here.
-        return _unfilled_row, (type(self),), self.__getstate__()
+        # The way of protocol 2 would make the row by its constructor, which asks for a cursor.
+        return super().__reduce__()
 
     def __getstate__(self):
         return self[:], self._index.copy()
@@ -155,10 +155,6 @@ class DictRow(list):
     def __setstate__(self, data):
         self[:] = data[0]
         self._index = data[1]
-
-
-def _unfilled_row(cls):
-    return cls.__new__(cls)
 
 
 class RealDictConnection(_connection):
@@ -267,13 +263,7 @@ class NamedTupleCursor(_cursor):
         return self.Record
 
     def _make_nt(self):
-        names = tuple(column[0] for column in self.description) if self.description else ()
-        return self._cached_make_nt(names)
-
-    @classmethod
-    @lru_cache(MAX_CACHE)
-    def _cached_make_nt(cls, names):
-        return cls._do_make_nt(names)
+        return self._cached_make_nt(tuple(column[0] for column in self.description or ()))
 
     @classmethod
     def _do_make_nt(cls, names):
@@ -287,3 +277,12 @@ class NamedTupleCursor(_cursor):
 
 
 _not_in_names = re.compile("[" + re.escape(" !\"#$%&'()*+,-./:;<=>?@[\\]^`{|}~") + "]")
+
+
+@lru_cache(512)
+def _cached_make_nt(cls, names):
+    return cls._do_make_nt(names)
+
+
+# A class method that a subclass may replace.
+NamedTupleCursor._cached_make_nt = classmethod(_cached_make_nt)
