@@ -1,8 +1,8 @@
 /// One row of an answer. It keeps the memory of the batch that it came in.
 public struct ApusRow: Sendable {
     public let columns: ApusColumns
-    private let batch: RowBatch
-    private let index: Int
+    @usableFromInline let batch: RowBatch
+    @usableFromInline let index: Int
 
     init(columns: ApusColumns, batch: RowBatch, index: Int) {
         self.columns = columns
@@ -15,12 +15,14 @@ public struct ApusRow: Sendable {
     ///     let (id, name) = try row.decode((Int, String?).self)
     ///
     /// - Throws: ``ApusError/Code/decoding`` naming the column, what it holds and what was asked for.
+    @inlinable
     public func decode<each Column: PostgresDecodable>(
         _ type: (repeat each Column).Type = (repeat each Column).self, file: String = #fileID, line: Int = #line
     ) throws(ApusError) -> (repeat each Column) {
         try decode(repeat (each Column).self, site: CallSite(file: file, line: line))
     }
 
+    @inlinable
     func decode<each Column: PostgresDecodable>(
         _ types: repeat (each Column).Type, site: CallSite
     ) throws(ApusError) -> (repeat each Column) {
@@ -36,6 +38,7 @@ public struct ApusRow: Sendable {
     }
 
     /// Reads one column, counted from 0.
+    @inlinable
     public func decode<Value: PostgresDecodable>(
         _ type: Value.Type = Value.self, at column: Int, file: String = #fileID, line: Int = #line
     ) throws(ApusError) -> Value {
@@ -47,6 +50,7 @@ public struct ApusRow: Sendable {
     }
 
     /// Reads the first column of a name, compared exactly.
+    @inlinable
     public func decode<Value: PostgresDecodable>(
         _ type: Value.Type = Value.self, at name: String, file: String = #fileID, line: Int = #line
     ) throws(ApusError) -> Value {
@@ -57,14 +61,16 @@ public struct ApusRow: Sendable {
         return try value(column, CallSite(file: file, line: line))
     }
 
-    private func next<Value: PostgresDecodable>(
+    @inlinable @inline(__always)
+    func next<Value: PostgresDecodable>(
         _ type: Value.Type, _ column: inout Int, _ site: CallSite
     ) throws(ApusError) -> Value {
         defer { column += 1 }
         return try value(column, site)
     }
 
-    private func value<Value: PostgresDecodable>(_ column: Int, _ site: CallSite) throws(ApusError) -> Value {
+    @inlinable
+    func value<Value: PostgresDecodable>(_ column: Int, _ site: CallSite) throws(ApusError) -> Value {
         do {
             // The bytes are the batch's.
             return try withExtendedLifetime(batch) {
