@@ -34,8 +34,8 @@ public struct ApusColumns: Sendable, RandomAccessCollection {
         types = []
     }
 
-    public var startIndex: Int { 0 }
-    public var endIndex: Int { columns.count }
+    @inlinable public var startIndex: Int { 0 }
+    @inlinable public var endIndex: Int { types.count }
     public subscript(index: Int) -> ApusColumn { columns[index] }
 
     /// The first column of that name, compared exactly.

@@ -4,6 +4,7 @@ public struct ApusRow: Sendable {
     @usableFromInline let batch: RowBatch
     @usableFromInline let index: Int
 
+    @inlinable
     init(columns: ApusColumns, batch: RowBatch, index: Int) {
         self.columns = columns
         self.batch = batch
@@ -28,17 +29,19 @@ public struct ApusRow: Sendable {
     ) throws(ApusError) -> (repeat each Column) {
         var wanted = 0
         for _ in repeat each types { wanted += 1 }
-        guard wanted == columns.count else {
-            throw ApusError(
-                .decoding, "the row has \(columns.count) columns and is read as \(wanted)", file: site.file,
-                line: site.line)
-        }
+        guard wanted == columns.count else { throw countMismatch(wanted, site) }
         var column = 0
         return (repeat try next(each types, &column, site))
     }
 
+    @usableFromInline
+    func countMismatch(_ wanted: Int, _ site: CallSite) -> ApusError {
+        ApusError(
+            .decoding, "the row has \(columns.count) columns and is read as \(wanted)", file: site.file, line: site.line
+        )
+    }
+
     /// Reads one column, counted from 0.
-    @inlinable
     public func decode<Value: PostgresDecodable>(
         _ type: Value.Type = Value.self, at column: Int, file: String = #fileID, line: Int = #line
     ) throws(ApusError) -> Value {
@@ -50,7 +53,6 @@ public struct ApusRow: Sendable {
     }
 
     /// Reads the first column of a name, compared exactly.
-    @inlinable
     public func decode<Value: PostgresDecodable>(
         _ type: Value.Type = Value.self, at name: String, file: String = #fileID, line: Int = #line
     ) throws(ApusError) -> Value {
@@ -75,14 +77,19 @@ public struct ApusRow: Sendable {
             // The bytes are the batch's.
             return try withExtendedLifetime(batch) {
                 guard let bytes = batch.cell(index, column) else { return try Value.decodeNull() }
-                return try Value(decoding: PostgresCell(type: columns[column].type, bytes: bytes))
+                return try Value(decoding: PostgresCell(type: columns.types[column], bytes: bytes))
             }
         } catch {
-            let reason = (error as? ApusError)?.message ?? "\(error)"
-            throw ApusError(
-                .decoding, "column \(column) \"\(columns[column].name)\" (\(columns[column].type)): \(reason)",
-                underlying: (error as? ApusError)?.underlying, file: site.file, line: site.line)
+            throw failure(error, column, site)
         }
+    }
+
+    @usableFromInline
+    func failure(_ error: any Error, _ column: Int, _ site: CallSite) -> ApusError {
+        let reason = (error as? ApusError)?.message ?? "\(error)"
+        return ApusError(
+            .decoding, "column \(column) \"\(columns[column].name)\" (\(columns[column].type)): \(reason)",
+            underlying: (error as? ApusError)?.underlying, file: site.file, line: site.line)
     }
 }
 

@@ -14,7 +14,7 @@ final class RowBatch: @unchecked Sendable {
     private var capacity: Int
     /// Bytes of all cells.
     private(set) var size = 0
-    private(set) var rowCount = 0
+    @usableFromInline private(set) var rowCount = 0
     @usableFromInline let columnCount: Int
 
     init(columnCount: Int) {
