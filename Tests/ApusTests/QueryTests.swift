@@ -40,7 +40,7 @@ import Testing
                 CREATE TEMP TABLE parent (id int PRIMARY KEY);
                 CREATE TEMP TABLE child (id int CONSTRAINT has_parent REFERENCES parent);
                 """)
-            let line = #line + 2
+            let line = #line + 1
             let error = try #require(await failure {
                 try await connection.execute("INSERT INTO child VALUES (\(1))")
             })
