@@ -128,9 +128,10 @@ def _setting(value):
 
 def _param_escape(text):
     """Quote a value for a connection string, where it needs that."""
-    if text and not any(character.isspace() or character in "'\\" for character in text):
-        return text
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
+    if text and not any(character.isspace() for character in text):
+        return escaped
+    return f"'{escaped}'"
 
 
 JSON, JSONARRAY = _json.register_default_json()

@@ -6,7 +6,7 @@ import select as _select
 import time as _time
 
 from psycopg2 import extensions as _ext
-from psycopg2._batches import execute_batch, execute_values  # noqa: F401
+from psycopg2._batches import _paginate, execute_batch, execute_values  # noqa: F401
 from psycopg2._ipaddress import register_ipaddress  # noqa: F401
 from psycopg2._json import (  # noqa: F401
     Json,

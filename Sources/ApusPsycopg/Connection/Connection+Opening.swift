@@ -23,6 +23,8 @@ extension Connection {
                 core.closed = .open
                 if options.balance != nil { try watch() }
                 core.transaction.autocommit = true
+                // The first step is made here, so that there is a descriptor to wait for.
+                _ = try pollOpening()
             } else if Self.isGreen {
                 core.closed = .open
                 if options.balance != nil { try watch() }

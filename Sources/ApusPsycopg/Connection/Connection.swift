@@ -80,7 +80,7 @@ struct Connection {
     }
 
     private func collect(_ notices: [ServerMessage]) throws(Raised) {
-        guard let list = fields.pointee.notices else { return }
+        guard let list = fields.pointee.notices, !list.isNone else { return }
         for notice in notices {
             let text = try Owned(python(notice.text))
             if apus_is_exact_list(list) != 0 {
@@ -98,7 +98,7 @@ struct Connection {
     private static let noticesKept = 50
 
     private func collect(_ notification: PQNotification) throws(Raised) {
-        guard let list = fields.pointee.notifies else { return }
+        guard let list = fields.pointee.notifies, !list.isNone else { return }
         let notify = try Owned(makeNotify(notification))
         if apus_is_exact_list(list) != 0 {
             try check(PyList_Append(list, notify.object))

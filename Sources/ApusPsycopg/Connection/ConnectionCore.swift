@@ -37,6 +37,9 @@ final class ConnectionCore: @unchecked Sendable {
     /// What the opening has to say to the application's log.
     var warnings: [String] = []
 
+    /// Whether a `with connection:` block is open: it is a transaction, in autocommit too.
+    var isInBlock = false
+
     /// Set for good by `async_=1`.
     var isAsynchronous = false
     /// What is under way in asynchronous and green mode.
@@ -44,12 +47,15 @@ final class ConnectionCore: @unchecked Sendable {
     var exchange: Exchange?
     /// Whether the exchange's results have all come.
     var exchangeIsComplete = false
+    /// The descriptor of the wait that was handed out last.
+    var handedOut: Int32 = -1
     /// Stands for whatever the balanced connect waits for, under one descriptor that does not change.
     var watch: HandedOutWait?
 
     /// The exchange that a statement needs now.
-    func makeExchange(_ statements: UnsafeRawBufferPointer) -> Exchange {
-        let begins = status == .ready && !transaction.autocommit && !isAsynchronous
+    /// - Parameter mayBegin: false for what needs no transaction of its own.
+    func makeExchange(_ statements: UnsafeRawBufferPointer, mayBegin: Bool = true) -> Exchange {
+        let begins = mayBegin && status == .ready && (!transaction.autocommit || isInBlock) && !isAsynchronous
         return Exchange(statements, begin: begins ? transaction.begin : nil, joins: joinsBegin)
     }
 
