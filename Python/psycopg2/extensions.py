@@ -61,8 +61,10 @@ from psycopg2._psycopg import (  # noqa: F401
     connection,
     cursor,
     encodings,
+    encrypt_password,
     get_wait_callback,
     libpq_version,
+    lobject,
     new_array_type,
     new_type,
     parse_dsn,
@@ -71,6 +73,7 @@ from psycopg2._psycopg import (  # noqa: F401
     set_wait_callback,
     string_types,
 )
+from psycopg2._xid import Xid  # noqa: F401
 
 ISOLATION_LEVEL_AUTOCOMMIT = 0
 ISOLATION_LEVEL_READ_COMMITTED = 1
