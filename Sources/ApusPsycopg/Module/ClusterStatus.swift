@@ -26,9 +26,10 @@ enum ClusterStatus {
     private static func dictionary(of status: Cluster.NodeStatus, now: Duration) throws(Raised) -> PyObj {
         let down = status.downUntil.map { max(.zero, $0 - now) } ?? .zero
         let entry = try Owned(owned(PyDict_New()))
+        let object = entry.object
         func set(_ name: StaticString, _ value: consuming PyObj) throws(Raised) {
             let value = Owned(value)
-            try check(PyDict_SetItemString(entry.object, name.c, value.object))
+            try check(PyDict_SetItemString(object, name.c, value.object))
         }
         try set("host", python(status.node.endpoint.host))
         try set("port", python(status.node.endpoint.port))
