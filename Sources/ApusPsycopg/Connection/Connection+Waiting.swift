@@ -102,6 +102,8 @@ extension Connection {
                     interruption?.release()
                     interruption = apus_take_exception()
                     thread = PyEval_SaveThread()
+                    // While connecting there is nothing to cancel, and nothing to keep.
+                    if core.session == nil { break }
                     if giveUp == nil {
                         giveUp = Monotonic.now + .seconds(10)
                         cancelRunning()
