@@ -87,14 +87,14 @@ extension Connection {
         var interruption: PyObj?
         var giveUp: Duration?
         var failure: PQError?
+        var isLost = false
         do {
             while let wait = try step() {
                 let slice: Duration = .seconds(1)
                 if BlockingWaiter.wait(for: wait.until(giveUp), slice: slice) == .ready { continue }
                 if let giveUp, Monotonic.now >= giveUp {
                     // The server ignores the request to cancel: the connection cannot be saved.
-                    core.finish()
-                    core.closed = .broken
+                    isLost = true
                     break
                 }
                 PyEval_RestoreThread(thread)
@@ -114,8 +114,17 @@ extension Connection {
             }
         } catch { failure = error }
         finally()
-        core.lock.unlock()
-        PyEval_RestoreThread(thread)
+        core.gather()
+        if isLost {
+            // A session is let go of under the lock and the GIL.
+            PyEval_RestoreThread(thread)
+            core.finish()
+            core.closed = .broken
+            core.lock.unlock()
+        } else {
+            core.lock.unlock()
+            PyEval_RestoreThread(thread)
+        }
         if let interruption {
             try collect()
             apus_give_exception(interruption)
