@@ -74,6 +74,14 @@ class Nodes(LocalCluster):
                 total += len(entry.findall(log.read()))
         return total
 
+    def fatal(self, words):
+        """The lines in which servers turned a client away with these words."""
+        lines = []
+        for node in self.status()["nodes"]:
+            with open(node["log"], errors="replace") as log:
+                lines += [line for line in log if "FATAL:" in line and words in line]
+        return lines
+
     @contextmanager
     def stopped(self, *numbers):
         for number in numbers:
