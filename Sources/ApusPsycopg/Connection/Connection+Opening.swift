@@ -112,7 +112,7 @@ extension Connection {
         core.joinsBegin = parameterStatus("server_version")?.contains("-YB-") != true
         core.status = .ready
         core.closed = .open
-        try collect()
+        try collect(core.takeUnasked())
     }
 
     private func logWarnings() throws(Raised) {

@@ -14,10 +14,7 @@ extension Connection {
     ///   - mayBegin: false for what needs no transaction of its own.
     /// - Returns: the exchange with its last result; whether the server is content is for `checkSuccess` to see.
     func perform(_ statements: UnsafeRawBufferPointer, mayBegin: Bool = true) throws(Raised) -> Exchange {
-        let exchange =
-            try Self.isGreen ? performGreen(statements, mayBegin) : performBlocking(statements, mayBegin)
-        try collect()
-        return exchange
+        try Self.isGreen ? performGreen(statements, mayBegin) : performBlocking(statements, mayBegin)
     }
 
     /// Executes a command of the driver's own and raises what the server says against it.
@@ -112,13 +109,15 @@ extension Connection {
             }
         } catch { failure = error }
         finally()
+        let unasked = core.takeUnasked()
         core.lock.unlock()
         PyEval_RestoreThread(thread)
         if let interruption {
-            try collect()
+            do throws(Raised) { try collect(unasked) } catch { PyErr_Clear() }
             apus_give_exception(interruption)
             throw Raised()
         }
+        try collect(unasked)
         return failure
     }
 
@@ -144,6 +143,7 @@ extension Connection {
             throw raise(module.pointee.operationalError, "the wait callback returned before the query was complete")
         }
         core.note(exchange)
+        try collect(core.takeUnasked())
         return exchange
     }
 
@@ -169,17 +169,25 @@ extension Connection {
         if core.opening != nil { return try pollOpening() }
         try checkOpen()
         guard let exchange = core.exchange, !core.exchangeIsComplete else {
-            do { try core.session?.consumeInput() } catch {
-                core.markBroken()
-                throw raise(error)
-            }
-            try collect()
+            try readInput()
             return Poll.ok
         }
         if let wait = try advance(exchange) { return try handOut(wait) }
         core.exchangeIsComplete = true
         if core.isAsynchronous { try deliver(exchange) }
         return Poll.ok
+    }
+
+    /// Reads what the socket holds, while nothing is under way.
+    private func readInput() throws(Raised) {
+        let core = self.core
+        let failure = try blocking { () throws(PQError) -> Wait? in
+            try core.session?.consumeInput()
+            return nil
+        } finally: {
+            if core.session?.isBroken ?? true { core.markBroken() }
+        }
+        if let failure { throw raise(failure) }
     }
 
     /// Goes on with an exchange that is not waited for here.
@@ -198,7 +206,7 @@ extension Connection {
         let reference = fields.pointee.async_cursor
         fields.pointee.async_cursor = nil
         defer { reference?.release() }
-        try collect()
+        try collect(core.takeUnasked())
         guard let reference, let cursor = apus_weakref_get(reference) else {
             throw raise(module.pointee.interfaceError, "the asynchronous cursor has disappeared")
         }

@@ -70,13 +70,11 @@ struct Connection {
     func parameterStatus(_ name: String) -> String? { core.session?.parameterStatus(name) }
 
     /// Moves what the server sent unasked to the lists that Python sees, and follows a change of the encoding.
-    func collect() throws(Raised) {
-        guard let pointer = core.session?.pointer else { return }
-        if core.session?.hasNotices == true, let notices = core.session?.takeNotices() {
-            try collect(notices)
-        }
-        while let notification = core.session?.takeNotification() { try collect(notification) }
-        if PQclientEncoding(pointer) != core.encodingID { try followEncoding() }
+    /// - Parameter unasked: taken from the session by whoever held it last.
+    func collect(_ unasked: Unasked) throws(Raised) {
+        if !unasked.notices.isEmpty { try collect(unasked.notices) }
+        for notification in unasked.notifications { try collect(notification) }
+        if let pointer = libpq, PQclientEncoding(pointer) != core.encodingID { try followEncoding() }
     }
 
     private func collect(_ notices: [ServerMessage]) throws(Raised) {

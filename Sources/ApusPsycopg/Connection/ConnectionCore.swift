@@ -65,6 +65,14 @@ final class ConnectionCore: @unchecked Sendable {
         if session?.isBroken ?? true { markBroken() }
     }
 
+    /// Takes what the server sent unasked. libpq parses what it has read for this: only for who holds the session.
+    func takeUnasked() -> Unasked {
+        var unasked = Unasked()
+        if session?.hasNotices == true { unasked.notices = session?.takeNotices() ?? [] }
+        while let notification = session?.takeNotification() { unasked.notifications.append(notification) }
+        return unasked
+    }
+
     /// The socket is gone: the node has one session less from now on.
     func markBroken() {
         guard closed == .open else { return }
@@ -126,6 +134,12 @@ final class ConnectionCore: @unchecked Sendable {
 
     /// Whether this process opened the connection, or there is none.
     var isOurs: Bool { session?.isOurs ?? true }
+}
+
+/// What a server sends unasked.
+struct Unasked {
+    var notices: [ServerMessage] = []
+    var notifications: [PQNotification] = []
 }
 
 /// What transactions begin with, as `set_session` and its properties have it.
