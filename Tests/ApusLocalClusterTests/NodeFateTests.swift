@@ -95,9 +95,13 @@ import Testing
             #expect(try await cluster.eventually { try await cluster.sessions(1, running: "sleep(2)") == 1 })
             try await cluster.delay(1, by: .zero)
             #expect(try await session.map(\.utf8.count) == [900_001])
-            let again = ContinuousClock.now
-            #expect(try await cluster.ask(1, "SELECT 'fast'") == ["fast"])
-            #expect(ContinuousClock.now - again < .milliseconds(600))
+            // A delayed answer never comes in less; an undelayed one sooner or later does, however busy the machine is.
+            let isFast = try await cluster.eventually {
+                let again = ContinuousClock.now
+                let answer = try await cluster.ask(1, "SELECT 'fast'")
+                return answer == ["fast"] && ContinuousClock.now - again < .milliseconds(600)
+            }
+            #expect(isFast)
 
             try await cluster.kill(1)
             let error = await failure { _ = try await cluster.ask(1, "SELECT 1") }

@@ -63,7 +63,9 @@ import Testing
     @Test func deadlinesAreKept() async throws {
         try await withConnection { connection in
             let start = clock.now
-            let error = await failure { try await connection.execute("SELECT pg_sleep(60)", timeout: .milliseconds(200)) }
+            let error = await failure {
+                try await connection.execute("SELECT pg_sleep(60)", timeout: .milliseconds(200))
+            }
             #expect(error?.code == .timeout)
             #expect(clock.now - start > .milliseconds(190))
             #expect(clock.now - start < .seconds(3))
@@ -117,7 +119,9 @@ import Testing
             try await Task.sleep(for: .milliseconds(100))
             connect.cancel()
             #expect(await failure { _ = try await connect.value }?.code == .cancelled)
-            #expect(await failure { _ = try await ApusConnection.connect(options, timeout: .milliseconds(300)) }?.code == .timeout)
+            #expect(
+                await failure { _ = try await ApusConnection.connect(options, timeout: .milliseconds(300)) }?.code
+                    == .timeout)
             #expect(clock.now - start < .seconds(3))
 
             start = clock.now

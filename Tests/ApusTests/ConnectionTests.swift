@@ -131,7 +131,10 @@ import Testing
             var rows: ApusRows? = try await ApusConnection.connect(try await Servers.options)
                 .query("SELECT pg_backend_pid() FROM generate_series(1, 100000)")
             #expect(try await rows?.collect().count == 100_000)
-            pid = try #require(try await observer.first("SELECT pid FROM pg_stat_activity WHERE query LIKE '%100000)' AND pid <> pg_backend_pid() AND query NOT LIKE '%LIKE%'", as: Int32.self))
+            pid = try #require(
+                try await observer.first(
+                    "SELECT pid FROM pg_stat_activity WHERE query LIKE '%100000)' AND pid <> pg_backend_pid() AND query NOT LIKE '%LIKE%'",
+                    as: Int32.self))
             rows = nil
             #expect(try await eventually { try await isThere() == false })
         }

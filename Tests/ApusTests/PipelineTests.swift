@@ -41,7 +41,9 @@ import Testing
             let text = String(repeating: "swift", count: 200_000)
             let lengths = try await withThrowingTaskGroup(of: Int.self) { group in
                 for _ in 0..<20 {
-                    group.addTask { try await connection.first("SELECT \(text)::text", as: String.self)?.utf8.count ?? 0 }
+                    group.addTask {
+                        try await connection.first("SELECT \(text)::text", as: String.self)?.utf8.count ?? 0
+                    }
                 }
                 return try await group.reduce(into: []) { $0.append($1) }
             }

@@ -5,7 +5,8 @@ import Testing
 @Suite struct QueryTests {
     @Test func rowsAsTuples() async throws {
         try await withConnection { connection in
-            let rows = try await connection.query("SELECT n::int4 AS id, 'name ' || n AS name FROM generate_series(1, \(3)) n")
+            let rows = try await connection.query(
+                "SELECT n::int4 AS id, 'name ' || n AS name FROM generate_series(1, \(3)) n")
             #expect(rows.columns.map(\.name) == ["id", "name"])
             #expect(rows.columns.map(\.type) == [.int4, .text])
             var seen: [String] = []
@@ -22,7 +23,8 @@ import Testing
 
     @Test func commandTags() async throws {
         try await withConnection { connection in
-            #expect(try await connection.execute("CREATE TEMP TABLE t (id int PRIMARY KEY, word text)").affectedRows == nil)
+            #expect(
+                try await connection.execute("CREATE TEMP TABLE t (id int PRIMARY KEY, word text)").affectedRows == nil)
             let insert = try await connection.execute("INSERT INTO t SELECT n, 'w' FROM generate_series(1, 10) n")
             #expect(insert.text == "INSERT 0 10")
             #expect(insert.affectedRows == 10)
@@ -40,10 +42,11 @@ import Testing
                 CREATE TEMP TABLE parent (id int PRIMARY KEY);
                 CREATE TEMP TABLE child (id int CONSTRAINT has_parent REFERENCES parent);
                 """)
-            let line = #line + 2
-            let error = try #require(await failure {
-                try await connection.execute("INSERT INTO child VALUES (\(1))")
-            })
+            let line = #line + 1
+            let error = try #require(
+                await failure {
+                    try await connection.execute("INSERT INTO child VALUES (\(1))")
+                })
             #expect(error.code == .server)
             #expect(error.sqlState == .foreignKeyViolation)
             #expect(error.server?.constraintName == "has_parent")
@@ -124,6 +127,33 @@ import Testing
         }
     }
 
+    /// The reader has stopped, the server is held back, and then somebody comes behind it.
+    @Test func statementsBehindAReaderThatDawdles() async throws {
+        try await withConnection { connection in
+            let rows = try await connection.query("SELECT n, repeat('x', 1000) FROM generate_series(1, 30000) n")
+            var iterator = rows.decode((Int, String).self).makeAsyncIterator()
+            _ = try await iterator.next()
+            #expect(try await eventually { connection.core.state.withLock { $0.isPaused } })
+            #expect(try await connection.first("SELECT 7", as: Int.self, timeout: .seconds(20)) == 7)
+            var last = 0
+            while let (number, _) = try await iterator.next() { last = number }
+            #expect(last == 30_000)
+        }
+    }
+
+    /// Rows come as they are read for a statement in the middle of the pipeline, too.
+    @Test func laterStatementsStreamAsWell() async throws {
+        try await withConnection { connection in
+            for _ in 0..<3 {
+                async let first = connection.first("SELECT 1, pg_sleep(0.05)::text", as: (Int, String).self)
+                let rows = try await connection.query("SELECT n, repeat('x', 1000) FROM generate_series(1, 20000) n")
+                #expect(connection.core.state.withLock { $0.inFlight.first?.isStreaming } == true)
+                #expect(try await rows.collect().count == 20_000)
+                _ = try await first
+            }
+        }
+    }
+
     @Test func rowsThatNobodyReadsAreDropped() async throws {
         try await withConnection { connection in
             for _ in 0..<3 {
@@ -142,7 +172,8 @@ import Testing
 
     @Test func scriptsAndStatementsTakeTurns() async throws {
         try await withConnection { connection in
-            try await connection.executeScript("CREATE TEMP TABLE t (id int); INSERT INTO t VALUES (1), (2); SELECT * FROM t")
+            try await connection.executeScript(
+                "CREATE TEMP TABLE t (id int); INSERT INTO t VALUES (1), (2); SELECT * FROM t")
             async let first = connection.first("SELECT pg_sleep(0.1)::text, count(*) FROM t", as: (String, Int).self)
             async let script: Void = connection.executeScript("INSERT INTO t VALUES (3); INSERT INTO t VALUES (4)")
             async let other = connection.execute("INSERT INTO t VALUES (5)")

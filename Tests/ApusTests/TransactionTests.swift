@@ -43,7 +43,9 @@ import Testing
             }
             #expect(setting! == ("serializable", "on"))
             let error = await failure {
-                _ = try await connection.transaction(readOnly: true) { try await $0.execute("CREATE TABLE never (id int)") }
+                _ = try await connection.transaction(readOnly: true) {
+                    try await $0.execute("CREATE TABLE never (id int)")
+                }
             }
             #expect(error?.sqlState == "25006")
             #expect(try await connection.first("SELECT 1", as: Int.self) == 1)

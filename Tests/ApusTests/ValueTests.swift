@@ -87,9 +87,12 @@ import Testing
     @Test func mismatchesNameTheColumn() async throws {
         try await withConnection { connection in
             let line = #line + 1
-            let error = await failure { _ = try await connection.first("SELECT 1 AS one, 'x' AS two", as: (Int, Int).self) }
+            let error = await failure {
+                _ = try await connection.first("SELECT 1 AS one, 'x' AS two", as: (Int, Int).self)
+            }
             #expect(error?.code == .decoding)
-            #expect(error?.message == "column 1 \"two\" (text): a value of PostgreSQL's text cannot be read as Swift's Int")
+            #expect(
+                error?.message == "column 1 \"two\" (text): a value of PostgreSQL's text cannot be read as Swift's Int")
             #expect(error?.line == line)
             let null = await failure { _ = try await connection.first("SELECT NULL::int4 AS n", as: Int.self) }
             #expect(null?.message.contains("NULL cannot be read as Swift's Int") == true)

@@ -67,7 +67,8 @@ public final class ApusConnection: ApusSession {
                 guard let connection = machine.takeConnection() else {
                     throw ApusError(.connectFailed, "the connection was opened and lost at once")
                 }
-                return try Opened(OpenSession(connection, machine.reservation), loop, observer)
+                return try Opened(
+                    OpenSession(connection, machine.reservation), loop, observer, options.preparedStatements)
             }
             let opened = try await run.run().get()
             try opened.core.start()
@@ -92,11 +93,15 @@ public final class ApusConnection: ApusSession {
         let serverVersion: Int
         let backendPID: Int32
 
-        init(_ session: consuming OpenSession, _ loop: ApusLoop, _ observer: ConnectionObserver) throws {
+        init(
+            _ session: consuming OpenSession, _ loop: ApusLoop, _ observer: ConnectionObserver,
+            _ preparedStatements: Int
+        ) throws {
             node = ApusNode(session)
             serverVersion = session.connection.serverVersion
             backendPID = session.connection.backendPID
-            core = try ConnectionCore(session, loop: loop, observer: observer)
+            core = try ConnectionCore(
+                session, loop: loop, observer: observer, preparedStatements: preparedStatements)
         }
     }
 

@@ -4,7 +4,8 @@ import Synchronization
 /// Drives a step machine on behalf of a task: steps run on ``BlockingThreads``, waits are the loop's, so that a node
 /// that does not answer holds up no thread. A task that is cancelled leaves at once; what it leaves behind is freed by
 /// whoever holds it then.
-final class MachineRun<Machine: StepMachine & ~Copyable & SendableMetatype, Output: Sendable>: ApusLoop.Watcher, TimerTarget,
+final class MachineRun<Machine: StepMachine & ~Copyable & SendableMetatype, Output: Sendable>: ApusLoop.Watcher,
+    TimerTarget,
     @unchecked Sendable
 {
     typealias Outcome = Result<Output, any Error>

@@ -14,7 +14,10 @@ extension Connection {
     ///   - mayBegin: false for what needs no transaction of its own.
     /// - Returns: the exchange with its last result; whether the server is content is for `checkSuccess` to see.
     func perform(_ statements: UnsafeRawBufferPointer, mayBegin: Bool = true) throws(Raised) -> Exchange {
-        try Self.isGreen ? performGreen(statements, mayBegin) : performBlocking(statements, mayBegin)
+        let exchange =
+            try Self.isGreen ? performGreen(statements, mayBegin) : performBlocking(statements, mayBegin)
+        try collect()
+        return exchange
     }
 
     /// Executes a command of the driver's own and raises what the server says against it.
@@ -84,14 +87,14 @@ extension Connection {
         var interruption: PyObj?
         var giveUp: Duration?
         var failure: PQError?
+        var isLost = false
         do {
             while let wait = try step() {
                 let slice: Duration = .seconds(1)
                 if BlockingWaiter.wait(for: wait.until(giveUp), slice: slice) == .ready { continue }
                 if let giveUp, Monotonic.now >= giveUp {
                     // The server ignores the request to cancel: the connection cannot be saved.
-                    core.finish()
-                    core.closed = .broken
+                    isLost = true
                     break
                 }
                 PyEval_RestoreThread(thread)
@@ -99,6 +102,8 @@ extension Connection {
                     interruption?.release()
                     interruption = apus_take_exception()
                     thread = PyEval_SaveThread()
+                    // While connecting there is nothing to cancel, and nothing to keep.
+                    if core.session == nil { break }
                     if giveUp == nil {
                         giveUp = Monotonic.now + .seconds(10)
                         cancelRunning()
@@ -109,15 +114,22 @@ extension Connection {
             }
         } catch { failure = error }
         finally()
-        let unasked = core.takeUnasked()
-        core.lock.unlock()
-        PyEval_RestoreThread(thread)
+        core.gather()
+        if isLost {
+            // A session is let go of under the lock and the GIL.
+            PyEval_RestoreThread(thread)
+            core.finish()
+            core.closed = .broken
+            core.lock.unlock()
+        } else {
+            core.lock.unlock()
+            PyEval_RestoreThread(thread)
+        }
         if let interruption {
-            do throws(Raised) { try collect(unasked) } catch { PyErr_Clear() }
+            try collect()
             apus_give_exception(interruption)
             throw Raised()
         }
-        try collect(unasked)
         return failure
     }
 
@@ -143,7 +155,6 @@ extension Connection {
             throw raise(module.pointee.operationalError, "the wait callback returned before the query was complete")
         }
         core.note(exchange)
-        try collect(core.takeUnasked())
         return exchange
     }
 
@@ -169,25 +180,17 @@ extension Connection {
         if core.opening != nil { return try pollOpening() }
         try checkOpen()
         guard let exchange = core.exchange, !core.exchangeIsComplete else {
-            try readInput()
+            do { try core.session?.consumeInput() } catch {
+                core.markBroken()
+                throw raise(error)
+            }
+            try collect()
             return Poll.ok
         }
         if let wait = try advance(exchange) { return try handOut(wait) }
         core.exchangeIsComplete = true
         if core.isAsynchronous { try deliver(exchange) }
         return Poll.ok
-    }
-
-    /// Reads what the socket holds, while nothing is under way.
-    private func readInput() throws(Raised) {
-        let core = self.core
-        let failure = try blocking { () throws(PQError) -> Wait? in
-            try core.session?.consumeInput()
-            return nil
-        } finally: {
-            if core.session?.isBroken ?? true { core.markBroken() }
-        }
-        if let failure { throw raise(failure) }
     }
 
     /// Goes on with an exchange that is not waited for here.
@@ -206,7 +209,7 @@ extension Connection {
         let reference = fields.pointee.async_cursor
         fields.pointee.async_cursor = nil
         defer { reference?.release() }
-        try collect(core.takeUnasked())
+        try collect()
         guard let reference, let cursor = apus_weakref_get(reference) else {
             throw raise(module.pointee.interfaceError, "the asynchronous cursor has disappeared")
         }

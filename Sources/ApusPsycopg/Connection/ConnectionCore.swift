@@ -2,11 +2,14 @@ import ApusCluster
 import ApusConnector
 import ApusPQ
 import CApusLibPQ
+import Synchronization
 
 /// The Swift side of a Python connection: the session, and what psycopg2 remembers of it.
 ///
 /// Its fields change under the connection's lock, or under the GIL as long as nobody else can reach them. It touches
-/// no Python object, so that all of it may run without the GIL.
+/// no Python object, so that all of it may run without the GIL. The session is let go of under both, so that whoever
+/// holds either may look at it; what libpq changes while it works (messages, notifications, reported parameters) is
+/// looked at under the lock.
 final class ConnectionCore: @unchecked Sendable {
     /// `connection.closed`
     enum Closed: Int { case open, closed, broken }
@@ -27,6 +30,14 @@ final class ConnectionCore: @unchecked Sendable {
     var closed = Closed.broken
     var status = Status.setup
     var transaction = TransactionSettings()
+
+    /// What the server sent unasked, until Python's lists take it.
+    let inbox = Mutex(Inbox())
+
+    struct Inbox {
+        var notices: [ServerMessage] = []
+        var notifications: [PQNotification] = []
+    }
 
     var encoding = ClientEncoding.utf8
     /// libpq's number of the encoding that `encoding` was made of.
@@ -65,20 +76,21 @@ final class ConnectionCore: @unchecked Sendable {
         if session?.isBroken ?? true { markBroken() }
     }
 
-    /// Takes what the server sent unasked. libpq parses what it has read for this: only for who holds the session.
-    func takeUnasked() -> Unasked {
-        var unasked = Unasked()
-        if session?.hasNotices == true { unasked.notices = session?.takeNotices() ?? [] }
-        while let notification = session?.takeNotification() { unasked.notifications.append(notification) }
-        return unasked
-    }
-
     /// The socket is gone: the node has one session less from now on.
     func markBroken() {
         guard closed == .open else { return }
         closed = .broken
         reservation?.release()
         reservation = nil
+    }
+
+    /// Takes out of libpq what the server sent unasked. Under the lock.
+    func gather() {
+        guard session != nil else { return }
+        if session?.hasNotices == true, let notices = session?.takeNotices() {
+            inbox.withLock { $0.notices += notices }
+        }
+        while let notification = session?.takeNotification() { inbox.withLock { $0.notifications.append(notification) } }
     }
 
     /// Ends the session. In a fork's child, the parent's goes on.
@@ -134,12 +146,6 @@ final class ConnectionCore: @unchecked Sendable {
 
     /// Whether this process opened the connection, or there is none.
     var isOurs: Bool { session?.isOurs ?? true }
-}
-
-/// What a server sends unasked.
-struct Unasked {
-    var notices: [ServerMessage] = []
-    var notifications: [PQNotification] = []
 }
 
 /// What transactions begin with, as `set_session` and its properties have it.
