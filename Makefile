@@ -5,7 +5,7 @@ SHELL := /bin/bash
 export PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test needs build test-swift test-python test-pythons wheel sdist format lint bench clean
+.PHONY: help demo test needs build test-swift test-python test-pythons conformance wheel sdist format lint bench clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ test-python: ## the wheel into .venv, then pytest (PYTEST_ARGS="-k name" to choo
 
 test-pythons: ## the same on CPython 3.9, 3.11 and 3.13, as far as they are found
 	@Scripts/test-pythons
+
+conformance: ## psycopg2's own test suite on the wheel (CONFORMANCE_ARGS="--module test_copy" to choose)
+	@Scripts/conformance
 
 wheel: ## dist/*.whl for $PYTHON
 	@Scripts/wheel

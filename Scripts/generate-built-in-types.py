@@ -4,7 +4,8 @@
 Types with an OID below 10000 are assigned by hand in PostgreSQL's sources and are the same in every database; a newer
 server only adds some. psql's usual options and environment choose the server:
 
-    python3 Scripts/generate-built-in-types.py -h localhost -U postgres > Sources/ApusValues/Generated/BuiltInTypes.swift
+    python3 Scripts/generate-built-in-types.py -h localhost -U postgres \\
+        > Sources/ApusValues/Generated/BuiltInTypes.swift
 """
 
 import re

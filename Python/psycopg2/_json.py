@@ -45,7 +45,7 @@ def register_json(conn_or_curs=None, globally=False, loads=None, oid=None, array
     The OIDs are asked of the database of `conn_or_curs` unless given.
     """
     if oid is None:
-        oid, array_oid = _look_up_oids(conn_or_curs, name)
+        oid, array_oid = _get_json_oids(conn_or_curs, name)
     types = _make_typecasters(oid, array_oid, loads=loads, name=name.upper())
     for typecaster in types:
         if typecaster is not None:
@@ -78,7 +78,8 @@ def _make_typecasters(oid, array_oid, loads=None, name="JSON"):
     return element, None if array_oid is None else new_array_type((array_oid,), f"{name}ARRAY", element)
 
 
-def _look_up_oids(conn_or_curs, name):
+def _get_json_oids(conn_or_curs, name="json"):
+    """Return the OIDs of the type `name` and of its array."""
     from psycopg2._scope import connection_and_cursor, undisturbed
 
     connection, cursor = connection_and_cursor(conn_or_curs)

@@ -146,8 +146,8 @@ class DictRow(list):
         return x in self._index
 
     def __reduce__(self):
-        # Not by list's own way, which would ask for a cursor.
-        return super().__reduce_ex__(2)
+        # The way of protocol 2 would make the row by its constructor, which asks for a cursor.
+        return super().__reduce__()
 
     def __getstate__(self):
         return self[:], self._index.copy()
@@ -263,7 +263,7 @@ class NamedTupleCursor(_cursor):
         return self.Record
 
     def _make_nt(self):
-        return _cached_make_nt(type(self), tuple(column[0] for column in self.description) if self.description else ())
+        return self._cached_make_nt(tuple(column[0] for column in self.description or ()))
 
     @classmethod
     def _do_make_nt(cls, names):
@@ -282,3 +282,7 @@ _not_in_names = re.compile("[" + re.escape(" !\"#$%&'()*+,-./:;<=>?@[\\]^`{|}~")
 @lru_cache(512)
 def _cached_make_nt(cls, names):
     return cls._do_make_nt(names)
+
+
+# A class method that a subclass may replace.
+NamedTupleCursor._cached_make_nt = classmethod(_cached_make_nt)

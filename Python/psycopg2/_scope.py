@@ -18,9 +18,11 @@ def connection_and_cursor(scope):
 def undisturbed(scope):
     """Leave the connection without a transaction if it had none."""
     before = scope.status
-    yield
-    if before != _STATUS_BEGIN and not scope.autocommit:
-        scope.rollback()
+    try:
+        yield
+    finally:
+        if before != _STATUS_BEGIN and not scope.autocommit:
+            scope.rollback()
 
 
 _STATUS_BEGIN = 2

@@ -1,6 +1,20 @@
 """An exception class for each SQLSTATE: `psycopg2.errors.UniqueViolation` and so on."""
 
 from psycopg2 import _psycopg
+from psycopg2._psycopg import (  # noqa: F401
+    DatabaseError,
+    DataError,
+    Error,
+    IntegrityError,
+    InterfaceError,
+    InternalError,
+    NotSupportedError,
+    OperationalError,
+    ProgrammingError,
+    QueryCanceledError,
+    TransactionRollbackError,
+    Warning,
+)
 
 
 def lookup(code):

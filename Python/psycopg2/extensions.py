@@ -61,8 +61,10 @@ from psycopg2._psycopg import (  # noqa: F401
     connection,
     cursor,
     encodings,
+    encrypt_password,
     get_wait_callback,
     libpq_version,
+    lobject,
     new_array_type,
     new_type,
     parse_dsn,
@@ -71,6 +73,7 @@ from psycopg2._psycopg import (  # noqa: F401
     set_wait_callback,
     string_types,
 )
+from psycopg2._xid import Xid  # noqa: F401
 
 ISOLATION_LEVEL_AUTOCOMMIT = 0
 ISOLATION_LEVEL_READ_COMMITTED = 1
@@ -123,14 +126,18 @@ def make_dsn(dsn=None, **kwargs):
 
 
 def _setting(value):
+    if isinstance(value, (list, tuple)):
+        # Hosts, ports and topology keys are lists with commas.
+        return ",".join(map(str, value))
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _param_escape(text):
     """Quote a value for a connection string, where it needs that."""
-    if text and not any(character.isspace() or character in "'\\" for character in text):
-        return text
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
+    if text and not any(character.isspace() for character in text):
+        return escaped
+    return f"'{escaped}'"
 
 
 JSON, JSONARRAY = _json.register_default_json()

@@ -1,12 +1,15 @@
 """Goodies: cursors with named columns, adapters of more types, statements in batches."""
 
+import json  # noqa: F401
 import logging as _logging
 import os as _os
 import select as _select
 import time as _time
 
 from psycopg2 import extensions as _ext
-from psycopg2._batches import execute_batch, execute_values  # noqa: F401
+from psycopg2._batches import _paginate, execute_batch, execute_values  # noqa: F401
+from psycopg2._composite import CompositeCaster, register_composite  # noqa: F401
+from psycopg2._hstore import HstoreAdapter, register_hstore  # noqa: F401
 from psycopg2._ipaddress import register_ipaddress  # noqa: F401
 from psycopg2._json import (  # noqa: F401
     Json,
@@ -23,6 +26,15 @@ from psycopg2._range import (  # noqa: F401
     RangeAdapter,
     RangeCaster,
     register_range,
+)
+from psycopg2._replication import (  # noqa: F401
+    REPLICATION_LOGICAL,
+    REPLICATION_PHYSICAL,
+    LogicalReplicationConnection,
+    PhysicalReplicationConnection,
+    ReplicationCursor,
+    ReplicationMessage,
+    StopReplication,
 )
 from psycopg2._rows import (  # noqa: F401
     DictConnection,

@@ -63,8 +63,8 @@ static inline void apus_error_dealloc(PyObject *self) {
 }
 
 /* psycopg2.extensions.Diagnostics */
-typedef struct { PyObject_HEAD PyObject *fields; } apus_diagnostics;
-APUS_OWNED(apus_diagnostics, apus_diagnostics, fields, 1)
+typedef struct { PyObject_HEAD PyObject *error; } apus_diagnostics;
+APUS_OWNED(apus_diagnostics, apus_diagnostics, error, 1)
 
 /* The adapters: what is adapted, the connection it was prepared for, and for dates the form. */
 typedef struct {
@@ -95,6 +95,21 @@ typedef struct {
     int decoder;
 } apus_typecaster;
 APUS_OWNED(apus_typecaster, apus_typecaster, name, 4)
+
+/* The bytes of a decoded bytea, which a memoryview shows. */
+typedef struct {
+    PyObject_VAR_HEAD
+    char bytes[];
+} apus_chunk;
+static inline void *apus_chunk_bytes(PyObject *self) { return ((apus_chunk *)self)->bytes; }
+static const Py_ssize_t apus_chunk_size = sizeof(apus_chunk);
+
+/* psycopg2 shows items as bytes of length one: format "c". */
+static inline int apus_chunk_getbuffer(PyObject *self, Py_buffer *view, int flags) {
+    if (PyBuffer_FillInfo(view, self, ((apus_chunk *)self)->bytes, Py_SIZE(self), 1, flags) < 0) return -1;
+    if (view->format) view->format = (char *)"c";
+    return 0;
+}
 
 /* psycopg2.extensions.Column */
 typedef struct {
@@ -143,7 +158,6 @@ typedef struct {
     long itersize;
     long rowcount;
     long row;      /* index into the current result of the next row to fetch */
-    long base;     /* rows before the current result, for named cursors */
     long readers;  /* fetches under way, which Python code of a typecaster may interrupt */
     unsigned lastoid;
     signed char scrollable; /* -1: not said */

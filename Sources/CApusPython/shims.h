@@ -89,6 +89,9 @@ static inline Py_ssize_t apus_str_length(PyObject *o) { return PyUnicode_GET_LEN
 
 /* type->tp_alloc and tp_free, which subclasses may have replaced. */
 static inline PyObject *apus_allocate(PyTypeObject *type) { return type->tp_alloc(type, 0); }
+static inline PyObject *apus_new_variable(PyObject *type, Py_ssize_t count) {
+    return (PyObject *)PyObject_NewVar(PyVarObject, (PyTypeObject *)type, count);
+}
 static inline const char *_Nonnull apus_type_name(PyTypeObject *type) { return type->tp_name; }
 static inline PyObject *apus_method_resolution_order(PyObject *type) { return ((PyTypeObject *)type)->tp_mro; }
 static inline PyObject *apus_dict_type_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {

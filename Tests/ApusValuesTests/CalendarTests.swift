@@ -56,7 +56,9 @@ struct CalendarTests {
             _ = PGTimestampTZ(microsecondsSince2000: value).fields
             _ = writing { TimestampText.write(PGTimestamp(microsecondsSince2000: value), to: &$0) }
             _ = PGTime(microsecondsSinceMidnight: value).fields
-            _ = writing { IntervalText.writePostgres(PGInterval(months: .min, days: .min, microseconds: value), to: &$0) }
+            _ = writing {
+                IntervalText.writePostgres(PGInterval(months: .min, days: .min, microseconds: value), to: &$0)
+            }
             _ = writing { IntervalText.writeISO(PGInterval(months: .min, days: .max, microseconds: value), to: &$0) }
         }
         for value in [Int32.min, .min + 1, 0, .max - 1, .max] { _ = PGDate(daysSince2000: value).fields }
@@ -86,7 +88,9 @@ struct CalendarTests {
     }
 
     @Test func leapSecond() {
-        #expect(reading("23:59:60") { TimeText.parse($0).flatMap { PGTime($0) } }?.microsecondsSinceMidnight == 86_400_000_000)
+        #expect(
+            reading("23:59:60") { TimeText.parse($0).flatMap { PGTime($0) } }?.microsecondsSinceMidnight
+                == 86_400_000_000)
         #expect(reading("23:59:60.5") { TimeText.parse($0).flatMap { PGTime($0) } } == nil)
     }
 }

@@ -85,7 +85,9 @@ struct ComposedTextTests {
         #expect(record("(,)") == ["NULL", "NULL"])
         #expect(record(#"(1,"a ""b"" \\c",,"")"#) == ["=1", #"=a "b" \c"#, "NULL", "="])
         #expect(record(#"(a"b,"c\),"(1,""x"")")"#) == ["=ab,c)", #"=(1,"x")"#])
-        for text in ["", "(", "1", "(1", "(\"1)", "(1))", "(1) ", "(a\\"] { #expect(record(text).last == "!", "\(text)") }
+        for text in ["", "(", "1", "(1", "(\"1)", "(1))", "(1) ", "(a\\"] {
+            #expect(record(text).last == "!", "\(text)")
+        }
     }
 
     func bound(_ slice: TextSlice?) -> String? { slice.map { String(decoding: $0.unescaped(), as: UTF8.self) } }

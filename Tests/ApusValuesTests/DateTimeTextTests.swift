@@ -38,7 +38,9 @@ struct DateTimeTextTests {
         #expect(time("00:00:00.5")?.microsecond == 500_000)
         #expect(time("00:00:00.000001+00")?.microsecond == 1)
         #expect(time("04:05") == TimeFields(hour: 4, minute: 5, second: 0))
-        #expect(time("04:05:06.12+05:30") == TimeFields(hour: 4, minute: 5, second: 6, microsecond: 120_000, utcOffset: 19800))
+        #expect(
+            time("04:05:06.12+05:30")
+                == TimeFields(hour: 4, minute: 5, second: 6, microsecond: 120_000, utcOffset: 19800))
         #expect(time("04:05:06-15:59:59")?.utcOffset == -57599)
         #expect(time("04:05:06+00")?.hasOffset == true)
         #expect(time("04:05:06")?.hasOffset == false)
@@ -68,7 +70,9 @@ struct DateTimeTextTests {
         #expect(timestamp("0044-03-15 BC")?.date.isBC == true)
         #expect(timestamp("infinity")?.date == .infinity)
         #expect(timestamp("-infinity")?.date == .negativeInfinity)
-        for text in ["", "2024-01-02 ", "2024-01-02 03:04:05 ", "2024-01-02 03", "2024-01-02 03:04:05 CET", "infinity BC"] {
+        for text in [
+            "", "2024-01-02 ", "2024-01-02 03:04:05 ", "2024-01-02 03", "2024-01-02 03:04:05 CET", "infinity BC",
+        ] {
             #expect(timestamp(text) == nil, "\(text)")
         }
     }
@@ -94,8 +98,10 @@ struct DateTimeTextTests {
         ("-2562047788:00:54.775808", PGInterval(microseconds: .min)),
         ("-178956970 years -8 mons", PGInterval(months: .min)),
         ("@ 0", PGInterval()),
-        ("@ 1 year 2 mons -3 days 4 hours 5 mins 6.789 secs ago",
-            PGInterval(months: -14, days: 3, microseconds: -14_706_789_000)),
+        (
+            "@ 1 year 2 mons -3 days 4 hours 5 mins 6.789 secs ago",
+            PGInterval(months: -14, days: 3, microseconds: -14_706_789_000)
+        ),
         ("@ 1 sec", PGInterval(microseconds: 1_000_000)),
         ("@ 2562047788 hours 54.775808 secs ago", PGInterval(microseconds: .min)),
         ("0", PGInterval()),

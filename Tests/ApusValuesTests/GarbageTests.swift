@@ -9,8 +9,10 @@ struct GarbageTests {
     static let seeds = [
         "12345678901234567", "-0.8444218515250481e-5", "2024-01-02 03:04:05.123456+00", "0044-03-15 BC",
         "04:05:06.789-15:59:59", "1 year 2 mons -3 days +04:05:06.789", "@ 1 hour 6.789 secs ago", "+1-2 -3 +4:05:06",
-        "P1Y2M-3DT4H5M6.789S", #"{{1,NULL},{"a\"b",c}}"#, #"(1,"a ""b""",)"#, #"{[1,"3"),(,5]}"#, #"\x0123456789abcdef00"#,
-        #"a\\b\000"#, "01234567-89ab-cdef-fedc-ba9876543210", "-Infinity", "NaN", "192.168.0.1/24", "::ffff:1.2.3.4/128",
+        "P1Y2M-3DT4H5M6.789S", #"{{1,NULL},{"a\"b",c}}"#, #"(1,"a ""b""",)"#, #"{[1,"3"),(,5]}"#,
+        #"\x0123456789abcdef00"#,
+        #"a\\b\000"#, "01234567-89ab-cdef-fedc-ba9876543210", "-Infinity", "NaN", "192.168.0.1/24",
+        "::ffff:1.2.3.4/128",
         "08:00:2b:01:02:03",
     ]
 
@@ -101,7 +103,8 @@ struct GarbageTests {
                 let isAllowed =
                     byte == right[place] || (place == 10 && byte == UInt8(ascii: "T"))
                     || (place == 26 && byte == UInt8(ascii: "-"))
-                    || (20..<26).contains(place) && place > 20 && (byte == UInt8(ascii: "+") || byte == UInt8(ascii: "-"))
+                    || (20..<26).contains(place) && place > 20
+                        && (byte == UInt8(ascii: "+") || byte == UInt8(ascii: "-"))
                 if !isAllowed { #expect(parsed == nil, "\(place) \(byte)") }
             }
         }

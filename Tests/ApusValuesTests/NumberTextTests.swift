@@ -70,7 +70,8 @@ struct NumberTextTests {
         #expect(double("Infinity") == .infinity)
         #expect(double("-Infinity") == -.infinity)
         #expect(double("inf") == .infinity)
-        for text in ["", ".", "-", "e5", "1e", "1e+", "1.2.3", "1 ", " 1", "0x1p3", "nanx", "-nan", "infinit", "1e5.0"] {
+        for text in ["", ".", "-", "e5", "1e", "1e+", "1.2.3", "1 ", " 1", "0x1p3", "nanx", "-nan", "infinit", "1e5.0"]
+        {
             #expect(double(text) == nil, "\(text)")
             #expect(reading(text, FloatText.parseFloat) == nil, "\(text)")
         }

@@ -33,7 +33,9 @@ struct NumericTests {
             ("-0", "0"), ("-0.00", "0.00"), ("000123", "123"), ("0.0001e4", "1"), ("inf", "Infinity"),
         ]
         for (text, canonical) in written { #expect(PGNumeric(text)?.description == canonical, "\(text)") }
-        for text in ["", ".", "-", "e1", "1e", "1e+", "1.2.3", "1 ", "0x1", "1e9999999", "1e99999999999999999999", "--1"] {
+        for text in [
+            "", ".", "-", "e1", "1e", "1e+", "1.2.3", "1 ", "0x1", "1e9999999", "1e99999999999999999999", "--1",
+        ] {
             #expect(PGNumeric(text) == nil, "\(text)")
         }
     }
@@ -78,8 +80,10 @@ struct NumericTests {
         var generator = SeededGenerator(seed: 7)
         for _ in 0..<5_000 {
             func digits(_ count: Int) -> String {
-                (0..<count).map { _ in Bool.random(using: &generator) ? "0" : String(Int.random(in: 0...9, using: &generator)) }
-                    .joined()
+                (0..<count).map { _ in
+                    Bool.random(using: &generator) ? "0" : String(Int.random(in: 0...9, using: &generator))
+                }
+                .joined()
             }
             let fraction = digits(Int.random(in: 0...20, using: &generator))
             let whole = digits(Int.random(in: 1...40, using: &generator))

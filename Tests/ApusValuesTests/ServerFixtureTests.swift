@@ -75,7 +75,9 @@ struct ServerFixtureTests {
             Array(text.utf8).withUnsafeBytes { JSONBBinary.write($0, to: &writer) }
             #expect(writer.bytes() == binary)
         }
-        #expect(throws: ValueFormatError.self) { try [UInt8]([2, 0x31]).withUnsafeBytes { _ = try JSONBBinary.text($0) } }
+        #expect(throws: ValueFormatError.self) {
+            try [UInt8]([2, 0x31]).withUnsafeBytes { _ = try JSONBBinary.text($0) }
+        }
         #expect(throws: ValueFormatError.self) { try [UInt8]([0xFF]).withUnsafeBytes { _ = try String(binary: $0) } }
     }
 
@@ -265,11 +267,17 @@ struct ServerFixtureTests {
             reading(fixture.text) { bytes in
                 var tokenizer = RecordText.Tokenizer(bytes)
                 if case .field(let slice) = tokenizer.next() {
-                    #expect(reading(String(decoding: slice.bytes, as: UTF8.self), IntegerText.parse) == number.map(Int64.init))
+                    #expect(
+                        reading(String(decoding: slice.bytes, as: UTF8.self), IntegerText.parse)
+                            == number.map(Int64.init))
                 } else {
                     #expect(number == nil)
                 }
-                if case .field(let slice) = tokenizer.next() { #expect(slice.unescaped() == word) } else { #expect(word == nil) }
+                if case .field(let slice) = tokenizer.next() {
+                    #expect(slice.unescaped() == word)
+                } else {
+                    #expect(word == nil)
+                }
                 guard case .end = tokenizer.next() else {
                     Issue.record("more than two fields in \(fixture.text)")
                     return

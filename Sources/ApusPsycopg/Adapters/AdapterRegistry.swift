@@ -94,24 +94,31 @@ enum AdapterRegistry {
 
     /// The adapter of an object for a protocol: `psycopg2.extensions.adapt`.
     ///
-    /// In this order: the callable registered for its type; the one for the nearest of its type's bases; the
-    /// protocol's `__adapt__`; the object's `__conform__`; `alternative`; ProgrammingError.
+    /// In this order: the callable registered for its type; the protocol's `__adapt__`; the object's `__conform__`; the
+    /// callable for the nearest of its type's bases; `alternative`; ProgrammingError.
     static func adapt(_ object: PyObj, to proto: PyObj, or alternative: PyObj? = nil) throws(Raised) -> PyObj {
         let state = module
-        if let bases = apus_method_resolution_order(apus_type_object(object)) {
-            for i in 0..<apus_tuple_size(bases) {
-                let key = try Owned(owned(apus_tuple2(apus_tuple_get(bases, i), proto)))
-                guard let adapter = PyDict_GetItemWithError(state.pointee.adapters, key.object) else {
-                    if PyErr_Occurred() != nil { throw Raised() }
-                    continue
-                }
-                return try owned(apus_call1(adapter, object))
-            }
-        }
+        let type = apus_type_object(object)
+        if let adapted = try adapt(object, as: type, to: proto) { return adapted }
         if let adapted = try ask(proto, state.pointee.nameAdapt, object) { return adapted }
         if let adapted = try ask(object, state.pointee.nameConform, proto) { return adapted }
+        if let bases = apus_method_resolution_order(type) {
+            for i in 1..<max(1, apus_tuple_size(bases)) {
+                if let adapted = try adapt(object, as: apus_tuple_get(bases, i), to: proto) { return adapted }
+            }
+        }
         if let alternative { return alternative.retained() }
         throw raise(state.pointee.programmingError, "can't adapt type '\(object.typeName)'")
+    }
+
+    /// What the callable registered for a type makes of an object; nil if there is none.
+    private static func adapt(_ object: PyObj, as type: PyObj, to proto: PyObj) throws(Raised) -> PyObj? {
+        let key = try Owned(owned(apus_tuple2(type, proto)))
+        guard let adapter = PyDict_GetItemWithError(module.pointee.adapters, key.object) else {
+            if PyErr_Occurred() != nil { throw Raised() }
+            return nil
+        }
+        return try owned(apus_call1(adapter, object))
     }
 
     /// What `receiver.name(argument)` answers, unless there is no such method, it answers None, or it raises TypeError.

@@ -149,7 +149,7 @@ func makeAdapters(_ state: UnsafeMutablePointer<ModuleState>, in owner: PyObj) t
 
     state.pointee.asIs = try adapterType("AsIs", "psycopg2.extensions.AsIs", in: owner)
     state.pointee.quotedString = try adapterType(
-        "QuotedString", "psycopg2.extensions.QuotedString", prepared: true, extra: [bufferMember, encodingMember], in: owner)
+        "QuotedString", "psycopg2.extensions.QuotedString", prepared: true, extra: [bufferMember], properties: [encodingProperty], in: owner)
     state.pointee.binary = try adapterType(
         "Binary", "psycopg2.extensions.Binary", prepared: true, extra: [bufferMember], in: owner)
     state.pointee.boolean = try adapterType("Boolean", "psycopg2.extensions.Boolean", in: owner)
@@ -177,13 +177,34 @@ func makeAdapters(_ state: UnsafeMutablePointer<ModuleState>, in owner: PyObj) t
 }
 
 private var bufferMember: PyMemberDef { .field("buffer", "The quoted bytes, once asked for.", \apus_adapter.buffer) }
-private var encodingMember: PyMemberDef {
-    .field("encoding", "Python's name of the encoding to use without a connection.", \apus_adapter.encoding, writable: true)
+/// Python's name of the encoding: the connection's, else what the program set, else latin1.
+private var encodingProperty: PyGetSetDef {
+    .computed(
+        "encoding", "Python's name of the encoding.",
+        set: { me, value, _ in
+            succeed { () throws(Raised) in
+                let fields = try receiver(me).fields(apus_adapter.self)
+                let name = try receiver(value)
+                guard apus_is_str(name) != 0 else { throw raiseTypeError("the encoding must be str") }
+                replace(&fields.pointee.encoding, with: name.retained())
+            }
+        },
+        get: { me, _ in
+            answer { () throws(Raised) in
+                let fields = try receiver(me).fields(apus_adapter.self)
+                if let connection = fields.pointee.connection {
+                    return try python(c: Connection(connection).core.encoding.codec)
+                }
+                if let encoding = fields.pointee.encoding { return encoding.retained() }
+                return try interned("latin1")
+            }
+        })
 }
 private var kindMember: PyMemberDef { .field("type", "What is adapted.", \apus_adapter.kind, type: apus_member_int) }
 
 private func adapterType(
     _ name: StaticString, _ qualifiedName: StaticString, prepared: Bool = false, extra: [PyMemberDef] = [],
+    properties: [PyGetSetDef] = [],
     in owner: PyObj
 ) throws(Raised) -> PyObj {
     var methods: [PyMethodDef] = [
@@ -236,7 +257,7 @@ private func adapterType(
             .members(
                 permanent(
                     [.field("adapted", "The object that is adapted.", \apus_adapter.adapted)] + extra, end: .end)),
-            .methods(permanent(methods, end: .end)),
+            .methods(permanent(methods, end: .end)), .properties(permanent(properties, end: .end)),
         ])
     try add(type, as: name, to: owner)
     return type

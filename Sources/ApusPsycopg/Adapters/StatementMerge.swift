@@ -97,6 +97,9 @@ struct StatementMerge {
             throw raise(module.pointee.programmingError, "incomplete placeholder: '%(' without ')'")
         }
         let name = UnsafeRawBufferPointer(rebasing: statement[start..<end])
+        if zip(name, name.dropFirst()).contains(where: { $0 == UInt8(ascii: "%") && $1 == UInt8(ascii: "(") }) {
+            throw raise(module.pointee.programmingError, "incomplete placeholder: '%(' without ')'")
+        }
         try appendArgument(name, to: &writer)
         guard end + 1 < statement.count else {
             refuse(apus_exc_value(), "incomplete format")

@@ -23,6 +23,8 @@ extension Connection {
                 core.closed = .open
                 if options.balance != nil { try watch() }
                 core.transaction.autocommit = true
+                // The first step is made here, so that there is a descriptor to wait for.
+                _ = try pollOpening()
             } else if Self.isGreen {
                 core.closed = .open
                 if options.balance != nil { try watch() }
@@ -67,7 +69,10 @@ extension Connection {
             let thread = PyEval_SaveThread()
             var failure: PQError?
             var wait: Wait?
+            // Two threads that poll at once take turns.
+            let isLocked = core.lock.lock()
             do { wait = try core.opening?.advance(now: Monotonic.now) ?? nil } catch { failure = error }
+            if isLocked { core.lock.unlock() }
             PyEval_RestoreThread(thread)
             if let failure {
                 core.finish()

@@ -7,7 +7,7 @@ extension Connection {
 
     /// Ends the transaction if there is one; `command` is COMMIT or ROLLBACK.
     func end(by command: StaticString) throws(Raised) {
-        if core.transaction.autocommit || core.status != .begin { return }
+        if core.status != .begin { return }
         let exchange = try perform(UnsafeRawBufferPointer(start: command.utf8Start, count: command.utf8CodeUnitCount))
         if core.session?.transactionStatus == PQTRANS_IDLE { core.status = .ready }
         try checkSuccess(exchange, cursor: nil)
@@ -28,8 +28,21 @@ extension Connection {
         try end(by: "ROLLBACK")
     }
 
+    /// `__enter__`: begins a block that is a transaction.
+    func enterBlock() throws(Raised) {
+        try checkOpen()
+        if core.status == .begin, core.transaction.autocommit {
+            throw raise(module.pointee.programmingError, "a transaction is open on a connection in autocommit")
+        }
+        if core.isInBlock {
+            throw raise(module.pointee.programmingError, "the connection cannot be re-entered recursively")
+        }
+        core.isInBlock = true
+    }
+
     /// `__exit__`: ends the transaction of a with block by how the block ended.
     func leaveBlock(raised: Bool) throws(Raised) {
+        core.isInBlock = false
         let name = try Owned(interned(raised ? "rollback" : "commit"))
         // A subclass may have its own.
         _ = try Owned(owned(apus_method0(object, name.object)))
@@ -134,11 +147,20 @@ extension Connection {
     func close() throws(Raised) {
         if core.closed == .closed { return }
         core.closed = .closed
-        let thread = PyEval_SaveThread()
-        let locked = core.lock.lock()
+        guard core.isOurs else {
+            // The locks of a fork's parent may be held for ever in its child.
+            core.finish()
+            return
+        }
+        let waiting = PyEval_SaveThread()
+        let isLocked = core.lock.lock()
+        PyEval_RestoreThread(waiting)
+        let session = core.session.take()
         core.finish()
-        if locked { core.lock.unlock() }
-        PyEval_RestoreThread(thread)
+        let closing = PyEval_SaveThread()
+        session?.close()
+        if isLocked { core.lock.unlock() }
+        PyEval_RestoreThread(closing)
     }
 
     /// Asks the server to give up the statement that another thread, or the server itself, is at.

@@ -9,10 +9,13 @@ extension Connection {
     static var isGreen: Bool { !module.pointee.waitCallback.isNone }
 
     /// Executes statements to the end.
-    /// - Parameter statements: followed by a zero byte.
+    /// - Parameters:
+    ///   - statements: followed by a zero byte.
+    ///   - mayBegin: false for what needs no transaction of its own.
     /// - Returns: the exchange with its last result; whether the server is content is for `checkSuccess` to see.
-    func perform(_ statements: UnsafeRawBufferPointer) throws(Raised) -> Exchange {
-        let exchange = try Self.isGreen ? performGreen(statements) : performBlocking(statements)
+    func perform(_ statements: UnsafeRawBufferPointer, mayBegin: Bool = true) throws(Raised) -> Exchange {
+        let exchange =
+            try Self.isGreen ? performGreen(statements, mayBegin) : performBlocking(statements, mayBegin)
         try collect()
         return exchange
     }
@@ -24,12 +27,14 @@ extension Connection {
     }
 
     /// The same, for a text that is not known beforehand.
-    func command(_ text: String) throws(Raised) {
+    func command(_ text: String, mayBegin: Bool = true) throws(Raised) {
         let bytes = Array(text.utf8) + [0]
         let exchange: Exchange
-        do { exchange = try bytes.withUnsafeBytes { try perform(UnsafeRawBufferPointer(rebasing: $0.dropLast())) } } catch {
-            throw Raised()
-        }
+        do {
+            exchange = try bytes.withUnsafeBytes {
+                try perform(UnsafeRawBufferPointer(rebasing: $0.dropLast()), mayBegin: mayBegin)
+            }
+        } catch { throw Raised() }
         try checkSuccess(exchange, cursor: nil)
     }
 
@@ -53,11 +58,11 @@ extension Connection {
 
     // MARK: Blocking
 
-    private func performBlocking(_ statements: UnsafeRawBufferPointer) throws(Raised) -> Exchange {
+    private func performBlocking(_ statements: UnsafeRawBufferPointer, _ mayBegin: Bool) throws(Raised) -> Exchange {
         let core = self.core
         var exchange: Exchange?
         let failure = try blocking { () throws(PQError) -> Wait? in
-            let running = exchange ?? core.makeExchange(statements)
+            let running = exchange ?? core.makeExchange(statements, mayBegin: mayBegin)
             exchange = running
             return try running.advance(on: &core.session)
         } finally: {
@@ -82,14 +87,14 @@ extension Connection {
         var interruption: PyObj?
         var giveUp: Duration?
         var failure: PQError?
+        var isLost = false
         do {
             while let wait = try step() {
                 let slice: Duration = .seconds(1)
                 if BlockingWaiter.wait(for: wait.until(giveUp), slice: slice) == .ready { continue }
                 if let giveUp, Monotonic.now >= giveUp {
                     // The server ignores the request to cancel: the connection cannot be saved.
-                    core.finish()
-                    core.closed = .broken
+                    isLost = true
                     break
                 }
                 PyEval_RestoreThread(thread)
@@ -97,6 +102,8 @@ extension Connection {
                     interruption?.release()
                     interruption = apus_take_exception()
                     thread = PyEval_SaveThread()
+                    // While connecting there is nothing to cancel, and nothing to keep.
+                    if core.session == nil { break }
                     if giveUp == nil {
                         giveUp = Monotonic.now + .seconds(10)
                         cancelRunning()
@@ -107,8 +114,17 @@ extension Connection {
             }
         } catch { failure = error }
         finally()
-        core.lock.unlock()
-        PyEval_RestoreThread(thread)
+        core.gather()
+        if isLost {
+            // A session is let go of under the lock and the GIL.
+            PyEval_RestoreThread(thread)
+            core.finish()
+            core.closed = .broken
+            core.lock.unlock()
+        } else {
+            core.lock.unlock()
+            PyEval_RestoreThread(thread)
+        }
         if let interruption {
             try collect()
             apus_give_exception(interruption)
@@ -124,12 +140,12 @@ extension Connection {
 
     // MARK: Green
 
-    private func performGreen(_ statements: UnsafeRawBufferPointer) throws(Raised) -> Exchange {
+    private func performGreen(_ statements: UnsafeRawBufferPointer, _ mayBegin: Bool) throws(Raised) -> Exchange {
         if core.exchange != nil {
             throw raise(
                 module.pointee.programmingError, "a single async query can be executed on the same connection")
         }
-        let exchange = core.makeExchange(statements)
+        let exchange = core.makeExchange(statements, mayBegin: mayBegin)
         core.exchange = exchange
         core.exchangeIsComplete = false
         defer { core.exchange = nil }
@@ -195,8 +211,7 @@ extension Connection {
         defer { reference?.release() }
         try collect()
         guard let reference, let cursor = apus_weakref_get(reference) else {
-            try checkSuccess(exchange, cursor: nil)
-            return
+            throw raise(module.pointee.interfaceError, "the asynchronous cursor has disappeared")
         }
         let keeper = Owned(cursor)
         try Cursor(keeper.object).accept(exchange, self)
@@ -204,6 +219,7 @@ extension Connection {
 
     /// Lets the program wait.
     func handOut(_ wait: Wait) throws(Raised) -> Int {
+        core.handedOut = wait.descriptor ?? -1
         if let watch = core.watch {
             do { try watch.set(wait) } catch { throw raise(error) }
             return Poll.read
@@ -214,7 +230,8 @@ extension Connection {
     /// The descriptor that the program is to wait for.
     func descriptor() throws(Raised) -> Int {
         if let watch = core.watch { return Int(watch.descriptor) }
-        if core.opening == nil { try checkOpen() }
+        if core.opening != nil { return Int(core.handedOut) }
+        try checkOpen()
         return Int(core.session?.descriptor ?? -1)
     }
 }

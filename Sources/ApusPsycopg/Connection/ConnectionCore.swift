@@ -2,11 +2,14 @@ import ApusCluster
 import ApusConnector
 import ApusPQ
 import CApusLibPQ
+import Synchronization
 
 /// The Swift side of a Python connection: the session, and what psycopg2 remembers of it.
 ///
 /// Its fields change under the connection's lock, or under the GIL as long as nobody else can reach them. It touches
-/// no Python object, so that all of it may run without the GIL.
+/// no Python object, so that all of it may run without the GIL. The session is let go of under both, so that whoever
+/// holds either may look at it; what libpq changes while it works (messages, notifications, reported parameters) is
+/// looked at under the lock.
 final class ConnectionCore: @unchecked Sendable {
     /// `connection.closed`
     enum Closed: Int { case open, closed, broken }
@@ -28,6 +31,14 @@ final class ConnectionCore: @unchecked Sendable {
     var status = Status.setup
     var transaction = TransactionSettings()
 
+    /// What the server sent unasked, until Python's lists take it.
+    let inbox = Mutex(Inbox())
+
+    struct Inbox {
+        var notices: [ServerMessage] = []
+        var notifications: [PQNotification] = []
+    }
+
     var encoding = ClientEncoding.utf8
     /// libpq's number of the encoding that `encoding` was made of.
     var encodingID: Int32 = -1
@@ -37,6 +48,9 @@ final class ConnectionCore: @unchecked Sendable {
     /// What the opening has to say to the application's log.
     var warnings: [String] = []
 
+    /// Whether a `with connection:` block is open: it is a transaction, in autocommit too.
+    var isInBlock = false
+
     /// Set for good by `async_=1`.
     var isAsynchronous = false
     /// What is under way in asynchronous and green mode.
@@ -44,12 +58,15 @@ final class ConnectionCore: @unchecked Sendable {
     var exchange: Exchange?
     /// Whether the exchange's results have all come.
     var exchangeIsComplete = false
+    /// The descriptor of the wait that was handed out last.
+    var handedOut: Int32 = -1
     /// Stands for whatever the balanced connect waits for, under one descriptor that does not change.
     var watch: HandedOutWait?
 
     /// The exchange that a statement needs now.
-    func makeExchange(_ statements: UnsafeRawBufferPointer) -> Exchange {
-        let begins = status == .ready && !transaction.autocommit && !isAsynchronous
+    /// - Parameter mayBegin: false for what needs no transaction of its own.
+    func makeExchange(_ statements: UnsafeRawBufferPointer, mayBegin: Bool = true) -> Exchange {
+        let begins = mayBegin && status == .ready && (!transaction.autocommit || isInBlock) && !isAsynchronous
         return Exchange(statements, begin: begins ? transaction.begin : nil, joins: joinsBegin)
     }
 
@@ -65,6 +82,15 @@ final class ConnectionCore: @unchecked Sendable {
         closed = .broken
         reservation?.release()
         reservation = nil
+    }
+
+    /// Takes out of libpq what the server sent unasked. Under the lock.
+    func gather() {
+        guard session != nil else { return }
+        if session?.hasNotices == true, let notices = session?.takeNotices() {
+            inbox.withLock { $0.notices += notices }
+        }
+        while let notification = session?.takeNotification() { inbox.withLock { $0.notifications.append(notification) } }
     }
 
     /// Ends the session. In a fork's child, the parent's goes on.

@@ -71,7 +71,10 @@ enum ConnectionInfo {
         .computed("protocol_version", "The version of the protocol.") { me, _ in number(me) { $0.session?.protocolVersion ?? 0 } },
         .computed("server_version", "The version of the server.") { me, _ in number(me) { $0.session?.serverVersion ?? 0 } },
         .computed("error_message", "libpq's last error message, or None.") { me, _ in
-            string(me) { core in (core.session?.errorMessage).flatMap { $0.isEmpty ? nil : $0 } }
+            string(me) { core in
+                guard let message = core.locked({ core.session?.errorMessage }) else { return "connection pointer is NULL\n" }
+                return message.isEmpty ? nil : message
+            }
         },
         .computed("socket", "The descriptor of the socket.") { me, _ in number(me) { Int($0.session?.descriptor ?? -1) } },
         .computed("backend_pid", "The number of the server process.") { me, _ in number(me) { Int($0.session?.backendPID ?? 0) } },

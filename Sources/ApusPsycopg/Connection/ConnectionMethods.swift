@@ -26,7 +26,7 @@ enum ConnectionMethods {
             .plain("__enter__", "Begins a block that commits, or rolls back when it raises.") { me, _ in
                 answer { () throws(Raised) in
                     let connection = try Connection(me)
-                    try connection.checkOpen()
+                    try connection.enterBlock()
                     return connection.object.retained()
                 }
             },

@@ -102,7 +102,8 @@ extension Cursor {
 
     /// `mogrify(query, vars=None)`: what `execute` would send, as bytes.
     func mogrify(_ query: PyObj, _ arguments: PyObj?) throws(Raised) -> PyObj {
-        let connection = try openConnection()
+        let connection = try Connection(fields.pointee.connection)
+        try connection.checkOpen()
         let statement = try Owned(self.statement(query, arguments, connection))
         if apus_is_bytes(statement.object) != 0 { return statement.take() }
         return try owned(PyUnicode_AsUTF8String(statement.object))

@@ -41,7 +41,6 @@ extension Cursor {
         owner.release()
         let query = try writer.withUnsafeBytes { (bytes) throws(Raised) in try pythonBytes(bytes) }
         replace(&fields.pointee.query, with: query)
-        fields.pointee.base = 0
         try run(connection)
         fields.pointee.rowcount = -1
     }
@@ -61,9 +60,7 @@ extension Cursor {
     func fetchFromServer(_ direction: String, _ connection: Connection) throws(Raised) {
         try connection.checkIdle("fetch")
         try connection.checkNotPrepared("fetch")
-        let base = fields.pointee.base + fields.pointee.row
         try executeOnServer("FETCH \(direction) FROM \(quotedName(connection))", connection)
-        fields.pointee.base = base
     }
 
     /// Runs a command about the cursor, whose result becomes the cursor's.
@@ -71,19 +68,34 @@ extension Cursor {
         try forgetResult()
         let text = try Owned(owned(command.withCString { PyBytes_FromString($0) }))
         let exchange = try connection.perform(
-            UnsafeRawBufferPointer(start: apus_bytes_data(text.object), count: apus_bytes_size(text.object)))
+            UnsafeRawBufferPointer(start: apus_bytes_data(text.object), count: apus_bytes_size(text.object)),
+            mayBegin: fields.pointee.withhold == 0)
         try accept(exchange, connection)
     }
 
     /// Closes the cursor on the server, where it still can be.
     func closeNamed() throws(Raised) {
-        guard fields.pointee.query != nil else { return }
         let connection = try Connection(fields.pointee.connection)
         guard connection.core.closed == .open, connection.core.isOurs, connection.core.exchange == nil else { return }
         let status = connection.core.session?.transactionStatus
         // After an error, or outside of the transaction that it was declared in, the cursor is gone.
         let lives = status == PQTRANS_INTRANS || (status == PQTRANS_IDLE && fields.pointee.withhold != 0)
         guard lives else { return }
-        try connection.command("CLOSE \(quotedName(connection))")
+        if fields.pointee.query == nil, try !existsOnServer(connection) { return }
+        try connection.command("CLOSE \(quotedName(connection))", mayBegin: false)
+    }
+
+    /// Whether somebody else declared a cursor of this name, which this one then reads.
+    private func existsOnServer(_ connection: Connection) throws(Raised) -> Bool {
+        guard let name = fields.pointee.name else { return false }
+        let query = try Owned(python("SELECT 1 FROM pg_catalog.pg_cursors WHERE name = %s"))
+        let arguments = try Owned(owned(PyTuple_New(1)))
+        apus_tuple_set(arguments.object, 0, name.retained())
+        let statement = try Owned(statement(query.object, arguments.object, connection))
+        let exchange = try connection.perform(
+            UnsafeRawBufferPointer(
+                start: apus_bytes_data(statement.object), count: apus_bytes_size(statement.object)), mayBegin: false)
+        try connection.checkSuccess(exchange, cursor: object)
+        return exchange.result.map { PQntuples($0) > 0 } ?? false
     }
 }

@@ -101,11 +101,8 @@ enum CursorType {
                     return try python(c: status)
                 }
             },
-            .computed("rownumber", "The number of rows fetched so far.") { me, _ in
-                answer { () throws(Raised) in
-                    let fields = try Cursor(me).fields
-                    return try python(fields.pointee.base + fields.pointee.row)
-                }
+            .computed("rownumber", "The number of rows fetched so far of the current result.") { me, _ in
+                answer { () throws(Raised) in try python(Cursor(me).fields.pointee.row) }
             },
             .computed("lastrowid", "The OID of the last inserted row, or 0.") { me, _ in
                 answer { () throws(Raised) in try python(Int(Cursor(me).fields.pointee.lastoid)) }

@@ -34,7 +34,9 @@ enum DiagnosticField: Int, CaseIterable {
 func makeDiagnosticsType(in owner: PyObj) throws(Raised) -> PyObj {
     let properties = DiagnosticField.allCases.map { field in
         PyGetSetDef.computed(field.pythonName, "", closure: field.rawValue) { me, closure in
-            guard let fields = me?.fields(apus_diagnostics.self).pointee.fields else { return none() }
+            guard let error = me?.fields(apus_diagnostics.self).pointee.error,
+                let fields = error.fields(apus_error.self).pointee.fields
+            else { return none() }
             return apus_tuple_get(fields, Int(bitPattern: closure)).retained()
         }
     }
@@ -51,8 +53,7 @@ func makeDiagnosticsType(in owner: PyObj) throws(Raised) -> PyObj {
                         throw raiseTypeError("The argument must be a psycopg2.Error")
                     }
                     let me = try owned(apus_allocate(type))
-                    me.fields(apus_diagnostics.self).pointee.fields =
-                        error.fields(apus_error.self).pointee.fields?.retained()
+                    me.fields(apus_diagnostics.self).pointee.error = error.retained()
                     return me
                 }
             },

@@ -14,7 +14,7 @@ struct ModuleState {
 
     // Types.
     var diagnostics, adapterRegistry, isqlQuote, asIs, quotedString, binary, boolean, int, float, decimalAdapter,
-        list, datetimeAdapter, sqlIn, noneAdapter, typecaster, column, notify, connectionInfo, connection,
+        list, datetimeAdapter, sqlIn, noneAdapter, typecaster, chunk, column, notify, connectionInfo, connection,
         cursor: PyObj
 
     // Adapters that are functions.

@@ -144,12 +144,12 @@ extension PyType_Slot {
 
 /// Makes a heap type that belongs to the module. `name` is the qualified name that Python shows.
 func makeType(
-    _ name: StaticString, in owner: PyObj, size: Int, flags: UInt32, bases: PyObj? = nil, _ slots: [PyType_Slot]
+    _ name: StaticString, in owner: PyObj, size: Int, itemSize: Int = 0, flags: UInt32, bases: PyObj? = nil, _ slots: [PyType_Slot]
 ) throws(Raised) -> PyObj {
     var slots = slots + [PyType_Slot(slot: 0, pfunc: nil)]
     let type = slots.withUnsafeMutableBufferPointer { slots in
         var spec = PyType_Spec(
-            name: name.c, basicsize: Int32(size), itemsize: 0, flags: apus_flag_default | flags,
+            name: name.c, basicsize: Int32(size), itemsize: Int32(itemSize), flags: apus_flag_default | flags,
             slots: slots.baseAddress)
         return PyType_FromModuleAndSpec(owner, &spec, bases)
     }

@@ -19,6 +19,9 @@ extension Decoding {
         while true {
             switch tokens.next() {
             case .open:
+                if open.count >= Self.maximumDimensions {
+                    throw raise(state.pointee.dataError, "the array has too many dimensions")
+                }
                 guard let parent = open.last else {
                     open.append(outermost.object)
                     continue
@@ -39,6 +42,9 @@ extension Decoding {
             }
         }
     }
+
+    /// PostgreSQL has six; other servers may have more.
+    private static var maximumDimensions: Int { 16 }
 
     private func nullElement(
         _ decoder: Decoder, _ element: UnsafeMutablePointer<apus_typecaster>

@@ -9,7 +9,7 @@ struct Decoding: ~Copyable {
     /// Makes a `tzinfo` of an offset, borrowed; nil leaves dates without a time zone.
     let tzinfoFactory: PyObj?
     let state: UnsafeMutablePointer<ModuleState>
-    private let datetime: UnsafeMutablePointer<PyDateTime_CAPI>
+    let datetime: UnsafeMutablePointer<PyDateTime_CAPI>
     /// The time zone of the last cell: columns rarely change theirs.
     private var lastOffset: Int32 = 0
     private var lastZone: PyObj?
@@ -131,10 +131,33 @@ struct Decoding: ~Copyable {
 
     /// A `bytea` as a memoryview over new bytes.
     static func binary(_ bytes: UnsafeRawBufferPointer) throws(Raised) -> PyObj {
-        guard let count = ByteaText.decodedCount(bytes) else { throw malformed("bytea") }
-        let content = try Owned(owned(PyBytes_FromStringAndSize(nil, count)))
-        guard ByteaText.decode(bytes, to: apus_bytes_data(content.object)) else { throw malformed("bytea") }
-        return try owned(PyMemoryView_FromObject(content.object))
+        guard let count = ByteaText.decodedCount(bytes) else { return try lenientBinary(bytes) }
+        let chunk = try Owned(makeChunk(count))
+        guard ByteaText.decode(bytes, to: apus_chunk_bytes(chunk.object)) else { throw malformed("bytea") }
+        return try owned(PyMemoryView_FromObject(chunk.object))
+    }
+
+    /// The escape format with backslashes that need none.
+    private static func lenientBinary(_ bytes: UnsafeRawBufferPointer) throws(Raised) -> PyObj {
+        if bytes.starts(with: "\\x".utf8) { throw malformed("bytea") }
+        var result: [UInt8] = []
+        var rest = bytes[...]
+        while let byte = rest.popFirst() {
+            guard byte == UInt8(ascii: "\\") else {
+                result.append(byte)
+                continue
+            }
+            let octal = rest.prefix(3)
+            if octal.count == 3, octal.allSatisfy({ $0 >= 48 && $0 < 56 }) {
+                result.append(octal.reduce(0) { $0 &* 8 &+ ($1 &- 48) })
+                rest = rest.dropFirst(3)
+            } else if let escaped = rest.popFirst() {
+                result.append(escaped)
+            }
+        }
+        let chunk = try Owned(makeChunk(result.count))
+        UnsafeMutableRawBufferPointer(start: apus_chunk_bytes(chunk.object), count: result.count).copyBytes(from: result)
+        return try owned(PyMemoryView_FromObject(chunk.object))
     }
 
     static func malformed(_ what: String) -> Raised {
@@ -150,7 +173,7 @@ struct Decoding: ~Copyable {
     }
 
     private mutating func time(_ bytes: UnsafeRawBufferPointer) throws(Raised) -> PyObj {
-        guard let fields = TimeText.parse(bytes) else { throw Self.malformed("time") }
+        guard let fields = TimeText.parse(bytes), Self.hasSeconds(bytes, hour: 0) else { throw Self.malformed("time") }
         var clock = Clock(fields)
         // 24:00:00 is a time for PostgreSQL.
         if clock.hour == 24 { clock.hour = 0 }
@@ -169,8 +192,18 @@ struct Decoding: ~Copyable {
         if !fields.date.isFinite {
             return try timestamp(Day(fields.date), Clock(fields.date), zoned ? zone(0) : apus_none())
         }
+        if !Self.hasSeconds(bytes, hour: 11) { throw Self.malformed("time") }
         let zone = fields.time.hasOffset ? try self.zone(fields.time.utcOffset) : apus_none()
         return try timestamp(Day(fields.date), Clock(fields.time), zone)
+    }
+
+    /// Whether the time has seconds. Its hours are usually at a place that is known.
+    @inline(__always)
+    private static func hasSeconds(_ bytes: UnsafeRawBufferPointer, hour: Int) -> Bool {
+        if bytes.count >= hour &+ 8, bytes[hour &+ 2] == UInt8(ascii: ":"), bytes[hour &+ 5] == UInt8(ascii: ":") {
+            return true
+        }
+        return bytes.prefix { $0 != UInt8(ascii: "+") }.filter { $0 == UInt8(ascii: ":") }.count >= 2
     }
 
     @inline(__always)
@@ -196,35 +229,6 @@ struct Decoding: ~Copyable {
         replace(&lastZone, with: zone)
         lastOffset = offset
         return zone
-    }
-
-    private func interval(_ bytes: UnsafeRawBufferPointer) throws(Raised) -> PyObj {
-        if bytes.first == UInt8(ascii: "P") {
-            throw raise(state.pointee.notSupportedError, "iso_8601 intervalstyle currently not supported")
-        }
-        guard let interval = IntervalText.parse(bytes) else {
-            guard bytes.contains(where: { $0 >= 48 && $0 < 58 }) else {
-                throw raiseValueError("unable to parse interval")
-            }
-            throw raise(apus_exc_overflow(), "interval component too big")
-        }
-        switch interval.finiteness {
-        case .finite: break
-        case .infinity: return try attribute("max", of: state.pointee.timedelta)
-        case .negativeInfinity: return try attribute("min", of: state.pointee.timedelta)
-        }
-        // A year is taken for 365 days and a month for 30.
-        let days =
-            Int64(interval.days) + Int64(interval.months / 12) * 365 + Int64(interval.months % 12) * 30
-            + interval.microseconds / 86_400_000_000
-        let rest = interval.microseconds % 86_400_000_000
-        guard let days = Int32(exactly: days) else {
-            throw raise(apus_exc_overflow(), "interval component too big")
-        }
-        return try owned(
-            datetime.pointee.Delta_FromDelta(
-                days, Int32(truncatingIfNeeded: rest / 1_000_000), Int32(truncatingIfNeeded: rest % 1_000_000), 1,
-                datetime.pointee.DeltaType))
     }
 }
 

@@ -2,6 +2,7 @@ import CApusPython
 
 /// Makes the type of typecasters, the built-in ones, and the registries.
 func makeTypecasters(_ state: UnsafeMutablePointer<ModuleState>, in owner: PyObj) throws(Raised) {
+    state.pointee.chunk = try makeChunkType(in: owner)
     state.pointee.typecaster = try makeTypecasterType(in: owner)
     state.pointee.stringTypes = try owned(PyDict_New())
     state.pointee.binaryTypes = try owned(PyDict_New())

@@ -113,7 +113,9 @@ extension Bool: BinaryValue {
 /// The client's encoding must be UTF-8.
 extension String: BinaryValue {
     public init(binary bytes: UnsafeRawBufferPointer) throws(ValueFormatError) {
-        guard let string = String(validating: bytes, as: UTF8.self) else { throw ValueFormatError(.invalidUTF8, "text") }
+        guard let string = String(validating: bytes, as: UTF8.self) else {
+            throw ValueFormatError(.invalidUTF8, "text")
+        }
         self = string
     }
 

@@ -4,6 +4,12 @@ public enum ArrayText {
     /// limit is 6.
     public static let maximumDepth = 64
 
+    /// Whether a byte needs neither quotes nor a second look: letters, digits and `!#$%&'()*+,-./:;<=>?@`.
+    @inlinable @inline(__always)
+    static func isPlain(_ byte: UInt8) -> Bool {
+        byte &- 0x21 <= 0x5A &- 0x21 && byte != UInt8(ascii: "\"") || (byte | 0x20) &- 0x61 < 26
+    }
+
     @frozen
     public enum Token {
         /// `{`
@@ -26,7 +32,7 @@ public enum ArrayText {
     /// either case.
     public struct Tokenizer {
         @usableFromInline
-        enum Expectation: UInt8 { case start, firstValue, value, separator, end, malformed }
+        enum Expectation: UInt8 { case start, firstValue, separator, end, malformed }
 
         @usableFromInline var position: UnsafePointer<UInt8>
         @usableFromInline let limit: UnsafePointer<UInt8>
@@ -34,7 +40,7 @@ public enum ArrayText {
         @usableFromInline let delimiter: UInt8
 
         /// How many braces are open.
-        public private(set) var depth = 0
+        public internal(set) var depth = 0
 
         /// The dimensions before the `=`, such as `[0:1][-2:4]`, once the first `open` has been read; else empty.
         /// Read them with `ArrayText.Dimensions`.
@@ -56,8 +62,21 @@ public enum ArrayText {
             }
         }
 
+        @inlinable
         public mutating func next() -> Token {
             skipSpaces()
+            // The usual token: one more element of the same row.
+            if expectation == .separator, position < limit, position.pointee == delimiter {
+                position += 1
+                skipSpaces()
+                guard position < limit else { return fail() }
+                return position.pointee == UInt8(ascii: "{") ? open() : element()
+            }
+            return nextUnusual()
+        }
+
+        @usableFromInline
+        mutating func nextUnusual() -> Token {
             guard position < limit else {
                 if expectation == .end { return .end }
                 return fail()
@@ -70,25 +89,21 @@ public enum ArrayText {
             case .firstValue:
                 if byte == UInt8(ascii: "}") { return close() }
                 return byte == UInt8(ascii: "{") ? open() : element()
-            case .value:
-                return byte == UInt8(ascii: "{") ? open() : element()
             case .separator:
-                if byte == UInt8(ascii: "}") { return close() }
-                guard byte == delimiter else { return fail() }
-                position += 1
-                expectation = .value
-                return next()
+                return byte == UInt8(ascii: "}") ? close() : fail()
             case .end, .malformed:
                 return fail()
             }
         }
 
-        private mutating func fail() -> Token {
+        @usableFromInline
+        mutating func fail() -> Token {
             expectation = .malformed
             return .malformed
         }
 
-        private mutating func open() -> Token {
+        @usableFromInline
+        mutating func open() -> Token {
             guard depth < ArrayText.maximumDepth else { return fail() }
             position += 1
             depth &+= 1
@@ -103,10 +118,25 @@ public enum ArrayText {
             return .close
         }
 
-        @inline(__always)
-        private mutating func element() -> Token {
+        @inlinable @inline(__always)
+        mutating func element() -> Token {
             expectation = .separator
             if position.pointee == UInt8(ascii: "\"") { return quotedElement() }
+            // Numbers, dates and booleans consist of these alone.
+            let start = position
+            var end = start
+            while end < limit, ArrayText.isPlain(end.pointee), end.pointee != delimiter { end += 1 }
+            guard end < limit, end > start, end.pointee == delimiter || end.pointee == UInt8(ascii: "}") else {
+                return unusualElement()
+            }
+            position = end
+            if end - start == 4, Self.isNull(start) { return .null }
+            return .element(TextSlice(start, end, .none))
+        }
+
+        /// An element without quotes, with anything in it that is allowed there.
+        @usableFromInline
+        mutating func unusualElement() -> Token {
             let start = position
             var escaping = TextSlice.Escaping.none
             var lastEscaped = start
@@ -129,7 +159,8 @@ public enum ArrayText {
             return .element(TextSlice(start, end, escaping))
         }
 
-        private mutating func quotedElement() -> Token {
+        @usableFromInline
+        mutating func quotedElement() -> Token {
             position += 1
             let start = position
             var escaping = TextSlice.Escaping.none
@@ -150,8 +181,8 @@ public enum ArrayText {
             return fail()
         }
 
-        @inline(__always)
-        private mutating func skipSpaces() {
+        @inlinable @inline(__always)
+        mutating func skipSpaces() {
             while position < limit, Self.isSpace(position.pointee) { position += 1 }
         }
 
@@ -168,12 +199,13 @@ public enum ArrayText {
             return reader.isAtEnd
         }
 
-        @inline(__always)
-        private static func isSpace(_ byte: UInt8) -> Bool {
+        @inlinable @inline(__always)
+        static func isSpace(_ byte: UInt8) -> Bool {
             byte == 0x20 || (byte >= 0x09 && byte <= 0x0D)
         }
 
-        private static func isNull(_ word: UnsafePointer<UInt8>) -> Bool {
+        @usableFromInline
+        static func isNull(_ word: UnsafePointer<UInt8>) -> Bool {
             word[0] | 0x20 == UInt8(ascii: "n") && word[1] | 0x20 == UInt8(ascii: "u")
                 && word[2] | 0x20 == UInt8(ascii: "l") && word[3] | 0x20 == UInt8(ascii: "l")
         }

@@ -44,9 +44,8 @@ extension FloatText.Decimal {
         let index = (exponent &- smallestPowerOfFive) &* 2
         var (high, low) = normalized.multipliedFullWidth(by: powersOfFive[index])
         // 3 bits more than the significand decide, unless all that the first product leaves undecided are ones.
-        if high & (UInt64.max &>> UInt64(layout.significandBits &+ 3)) == UInt64.max &>> UInt64(
-            layout.significandBits &+ 3)
-        {
+        let undecided = UInt64.max &>> UInt64(layout.significandBits &+ 3)
+        if high & undecided == undecided {
             let more = normalized.multipliedFullWidth(by: powersOfFive[index &+ 1]).high
             let (sum, carry) = low.addingReportingOverflow(more)
             low = sum

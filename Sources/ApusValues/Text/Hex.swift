@@ -1,37 +1,33 @@
 /// Pairs of hexadecimal digits.
+///
+/// The loops work on one pair per step, in arithmetic without branches: the compiler then takes eight pairs or more at
+/// once. Whether a byte is a digit is told by sums that carry into its high bit from a certain character on.
 enum Hex {
     /// Decodes pairs of digits of either case; false if a byte is no digit or the last one stands alone.
     static func decode(_ digits: UnsafeRawBufferPointer, to destination: UnsafeMutableRawPointer) -> Bool {
         guard digits.count & 1 == 0 else { return false }
         guard let source = digits.baseAddress else { return true }
-        let count = digits.count
-        var offset = 0
-        // Eight digits at a time, in arithmetic that carries into a byte's high bit what is to be known of it: from
-        // which character on a byte is. Wrong ones are collected and looked at once, at the end.
-        var right: UInt64 = 0x8080_8080_8080_8080
-        while count &- offset >= 8 {
-            let text = UInt64(littleEndian: (source + offset).loadUnaligned(as: UInt64.self))
-            let low = text & 0x7F7F_7F7F_7F7F_7F7F
-            let lowered = low | 0x2020_2020_2020_2020
-            let isDecimal = (low &+ 0x5050_5050_5050_5050) & ~(low &+ 0x4646_4646_4646_4646)
-            let isLetter = (lowered &+ 0x1F1F_1F1F_1F1F_1F1F) & ~(lowered &+ 0x1919_1919_1919_1919)
-            right &= (isDecimal | isLetter) & ~text
-            let nines = ((isLetter &>> 7) & 0x0101_0101_0101_0101) &* 9
-            let nibbles = (low & 0x0F0F_0F0F_0F0F_0F0F) &+ nines
-            let bytes = ((nibbles &<< 4) | (nibbles &>> 8)) & 0x00FF_00FF_00FF_00FF
-            let pairs = (bytes | (bytes &>> 8)) & 0x0000_FFFF_0000_FFFF
-            let four = UInt32(truncatingIfNeeded: pairs | (pairs &>> 16))
-            (destination + (offset &>> 1)).storeBytes(of: four.littleEndian, as: UInt32.self)
-            offset &+= 8
-        }
-        guard right & 0x8080_8080_8080_8080 == 0x8080_8080_8080_8080 else { return false }
         let target = destination.assumingMemoryBound(to: UInt8.self)
-        while offset < count {
-            guard let high = value(digits[offset]), let low = value(digits[offset &+ 1]) else { return false }
-            target[offset / 2] = high &<< 4 | low
-            offset &+= 2
+        var right = UInt16.max
+        for index in 0..<(digits.count &>> 1) {
+            let pair = source.loadUnaligned(fromByteOffset: index &* 2, as: UInt16.self)
+            target[index] = byte(UInt16(littleEndian: pair), &right)
         }
-        return true
+        return right & 0x8080 == 0x8080
+    }
+
+    /// The byte that two digits spell, the first of them in the low half.
+    /// - Parameter right: loses the high bit of each half that is no digit.
+    @inline(__always)
+    static func byte(_ pair: UInt16, _ right: inout UInt16) -> UInt8 {
+        let low = pair & 0x7F7F
+        let lowered = low | 0x2020
+        let isDecimal = (low &+ 0x5050) & ~(low &+ 0x4646)
+        let isLetter = (lowered &+ 0x1F1F) & ~(lowered &+ 0x1919)
+        right &= (isDecimal | isLetter) & ~pair
+        let letters = (isLetter &>> 7) & 0x0101
+        let nibbles = (low & 0x0F0F) &+ letters &+ (letters &<< 3)
+        return UInt8(truncatingIfNeeded: (nibbles &<< 4) | (nibbles &>> 8))
     }
 
     /// The value of one digit of either case.
@@ -45,10 +41,15 @@ enum Hex {
 
     /// Writes every byte as two lower-case digits.
     static func write(_ value: UnsafeRawBufferPointer, to writer: inout ByteWriter) {
-        let target = writer.reserve(value.count &* 2)
-        for (index, byte) in value.enumerated() {
-            target[index &* 2] = digit(byte &>> 4)
-            target[index &* 2 &+ 1] = digit(byte & 0xF)
+        guard let source = value.baseAddress else { return }
+        let bytes = source.assumingMemoryBound(to: UInt8.self)
+        let target = UnsafeMutableRawPointer(writer.reserve(value.count &* 2))
+        for index in 0..<value.count {
+            let byte = UInt16(bytes[index])
+            let nibbles = ((byte & 0x0F) &<< 8) | (byte &>> 4)
+            let letters = ((nibbles &+ 0x0606) &>> 4) & 0x0101
+            let pair = nibbles &+ 0x3030 &+ letters &* 0x27
+            target.storeBytes(of: pair.littleEndian, toByteOffset: index &* 2, as: UInt16.self)
         }
         writer.advance(by: value.count &* 2)
     }

@@ -75,7 +75,7 @@ public enum IntegerText {
         return Int64(exactly: magnitude)
     }
 
-    /// Writes a whole number in decimal.
+    /// Writes a whole number of at most 64 bits in decimal.
     @inlinable
     public static func write<Integer: FixedWidthInteger>(_ value: Integer, to writer: inout ByteWriter) {
         if value < 0 { writer.append(UInt8(ascii: "-")) }

@@ -3,6 +3,30 @@ public enum UUIDText {
     /// Parses what the server writes and, like the server's reader, digits of either case, hyphens after any group of
     /// four, and braces around it all.
     public static func parse(_ bytes: UnsafeRawBufferPointer) -> PGUUID? {
+        parseUsual(bytes) ?? parseAny(bytes)
+    }
+
+    /// Groups of 8-4-4-4-12.
+    @inline(__always)
+    private static func parseUsual(_ bytes: UnsafeRawBufferPointer) -> PGUUID? {
+        guard bytes.count == 36, let base = bytes.baseAddress else { return nil }
+        let hyphen = UInt8(ascii: "-")
+        guard bytes[8] == hyphen, bytes[13] == hyphen, bytes[18] == hyphen, bytes[23] == hyphen else { return nil }
+        var right = UInt16.max
+        func take(_ count: Int, at offset: Int) -> UInt64 {
+            var value: UInt64 = 0
+            for index in 0..<count {
+                let pair = base.loadUnaligned(fromByteOffset: offset &+ index &* 2, as: UInt16.self)
+                value = value &<< 8 | UInt64(Hex.byte(UInt16(littleEndian: pair), &right))
+            }
+            return value
+        }
+        let high = (take(4, at: 0) &<< 32) | (take(2, at: 9) &<< 16) | take(2, at: 14)
+        let low = (take(2, at: 19) &<< 48) | take(6, at: 24)
+        return right & 0x8080 == 0x8080 ? PGUUID(high: high, low: low) : nil
+    }
+
+    private static func parseAny(_ bytes: UnsafeRawBufferPointer) -> PGUUID? {
         guard var cursor = ByteCursor(bytes) else { return nil }
         let isBraced = cursor.skip(UInt8(ascii: "{"))
         var high: UInt64 = 0, low: UInt64 = 0
