@@ -20,3 +20,14 @@ fail() {
 
 # How long since the script began, as in "3 min 07 s".
 elapsed() { printf '%d min %02d s' $((SECONDS / 60)) $((SECONDS % 60)); }
+
+# The virtual environment: VENV, or .venv where it is of $PYTHON's version or there is none yet, else .venv-3.N beside it.
+python_version() { "$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null || true; }
+if [ -z "${VENV:-}" ]; then
+    VENV=.venv
+    wanted=$(python_version "${PYTHON:-python3}")
+    if [ -x .venv/bin/python ] && [ -n "$wanted" ] && [ "$(python_version .venv/bin/python)" != "$wanted" ]; then
+        VENV=.venv-$wanted
+    fi
+fi
+export VENV

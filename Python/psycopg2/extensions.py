@@ -126,6 +126,9 @@ def make_dsn(dsn=None, **kwargs):
 
 
 def _setting(value):
+    if isinstance(value, (list, tuple)):
+        # Hosts, ports and topology keys are lists with commas.
+        return ",".join(map(str, value))
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 

@@ -53,6 +53,19 @@ public final class ClusterRegistry: Sendable {
         }
     }
 
+    /// Every cluster that is known, with the contact points that led to it, in the order of their names.
+    public var contactPoints: [(cluster: Cluster, contactPoints: [Endpoint])] {
+        var found: [ObjectIdentifier: (cluster: Cluster, contactPoints: Set<Endpoint>)] = [:]
+        state.withLock { state in
+            for (endpoints, cluster) in state.byContactPoints {
+                found[ObjectIdentifier(cluster), default: (cluster, [])].contactPoints.formUnion(endpoints)
+            }
+        }
+        func isBefore(_ a: Endpoint, _ b: Endpoint) -> Bool { (a.host, a.port) < (b.host, b.port) }
+        return found.values.map { ($0.cluster, $0.contactPoints.sorted(by: isBefore)) }
+            .sorted { $0.1.lexicographicallyPrecedes($1.1, by: isBefore) }
+    }
+
     /// Where a list of nodes came from.
     public enum Source: Sendable, Hashable {
         /// One of the caller's contact points: whatever answers there is what the caller means.

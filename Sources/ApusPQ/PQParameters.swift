@@ -13,6 +13,9 @@ public struct PQParameters: ~Copyable {
 
     @inlinable public var count: Int { types.count }
 
+    /// The OIDs of the parameters' types, as they were given.
+    @inlinable public var typeOIDs: [UInt32] { types }
+
     /// Adds SQL's NULL.
     @inlinable
     public mutating func appendNull(type: UInt32 = 0) {

@@ -2,11 +2,6 @@
 #ifndef CAPUS_LIBPQ_H
 #define CAPUS_LIBPQ_H
 
-/* As Python.h does it: both modules must see the same declarations of the C library. */
-#if defined(__linux__) && !defined(_GNU_SOURCE)
-#define _GNU_SOURCE 1
-#endif
-
 #include <libpq-fe.h>
 #include <libpq/libpq-fs.h>
 #include <pg_config.h>

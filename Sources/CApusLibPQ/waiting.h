@@ -4,11 +4,6 @@
 #ifndef CAPUS_WAITING_H
 #define CAPUS_WAITING_H
 
-/* As Python.h does it: both modules must see the same declarations of the C library. */
-#if defined(__linux__) && !defined(_GNU_SOURCE)
-#define _GNU_SOURCE 1
-#endif
-
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>

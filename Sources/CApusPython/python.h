@@ -3,6 +3,10 @@
 #ifndef CAPUS_PYTHON_H
 #define CAPUS_PYTHON_H
 
+/* Before Python.h, which asks the C library for more declarations than Swift's own module of it has: all modules of
+   one program must see types such as fd_set alike. */
+#include <sys/select.h>
+
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 #include <structmember.h>

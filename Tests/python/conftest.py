@@ -2,10 +2,12 @@
 
 import itertools
 import os
+import uuid
 
 import pytest
 
-from local_cluster import LocalCluster, cli_from_environment, free_base_address
+from local_cluster import cli_from_environment, free_base_address
+from observing import Nodes
 
 # 127.0.30.x to 127.0.60.x are the Python tests' own.
 BLOCKS = range(30, 61)
@@ -17,7 +19,7 @@ def make_cluster(**options):
     """A cluster that is not up yet, under a name that nobody else has. Options are LocalCluster's."""
     nodes, port = options.get("nodes", 3), options.get("port", 5433)
     options.setdefault("base_address", free_base_address(nodes, port, BLOCKS))
-    return LocalCluster(cli_from_environment(), f"pytest-{os.getpid()}-{next(numbers)}", **options)
+    return Nodes(cli_from_environment(), f"pytest-{os.getpid()}-{next(numbers)}", **options)
 
 
 @pytest.fixture
@@ -41,6 +43,57 @@ def three_nodes():
     """Three nodes, one a zone (cloud.region.a, .b, .c), shared by all tests that leave them as they are."""
     with make_cluster(nodes=3, placement=[f"cloud.region.{zone}" for zone in "abc"]) as shared:
         yield shared
+
+
+@pytest.fixture(scope="session")
+def mortal_nodes():
+    """Three nodes at c.r.a, c.r.b and c.r.c, for `mortal`."""
+    with make_cluster(nodes=3, placement=["c.r.a", "c.r.b", "c.r.c"], options=["--listed-ttl", "60"]) as shared:
+        yield shared
+
+
+@pytest.fixture
+def mortal(mortal_nodes):
+    """Three nodes that a test may stop, kill and freeze: whatever it did to them, the next test finds them well."""
+    yield mortal_nodes
+    mortal_nodes.heal()
+
+
+@pytest.fixture(scope="session")
+def six_nodes():
+    """c.r.a: nodes 1 and 2; c.r.b: 3; c.s.c: 4; read replicas at c.r.a: 5, and at c.r.b: 6."""
+    placement = ["c.r.a", "c.r.a", "c.r.b", "c.s.c", "c.r.a", "c.r.b"]
+    with make_cluster(nodes=6, placement=placement, options=["--read-replicas", "5,6"]) as shared:
+        yield shared
+
+
+@pytest.fixture
+def six(six_nodes):
+    """The six nodes, for tests that stop some of them."""
+    yield six_nodes
+    six_nodes.heal()
+
+
+@pytest.fixture(scope="session")
+def scram_nodes():
+    """Three nodes that want passwords."""
+    with make_cluster(nodes=3, options=["--auth", "scram"]) as shared:
+        yield shared
+
+
+@pytest.fixture(scope="session")
+def named_nodes():
+    """Three nodes that are listed by name, want passwords and offer TLS, with certificates for the names alone."""
+    if not os.access("/etc/hosts", os.W_OK):
+        pytest.skip("names need /etc/hosts")
+    with make_cluster(nodes=3, options=["--tls", "--hostnames", "--auth", "scram"]) as shared:
+        yield shared
+
+
+@pytest.fixture
+def app():
+    """A name for the connections of one test: servers and their logs know them by it."""
+    return "t" + uuid.uuid4().hex[:12]
 
 
 @pytest.fixture

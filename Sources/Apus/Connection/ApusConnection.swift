@@ -15,7 +15,7 @@ import Logging
 /// connection for itself, and other tasks' statements wait.
 ///
 /// **Waiting.** Every call obeys cancellation of its task and takes a time-out. A statement that is cancelled or overdue
-/// is stopped on the server, and the connection stays usable; a server that does not stop it within 5 s costs the
+/// is stopped on the server, and the connection stays usable; a server that does not stop it within 10 s costs the
 /// connection.
 ///
 /// **Errors** are ``ApusError``s. A connection that broke stays broken: its calls fail with
@@ -67,7 +67,8 @@ public final class ApusConnection: ApusSession {
                 guard let connection = machine.takeConnection() else {
                     throw ApusError(.connectFailed, "the connection was opened and lost at once")
                 }
-                return try Opened(OpenSession(connection, machine.reservation), loop, observer)
+                return try Opened(
+                    OpenSession(connection, machine.reservation), loop, observer, options.preparedStatements)
             }
             let opened = try await run.run().get()
             try opened.core.start()
@@ -92,11 +93,15 @@ public final class ApusConnection: ApusSession {
         let serverVersion: Int
         let backendPID: Int32
 
-        init(_ session: consuming OpenSession, _ loop: ApusLoop, _ observer: ConnectionObserver) throws {
+        init(
+            _ session: consuming OpenSession, _ loop: ApusLoop, _ observer: ConnectionObserver,
+            _ preparedStatements: Int
+        ) throws {
             node = ApusNode(session)
             serverVersion = session.connection.serverVersion
             backendPID = session.connection.backendPID
-            core = try ConnectionCore(session, loop: loop, observer: observer)
+            core = try ConnectionCore(
+                session, loop: loop, observer: observer, preparedStatements: preparedStatements)
         }
     }
 

@@ -16,6 +16,9 @@ public struct ApusOptions: Sendable, ExpressibleByStringLiteral {
     public private(set) var keywords: [String: String] = [:]
     /// The loop that the connection belongs to; `nil` for ``ApusLoop/shared``.
     public var loop: ApusLoop?
+    /// How many statements the server keeps prepared for a connection: one that is used again is not parsed again. 0
+    /// prepares none, as some connection poolers need it.
+    public var preparedStatements = 256
     /// Takes the server's notices and warnings; without it they are logged at level debug. It is called on a thread
     /// of the driver and must not block.
     public var onNotice: (@Sendable (ServerMessage) -> Void)?

@@ -15,7 +15,7 @@ extension ConnectionCore {
     }
 
     private func read(_ state: inout State, isReadable: Bool, _ effects: inout Effects) throws {
-        if isReadable { state.session!.connection.noteReady() }
+        if isReadable { state.session?.connection.noteReady() }
         state.isPaused = false
         var endsInARow = 0
         reading: while state.closing == nil, let request = state.inFlight.first {
@@ -24,7 +24,8 @@ extension ConnectionCore {
                 try listen(&state, for: nil)
                 break
             }
-            switch try state.session!.connection.nextResult() {
+            guard let step = try state.session?.connection.nextResult() else { return }
+            switch consume step {
             case .wait(let wait):
                 try listen(&state, for: wait.interest)
                 break reading
@@ -36,6 +37,8 @@ extension ConnectionCore {
                     try finishScript(request, &state, &effects)
                     continue
                 }
+                // Its preparation is answered, its rows are next.
+                stream(request, &state)
                 // One end stands between a statement's answer and its sync; more mean that none will come.
                 endsInARow += 1
                 if endsInARow > 2 { throw PQError(.connectionLost, "the server's answers ended before they should") }
@@ -45,11 +48,13 @@ extension ConnectionCore {
         if let request = state.inFlight.first {
             deliver(request, &effects)
         } else if isReadable {
-            try state.session!.connection.consumeInput()
+            try state.session?.connection.consumeInput()
             try listen(&state, for: .read)
         }
-        if state.session!.connection.hasNotices { effects.notices += state.session!.connection.takeNotices() }
-        while let notification = state.session!.connection.takeNotification() {
+        if state.session?.connection.hasNotices == true {
+            effects.notices += state.session?.connection.takeNotices() ?? []
+        }
+        while let notification = state.session?.connection.takeNotification() {
             effects.notifications.append(notification)
         }
     }
@@ -71,6 +76,12 @@ extension ConnectionCore {
             request.append(result)
             if result.status == PGRES_TUPLES_OK { request.tag = CommandTag(result.commandTag) }
         case PGRES_COMMAND_OK, PGRES_EMPTY_QUERY:
+            if let statement = request.preparing {
+                if statement.stage == .preparing { statement.stage = .prepared }
+                request.preparing = nil
+                request.executing = statement
+                break
+            }
             request.tag = CommandTag(result.commandTag)
         case PGRES_PIPELINE_SYNC:
             complete(request, &state, &effects)
@@ -93,20 +104,46 @@ extension ConnectionCore {
     /// The pipeline's unit of a request has ended.
     private func complete(_ request: Request, _ state: inout State, _ effects: inout Effects) {
         _ = state.inFlight.removeFirst()
-        if !retriesAfterStrayCancel(request, &state) { finish(request, &effects) }
+        updateStatements(request, &state)
+        if !retriesAfterStrayCancel(request, &state), !retriesUnprepared(request, &state) { finish(request, &effects) }
         proceed(&state, &effects)
+    }
+
+    /// Keeps what is known of prepared statements in step with the server.
+    private func updateStatements(_ request: Request, _ state: inout State) {
+        if let statement = request.preparing {
+            // The server did not take it.
+            if statement.stage == .preparing { statement.stage = .seen }
+            request.preparing = nil
+        }
+        if let text = request.tag?.text, text.hasPrefix("DEALLOCATE ALL") || text.hasPrefix("DISCARD ALL") {
+            state.statements.removeAll()
+        }
+    }
+
+    /// Whether a prepared statement is sent again as it was written: somebody deallocated it (a pooler, for one), or
+    /// a table's change made its result another. The server then did nothing; within a transaction it is too late, for
+    /// that has failed.
+    private func retriesUnprepared(_ request: Request, _ state: inout State) -> Bool {
+        guard let statement = request.executing, let error = request.error?.server else { return false }
+        guard error.sqlState == "26000" || error.sourceFunction == "RevalidateCachedQuery" else { return false }
+        state.statements.remove(statement)
+        guard request.stopped == nil, !request.hasDelivered, request.lease == nil else { return false }
+        request.reset()
+        state.waiting.append(request)
+        return true
     }
 
     private func finishScript(_ request: Request, _ state: inout State, _ effects: inout Effects) throws {
         _ = state.inFlight.removeFirst()
         state.isScripting = false
-        try state.session!.connection.enterPipelineMode()
+        try state.session?.connection.enterPipelineMode()
         finish(request, &effects)
         proceed(&state, &effects)
     }
 
     private func finish(_ request: Request, _ effects: inout Effects) {
-        if let error = request.error {
+        if let error = request.error?.sqlState == "25P02" ? request.firstError ?? request.error : request.error {
             if let stopped = request.stopped, error.sqlState == .queryCanceled {
                 var failure = Self.stopError(stopped)
                 failure.server = error.server

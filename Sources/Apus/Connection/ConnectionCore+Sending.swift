@@ -1,4 +1,5 @@
 import ApusPQ
+import CApusLibPQ
 
 /// The way out: from the call to the socket.
 extension ConnectionCore {
@@ -15,6 +16,12 @@ extension ConnectionCore {
 
     /// Sends what may be sent now, in order.
     func drain(_ state: inout State, _ effects: inout Effects) {
+        sendWaiting(&state, &effects)
+        // Somebody may wait now behind an answer that nobody was reading.
+        if state.isPaused { pump(&state, isReadable: false, &effects) }
+    }
+
+    private func sendWaiting(_ state: inout State, _ effects: inout Effects) {
         while !state.waiting.isEmpty, state.closing == nil, state.cancel == nil, !state.isScripting {
             guard let request = takeSendable(&state, &effects) else { return }
             if request.stage != .waiting { continue }
@@ -57,24 +64,68 @@ extension ConnectionCore {
         guard state.session != nil else { return }
         switch request.form {
         case .statement:
-            try request.sql.send(on: &state.session!.connection)
-            try state.session!.connection.sendPipelineSync()
+            try deallocate(&state)
+            try sendStatement(request, &state)
+            try state.session?.connection.sendPipelineSync()
         case .script:
-            try state.session!.connection.exitPipelineMode()
+            try state.session?.connection.exitPipelineMode()
             state.isScripting = true
-            try state.session!.connection.send(query: request.sql.text)
+            try state.session?.connection.send(query: request.sql.text)
         }
         request.stage = .sent
         state.inFlight.append(request)
         if state.inFlight.count == 1 { stream(request, &state) }
         // The caller sends; what the socket does not take, the loop sends later.
-        if let wait = try state.session!.connection.flush() { try listen(&state, for: wait.interest) }
+        if let wait = try state.session?.connection.flush() { try listen(&state, for: wait.interest) }
+    }
+
+    private func sendStatement(_ request: Request, _ state: inout State) throws {
+        switch state.statements.plan(request.sql.cacheKey) {
+        case .unnamed:
+            try state.session?.send(request.sql)
+        case .prepare(let statement):
+            request.preparing = statement
+            try state.session?.connection.sendPrepare(
+                name: statement.name, query: request.sql.text, types: statement.key.types)
+            try state.session?.send(request.sql, prepared: statement.name)
+        case .prepared(let statement):
+            request.executing = statement
+            try state.session?.send(request.sql, prepared: statement.name)
+        }
+    }
+
+    /// Makes the server forget statements that have left the cache. Not within a transaction, which it would abort if
+    /// it failed.
+    private func deallocate(_ state: inout State) throws {
+        guard !state.statements.discarded.isEmpty, state.inFlight.isEmpty,
+            state.session?.connection.transactionStatus == PQTRANS_IDLE
+        else { return }
+        for name in state.statements.takeDiscarded() {
+            let request = Request(
+                SQL(unescaped: "DEALLOCATE \(name)"), keepsRows: false, lease: nil, timeout: nil,
+                site: CallSite(file: #fileID, line: #line))
+            request.isAbandoned = true
+            try state.session?.send(request.sql)
+            try state.session?.connection.sendPipelineSync()
+            request.stage = .sent
+            state.inFlight.append(request)
+        }
     }
 
     /// Asks libpq for rows one by one, so that an answer need not be whole before it is handed over. It does so only
     /// for the statement whose answer is next, before it has looked at that answer.
     func stream(_ request: Request, _ state: inout State) {
-        guard request.keepsRows, !request.isStreaming else { return }
+        guard request.keepsRows, !request.isStreaming, request.preparing == nil else { return }
         request.isStreaming = state.session?.connection.setSingleRowMode() ?? false
+    }
+}
+
+extension OpenSession {
+    /// Sends a statement, to be parsed for this once.
+    fileprivate mutating func send(_ sql: SQL) throws { try sql.send(on: &connection) }
+
+    /// Sends a statement's bindings alone: the server knows it by name.
+    fileprivate mutating func send(_ sql: SQL, prepared name: String) throws {
+        try sql.send(prepared: name, on: &connection)
     }
 }

@@ -26,6 +26,7 @@ final class ConnectionCore: ApusLoop.Watcher, TimerTarget {
         /// The moment that the loop was asked to tell.
         var alarm: Duration?
         var cancel: CancelInFlight?
+        var statements: StatementCache
     }
 
     let loop: ApusLoop
@@ -34,11 +35,13 @@ final class ConnectionCore: ApusLoop.Watcher, TimerTarget {
     let token: UInt64
 
     /// Takes over an open session.
-    init(_ session: consuming OpenSession, loop: ApusLoop, observer: ConnectionObserver) throws {
+    init(
+        _ session: consuming OpenSession, loop: ApusLoop, observer: ConnectionObserver, preparedStatements: Int
+    ) throws {
         self.loop = loop
         self.observer = observer
         try session.connection.enterPipelineMode()
-        state = Mutex(State(session: consume session))
+        state = Mutex(State(session: consume session, statements: StatementCache(capacity: preparedStatements)))
         token = loop.makeToken()
     }
 
@@ -193,11 +196,11 @@ final class ConnectionCore: ApusLoop.Watcher, TimerTarget {
     }
 
     func run(_ effects: consuming Effects) {
-        for (waiter, delivery) in effects.wakeups { waiter.resume(returning: delivery) }
         if let cancel = effects.cancel { deliver(cancel) }
         if let loss = effects.loss { observer.lost(loss) }
         for notice in effects.notices { observer.received(notice) }
         for notification in effects.notifications { observer.received(notification) }
+        for (waiter, delivery) in effects.wakeups { waiter.resume(returning: delivery) }
         if effects.removesWatcher { loop.remove(token) }
     }
 

@@ -46,11 +46,18 @@ final class Request: @unchecked Sendable {
     var outcome: Outcome?
     /// The error that the server answered, until its pipeline's unit ends.
     var error: ApusError?
+    /// Why it was sent again. Within a transaction that the program began by hand, that has failed, and the second
+    /// error says no more than this.
+    var firstError: ApusError?
     var tag: CommandTag?
     /// Why the server is asked to stop, if it is.
     var stopped: ApusError.Code?
     /// Nobody waits any more: what still comes is dropped.
     var isAbandoned = false
+    /// The statement that is being prepared on the way, until the server has confirmed it.
+    var preparing: StatementCache.Statement?
+    /// The prepared statement that it executes.
+    var executing: StatementCache.Statement?
     /// It was in the pipeline behind a request that was being cancelled, and may be hit in its stead.
     var isExposed = false
     /// Whether any of its rows was handed over.
@@ -105,6 +112,9 @@ final class Request: @unchecked Sendable {
         stage = .waiting
         isExposed = false
         isStreaming = false
+        preparing = nil
+        executing = nil
+        firstError = error
         error = nil
         tag = nil
         columns = nil

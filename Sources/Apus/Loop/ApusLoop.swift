@@ -2,11 +2,11 @@ import ApusPQ
 import Synchronization
 
 #if canImport(Darwin)
-    import Darwin
+import Darwin
 #elseif canImport(Musl)
-    import Musl
+import Musl
 #else
-    import Glibc
+import Glibc
 #endif
 
 /// The thread that waits for servers: one event queue, to which connections belong.
@@ -84,9 +84,9 @@ public final class ApusLoop: TaskExecutor {
 
     private static var currentThread: UInt {
         #if canImport(Darwin)
-            UInt(bitPattern: pthread_self())
+        UInt(bitPattern: pthread_self())
         #else
-            UInt(pthread_self())
+        UInt(pthread_self())
         #endif
     }
 

@@ -2,11 +2,11 @@ import ApusPQ
 import Synchronization
 
 #if canImport(Darwin)
-    import Darwin
+import Darwin
 #elseif canImport(Musl)
-    import Musl
+import Musl
 #else
-    import Glibc
+import Glibc
 #endif
 
 /// Threads for what may block or compute for milliseconds: steps of a connect, with their name resolution and SCRAM.

@@ -125,11 +125,26 @@ public struct SQL: Sendable, ExpressibleByStringInterpolation, CustomStringConve
         return nil
     }
 
+    /// By what the server may know it again.
+    var cacheKey: StatementCache.Key {
+        StatementCache.Key(text: text, types: bindings?.parameters.typeOIDs ?? [])
+    }
+
+    /// Sends it, to be parsed for this once.
     func send(on connection: inout PQConnection) throws(PQError) {
         if let bindings {
             try connection.send(query: text, parameters: bindings.parameters, binaryResults: true)
         } else {
             try connection.send(query: text, parameters: PQParameters(), binaryResults: true)
+        }
+    }
+
+    /// Sends the bindings alone, for a statement that the server knows by name.
+    func send(prepared name: String, on connection: inout PQConnection) throws(PQError) {
+        if let bindings {
+            try connection.send(prepared: name, parameters: bindings.parameters, binaryResults: true)
+        } else {
+            try connection.send(prepared: name, parameters: PQParameters(), binaryResults: true)
         }
     }
 }

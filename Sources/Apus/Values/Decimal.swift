@@ -1,9 +1,9 @@
 import ApusValues
 
 #if canImport(FoundationEssentials)
-    import FoundationEssentials
+import FoundationEssentials
 #else
-    import Foundation
+import Foundation
 #endif
 
 /// Sent as `numeric`. A `numeric` of more digits than `Decimal` holds (38) is an error, never rounded.

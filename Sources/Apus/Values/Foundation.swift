@@ -1,9 +1,9 @@
 import ApusValues
 
 #if canImport(FoundationEssentials)
-    import FoundationEssentials
+import FoundationEssentials
 #else
-    import Foundation
+import Foundation
 #endif
 
 /// Sent as `timestamptz`, to the microsecond.

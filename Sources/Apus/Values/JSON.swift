@@ -1,9 +1,9 @@
 import ApusValues
 
 #if canImport(FoundationEssentials)
-    import FoundationEssentials
+import FoundationEssentials
 #else
-    import Foundation
+import Foundation
 #endif
 
 /// A value that is kept as JSON: sent as `jsonb`, read from `jsonb` and `json`.

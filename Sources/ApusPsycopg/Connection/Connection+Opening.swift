@@ -69,7 +69,10 @@ extension Connection {
             let thread = PyEval_SaveThread()
             var failure: PQError?
             var wait: Wait?
+            // Two threads that poll at once take turns.
+            let isLocked = core.lock.lock()
             do { wait = try core.opening?.advance(now: Monotonic.now) ?? nil } catch { failure = error }
+            if isLocked { core.lock.unlock() }
             PyEval_RestoreThread(thread)
             if let failure {
                 core.finish()

@@ -142,11 +142,20 @@ extension Connection {
     func close() throws(Raised) {
         if core.closed == .closed { return }
         core.closed = .closed
-        let thread = PyEval_SaveThread()
-        let locked = core.lock.lock()
+        guard core.isOurs else {
+            // The locks of a fork's parent may be held for ever in its child.
+            core.finish()
+            return
+        }
+        let waiting = PyEval_SaveThread()
+        let isLocked = core.lock.lock()
+        PyEval_RestoreThread(waiting)
+        let session = core.session.take()
         core.finish()
-        if locked { core.lock.unlock() }
-        PyEval_RestoreThread(thread)
+        let closing = PyEval_SaveThread()
+        session?.close()
+        if isLocked { core.lock.unlock() }
+        PyEval_RestoreThread(closing)
     }
 
     /// Asks the server to give up the statement that another thread, or the server itself, is at.

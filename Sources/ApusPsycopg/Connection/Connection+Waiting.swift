@@ -92,16 +92,24 @@ extension Connection {
             PyEval_RestoreThread(thread)
             throw raise(module.pointee.programmingError, "the connection is already in use by this thread")
         }
-        let (failure, interruption) = drive(&thread, step)
+        let driven = drive(&thread, step)
         finally()
-        core.lock.unlock()
-        PyEval_RestoreThread(thread)
-        if let interruption {
-            try collect()
+        core.gather()
+        if driven.isLost {
+            // A session is let go of under the lock and the GIL.
+            PyEval_RestoreThread(thread)
+            loseSession()
+            core.lock.unlock()
+        } else {
+            core.lock.unlock()
+            PyEval_RestoreThread(thread)
+        }
+        if let interruption = driven.interruption {
+            do throws(Raised) { try collect() } catch { PyErr_Clear() }
             apus_give_exception(interruption)
             throw Raised()
         }
-        return failure
+        return driven.failure
     }
 
     /// The same for a conversation of several steps with Python code in between, under a lock that is held for all of
@@ -109,14 +117,21 @@ extension Connection {
     /// - Parameter cancels: whether Ctrl-C cancels what the server does, or only ends the wait.
     func blockingUnderLock(cancels: Bool = true, _ step: () throws(PQError) -> Wait?) throws(Raised) {
         var thread = PyEval_SaveThread()
-        let (failure, interruption) = drive(&thread, cancels: cancels, step)
+        let driven = drive(&thread, cancels: cancels, step)
         if core.session?.isBroken ?? true { core.markBroken() }
         PyEval_RestoreThread(thread)
-        if let interruption {
+        if driven.isLost { loseSession() }
+        if let interruption = driven.interruption {
             apus_give_exception(interruption)
             throw Raised()
         }
-        if let failure { throw raise(failure) }
+        if let failure = driven.failure { throw raise(failure) }
+    }
+
+    /// Lets go of a session whose server answers no more; under the lock and the GIL.
+    private func loseSession() {
+        core.finish()
+        core.closed = .broken
     }
 
     /// Runs Python code while no other thread can use the connection.
@@ -131,39 +146,47 @@ extension Connection {
         return try body()
     }
 
+    /// How a machine came to its end.
+    private struct Driven {
+        /// What it failed by.
+        var failure: PQError?
+        /// The exception that a signal handler raised, owned.
+        var interruption: PyObj?
+        /// The server ignored the request to cancel: the session cannot be saved.
+        var isLost = false
+    }
+
     /// Drives a machine to its end, without the GIL but for a look at Python's signals now and then.
-    /// - Returns: what the machine failed by, and the exception that a signal handler raised.
     private func drive(
         _ thread: inout UnsafeMutablePointer<PyThreadState>?, cancels: Bool = true, _ step: () throws(PQError) -> Wait?
-    ) -> (PQError?, PyObj?) {
-        var interruption: PyObj?
+    ) -> Driven {
+        var driven = Driven()
         var giveUp: Duration?
         do throws(PQError) {
             while let wait = try step() {
                 let slice: Duration = .seconds(1)
                 if BlockingWaiter.wait(for: wait.until(giveUp), slice: slice) == .ready { continue }
                 if let giveUp, Monotonic.now >= giveUp {
-                    // The server ignores the request to cancel: the connection cannot be saved.
-                    core.finish()
-                    core.closed = .broken
+                    driven.isLost = true
                     break
                 }
                 PyEval_RestoreThread(thread)
-                if PyErr_CheckSignals() != 0 {
-                    interruption?.release()
-                    interruption = apus_take_exception()
-                    thread = PyEval_SaveThread()
-                    if !cancels { break }
-                    if giveUp == nil {
-                        giveUp = Monotonic.now + .seconds(10)
-                        cancelRunning()
-                    }
-                } else {
-                    thread = PyEval_SaveThread()
+                let raised = PyErr_CheckSignals() != 0
+                if raised {
+                    driven.interruption?.release()
+                    driven.interruption = apus_take_exception()
+                }
+                thread = PyEval_SaveThread()
+                if !raised { continue }
+                // While connecting there is nothing to cancel, and nothing to keep.
+                if !cancels || core.session == nil { break }
+                if giveUp == nil {
+                    giveUp = Monotonic.now + .seconds(10)
+                    cancelRunning()
                 }
             }
-        } catch { return (error, interruption) }
-        return (nil, interruption)
+        } catch { driven.failure = error }
+        return driven
     }
 
     /// Asks the server to cancel; without the GIL.

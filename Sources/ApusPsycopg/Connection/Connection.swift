@@ -67,16 +67,23 @@ struct Connection {
     /// libpq's connection, for looking; nil when closed.
     var libpq: OpaquePointer? { core.session?.pointer }
 
-    func parameterStatus(_ name: String) -> String? { core.session?.parameterStatus(name) }
+    func parameterStatus(_ name: String) -> String? { core.locked { core.session?.parameterStatus(name) } }
 
     /// Moves what the server sent unasked to the lists that Python sees, and follows a change of the encoding.
     func collect() throws(Raised) {
-        guard let pointer = core.session?.pointer else { return }
-        if core.session?.hasNotices == true, let notices = core.session?.takeNotices() {
-            try collect(notices)
+        guard core.session != nil else { return }
+        // Where another thread is at work it gathers by itself, in the end.
+        if core.lock.tryLock() {
+            core.gather()
+            core.lock.unlock()
         }
-        while let notification = core.session?.takeNotification() { try collect(notification) }
-        if PQclientEncoding(pointer) != core.encodingID { try followEncoding() }
+        let inbox = core.inbox.withLock { inbox in
+            defer { inbox = ConnectionCore.Inbox() }
+            return inbox
+        }
+        if !inbox.notices.isEmpty { try collect(inbox.notices) }
+        for notification in inbox.notifications { try collect(notification) }
+        if let pointer = core.session?.pointer, PQclientEncoding(pointer) != core.encodingID { try followEncoding() }
     }
 
     private func collect(_ notices: [ServerMessage]) throws(Raised) {
@@ -129,5 +136,21 @@ extension Connection {
             }
         }
         return Quoting(connection: object, encoding: core.encoding, doublesBackslashes: doubles, libpq: libpq)
+    }
+}
+
+extension ConnectionCore {
+    /// Looks at what libpq changes while it works. Another thread's statement is waited for, without the GIL.
+    /// - Parameter body: touches nothing of Python.
+    func locked<Result>(_ body: () -> Result) -> Result {
+        if lock.tryLock() {
+            defer { lock.unlock() }
+            return body()
+        }
+        let thread = PyEval_SaveThread()
+        defer { PyEval_RestoreThread(thread) }
+        let isLocked = lock.lock()
+        defer { if isLocked { lock.unlock() } }
+        return body()
     }
 }

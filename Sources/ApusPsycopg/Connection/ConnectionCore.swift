@@ -2,11 +2,14 @@ import ApusCluster
 import ApusConnector
 import ApusPQ
 import CApusLibPQ
+import Synchronization
 
 /// The Swift side of a Python connection: the session, and what psycopg2 remembers of it.
 ///
 /// Its fields change under the connection's lock, or under the GIL as long as nobody else can reach them. It touches
-/// no Python object, so that all of it may run without the GIL.
+/// no Python object, so that all of it may run without the GIL. The session is let go of under both, so that whoever
+/// holds either may look at it; what libpq changes while it works (messages, notifications, reported parameters) is
+/// looked at under the lock.
 final class ConnectionCore: @unchecked Sendable {
     /// `connection.closed`
     enum Closed: Int { case open, closed, broken }
@@ -31,6 +34,14 @@ final class ConnectionCore: @unchecked Sendable {
     var transactionNumber = 0
     /// The name of the two-phase transaction that is open.
     var twoPhaseName: String?
+
+    /// What the server sent unasked, until Python's lists take it.
+    let inbox = Mutex(Inbox())
+
+    struct Inbox {
+        var notices: [ServerMessage] = []
+        var notifications: [PQNotification] = []
+    }
 
     var encoding = ClientEncoding.utf8
     /// libpq's number of the encoding that `encoding` was made of.
@@ -99,6 +110,15 @@ final class ConnectionCore: @unchecked Sendable {
         closed = .broken
         reservation?.release()
         reservation = nil
+    }
+
+    /// Takes out of libpq what the server sent unasked. Under the lock.
+    func gather() {
+        guard session != nil else { return }
+        if session?.hasNotices == true, let notices = session?.takeNotices() {
+            inbox.withLock { $0.notices += notices }
+        }
+        while let notification = session?.takeNotification() { inbox.withLock { $0.notifications.append(notification) } }
     }
 
     /// Ends the session. In a fork's child, the parent's goes on.

@@ -72,7 +72,7 @@ enum ConnectionInfo {
         .computed("server_version", "The version of the server.") { me, _ in number(me) { $0.session?.serverVersion ?? 0 } },
         .computed("error_message", "libpq's last error message, or None.") { me, _ in
             string(me) { core in
-                guard let message = core.session?.errorMessage else { return "connection pointer is NULL\n" }
+                guard let message = core.locked({ core.session?.errorMessage }) else { return "connection pointer is NULL\n" }
                 return message.isEmpty ? nil : message
             }
         },

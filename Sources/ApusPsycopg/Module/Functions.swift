@@ -90,6 +90,9 @@ extension Module {
                     return none()
                 }
             },
+            .plain("cluster_status", "cluster_status() -> list of dict: see psycopg2.apus") { _, _ in
+                answer { () throws(Raised) in try ClusterStatus.list() }
+            },
             .plain("get_wait_callback", "get_wait_callback() -> the wait callback, or None") { _, _ in
                 module.pointee.waitCallback.retained()
             },

@@ -1,0 +1,184 @@
+"""What servers and the kernel say of a driver's connections; and, apart from that, what the driver itself says."""
+
+import json
+import os
+import re
+import time
+import uuid
+from collections import Counter
+from contextlib import contextmanager
+
+import psycopg2
+import psycopg2.apus
+
+from local_cluster import LocalCluster, quote
+
+
+class Nodes(LocalCluster):
+    """A local cluster whose servers can be asked who is connected. Nodes are numbered from 1."""
+
+    def status(self):
+        return json.loads(self.run("status", "--json"))
+
+    def node(self, number):
+        return next(node for node in self.status()["nodes"] if node["number"] == number)
+
+    @property
+    def names(self):
+        """The hosts that the nodes are listed under."""
+        return [node["host"] for node in sorted(self.status()["nodes"], key=lambda node: node["number"])]
+
+    def plain(self, number, **parameters):
+        """A connection to one node, without balancing, in autocommit."""
+        values = {"host": self.address(number), "port": self.port, "user": "yugabyte", "password": "yugabyte",
+                  "dbname": "yugabyte", "application_name": "observer", **parameters}
+        connection = psycopg2.connect(**values)
+        connection.autocommit = True
+        return connection
+
+    def ask(self, number, query, *values, **parameters):
+        """The rows that one node answers with."""
+        connection = self.plain(number, **parameters)
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute(query, values or None)
+                return cursor.fetchall() if cursor.description else []
+        finally:
+            connection.close()
+
+    def on_all(self, statements):
+        """Executes statements on every node: the nodes' databases know nothing of each other."""
+        for number in range(1, self.size + 1):
+            self.ask(number, statements)
+
+    def spread(self, name):
+        """How many connections with that application name each node has, by pg_stat_activity."""
+        query = "SELECT count(*) FROM pg_stat_activity WHERE application_name = %s AND backend_type = 'client backend'"
+        return [self.ask(number, query, name)[0][0] for number in range(1, self.size + 1)]
+
+    def settled_spread(self, name, expected, timeout=5):
+        """The same, once it is what is expected or the time is over: a server notices the end of a client late."""
+        deadline = time.monotonic() + timeout
+        while True:
+            seen = self.spread(name)
+            if seen == expected or time.monotonic() > deadline:
+                return seen
+            time.sleep(0.05)
+
+    def logins(self, name):
+        """How many connections with that application name there have ever been, by the servers' logs."""
+        entry = re.compile(rf"connection authorized: .*application_name={re.escape(name)}( SSL|$)", re.MULTILINE)
+        total = 0
+        for node in self.status()["nodes"]:
+            with open(node["log"], errors="replace") as log:
+                total += len(entry.findall(log.read()))
+        return total
+
+    def fatal(self, words):
+        """The lines in which servers turned a client away with these words."""
+        lines = []
+        for node in self.status()["nodes"]:
+            with open(node["log"], errors="replace") as log:
+                lines += [line for line in log if "FATAL:" in line and words in line]
+        return lines
+
+    @contextmanager
+    def stopped(self, *numbers):
+        for number in numbers:
+            self.stop_node(number)
+        try:
+            yield
+        finally:
+            for number in numbers:
+                self.start_node(number)
+
+    @contextmanager
+    def frozen(self, number):
+        self.freeze_node(number)
+        try:
+            yield
+        finally:
+            self.thaw_node(number)
+
+    def heal(self):
+        """Every node runs and is listed as it was at first."""
+        for node in self.status()["nodes"]:
+            if node["state"] == "frozen":
+                self.thaw_node(node["number"])
+            elif node["state"] != "running":
+                self.start_node(node["number"])
+
+    def list_as(self, rows):
+        """Makes yb_servers() tell a list of our own to those who connect with the `options` that this returns.
+
+        Rows are dictionaries with the function's columns: host, port, node_type, cloud, region, zone, public_ip, uuid;
+        what is missing is taken from a primary at c.r.a. The list can be changed by calling again with `schema`.
+        """
+        schema = "list_" + uuid.uuid4().hex[:12]
+        self.change_list(schema, rows)
+        return f"-c search_path={schema},pg_catalog"
+
+    def change_list(self, schema, rows):
+        schema = re.sub(r"^.*search_path=(\w+),.*$", r"\1", schema)
+        columns = ("host text, port int8, num_connections int8, node_type text, cloud text, region text, zone text,"
+                   " public_ip text, uuid text")
+        usual = {"port": self.port, "num_connections": 0, "node_type": "primary", "cloud": "c", "region": "r",
+                 "zone": "a", "public_ip": ""}
+        data = json.dumps([{**usual, **row} for row in rows]).replace("'", "''")
+        self.on_all(f"CREATE SCHEMA IF NOT EXISTS {schema};"
+                    f"CREATE OR REPLACE FUNCTION {schema}.yb_servers(OUT {columns.replace(', ', ', OUT ')})"
+                    " RETURNS SETOF record LANGUAGE sql SET search_path TO pg_catalog AS $$"
+                    f" SELECT * FROM json_to_recordset('{data}') AS r({columns}) $$")
+
+
+def address_rows(cluster, *numbers, **values):
+    """Rows for `list_as`: nodes by their addresses."""
+    return [{"host": cluster.address(number), "uuid": f"uuid-{number}", **values} for number in numbers]
+
+
+def counts(cluster):
+    """The driver's own counts, per node of a cluster whose nodes are listed by address."""
+    status = {(node.host, node.port): node.sessions for node in psycopg2.apus.cluster_status()}
+    return [status.get((address, cluster.port), 0) for address in cluster.addresses]
+
+
+def down(cluster):
+    """The seconds for which the driver will not pick each node."""
+    status = {(node.host, node.port): node.down_for for node in psycopg2.apus.cluster_status()}
+    return [status.get((address, cluster.port), 0.0) for address in cluster.addresses]
+
+
+def reached(connections):
+    """How many connections went to each address, by what the socket is connected to."""
+    return Counter(connection.info.host for connection in connections)
+
+
+def open_many(number, *arguments, **keywords):
+    return [psycopg2.connect(*arguments, **keywords) for _ in range(number)]
+
+
+def close_all(connections):
+    for connection in connections:
+        connection.close()
+    connections.clear()
+
+
+def ping(connection):
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+        return cursor.fetchone()[0] == 1
+
+
+def descriptors():
+    """How many file descriptors the process has open."""
+    return len(os.listdir("/proc/self/fd"))
+
+
+def resident():
+    """The memory of the process, in KiB."""
+    with open("/proc/self/statm") as statm:
+        return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") // 1024
+
+
+__all__ = ["Nodes", "address_rows", "close_all", "counts", "descriptors", "down", "open_many", "ping", "quote",
+           "reached", "resident"]
