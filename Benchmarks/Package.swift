@@ -9,7 +9,10 @@ let package = Package(
     targets: [
         .executableTarget(
             name: "BenchCluster", dependencies: [.product(name: "_ApusCluster", package: "apus")], path: "cluster",
-            exclude: ["run"])
+            exclude: ["run"]),
+        .executableTarget(
+            name: "BenchConnection", dependencies: [.product(name: "Apus", package: "apus")], path: "connection",
+            exclude: ["run"]),
     ],
     swiftLanguageModes: [.v6]
 )

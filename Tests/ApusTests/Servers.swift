@@ -1,8 +1,12 @@
 import ApusLocalCluster
 import Logging
 import Synchronization
+import Testing
 
 @testable import Apus
+
+/// One test after another: several of them measure time, and a busy machine has none to spare.
+@Suite(.serialized) enum AllTests {}
 
 /// Three servers that all tests of this module share; they go down with the process.
 enum Servers {
@@ -57,7 +61,7 @@ func failure(of body: () async throws -> Void) async -> ApusError? {
 
 /// Asks until the answer is yes, for some seconds.
 func eventually(_ condition: () async throws -> Bool) async throws -> Bool {
-    for _ in 0..<100 {
+    for _ in 0..<400 {
         if try await condition() { return true }
         try await Task.sleep(for: .milliseconds(50))
     }

@@ -15,7 +15,7 @@ import Logging
 /// connection for itself, and other tasks' statements wait.
 ///
 /// **Waiting.** Every call obeys cancellation of its task and takes a time-out. A statement that is cancelled or overdue
-/// is stopped on the server, and the connection stays usable; a server that does not stop it within 5 s costs the
+/// is stopped on the server, and the connection stays usable; a server that does not stop it within 10 s costs the
 /// connection.
 ///
 /// **Errors** are ``ApusError``s. A connection that broke stays broken: its calls fail with

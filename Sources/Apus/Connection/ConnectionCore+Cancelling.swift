@@ -7,7 +7,7 @@ import ApusPQ
 /// target; and a statement behind it in the pipeline that is hit instead is sent again, where that is safe.
 extension ConnectionCore {
     /// How long the server may take to stop a statement, before the connection is given up.
-    static let patience = Duration.seconds(5)
+    static let patience = Duration.seconds(10)
     /// A cancel that arrives before the server has begun the statement is lost: it is sent again after this.
     private static let again = Duration.milliseconds(200)
 
@@ -60,7 +60,7 @@ extension ConnectionCore {
     }
 
     func beginCancel(_ request: Request, _ state: inout State, _ effects: inout Effects) {
-        guard state.cancel == nil, state.session != nil, !state.session!.connection.isBroken else { return }
+        guard state.cancel == nil, state.session?.connection.isBroken == false else { return }
         let deadline = Monotonic.now + Self.patience
         state.cancel = CancelInFlight(target: request, deadline: deadline)
         for other in state.inFlight.all where other !== request { other.isExposed = true }
@@ -72,17 +72,15 @@ extension ConnectionCore {
         guard let cancel = state.cancel else { return }
         state.cancel?.retry = nil
         do {
-            let machine = try CancelMachine(state.session!.connection, deadline: cancel.deadline)
-            effects.cancel = CancelRun(machine, on: loop, deadline: cancel.deadline) { _ in }
+            effects.cancel = try state.session?.cancelRun(on: loop, deadline: cancel.deadline)
         } catch {
             lose(&state, ApusError(error, file: #fileID, line: #line), &effects)
         }
     }
 
-    /// Drives a cancel in a task of its own: the one that asked for it may be gone before it ends.
+    /// Sends a cancel on its way. Needs no thread of the cooperative pool, which may be just what is busy.
     func deliver(_ run: CancelRun) {
-        Task.detached {
-            let outcome = await run.run()
+        run.start { outcome in
             var effects = Effects()
             self.state.withLock { self.delivered(outcome, &$0, &effects) }
             self.run(effects)
@@ -147,5 +145,15 @@ extension ConnectionCore {
             if let deadline = request.deadline { next = min(next ?? deadline, deadline) }
         }
         if let next { remind(&state, at: next) }
+    }
+}
+
+extension OpenSession {
+    /// A run that asks the server to cancel what this session is doing.
+    fileprivate borrowing func cancelRun(
+        on loop: ApusLoop, deadline: Duration
+    ) throws -> ConnectionCore.CancelRun {
+        let machine = try CancelMachine(connection, deadline: deadline)
+        return ConnectionCore.CancelRun(machine, on: loop, deadline: deadline) { _ in }
     }
 }

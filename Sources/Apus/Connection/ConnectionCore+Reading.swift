@@ -15,7 +15,7 @@ extension ConnectionCore {
     }
 
     private func read(_ state: inout State, isReadable: Bool, _ effects: inout Effects) throws {
-        if isReadable { state.session!.connection.noteReady() }
+        if isReadable { state.session?.connection.noteReady() }
         state.isPaused = false
         var endsInARow = 0
         reading: while state.closing == nil, let request = state.inFlight.first {
@@ -24,7 +24,8 @@ extension ConnectionCore {
                 try listen(&state, for: nil)
                 break
             }
-            switch try state.session!.connection.nextResult() {
+            guard let step = try state.session?.connection.nextResult() else { return }
+            switch consume step {
             case .wait(let wait):
                 try listen(&state, for: wait.interest)
                 break reading
@@ -47,11 +48,13 @@ extension ConnectionCore {
         if let request = state.inFlight.first {
             deliver(request, &effects)
         } else if isReadable {
-            try state.session!.connection.consumeInput()
+            try state.session?.connection.consumeInput()
             try listen(&state, for: .read)
         }
-        if state.session!.connection.hasNotices { effects.notices += state.session!.connection.takeNotices() }
-        while let notification = state.session!.connection.takeNotification() {
+        if state.session?.connection.hasNotices == true {
+            effects.notices += state.session?.connection.takeNotices() ?? []
+        }
+        while let notification = state.session?.connection.takeNotification() {
             effects.notifications.append(notification)
         }
     }
@@ -134,7 +137,7 @@ extension ConnectionCore {
     private func finishScript(_ request: Request, _ state: inout State, _ effects: inout Effects) throws {
         _ = state.inFlight.removeFirst()
         state.isScripting = false
-        try state.session!.connection.enterPipelineMode()
+        try state.session?.connection.enterPipelineMode()
         finish(request, &effects)
         proceed(&state, &effects)
     }

@@ -66,31 +66,31 @@ extension ConnectionCore {
         case .statement:
             try deallocate(&state)
             try sendStatement(request, &state)
-            try state.session!.connection.sendPipelineSync()
+            try state.session?.connection.sendPipelineSync()
         case .script:
-            try state.session!.connection.exitPipelineMode()
+            try state.session?.connection.exitPipelineMode()
             state.isScripting = true
-            try state.session!.connection.send(query: request.sql.text)
+            try state.session?.connection.send(query: request.sql.text)
         }
         request.stage = .sent
         state.inFlight.append(request)
         if state.inFlight.count == 1 { stream(request, &state) }
         // The caller sends; what the socket does not take, the loop sends later.
-        if let wait = try state.session!.connection.flush() { try listen(&state, for: wait.interest) }
+        if let wait = try state.session?.connection.flush() { try listen(&state, for: wait.interest) }
     }
 
     private func sendStatement(_ request: Request, _ state: inout State) throws {
         switch state.statements.plan(request.sql.cacheKey) {
         case .unnamed:
-            try request.sql.send(on: &state.session!.connection)
+            try state.session?.send(request.sql)
         case .prepare(let statement):
             request.preparing = statement
-            try state.session!.connection.sendPrepare(
+            try state.session?.connection.sendPrepare(
                 name: statement.name, query: request.sql.text, types: statement.key.types)
-            try request.sql.send(prepared: statement.name, on: &state.session!.connection)
+            try state.session?.send(request.sql, prepared: statement.name)
         case .prepared(let statement):
             request.executing = statement
-            try request.sql.send(prepared: statement.name, on: &state.session!.connection)
+            try state.session?.send(request.sql, prepared: statement.name)
         }
     }
 
@@ -98,15 +98,15 @@ extension ConnectionCore {
     /// it failed.
     private func deallocate(_ state: inout State) throws {
         guard !state.statements.discarded.isEmpty, state.inFlight.isEmpty,
-            state.session!.connection.transactionStatus == PQTRANS_IDLE
+            state.session?.connection.transactionStatus == PQTRANS_IDLE
         else { return }
         for name in state.statements.takeDiscarded() {
             let request = Request(
                 SQL(unescaped: "DEALLOCATE \(name)"), keepsRows: false, lease: nil, timeout: nil,
                 site: CallSite(file: #fileID, line: #line))
             request.isAbandoned = true
-            try request.sql.send(on: &state.session!.connection)
-            try state.session!.connection.sendPipelineSync()
+            try state.session?.send(request.sql)
+            try state.session?.connection.sendPipelineSync()
             request.stage = .sent
             state.inFlight.append(request)
         }
@@ -117,5 +117,15 @@ extension ConnectionCore {
     func stream(_ request: Request, _ state: inout State) {
         guard request.keepsRows, !request.isStreaming, request.preparing == nil else { return }
         request.isStreaming = state.session?.connection.setSingleRowMode() ?? false
+    }
+}
+
+extension OpenSession {
+    /// Sends a statement, to be parsed for this once.
+    fileprivate mutating func send(_ sql: SQL) throws { try sql.send(on: &connection) }
+
+    /// Sends a statement's bindings alone: the server knows it by name.
+    fileprivate mutating func send(_ sql: SQL, prepared name: String) throws {
+        try sql.send(prepared: name, on: &connection)
     }
 }

@@ -196,11 +196,11 @@ final class ConnectionCore: ApusLoop.Watcher, TimerTarget {
     }
 
     func run(_ effects: consuming Effects) {
-        for (waiter, delivery) in effects.wakeups { waiter.resume(returning: delivery) }
         if let cancel = effects.cancel { deliver(cancel) }
         if let loss = effects.loss { observer.lost(loss) }
         for notice in effects.notices { observer.received(notice) }
         for notification in effects.notifications { observer.received(notification) }
+        for (waiter, delivery) in effects.wakeups { waiter.resume(returning: delivery) }
         if effects.removesWatcher { loop.remove(token) }
     }
 

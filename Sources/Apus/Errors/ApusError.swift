@@ -147,7 +147,14 @@ extension ApusError.Code {
 }
 
 /// Where in the program a call was made, for the errors that it throws.
+@usableFromInline
 struct CallSite: Sendable {
-    var file: String
-    var line: Int
+    @usableFromInline var file: String
+    @usableFromInline var line: Int
+
+    @usableFromInline
+    init(file: String, line: Int) {
+        self.file = file
+        self.line = line
+    }
 }

@@ -13,7 +13,7 @@ final class MachineRun<Machine: StepMachine & ~Copyable & SendableMetatype, Outp
     private enum Phase { case advancing, waiting(Wait), ended }
     private struct State {
         var phase = Phase.advancing
-        var waiter: UnsafeContinuation<Outcome, Never>?
+        var completion: (@Sendable (Outcome) -> Void)?
         var outcome: Outcome?
     }
     private let loop: ApusLoop
@@ -38,23 +38,26 @@ final class MachineRun<Machine: StepMachine & ~Copyable & SendableMetatype, Outp
         self.extract = extract
     }
 
-    /// Runs the machine to its end. To be called once.
+    /// Runs the machine to its end for the present task. To be called once, and not with ``start(_:)``.
     func run() async -> Outcome {
         await withTaskCancellationHandler {
-            await withUnsafeContinuation { continuation in
-                let ended = state.withLock { state -> Outcome? in
-                    if let outcome = state.outcome { return outcome }
-                    state.waiter = continuation
-                    loop.add(self, token: token)
-                    return nil
-                }
-                if let ended { return continuation.resume(returning: ended) }
-                if let deadline { loop.wake(self, at: deadline) }
-                BlockingThreads.shared.run { self.advance() }
-            }
+            await withUnsafeContinuation { continuation in start { continuation.resume(returning: $0) } }
         } onCancel: {
             end(.failure(CancellationError()))
         }
+    }
+
+    /// Runs the machine to its end, and then calls `completion` on some thread of the driver.
+    func start(_ completion: @escaping @Sendable (Outcome) -> Void) {
+        let ended = state.withLock { state -> Outcome? in
+            if let outcome = state.outcome { return outcome }
+            state.completion = completion
+            loop.add(self, token: token)
+            return nil
+        }
+        if let ended { return completion(ended) }
+        if let deadline { loop.wake(self, at: deadline) }
+        BlockingThreads.shared.run { self.advance() }
     }
 
     /// One step; runs on a thread that may block.
@@ -117,19 +120,19 @@ final class MachineRun<Machine: StepMachine & ~Copyable & SendableMetatype, Outp
     }
 
     private func end(_ outcome: Outcome) {
-        let (waiter, wasWaiting) = state.withLock { state in
+        let (completion, wasWaiting) = state.withLock { state in
             defer {
                 if state.outcome == nil { state.outcome = outcome }
-                state.waiter = nil
+                state.completion = nil
                 state.phase = .ended
             }
-            guard case .waiting(let wait) = state.phase else { return (state.waiter, false) }
+            guard case .waiting(let wait) = state.phase else { return (state.completion, false) }
             leave(wait)
-            return (state.waiter, true)
+            return (state.completion, true)
         }
         loop.remove(token)
         // Nobody advances it any more. Closing a connection may send a farewell: not on the caller's thread.
         if wasWaiting { BlockingThreads.shared.run { self.machine = nil } }
-        waiter?.resume(returning: outcome)
+        completion?(outcome)
     }
 }

@@ -13,6 +13,8 @@ public struct ApusColumn: Sendable, Hashable {
 /// The columns of an answer, in their order.
 public struct ApusColumns: Sendable, RandomAccessCollection {
     private let columns: [ApusColumn]
+    /// The columns' types alone, for decoding.
+    @usableFromInline let types: [PostgresType]
 
     init(_ result: borrowing PQResult) {
         var columns: [ApusColumn] = []
@@ -24,12 +26,16 @@ public struct ApusColumns: Sendable, RandomAccessCollection {
                     modifier: result.columnModifier(index), table: result.columnTable(index)))
         }
         self.columns = columns
+        types = columns.map(\.type)
     }
 
-    init() { columns = [] }
+    init() {
+        columns = []
+        types = []
+    }
 
-    public var startIndex: Int { 0 }
-    public var endIndex: Int { columns.count }
+    @inlinable public var startIndex: Int { 0 }
+    @inlinable public var endIndex: Int { types.count }
     public subscript(index: Int) -> ApusColumn { columns[index] }
 
     /// The first column of that name, compared exactly.

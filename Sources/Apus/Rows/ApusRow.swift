@@ -1,9 +1,10 @@
 /// One row of an answer. It keeps the memory of the batch that it came in.
 public struct ApusRow: Sendable {
     public let columns: ApusColumns
-    private let batch: RowBatch
-    private let index: Int
+    @usableFromInline let batch: RowBatch
+    @usableFromInline let index: Int
 
+    @inlinable
     init(columns: ApusColumns, batch: RowBatch, index: Int) {
         self.columns = columns
         self.batch = batch
@@ -15,24 +16,29 @@ public struct ApusRow: Sendable {
     ///     let (id, name) = try row.decode((Int, String?).self)
     ///
     /// - Throws: ``ApusError/Code/decoding`` naming the column, what it holds and what was asked for.
+    @inlinable
     public func decode<each Column: PostgresDecodable>(
         _ type: (repeat each Column).Type = (repeat each Column).self, file: String = #fileID, line: Int = #line
     ) throws(ApusError) -> (repeat each Column) {
         try decode(repeat (each Column).self, site: CallSite(file: file, line: line))
     }
 
+    @inlinable
     func decode<each Column: PostgresDecodable>(
         _ types: repeat (each Column).Type, site: CallSite
     ) throws(ApusError) -> (repeat each Column) {
         var wanted = 0
         for _ in repeat each types { wanted += 1 }
-        guard wanted == columns.count else {
-            throw ApusError(
-                .decoding, "the row has \(columns.count) columns and is read as \(wanted)", file: site.file,
-                line: site.line)
-        }
+        guard wanted == columns.count else { throw countMismatch(wanted, site) }
         var column = 0
         return (repeat try next(each types, &column, site))
+    }
+
+    @usableFromInline
+    func countMismatch(_ wanted: Int, _ site: CallSite) -> ApusError {
+        ApusError(
+            .decoding, "the row has \(columns.count) columns and is read as \(wanted)", file: site.file, line: site.line
+        )
     }
 
     /// Reads one column, counted from 0.
@@ -57,26 +63,33 @@ public struct ApusRow: Sendable {
         return try value(column, CallSite(file: file, line: line))
     }
 
-    private func next<Value: PostgresDecodable>(
+    @inlinable @inline(__always)
+    func next<Value: PostgresDecodable>(
         _ type: Value.Type, _ column: inout Int, _ site: CallSite
     ) throws(ApusError) -> Value {
         defer { column += 1 }
         return try value(column, site)
     }
 
-    private func value<Value: PostgresDecodable>(_ column: Int, _ site: CallSite) throws(ApusError) -> Value {
+    @inlinable
+    func value<Value: PostgresDecodable>(_ column: Int, _ site: CallSite) throws(ApusError) -> Value {
         do {
             // The bytes are the batch's.
             return try withExtendedLifetime(batch) {
                 guard let bytes = batch.cell(index, column) else { return try Value.decodeNull() }
-                return try Value(decoding: PostgresCell(type: columns[column].type, bytes: bytes))
+                return try Value(decoding: PostgresCell(type: columns.types[column], bytes: bytes))
             }
         } catch {
-            let reason = (error as? ApusError)?.message ?? "\(error)"
-            throw ApusError(
-                .decoding, "column \(column) \"\(columns[column].name)\" (\(columns[column].type)): \(reason)",
-                underlying: (error as? ApusError)?.underlying, file: site.file, line: site.line)
+            throw failure(error, column, site)
         }
+    }
+
+    @usableFromInline
+    func failure(_ error: any Error, _ column: Int, _ site: CallSite) -> ApusError {
+        let reason = (error as? ApusError)?.message ?? "\(error)"
+        return ApusError(
+            .decoding, "column \(column) \"\(columns[column].name)\" (\(columns[column].type)): \(reason)",
+            underlying: (error as? ApusError)?.underlying, file: site.file, line: site.line)
     }
 }
 

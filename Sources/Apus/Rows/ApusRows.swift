@@ -47,24 +47,30 @@ public struct ApusRows: AsyncSequence, Sendable {
     }
 
     public struct Iterator: AsyncIteratorProtocol {
-        fileprivate let source: RowSource
-        private var batch: RowBatch?
-        private var index = 0
+        @usableFromInline let source: RowSource
+        @usableFromInline var batch: RowBatch?
+        @usableFromInline var index = 0
 
         fileprivate init(source: RowSource) { self.source = source }
 
+        @inlinable
         public mutating func next() async throws(ApusError) -> ApusRow? { try await next(isolation: #isolation) }
 
+        @inlinable
         public mutating func next(isolation actor: isolated (any Actor)?) async throws(ApusError) -> ApusRow? {
             while true {
-                if let batch, index < batch.rowCount {
-                    defer { index += 1 }
-                    return ApusRow(columns: source.columns, batch: batch, index: index)
-                }
+                if let row = nextOfBatch() { return row }
                 batch = try await source.nextBatch()
                 index = 0
                 if batch == nil { return nil }
             }
+        }
+
+        @inlinable
+        mutating func nextOfBatch() -> ApusRow? {
+            guard let batch, index < batch.rowCount else { return nil }
+            defer { index &+= 1 }
+            return ApusRow(columns: source.columns, batch: batch, index: index)
         }
     }
 }
@@ -88,18 +94,20 @@ public struct DecodedRows<each Column: PostgresDecodable>: AsyncSequence, Sendab
     }
 
     public struct Iterator: AsyncIteratorProtocol {
-        private var rows: ApusRows.Iterator
-        private let site: CallSite
+        @usableFromInline var rows: ApusRows.Iterator
+        @usableFromInline let site: CallSite
 
         fileprivate init(rows: ApusRows.Iterator, site: CallSite) {
             self.rows = rows
             self.site = site
         }
 
+        @inlinable
         public mutating func next() async throws(ApusError) -> (repeat each Column)? {
             try await next(isolation: #isolation)
         }
 
+        @inlinable
         public mutating func next(
             isolation actor: isolated (any Actor)?
         ) async throws(ApusError) -> (repeat each Column)? {

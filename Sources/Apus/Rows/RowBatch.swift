@@ -2,19 +2,20 @@ import ApusPQ
 
 /// Some rows of an answer, copied out of libpq into one piece of memory. It is filled under its connection's lock, and
 /// never changes once it has been handed to a reader.
+@usableFromInline
 final class RowBatch: @unchecked Sendable {
-    private struct Cell {
-        var offset: UInt32
+    @usableFromInline struct Cell {
+        @usableFromInline var offset: UInt32
         /// Negative for NULL.
-        var length: Int32
+        @usableFromInline var length: Int32
     }
-    private var cells: [Cell] = []
-    private var bytes: UnsafeMutableRawPointer
+    @usableFromInline private(set) var cells: [Cell] = []
+    @usableFromInline private(set) var bytes: UnsafeMutableRawPointer
     private var capacity: Int
     /// Bytes of all cells.
     private(set) var size = 0
-    private(set) var rowCount = 0
-    private let columnCount: Int
+    @usableFromInline private(set) var rowCount = 0
+    @usableFromInline let columnCount: Int
 
     init(columnCount: Int) {
         self.columnCount = columnCount
@@ -53,6 +54,7 @@ final class RowBatch: @unchecked Sendable {
     }
 
     /// A cell's bytes, or `nil` for NULL; they live as long as the batch.
+    @inlinable
     func cell(_ row: Int, _ column: Int) -> UnsafeRawBufferPointer? {
         let cell = cells[row &* columnCount &+ column]
         if cell.length < 0 { return nil }

@@ -2,12 +2,13 @@ import Synchronization
 
 /// What feeds the readers of one answer. It holds the connection, so that rows outlive the variable that the connection
 /// was in, and lets go of the rest of the answer when nobody can read it any more.
+@usableFromInline
 final class RowSource: Sendable {
     private struct State {
         var first: RowBatch?
         var outcome: Request.Outcome?
     }
-    let columns: ApusColumns
+    @usableFromInline let columns: ApusColumns
     private let connection: ApusConnection
     private let request: Request
     private let state: Mutex<State>
@@ -24,6 +25,7 @@ final class RowSource: Sendable {
     }
 
     /// The next rows, or `nil` at the end.
+    @usableFromInline
     func nextBatch() async throws(ApusError) -> RowBatch? {
         let (batch, outcome) = state.withLock { state in
             defer { state.first = nil }

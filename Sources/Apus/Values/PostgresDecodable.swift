@@ -4,6 +4,7 @@ public struct PostgresCell {
     public let type: PostgresType
     public let bytes: UnsafeRawBufferPointer
 
+    @inlinable
     public init(type: PostgresType, bytes: UnsafeRawBufferPointer) {
         self.type = type
         self.bytes = bytes
@@ -35,8 +36,8 @@ extension PostgresDecodable {
 public typealias PostgresCodable = PostgresEncodable & PostgresDecodable
 
 extension Optional: PostgresDecodable where Wrapped: PostgresDecodable {
-    public init(decoding cell: PostgresCell) throws { self = try Wrapped(decoding: cell) }
-    public static func decodeNull() throws -> Self { .none }
+    @inlinable public init(decoding cell: PostgresCell) throws { self = try Wrapped(decoding: cell) }
+    @inlinable public static func decodeNull() throws -> Self { .none }
 }
 
 /// An enumeration over text, numbers and the like is read from its raw value.

@@ -30,7 +30,9 @@ let total = try await withThrowingTaskGroup(of: Double.self) { group in
     for (id, _, _, _) in birds {
         group.addTask { try await connection.first("SELECT grams FROM bird WHERE id = \(id)", as: Double.self) ?? 0 }
     }
-    return try await group.reduce(0, +)
+    var sum = 0.0
+    for try await grams in group { sum += grams }
+    return sum
 }
 print("together \(total) g")
 
