@@ -236,17 +236,26 @@ extension Connection {
         if core.opening != nil { return try pollOpening() }
         try checkOpen()
         guard let exchange = core.exchange, !core.exchangeIsComplete else {
-            do { try core.session?.consumeInput() } catch {
-                core.markBroken()
-                throw raise(error)
-            }
-            try collect()
+            try readInput()
             return Poll.ok
         }
         if let wait = try advance(exchange) { return try handOut(wait) }
         core.exchangeIsComplete = true
         if core.isAsynchronous { try deliver(exchange) }
         return Poll.ok
+    }
+
+    /// Reads what the socket holds, while this thread waits for nothing.
+    private func readInput() throws(Raised) {
+        let core = self.core
+        let failure = try blocking { () throws(PQError) -> Wait? in
+            try core.session?.consumeInput()
+            return nil
+        } finally: {
+            if core.session?.isBroken ?? true { core.markBroken() }
+        }
+        if let failure { throw raise(failure) }
+        try collect()
     }
 
     /// Goes on with an exchange that is not waited for here.

@@ -1,6 +1,7 @@
 import ApusPQ
 import CApusLibPQ
 import CApusPython
+import Synchronization
 
 /// A Python connection, borrowed.
 struct Connection {
@@ -127,15 +128,7 @@ func quoting(for connection: PyObj) throws(Raised) -> Quoting { try Connection(c
 
 extension Connection {
     var quoting: Quoting {
-        var doubles = false
-        if let libpq {
-            // libpq knows what the server last said of standard_conforming_strings, and shows it only this way.
-            let probe = ("\\" as StaticString).c
-            doubles = withUnsafeTemporaryAllocation(of: CChar.self, capacity: 4) { target in
-                PQescapeStringConn(libpq, target.baseAddress, probe, 1, nil) == 2
-            }
-        }
-        return Quoting(connection: object, encoding: core.encoding, doublesBackslashes: doubles, libpq: libpq)
+        Quoting(connection: object, encoding: core.encoding, doublesBackslashes: core.doublesBackslashes)
     }
 }
 
