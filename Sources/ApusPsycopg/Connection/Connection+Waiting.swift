@@ -20,8 +20,13 @@ extension Connection {
 
     /// Executes an exchange that is made under the lock, when it is known what state the transaction is in.
     func perform(_ make: () -> Exchange) throws(Raised) -> Exchange {
-        let exchange = try Self.isGreen ? performGreen(make) : performBlocking(make)
-        try collect()
+        if Self.isGreen {
+            let exchange = try performGreen(make)
+            try collect()
+            return exchange
+        }
+        let exchange = try performBlocking(make)
+        try collectGathered()
         return exchange
     }
 
@@ -255,7 +260,7 @@ extension Connection {
             if core.session?.isBroken ?? true { core.markBroken() }
         }
         if let failure { throw raise(failure) }
-        try collect()
+        try collectGathered()
     }
 
     /// Goes on with an exchange that is not waited for here.

@@ -78,12 +78,20 @@ struct Connection {
             core.gather()
             core.lock.unlock()
         }
-        let inbox = core.inbox.withLock { inbox in
+        try collectGathered()
+    }
+
+    /// The same for what was gathered before, by this thread or another.
+    func collectGathered() throws(Raised) {
+        let inbox = core.inbox.withLock { inbox -> ConnectionCore.Inbox? in
+            if inbox.notices.isEmpty && inbox.notifications.isEmpty { return nil }
             defer { inbox = ConnectionCore.Inbox() }
             return inbox
         }
-        if !inbox.notices.isEmpty { try collect(inbox.notices) }
-        for notification in inbox.notifications { try collect(notification) }
+        if let inbox {
+            if !inbox.notices.isEmpty { try collect(inbox.notices) }
+            for notification in inbox.notifications { try collect(notification) }
+        }
         if let pointer = core.session?.pointer, PQclientEncoding(pointer) != core.encodingID { try followEncoding() }
     }
 
