@@ -73,13 +73,13 @@ extension Quoting {
 
     /// Guards the C stack against lists that hold themselves: RecursionError.
     private func deeper(_ body: () throws(Raised) -> Void) throws(Raised) {
-        try check(Py_EnterRecursiveCall(" while quoting a sequence"))
+        if Py_EnterRecursiveCall(" while quoting a sequence") != 0 { throw Raised() }
         defer { Py_LeaveRecursiveCall() }
         try body()
     }
 
     private func nested(_ body: () throws(Raised) -> Bool) throws(Raised) -> Bool {
-        try check(Py_EnterRecursiveCall(" while quoting a sequence"))
+        if Py_EnterRecursiveCall(" while quoting a sequence") != 0 { throw Raised() }
         defer { Py_LeaveRecursiveCall() }
         return try body()
     }
