@@ -366,7 +366,7 @@ def test_d27_subinterpreters(three_nodes, order):
     """In each kind of interpreter the import works, or is an ImportError; the process lives on, and so does the main
     interpreter's module."""
     output = run(OUTSIDE, three_nodes.dsn(1, load_balance=True), order, textwrap.dedent(INSIDE))
-    assert output.endswith("well\n")
+    assert "well\n" in output
 
 
 # Waiting
