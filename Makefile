@@ -13,7 +13,7 @@ help: ## this list
 demo: ## the main job: six nodes, two drivers, a zone lost and found again (writes demo.html)
 	@Scripts/demo
 
-test: ## everything: Swift's tests, the wheel, Python's tests, on real servers
+test: ## everything: Swift's tests, the wheel, Python's tests and psycopg2's own, on real servers
 	@Scripts/test
 
 needs: ## install what is missing: libpq, PostgreSQL, Python's headers, pkg-config, openssl

@@ -154,6 +154,7 @@ typedef struct {
     PyObject *copy_file;
     PyObject *weak_references;
     void *result; /* the PGresult, owned, or NULL */
+    void *stream; /* the replication stream, retained, or NULL */
     long arraysize;
     long itersize;
     long rowcount;
@@ -166,5 +167,25 @@ typedef struct {
     char no_tuples; /* the last result has no rows to fetch */
 } apus_cursor;
 APUS_OWNED(apus_cursor_fields, apus_cursor, connection, 11)
+
+/* psycopg2.extensions.lobject */
+typedef struct {
+    PyObject_HEAD
+    PyObject *connection;
+    PyObject *mode;
+    PyObject *weak_references;
+    long transaction; /* the number of the transaction that it was opened in */
+    int descriptor;   /* -1: closed */
+    unsigned oid;
+    char is_text;
+} apus_lobject;
+APUS_OWNED(apus_lobject_fields, apus_lobject, connection, 2)
+
+/* psycopg2.extras.ReplicationMessage */
+typedef struct {
+    PyObject_HEAD
+    PyObject *cursor, *payload, *data_size, *data_start, *wal_end, *send_time;
+} apus_replication_message;
+APUS_OWNED(apus_replication_message, apus_replication_message, cursor, 6)
 
 #endif

@@ -13,6 +13,7 @@ is not in there has to pass.
 import argparse
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -212,10 +213,21 @@ def read_expected(mode):
     """{id: "fail" or "skip"} of the tests that do not pass in a mode."""
     expected = {}
     for line in EXPECTED.read_text().splitlines():
-        line = line.split("#")[0].split()
-        if line and line[0] in (mode, "both"):
-            expected[line[2]] = line[1]
+        words, _, reason = line.partition("#")
+        since = re.search(r"\[libpq >= (\d+)\]", reason)
+        if since and libpq_version() < int(since[1]):
+            continue
+        words = words.split()
+        if words and words[0] in (mode, "both"):
+            expected[words[2]] = words[1]
     return expected
+
+
+def libpq_version():
+    """The major version of the libpq that the driver is built with."""
+    import psycopg2
+
+    return psycopg2.__libpq_version__ // 10000
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ extension Quoting {
 
     /// Text in the client's encoding as `'…'`.
     func append(literal bytes: UnsafeRawBufferPointer, to writer: inout ByteWriter) throws(Raised) {
+        if doublesBackslashes { writer.append(UInt8(ascii: "E")) }
         // Every byte may be doubled; libpq wants a byte for its NUL as well.
         let start = writer.reserve(bytes.count &* 2 &+ 3)
         start[0] = UInt8(ascii: "'")
@@ -51,8 +52,7 @@ extension Quoting {
 
     /// Bytes as `'\x…'::bytea`.
     func append(binary bytes: UnsafeRawBufferPointer, to writer: inout ByteWriter) {
-        writer.append("'")
-        if doublesBackslashes { writer.append("\\") }
+        writer.append(doublesBackslashes ? "E'\\" : "'")
         ByteaText.write(bytes, to: &writer)
         writer.append("'::bytea")
     }

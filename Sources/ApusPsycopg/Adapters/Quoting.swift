@@ -45,7 +45,7 @@ struct Quoting {
             guard direct.contains(.int) else { return false }
             try append(integer: value, to: &writer)
         } else if value == apus_none() {
-            guard direct.contains(.none) else { return false }
+            // Whatever is registered for it: programs count on None being NULL.
             writer.append("NULL")
         } else if type == apus_type_float() {
             guard direct.contains(.float) else { return false }

@@ -59,7 +59,7 @@ extension Connection {
         if let failure { throw raise(failure) }
         try logWarnings()
         try settle()
-        if !hasISODates { try command("SET DateStyle TO 'ISO'") }
+        if !hasISODates, !isReplication { try command("SET DateStyle TO 'ISO'") }
     }
 
     /// `poll()` while the connection is being opened.
@@ -83,7 +83,7 @@ extension Connection {
             core.adoptSession(keepsOpening: true)
             try logWarnings()
             try settle()
-            if !hasISODates {
+            if !hasISODates, !isReplication {
                 core.exchange = Exchange(Self.setDates, begin: nil, joins: false)
             }
         }
@@ -107,6 +107,13 @@ extension Connection {
 
     /// The typecasters read dates in ISO's form only.
     private var hasISODates: Bool { parameterStatus("DateStyle")?.hasPrefix("ISO") ?? false }
+
+    /// Whether the server takes replication commands, and perhaps nothing else.
+    private var isReplication: Bool {
+        core.session?.parameters.contains {
+            $0.keyword == "replication" && !["", "0", "false", "no", "off"].contains($0.value.lowercased())
+        } ?? false
+    }
 
     /// Learns what the server said of itself.
     private func settle() throws(Raised) {

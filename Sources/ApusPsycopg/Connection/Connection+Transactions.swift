@@ -8,23 +8,23 @@ extension Connection {
     /// Ends the transaction if there is one; `command` is COMMIT or ROLLBACK.
     func end(by command: StaticString) throws(Raised) {
         if core.status != .begin { return }
-        let exchange = try perform(UnsafeRawBufferPointer(start: command.utf8Start, count: command.utf8CodeUnitCount))
-        if core.session?.transactionStatus == PQTRANS_IDLE { core.status = .ready }
-        try checkSuccess(exchange, cursor: nil)
-        core.status = .ready
+        let core = self.core
+        let text = UnsafeRawBufferPointer(start: command.utf8Start, count: command.utf8CodeUnitCount)
+        let exchange = try perform { core.makeEnd(text) }
+        if exchange.endsTransaction { try checkSuccess(exchange, cursor: nil) }
     }
 
     func commit() throws(Raised) {
         try checkOpen()
         try checkSynchronous("commit")
-        try checkNotPrepared("commit")
+        try checkNotTwoPhase("commit")
         try end(by: "COMMIT")
     }
 
     func rollback() throws(Raised) {
         try checkOpen()
         try checkSynchronous("rollback")
-        try checkNotPrepared("rollback")
+        try checkNotTwoPhase("rollback")
         try end(by: "ROLLBACK")
     }
 
@@ -53,16 +53,11 @@ extension Connection {
         try checkOpen()
         try checkSynchronous("reset")
         if core.session?.transactionStatus != PQTRANS_IDLE { try command("ROLLBACK") }
-        core.status = .ready
+        core.endTransaction()
         try command("RESET ALL")
         try command("SET SESSION AUTHORIZATION DEFAULT")
-        core.status = .ready
         core.transaction = TransactionSettings()
-        if parameterStatus("DateStyle")?.hasPrefix("ISO") != true {
-            core.transaction.autocommit = true
-            defer { core.transaction.autocommit = false }
-            try command("SET DateStyle TO 'ISO'")
-        }
+        if parameterStatus("DateStyle")?.hasPrefix("ISO") != true { try command("SET DateStyle TO 'ISO'") }
     }
 
     // MARK: Settings

@@ -14,32 +14,40 @@ extension Connection {
     ///   - mayBegin: false for what needs no transaction of its own.
     /// - Returns: the exchange with its last result; whether the server is content is for `checkSuccess` to see.
     func perform(_ statements: UnsafeRawBufferPointer, mayBegin: Bool = true) throws(Raised) -> Exchange {
-        let exchange =
-            try Self.isGreen ? performGreen(statements, mayBegin) : performBlocking(statements, mayBegin)
+        let core = self.core
+        return try perform { core.makeExchange(statements, mayBegin: mayBegin) }
+    }
+
+    /// Executes an exchange that is made under the lock, when it is known what state the transaction is in.
+    func perform(_ make: () -> Exchange) throws(Raised) -> Exchange {
+        let exchange = try Self.isGreen ? performGreen(make) : performBlocking(make)
         try collect()
         return exchange
     }
 
     /// Executes a command of the driver's own and raises what the server says against it.
+    /// It is never preceded by BEGIN.
     func command(_ text: StaticString) throws(Raised) {
-        let exchange = try perform(UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+        let exchange = try perform(
+            UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount), mayBegin: false)
         try checkSuccess(exchange, cursor: nil)
     }
 
     /// The same, for a text that is not known beforehand.
-    func command(_ text: String, mayBegin: Bool = true) throws(Raised) {
+    func command(_ text: String) throws(Raised) {
         let bytes = Array(text.utf8) + [0]
         let exchange: Exchange
         do {
             exchange = try bytes.withUnsafeBytes {
-                try perform(UnsafeRawBufferPointer(rebasing: $0.dropLast()), mayBegin: mayBegin)
+                try perform(UnsafeRawBufferPointer(rebasing: $0.dropLast()), mayBegin: false)
             }
         } catch { throw Raised() }
         try checkSuccess(exchange, cursor: nil)
     }
 
     /// Raises what the server says against the statements.
-    func checkSuccess(_ exchange: Exchange, cursor: PyObj?) throws(Raised) {
+    /// - Parameter raising: the class to raise; nil for that of the SQLSTATE.
+    func checkSuccess(_ exchange: Exchange, cursor: PyObj?, raising: PyObj? = nil) throws(Raised) {
         guard let result = exchange.result else {
             if core.closed == .broken {
                 throw raise(module.pointee.operationalError, "the connection to the server was lost")
@@ -51,18 +59,18 @@ extension Connection {
             throw raise(module.pointee.programmingError, "can't execute an empty query")
         case PGRES_BAD_RESPONSE, PGRES_NONFATAL_ERROR, PGRES_FATAL_ERROR:
             throw ServerFailure(result: result, encoding: core.encoding, prefixLength: exchange.prefixLength)
-                .raise(cursor: cursor, connectionIsLost: core.closed == .broken)
+                .raise(raising, cursor: cursor, connectionIsLost: core.closed == .broken)
         default: return
         }
     }
 
     // MARK: Blocking
 
-    private func performBlocking(_ statements: UnsafeRawBufferPointer, _ mayBegin: Bool) throws(Raised) -> Exchange {
+    private func performBlocking(_ make: () -> Exchange) throws(Raised) -> Exchange {
         let core = self.core
         var exchange: Exchange?
         let failure = try blocking { () throws(PQError) -> Wait? in
-            let running = exchange ?? core.makeExchange(statements, mayBegin: mayBegin)
+            let running = exchange ?? make()
             exchange = running
             return try running.advance(on: &core.session)
         } finally: {
@@ -84,53 +92,101 @@ extension Connection {
             PyEval_RestoreThread(thread)
             throw raise(module.pointee.programmingError, "the connection is already in use by this thread")
         }
-        var interruption: PyObj?
-        var giveUp: Duration?
-        var failure: PQError?
-        var isLost = false
-        do {
-            while let wait = try step() {
-                let slice: Duration = .seconds(1)
-                if BlockingWaiter.wait(for: wait.until(giveUp), slice: slice) == .ready { continue }
-                if let giveUp, Monotonic.now >= giveUp {
-                    // The server ignores the request to cancel: the connection cannot be saved.
-                    isLost = true
-                    break
-                }
-                PyEval_RestoreThread(thread)
-                if PyErr_CheckSignals() != 0 {
-                    interruption?.release()
-                    interruption = apus_take_exception()
-                    thread = PyEval_SaveThread()
-                    // While connecting there is nothing to cancel, and nothing to keep.
-                    if core.session == nil { break }
-                    if giveUp == nil {
-                        giveUp = Monotonic.now + .seconds(10)
-                        cancelRunning()
-                    }
-                } else {
-                    thread = PyEval_SaveThread()
-                }
-            }
-        } catch { failure = error }
+        let driven = drive(&thread, step)
         finally()
         core.gather()
-        if isLost {
+        if driven.isLost {
             // A session is let go of under the lock and the GIL.
             PyEval_RestoreThread(thread)
-            core.finish()
-            core.closed = .broken
+            loseSession()
             core.lock.unlock()
         } else {
             core.lock.unlock()
             PyEval_RestoreThread(thread)
         }
-        if let interruption {
-            try collect()
+        if let interruption = driven.interruption {
+            do throws(Raised) { try collect() } catch { PyErr_Clear() }
             apus_give_exception(interruption)
             throw Raised()
         }
-        return failure
+        return driven.failure
+    }
+
+    /// The same for a conversation of several steps with Python code in between, under a lock that is held for all of
+    /// it: see `holdingLock`.
+    /// - Parameter cancels: whether Ctrl-C cancels what the server does, or only ends the wait.
+    func blockingUnderLock(cancels: Bool = true, _ step: () throws(PQError) -> Wait?) throws(Raised) {
+        var thread = PyEval_SaveThread()
+        let driven = drive(&thread, cancels: cancels, step)
+        if core.session?.isBroken ?? true { core.markBroken() }
+        PyEval_RestoreThread(thread)
+        if driven.isLost { loseSession() }
+        if let interruption = driven.interruption {
+            apus_give_exception(interruption)
+            throw Raised()
+        }
+        if let failure = driven.failure { throw raise(failure) }
+    }
+
+    /// Lets go of a session whose server answers no more; under the lock and the GIL.
+    private func loseSession() {
+        core.finish()
+        core.closed = .broken
+    }
+
+    /// Runs Python code while no other thread can use the connection.
+    func holdingLock<Result>(_ body: () throws(Raised) -> Result) throws(Raised) -> Result {
+        let thread = PyEval_SaveThread()
+        let locked = core.lock.lock()
+        PyEval_RestoreThread(thread)
+        guard locked else {
+            throw raise(module.pointee.programmingError, "the connection is already in use by this thread")
+        }
+        defer { core.lock.unlock() }
+        return try body()
+    }
+
+    /// How a machine came to its end.
+    private struct Driven {
+        /// What it failed by.
+        var failure: PQError?
+        /// The exception that a signal handler raised, owned.
+        var interruption: PyObj?
+        /// The server ignored the request to cancel: the session cannot be saved.
+        var isLost = false
+    }
+
+    /// Drives a machine to its end, without the GIL but for a look at Python's signals now and then.
+    private func drive(
+        _ thread: inout UnsafeMutablePointer<PyThreadState>?, cancels: Bool = true, _ step: () throws(PQError) -> Wait?
+    ) -> Driven {
+        var driven = Driven()
+        var giveUp: Duration?
+        do throws(PQError) {
+            while let wait = try step() {
+                let slice: Duration = .seconds(1)
+                if BlockingWaiter.wait(for: wait.until(giveUp), slice: slice) == .ready { continue }
+                if let giveUp, Monotonic.now >= giveUp {
+                    driven.isLost = true
+                    break
+                }
+                PyEval_RestoreThread(thread)
+                let raised = PyErr_CheckSignals() != 0
+                if raised {
+                    driven.interruption?.release()
+                    driven.interruption = apus_take_exception()
+                }
+                thread = PyEval_SaveThread()
+                if !raised { continue }
+                // While connecting there is nothing to cancel, and nothing to keep.
+                if !cancels || core.session == nil { break }
+                if giveUp == nil {
+                    giveUp = Monotonic.now + .seconds(10)
+                    cancelRunning()
+                }
+            }
+        } catch { driven.failure = error }
+        return driven
     }
 
     /// Asks the server to cancel; without the GIL.
@@ -140,12 +196,12 @@ extension Connection {
 
     // MARK: Green
 
-    private func performGreen(_ statements: UnsafeRawBufferPointer, _ mayBegin: Bool) throws(Raised) -> Exchange {
+    private func performGreen(_ make: () -> Exchange) throws(Raised) -> Exchange {
         if core.exchange != nil {
             throw raise(
                 module.pointee.programmingError, "a single async query can be executed on the same connection")
         }
-        let exchange = core.makeExchange(statements, mayBegin: mayBegin)
+        let exchange = make()
         core.exchange = exchange
         core.exchangeIsComplete = false
         defer { core.exchange = nil }

@@ -30,6 +30,10 @@ final class ConnectionCore: @unchecked Sendable {
     var closed = Closed.broken
     var status = Status.setup
     var transaction = TransactionSettings()
+    /// Counts the transactions that ended: what lives no longer than one remembers its number.
+    var transactionNumber = 0
+    /// The name of the two-phase transaction that is open.
+    var twoPhaseName: String?
 
     /// What the server sent unasked, until Python's lists take it.
     let inbox = Mutex(Inbox())
@@ -73,7 +77,31 @@ final class ConnectionCore: @unchecked Sendable {
     /// Takes notice of how an exchange ended.
     func note(_ exchange: Exchange) {
         if exchange.hasBegun { status = .begin }
+        if exchange.endsTransaction, session?.transactionStatus == PQTRANS_IDLE { endTransaction() }
         if session?.isBroken ?? true { markBroken() }
+    }
+
+    /// Forgets the transaction, which has ended on the server.
+    func endTransaction() {
+        status = .ready
+        twoPhaseName = nil
+        transactionNumber &+= 1
+    }
+
+    /// The exchange that ends the transaction, or nothing if there is none: another thread may have been faster.
+    func makeEnd(_ command: UnsafeRawBufferPointer) -> Exchange {
+        let isOpen = status == .begin
+        return Exchange(isOpen ? command : Self.nothing, begin: nil, joins: false, endsTransaction: isOpen)
+    }
+
+    private static var nothing: UnsafeRawBufferPointer {
+        UnsafeRawBufferPointer(start: ("" as StaticString).utf8Start, count: 0)
+    }
+
+    /// The exchange for a statement with parameters.
+    func makeExchange(_ call: ServerCall) -> Exchange {
+        let begins = status == .ready && (!transaction.autocommit || isInBlock) && !isAsynchronous
+        return Exchange(call, begin: begins ? transaction.begin : nil)
     }
 
     /// The socket is gone: the node has one session less from now on.

@@ -114,7 +114,67 @@ enum ConnectionMethods {
                     return python(core.exchange != nil || core.opening != nil)
                 }
             },
-        ] as [PyMethodDef], end: .end)
+        ] as [PyMethodDef] + twoPhase + native, end: .end)
+
+    nonisolated(unsafe) private static let twoPhase: [PyMethodDef] = [
+        .fast("xid", "xid(format_id, gtrid, bqual) -> Xid: an identifier for a two-phase transaction.") {
+            me, positional, count, keywords in
+            answer { () throws(Raised) in
+                let given = try Arguments("xid", ["format_id", "gtrid", "bqual"], required: 3, positional, count, keywords)
+                let connection = try Connection(me)
+                try connection.checkOpen()
+                return try connection.makeXid(given)
+            }
+        },
+        .fast("tpc_begin", "tpc_begin(xid): begins a two-phase transaction.") { me, positional, count, keywords in
+            answer { () throws(Raised) in
+                let given = try Arguments("tpc_begin", ["xid"], required: 1, positional, count, keywords)
+                try Connection(me).beginTwoPhase(given.required(0))
+                return none()
+            }
+        },
+        .plain("tpc_prepare", "The first phase: the transaction can be committed from here on, come what may.") { me, _ in
+            run(me) { (connection) throws(Raised) in try connection.prepareTwoPhase() }
+        },
+        .fast("tpc_commit", "tpc_commit(xid=None): commits the two-phase transaction, or a prepared one.") {
+            me, positional, count, keywords in
+            answer { () throws(Raised) in
+                let given = try Arguments("tpc_commit", ["xid"], positional, count, keywords)
+                try Connection(me).endTwoPhase("tpc_commit", by: "COMMIT", given.unlessNone(0))
+                return none()
+            }
+        },
+        .fast("tpc_rollback", "tpc_rollback(xid=None): rolls the two-phase transaction back, or a prepared one.") {
+            me, positional, count, keywords in
+            answer { () throws(Raised) in
+                let given = try Arguments("tpc_rollback", ["xid"], positional, count, keywords)
+                try Connection(me).endTwoPhase("tpc_rollback", by: "ROLLBACK", given.unlessNone(0))
+                return none()
+            }
+        },
+        .plain("tpc_recover", "The Xids of the transactions that are prepared on the server.") { me, _ in
+            answer { () throws(Raised) in try Connection(me).recoverTwoPhase() }
+        },
+    ]
+
+    nonisolated(unsafe) private static let native: [PyMethodDef] = [
+        .fast("lobject", "lobject(oid=0, mode='', new_oid=0, new_file=None, lobject_factory=None) -> a large object") {
+            me, positional, count, keywords in
+            answer { () throws(Raised) in
+                try Connection(me).makeLargeObject(
+                    Arguments(
+                        "lobject", ["oid", "mode", "new_oid", "new_file", "lobject_factory"], positional, count, keywords))
+            }
+        },
+        .plain("get_native_connection", "A capsule with libpq's PGconn, for C extensions.") { me, _ in
+            answer { () throws(Raised) in
+                let connection = try Connection(me)
+                try connection.checkOpen()
+                let name: StaticString = "psycopg2.connection.native_connection"
+                return try owned(PyCapsule_New(connection.libpq.map { UnsafeMutableRawPointer($0) }, name.c, nil))
+            }
+        },
+    ]
 
     private static func run(_ me: PyObj?, _ body: (Connection) throws(Raised) -> Void) -> PyObj? {
         answer { () throws(Raised) in

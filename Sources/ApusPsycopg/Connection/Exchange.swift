@@ -21,8 +21,11 @@ final class Exchange {
     }
     private var phase = Phase.idle
     private let statements: UnsafeRawBufferPointer
+    private let call: ServerCall?
     private let begin: String?
     private let joins: Bool
+    /// Whether this is the end of a transaction.
+    let endsTransaction: Bool
 
     /// The last result; nil as long as none came, and when only BEGIN's did.
     private(set) var result: OpaquePointer?
@@ -35,10 +38,29 @@ final class Exchange {
     ///   - statements: followed by a zero byte; they must live until the exchange has ended.
     ///   - begin: the command that starts the transaction, or nil.
     ///   - joins: whether `begin` may travel with the statements.
-    init(_ statements: UnsafeRawBufferPointer, begin: String?, joins: Bool) {
+    ///   - endsTransaction: whether the statement is COMMIT, ROLLBACK or the like.
+    init(_ statements: UnsafeRawBufferPointer, begin: String?, joins: Bool, endsTransaction: Bool = false) {
         self.statements = statements
+        call = nil
         self.begin = begin
         self.joins = joins
+        self.endsTransaction = endsTransaction
+    }
+
+    /// For a statement with parameters, whose results come in binary format. BEGIN goes apart.
+    init(_ call: ServerCall, begin: String?) {
+        statements = UnsafeRawBufferPointer(start: nil, count: 0)
+        self.call = call
+        self.begin = begin
+        joins = false
+        endsTransaction = false
+    }
+
+    /// For the answer to what was sent before.
+    static func answer() -> Exchange {
+        let exchange = Exchange(UnsafeRawBufferPointer(start: nil, count: 0), begin: nil, joins: false)
+        exchange.phase = .statements
+        return exchange
     }
 
     deinit { PQclear(result) }
@@ -65,6 +87,9 @@ final class Exchange {
         return result
     }
 
+    /// COPY's data has been exchanged: its own result is the next that comes.
+    func leaveCopy() { PQclear(takeResult()) }
+
     private static var closed: PQError { PQError(.connectionLost, "the connection is closed") }
 
     private func start(_ connection: inout PQConnection?) throws(PQError) {
@@ -90,6 +115,10 @@ final class Exchange {
 
     private func sendStatements(_ connection: inout PQConnection?) throws(PQError) {
         prefixLength = 0
+        if let call {
+            try connection?.send(query: call.sql.c, parameters: call.parameters, binaryResults: true)
+            return
+        }
         try Self.send(statements, &connection)
     }
 
@@ -131,5 +160,16 @@ final class Exchange {
             return true
         default: return false
         }
+    }
+}
+
+/// A statement of the driver's own with its parameters.
+final class ServerCall {
+    let sql: StaticString
+    let parameters: PQParameters
+
+    init(_ sql: StaticString, _ parameters: consuming PQParameters) {
+        self.sql = sql
+        self.parameters = parameters
     }
 }

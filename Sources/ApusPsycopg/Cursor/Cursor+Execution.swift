@@ -33,7 +33,7 @@ extension Cursor {
     }
 
     /// The bytes of `query`, followed by a zero byte, which live as long as it.
-    private func queryBytes() throws(Raised) -> UnsafeRawBufferPointer {
+    func queryBytes() throws(Raised) -> UnsafeRawBufferPointer {
         guard let query = fields.pointee.query else { throw raise(module.pointee.programmingError, "no query") }
         let bytes: UnsafeRawBufferPointer
         if apus_is_bytes(query) != 0 {
@@ -192,14 +192,12 @@ extension Connection {
         let core = self.core
         var ended = false
         _ = try blocking { () throws(PQError) -> Wait? in
-            if !ended {
-                ended = true
-                if status == PGRES_COPY_OUT {
-                    try? core.cancel(within: .seconds(5))
-                } else if case .wait(let wait)? = try core.session?.sendCopyEnd(error: "COPY is not for execute()") {
-                    return wait
-                }
+            if !ended, status == PGRES_COPY_OUT {
+                try? core.cancel(within: .seconds(5))
+            } else if !ended, case .wait(let wait)? = try core.session?.sendCopyEnd(error: "COPY is not for execute()") {
+                return wait
             }
+            ended = true
             return try core.drain()
         } finally: {
             if core.session?.isBroken ?? true { core.markBroken() }

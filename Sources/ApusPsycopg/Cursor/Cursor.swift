@@ -76,6 +76,7 @@ struct Cursor {
             fields.pointee.rowcount = Int(PQntuples(result))
             fields.pointee.no_tuples = 0
             try chooseCasts(result, connection)
+        case PGRES_COPY_BOTH where fields.pointee.stream != nil: return
         case PGRES_COPY_IN, PGRES_COPY_OUT, PGRES_COPY_BOTH:
             try connection.leaveCopy(PQresultStatus(result))
             throw raise(

@@ -35,18 +35,24 @@ enum CursorType {
                     do throws(Raised) { return try Cursor(me).iterate() } catch { return nil }
                 },
                 .traverse(apus_cursor_fields_traverse), .clear(apus_cursor_fields_clear),
-                .dealloc { me in
-                    guard let me else { return }
-                    PyObject_GC_UnTrack(me)
-                    let fields = me.fields(apus_cursor.self)
-                    if fields.pointee.weak_references != nil { PyObject_ClearWeakRefs(me) }
-                    if let result = fields.pointee.result { PQclear(OpaquePointer(result)) }
-                    fields.pointee.result = nil
-                    _ = apus_cursor_fields_clear(me)
-                    apus_free(me)
-                },
+                .dealloc(deallocate),
                 .members(members), .properties(properties), .methods(methods),
             ])
+    }
+
+    static let deallocate: destructor = { me in
+        guard let me else { return }
+        PyObject_GC_UnTrack(me)
+        let fields = me.fields(apus_cursor.self)
+        if fields.pointee.weak_references != nil { PyObject_ClearWeakRefs(me) }
+        if let result = fields.pointee.result { PQclear(OpaquePointer(result)) }
+        fields.pointee.result = nil
+        if let stream = fields.pointee.stream {
+            Unmanaged<ReplicationStream>.fromOpaque(stream).release()
+            fields.pointee.stream = nil
+        }
+        _ = apus_cursor_fields_clear(me)
+        apus_free(me)
     }
 
     private static func initialize(_ me: PyObj, _ given: Arguments) throws(Raised) {
@@ -245,7 +251,7 @@ enum CursorType {
                     try owned(apus_method0(receiver(me), module.pointee.nameClose))
                 }
             },
-        ] as [PyMethodDef], end: .end)
+        ] as [PyMethodDef] + copyMethods, end: .end)
 }
 
 extension Cursor {

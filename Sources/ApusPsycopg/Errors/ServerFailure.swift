@@ -10,12 +10,14 @@ struct ServerFailure {
     var prefixLength = 0
 
     /// Sets the exception.
-    /// - Parameter cursor: the cursor that executed the statement, if one did.
-    func raise(cursor: PyObj?, connectionIsLost: Bool) -> Raised {
+    /// - Parameters:
+    ///   - class: the exception's; nil for that of the SQLSTATE.
+    ///   - cursor: the cursor that executed the statement, if one did.
+    func raise(_ class: PyObj? = nil, cursor: PyObj?, connectionIsLost: Bool) -> Raised {
         do throws(Raised) {
             let text = ownPositions(in: PQresultErrorMessage(result).map { Array(UnsafeRawBufferPointer(start: $0, count: strlen($0))) } ?? [])
             let message = try Owned(decode(text.isEmpty ? Array("no message from the server".utf8) : withoutSeverity(text)))
-            let type = errorType(connectionIsLost: connectionIsLost)
+            let type = `class` ?? errorType(connectionIsLost: connectionIsLost)
             let exception = try Owned(owned(apus_call1(type, message.object)))
             if apus_is_instance(exception.object, module.pointee.error) != 0 {
                 let fields = exception.object.fields(apus_error.self)

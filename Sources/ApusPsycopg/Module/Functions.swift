@@ -57,6 +57,15 @@ extension Module {
                     return try python(connection.identifier(text(of: name)))
                 }
             },
+            .fast("encrypt_password", "encrypt_password(password, user, scope=None, algorithm=None) -> str: as ALTER USER takes it") {
+                _, positional, count, keywords in
+                answer { () throws(Raised) in
+                    try PasswordHash.make(
+                        Arguments(
+                            "encrypt_password", ["password", "user", "scope", "algorithm"], required: 2, positional, count,
+                            keywords))
+                }
+            },
             .plain("libpq_version", "libpq_version() -> int: the version of libpq") { _, _ in
                 answer { () throws(Raised) in try python(Int(PQlibVersion())) }
             },

@@ -15,7 +15,7 @@ struct ModuleState {
     // Types.
     var diagnostics, adapterRegistry, isqlQuote, asIs, quotedString, binary, boolean, int, float, decimalAdapter,
         list, datetimeAdapter, sqlIn, noneAdapter, typecaster, chunk, column, notify, connectionInfo, connection,
-        cursor: PyObj
+        cursor, lobject, replicationCursor, replicationMessage: PyObj
 
     // Adapters that are functions.
     var dateFromPy, timeFromPy, timestampFromPy, intervalFromPy: PyObj

@@ -1,0 +1,116 @@
+import ApusPQ
+import CApusLibPQ
+import CApusPython
+
+/// Two-phase commit: PEP 249's `tpc_*` methods on PostgreSQL's PREPARE TRANSACTION.
+extension Connection {
+    /// `xid(format_id, gtrid, bqual)`
+    func makeXid(_ given: Arguments) throws(Raised) -> PyObj {
+        let type = try Owned(xidType())
+        return try owned(apus_call3(type.object, given[0], given[1], given[2]))
+    }
+
+    private func xidType() throws(Raised) -> PyObj {
+        let xids = try Owned(owned(PyImport_ImportModule("psycopg2._xid")))
+        return try attribute("Xid", of: xids.object)
+    }
+
+    /// The server's name of a transaction that is given by its Xid or by this name.
+    private func name(of xid: PyObj) throws(Raised) -> String {
+        if apus_is_str(xid) != 0 { return try text(of: xid) }
+        let type = try Owned(xidType())
+        let fits = PyObject_IsInstance(xid, type.object)
+        try check(fits)
+        guard fits != 0 else { throw raiseTypeError("not a valid transaction id") }
+        let shown = try Owned(owned(PyObject_Str(xid)))
+        return try text(of: shown.object)
+    }
+
+    /// `tpc_begin(xid)`
+    func beginTwoPhase(_ xid: PyObj) throws(Raised) {
+        try checkOpen()
+        try checkSynchronous("tpc_begin")
+        try checkNotPrepared("tpc_begin")
+        let name = try name(of: xid)
+        guard core.status == .ready else {
+            throw raise(module.pointee.programmingError, "tpc_begin must be called outside a transaction")
+        }
+        if core.transaction.autocommit {
+            throw raise(module.pointee.programmingError, "tpc_begin can't be called in autocommit mode")
+        }
+        try command(core.transaction.begin)
+        core.status = .begin
+        core.twoPhaseName = name
+    }
+
+    /// `tpc_prepare()`
+    func prepareTwoPhase() throws(Raised) {
+        try checkOpen()
+        try checkSynchronous("tpc_prepare")
+        try checkNotPrepared("tpc_prepare")
+        guard let name = core.twoPhaseName else {
+            throw raise(module.pointee.programmingError, "prepare must be called inside a two-phase transaction")
+        }
+        do throws(Raised) { try command("PREPARE TRANSACTION \(literal(name))") } catch {
+            // What cannot be prepared is rolled back.
+            if core.session?.transactionStatus == PQTRANS_IDLE { core.endTransaction() }
+            throw error
+        }
+        core.endTransaction()
+        core.status = .prepared
+        core.twoPhaseName = name
+    }
+
+    /// `tpc_commit(xid=None)` and `tpc_rollback(xid=None)`: ends this connection's two-phase transaction or, by its
+    /// xid, one that was prepared by anybody.
+    func endTwoPhase(_ call: StaticString, by command: StaticString, _ xid: PyObj?) throws(Raised) {
+        try checkOpen()
+        try checkSynchronous(call)
+        if let xid {
+            let name = try name(of: xid)
+            guard core.status == .ready else {
+                throw raise(module.pointee.programmingError, "\(call) with a xid must be called outside a transaction")
+            }
+            try self.command("\(command) PREPARED \(literal(name))")
+            return
+        }
+        guard let name = core.twoPhaseName else {
+            throw raise(
+                module.pointee.programmingError,
+                "tpc_commit/tpc_rollback with no parameter must be called in a two-phase transaction")
+        }
+        if core.status != .prepared {
+            try end(by: command)
+            return
+        }
+        try self.command("\(command) PREPARED \(literal(name))")
+        core.endTransaction()
+    }
+
+    /// `tpc_recover()`
+    func recoverTwoPhase() throws(Raised) -> PyObj {
+        try checkOpen()
+        try checkSynchronous("tpc_recover")
+        try checkNotPrepared("tpc_recover")
+        let xids = try Owned(owned(PyImport_ImportModule("psycopg2._xid")))
+        let recover = try Owned(attribute("recover", of: xids.object))
+        return try owned(apus_call1(recover.object, object))
+    }
+
+    /// A call that the methods named `tpc_` stand in for.
+    func checkNotTwoPhase(_ call: StaticString) throws(Raised) {
+        if core.twoPhaseName != nil {
+            throw raise(module.pointee.programmingError, "\(call) cannot be used during a two-phase transaction")
+        }
+    }
+
+    /// A text in quotes.
+    func literal(_ value: String) throws(Raised) -> String {
+        do throws(PQError) {
+            switch core.session {
+            case .some(let session): return try session.literal(value)
+            case .none: throw PQError(.usage, "connection already closed")
+            }
+        } catch { throw raise(error) }
+    }
+}

@@ -1,0 +1,253 @@
+import ApusPQ
+import ApusValues
+import CApusLibPQ
+import CApusPython
+
+/// `copy_from`, `copy_to` and `copy_expert`: COPY between a table and a Python file.
+extension Cursor {
+    /// `copy_expert(sql, file, size=8192)`
+    func copyExpert(_ sql: PyObj, _ file: PyObj, size: Int) throws(Raised) {
+        let connection = try checkCopy("copy_expert")
+        let fits = try (Self.has("read", file), Self.has("write", file))
+        guard fits.0 || fits.1 else {
+            throw raiseTypeError(
+                "file must be a readable file-like object for COPY FROM; a writable file-like object for COPY TO.")
+        }
+        try copy(statement(sql, nil, connection), file, size: size, connection)
+    }
+
+    /// `copy_from(file, table, sep='\t', null='\\N', size=8192, columns=None)`
+    func copyFrom(_ file: PyObj, _ table: PyObj, _ format: CopyFormat, size: Int) throws(Raised) {
+        let connection = try checkCopy("copy_from")
+        guard try Self.has("read", file) else { throw raiseTypeError("argument 1 must have a .read() method") }
+        let command = try "COPY \(format.target(table, connection)) FROM stdin WITH \(format.options(connection))"
+        try copy(bytes(of: command, connection), file, size: size, connection)
+    }
+
+    /// `copy_to(file, table, sep='\t', null='\\N', columns=None)`
+    func copyTo(_ file: PyObj, _ table: PyObj, _ format: CopyFormat) throws(Raised) {
+        let connection = try checkCopy("copy_to")
+        guard try Self.has("write", file) else { throw raiseTypeError("argument 1 must have a .write() method") }
+        let command = try "COPY \(format.target(table, connection)) TO stdout WITH \(format.options(connection))"
+        try copy(bytes(of: command, connection), file, size: 0, connection)
+    }
+
+    private func checkCopy(_ call: StaticString) throws(Raised) -> Connection {
+        let connection = try openConnection()
+        try connection.checkOpen()
+        try connection.checkSynchronous(call)
+        if Connection.isGreen {
+            throw raise(module.pointee.programmingError, "\(call) cannot be used with an asynchronous callback.")
+        }
+        try connection.checkNotPrepared(call)
+        if isNamed { throw raise(module.pointee.programmingError, "can't call .\(call)() on named cursors") }
+        return connection
+    }
+
+    private static func has(_ method: StaticString, _ file: PyObj) throws(Raised) -> Bool {
+        let name = try Owned(interned(method))
+        return PyObject_HasAttr(file, name.object) != 0
+    }
+
+    private func bytes(of command: String, _ connection: Connection) throws(Raised) -> PyObj {
+        let text = try Owned(python(command))
+        return try statement(text.object, nil, connection)
+    }
+
+    // MARK: Conversation
+
+    /// - Parameter statement: owned; taken over.
+    private func copy(_ statement: PyObj, _ file: PyObj, size: Int, _ connection: Connection) throws(Raised) {
+        replace(&fields.pointee.query, with: statement)
+        try forgetResult()
+        replace(&fields.pointee.copy_file, with: file.retained())
+        defer { replace(&fields.pointee.copy_file, with: nil) }
+        let bytes = try queryBytes()
+        let exchange = try connection.holdingLock { () throws(Raised) -> Exchange in
+            let exchange = connection.core.makeExchange(bytes)
+            defer { connection.core.note(exchange) }
+            do throws(Raised) { try converse(exchange, file, size: size, connection) } catch {
+                connection.abandonCopy(exchange)
+                throw error
+            }
+            return exchange
+        }
+        try connection.collect()
+        try accept(exchange, connection)
+    }
+
+    /// The text may hold several statements, more than one of them a COPY.
+    private func converse(_ exchange: Exchange, _ file: PyObj, size: Int, _ connection: Connection) throws(Raised) {
+        let core = connection.core
+        while true {
+            try connection.blockingUnderLock { () throws(PQError) in try exchange.advance(on: &core.session) }
+            switch exchange.result.map({ PQresultStatus($0) }) {
+            case PGRES_COPY_IN: try feed(file, size: size, connection, exchange)
+            case PGRES_COPY_OUT: try drain(into: file, connection)
+            default: return
+            }
+            exchange.leaveCopy()
+        }
+    }
+
+    /// COPY FROM: what the file's `read(size)` returns goes to the server, until it is nothing.
+    private func feed(_ file: PyObj, size: Int, _ connection: Connection, _ exchange: Exchange) throws(Raised) {
+        let state = module
+        let size = try Owned(python(size))
+        var problem: String?
+        var cause: PyObj?
+        while problem == nil {
+            guard let piece = apus_method1(file, state.pointee.nameRead, size.object) else {
+                cause = apus_take_exception()
+                problem = "error in .read() call" + (cause.map(Self.description) ?? "")
+                break
+            }
+            let data = Owned(piece)
+            if apus_is_bytes(piece) != 0 {
+                let bytes = UnsafeRawBufferPointer(start: apus_bytes_data(piece), count: apus_bytes_size(piece))
+                if bytes.count == 0 { break }
+                try connection.sendCopyData(bytes)
+            } else if apus_is_str(piece) != 0 {
+                if apus_str_length(piece) == 0 { break }
+                do throws(Raised) {
+                    let (bytes, owner) = try connection.core.encoding.encode(piece)
+                    let keeper = Owned(owner)
+                    try connection.sendCopyData(bytes)
+                    _ = keeper.object
+                } catch {
+                    if connection.core.closed != .open { throw error }
+                    cause = apus_take_exception()
+                    problem = "error in .read() call" + (cause.map(Self.description) ?? "")
+                }
+            } else {
+                problem = "error in .read() call"
+            }
+            _ = data.object
+        }
+        let core = connection.core
+        defer { cause?.release() }
+        try connection.blockingUnderLock { () throws(PQError) in
+            if case .wait(let wait)? = try core.session?.sendCopyEnd(error: problem) { return wait }
+            return nil
+        }
+        guard let cause else { return }
+        // The server's complaint is what is raised; what led to it is not to be lost.
+        exchange.leaveCopy()
+        try connection.blockingUnderLock { () throws(PQError) in try exchange.advance(on: &core.session) }
+        do throws(Raised) { try connection.checkSuccess(exchange, cursor: object) } catch {
+            if let exception = apus_take_exception() {
+                PyException_SetCause(exception, cause.retained())
+                apus_give_exception(exception)
+            }
+            throw error
+        }
+    }
+
+    private static func description(_ exception: PyObj) -> String {
+        guard let shown = PyObject_Str(exception) else {
+            PyErr_Clear()
+            return ": \(exception.typeName)"
+        }
+        defer { shown.release() }
+        let text = (try? text(of: shown)) ?? ""
+        PyErr_Clear()
+        return ": \(exception.typeName) \(text)"
+    }
+
+    /// COPY TO: whole rows go to the file's `write()`, as many at once as have come.
+    private func drain(into file: PyObj, _ connection: Connection) throws(Raised) {
+        let core = connection.core
+        let isText = try Self.takesText(file)
+        var piece = ByteWriter(minimumCapacity: Self.pieceSize + 4096)
+        var ended = false
+        while !ended {
+            try connection.blockingUnderLock { () throws(PQError) in
+                while piece.count < Self.pieceSize {
+                    guard let step = try core.session?.nextCopyData() else { throw PQError(.connectionLost, "closed") }
+                    switch consume step {
+                    case .wait(let wait): return piece.count > 0 ? nil : wait
+                    case .done(let event):
+                        switch consume event {
+                        case .data(let data): piece.append(data.bytes)
+                        case .end:
+                            ended = true
+                            return nil
+                        }
+                    }
+                }
+                return nil
+            }
+            if piece.count == 0 { continue }
+            try piece.withUnsafeBytes { (bytes) throws(Raised) in
+                let chunk = try Owned(isText ? core.encoding.decode(bytes) : pythonBytes(bytes))
+                _ = try Owned(owned(apus_method1(file, module.pointee.nameWrite, chunk.object)))
+            }
+            piece.removeAll()
+        }
+    }
+
+    private static let pieceSize = 32 << 10
+
+    /// Whether `write()` takes text: files of the `io` module say so by their base.
+    private static func takesText(_ file: PyObj) throws(Raised) -> Bool {
+        let io = try Owned(owned(PyImport_ImportModule("io")))
+        let base = try Owned(attribute("TextIOBase", of: io.object))
+        let fits = PyObject_IsInstance(file, base.object)
+        try check(fits)
+        return fits != 0
+    }
+}
+
+/// What `copy_from` and `copy_to` say about the format, besides the defaults of COPY's text.
+struct CopyFormat {
+    let separator: PyObj?
+    let null: PyObj?
+    let columns: PyObj?
+
+    /// The table and the columns, in quotes.
+    func target(_ table: PyObj, _ connection: Connection) throws(Raised) -> String {
+        let name = try connection.identifier(text(of: table))
+        guard let columns, !columns.isNone else { return name }
+        var names: [String] = []
+        let iterator = try Owned(owned(PyObject_GetIter(columns)))
+        while let column = PyIter_Next(iterator.object) {
+            let column = Owned(column)
+            names.append(try connection.identifier(text(of: column.object)))
+        }
+        if PyErr_Occurred() != nil { throw Raised() }
+        return names.isEmpty ? name : "\(name)(\(names.joined(separator: ",")))"
+    }
+
+    func options(_ connection: Connection) throws(Raised) -> String {
+        let separator = try connection.literal(self.separator.map(text) ?? "\t")
+        let null = try connection.literal(self.null.map(text) ?? "\\N")
+        return "DELIMITER AS \(separator) NULL AS \(null)"
+    }
+}
+
+extension Connection {
+    /// Sends a piece of COPY's data, under a lock that is held.
+    fileprivate func sendCopyData(_ bytes: UnsafeRawBufferPointer) throws(Raised) {
+        let core = self.core
+        try blockingUnderLock { () throws(PQError) in
+            if case .wait(let wait)? = try core.session?.sendCopyData(bytes) { return wait }
+            return nil
+        }
+    }
+    /// Ends a COPY that Python code gave up: what is left of the answer is read and dropped, so that the connection
+    /// stays usable. The pending exception stays.
+    fileprivate func abandonCopy(_ exchange: Exchange) {
+        let exception = apus_take_exception()
+        let core = self.core
+        var isFed = exchange.result.map { PQresultStatus($0) } != PGRES_COPY_IN
+        do throws(Raised) {
+            try blockingUnderLock { () throws(PQError) in
+                guard core.session?.transactionStatus == PQTRANS_ACTIVE else { return nil }
+                if !isFed, case .wait(let wait)? = try core.session?.sendCopyEnd(error: "interrupted") { return wait }
+                isFed = true
+                return try core.drain()
+            }
+        } catch { PyErr_Clear() }
+        if let exception { apus_give_exception(exception) }
+    }
+}

@@ -1,0 +1,317 @@
+import ApusPQ
+import ApusValues
+import CApusLibPQ
+import CApusPython
+
+/// A Python large object, borrowed. What it does it asks the server's functions for (chapter "Large Objects" of
+/// PostgreSQL's manual), by statements as all others: so it waits, and is interrupted, as they are.
+struct LargeObject {
+    let object: PyObj
+    let fields: UnsafeMutablePointer<apus_lobject>
+
+    /// From the `self` of a method. Raises InterfaceError if `__init__` never ran.
+    init(_ object: PyObj?) throws(Raised) {
+        guard let object, object.fields(apus_lobject.self).pointee.connection != nil else {
+            throw raise(module.pointee.interfaceError, "the large object is not initialized")
+        }
+        self.object = object
+        fields = object.fields(apus_lobject.self)
+    }
+
+    // MARK: Opening
+
+    /// Opens the large object `oid`; if that is 0, makes one, with the OID `newOID` unless that is 0 too, and fills it
+    /// with the content of a file.
+    func open(oid: UInt32, mode: LargeObjectMode, newOID: UInt32, file: PyObj?) throws(Raised) {
+        let connection = try checkConnection()
+        fields.pointee.descriptor = -1
+        fields.pointee.transaction = connection.core.transactionNumber
+        fields.pointee.is_text = mode.isText ? 1 : 0
+        fields.pointee.oid = oid
+        if oid == 0 {
+            fields.pointee.oid = try UInt32(truncatingIfNeeded: number("SELECT pg_catalog.lo_create($1)") { parameters in
+                parameters.appendOID(newOID)
+            })
+            // The transaction may have begun just now.
+            fields.pointee.transaction = connection.core.transactionNumber
+            if let file { try load(file) }
+        }
+        guard let access = mode.access else { return }
+        try openDescriptor(access)
+    }
+
+    private func openDescriptor(_ access: Int32) throws(Raised) {
+        let oid = fields.pointee.oid
+        fields.pointee.descriptor = try Int32(
+            truncatingIfNeeded: number("SELECT pg_catalog.lo_open($1, $2)") { parameters in
+                parameters.appendOID(oid)
+                parameters.append(access)
+            })
+    }
+
+    private func load(_ path: PyObj) throws(Raised) {
+        try openDescriptor(LargeObjectMode.write)
+        try withFile(path, "rb") { (file) throws(Raised) in
+            let size = try Owned(python(Self.pieceSize))
+            while true {
+                let piece = try Owned(owned(apus_method1(file, module.pointee.nameRead, size.object)))
+                if apus_is_bytes(piece.object) == 0 || apus_bytes_size(piece.object) == 0 { break }
+                _ = try write(piece.object)
+            }
+        }
+        try close()
+    }
+
+    private func withFile(
+        _ path: PyObj, _ mode: StaticString, _ body: (PyObj) throws(Raised) -> Void
+    ) throws(Raised) {
+        let io = try Owned(owned(PyImport_ImportModule("io")))
+        let open = try Owned(attribute("open", of: io.object))
+        let mode = try Owned(interned(mode))
+        let file = try Owned(owned(apus_call2(open.object, path, mode.object)))
+        do throws(Raised) { try body(file.object) } catch {
+            let exception = apus_take_exception()
+            if let closed = apus_method0(file.object, module.pointee.nameClose) { closed.release() } else { PyErr_Clear() }
+            if let exception { apus_give_exception(exception) }
+            throw error
+        }
+        _ = try Owned(owned(apus_method0(file.object, module.pointee.nameClose)))
+    }
+
+    // MARK: What a call demands
+
+    var isClosed: Bool {
+        guard fields.pointee.descriptor >= 0, let connection = try? Connection(fields.pointee.connection) else {
+            PyErr_Clear()
+            return true
+        }
+        return connection.core.closed != .open
+    }
+
+    /// Whether the transaction still lives in which the descriptor was opened.
+    private func isCurrent(_ connection: Connection) -> Bool {
+        fields.pointee.transaction == connection.core.transactionNumber
+    }
+
+    private func checkConnection() throws(Raised) -> Connection {
+        let connection = try Connection(fields.pointee.connection)
+        try connection.checkOpen()
+        try connection.checkSynchronous("lobject")
+        if connection.core.transaction.autocommit, !connection.core.isInBlock {
+            throw raise(module.pointee.programmingError, "can't use a lobject outside of transactions")
+        }
+        return connection
+    }
+
+    private func checkUsable() throws(Raised) {
+        if isClosed { throw raise(module.pointee.interfaceError, "lobject already closed") }
+        guard try isCurrent(checkConnection()) else {
+            throw raise(module.pointee.programmingError, "lobject isn't valid anymore")
+        }
+    }
+
+    // MARK: Content
+
+    private static var pieceSize: Int { 1 << 20 }
+
+    /// At most `count` bytes, to the end if it is negative; as text or bytes, by the mode.
+    func read(_ count: Int) throws(Raised) -> PyObj {
+        try checkUsable()
+        var content = ByteWriter()
+        var left = count < 0 ? Int.max : count
+        while left > 0 {
+            let wanted = min(left, Self.pieceSize)
+            let got = try readPiece(wanted, to: &content)
+            if got < wanted { break }
+            left -= got
+        }
+        let encoding = try Connection(fields.pointee.connection).core.encoding
+        let isText = fields.pointee.is_text != 0
+        return try content.withUnsafeBytes { (bytes) throws(Raised) in
+            try isText ? encoding.decode(bytes) : pythonBytes(bytes)
+        }
+    }
+
+    private func readPiece(_ count: Int, to content: inout ByteWriter) throws(Raised) -> Int {
+        let descriptor = fields.pointee.descriptor
+        let exchange = try ask("SELECT pg_catalog.loread($1, $2)") { parameters in
+            parameters.append(descriptor)
+            parameters.append(Int32(clamping: count))
+        }
+        guard let result = exchange.result else { return 0 }
+        let got = Int(PQgetlength(result, 0, 0))
+        content.append(UnsafeRawBufferPointer(start: PQgetvalue(result, 0, 0), count: got))
+        return got
+    }
+
+    /// Writes text or bytes; answers how many bytes.
+    func write(_ data: PyObj) throws(Raised) -> Int {
+        try checkUsable()
+        let bytes: UnsafeRawBufferPointer
+        let keeper: Owned
+        if apus_is_bytes(data) != 0 {
+            bytes = UnsafeRawBufferPointer(start: apus_bytes_data(data), count: apus_bytes_size(data))
+            keeper = Owned(data.retained())
+        } else if apus_is_str(data) != 0 {
+            let encoded = try Connection(fields.pointee.connection).core.encoding.encode(data)
+            bytes = encoded.bytes
+            keeper = Owned(encoded.owner)
+        } else {
+            throw raiseTypeError("lobject.write requires a string; got \(data.typeName) instead")
+        }
+        let descriptor = fields.pointee.descriptor
+        var start = 0
+        while start < bytes.count {
+            let piece = UnsafeRawBufferPointer(rebasing: bytes[start..<min(bytes.count, start + 16 * Self.pieceSize)])
+            _ = try number("SELECT pg_catalog.lowrite($1, $2)") { parameters in
+                parameters.append(descriptor)
+                parameters.append(type: OID.bytea.rawValue, binary: true) { $0.append(contentsOf: piece) }
+            }
+            start += piece.count
+        }
+        _ = keeper.object
+        return bytes.count
+    }
+
+    /// Moves to `offset` from the start, from here or from the end; answers where that is.
+    func seek(_ offset: Int, whence: Int) throws(Raised) -> Int {
+        try checkUsable()
+        let descriptor = fields.pointee.descriptor
+        return try number("SELECT pg_catalog.lo_lseek64($1, $2, $3)") { parameters in
+            parameters.append(descriptor)
+            parameters.append(Int64(offset))
+            parameters.append(Int32(truncatingIfNeeded: whence))
+        }
+    }
+
+    func tell() throws(Raised) -> Int {
+        try checkUsable()
+        let descriptor = fields.pointee.descriptor
+        return try number("SELECT pg_catalog.lo_tell64($1)") { parameters in parameters.append(descriptor) }
+    }
+
+    func truncate(_ length: Int) throws(Raised) {
+        try checkUsable()
+        let descriptor = fields.pointee.descriptor
+        _ = try number("SELECT pg_catalog.lo_truncate64($1, $2)") { parameters in
+            parameters.append(descriptor)
+            parameters.append(Int64(length))
+        }
+    }
+
+    // MARK: Ending
+
+    func close() throws(Raised) {
+        let descriptor = fields.pointee.descriptor
+        if descriptor < 0 { return }
+        fields.pointee.descriptor = -1
+        let connection = try Connection(fields.pointee.connection)
+        // With its transaction the descriptor has gone too.
+        guard connection.core.closed == .open, isCurrent(connection), connection.core.status == .begin,
+            connection.core.session?.transactionStatus == PQTRANS_INTRANS
+        else { return }
+        _ = try number("SELECT pg_catalog.lo_close($1)") { parameters in parameters.append(descriptor) }
+    }
+
+    func unlink() throws(Raised) {
+        _ = try checkConnection()
+        try close()
+        let oid = fields.pointee.oid
+        _ = try number("SELECT pg_catalog.lo_unlink($1)") { parameters in parameters.appendOID(oid) }
+    }
+
+    /// Writes the content into a file on the client.
+    func export(_ path: PyObj) throws(Raised) {
+        _ = try checkConnection()
+        let reader = try Owned(LargeObject.make(
+            module.pointee.lobject, fields.pointee.connection ?? apus_none(), oid: fields.pointee.oid, mode: "rb"))
+        let source = try LargeObject(reader.object)
+        try withFile(path, "wb") { (file) throws(Raised) in
+            while true {
+                let piece = try Owned(source.read(Self.pieceSize))
+                if apus_bytes_size(piece.object) == 0 { break }
+                _ = try Owned(owned(apus_method1(file, module.pointee.nameWrite, piece.object)))
+            }
+        }
+        try source.close()
+    }
+
+    private static func make(_ type: PyObj, _ connection: PyObj, oid: UInt32, mode: StaticString) throws(Raised) -> PyObj {
+        let number = try Owned(python(Int(oid)))
+        let mode = try Owned(interned(mode))
+        return try owned(apus_call3(type, connection, number.object, mode.object))
+    }
+
+    // MARK: Asking
+
+    /// Calls a function of the server. What the server says against it is raised as OperationalError.
+    private func ask(_ sql: StaticString, _ write: (inout PQParameters) -> Void) throws(Raised) -> Exchange {
+        let connection = try checkConnection()
+        try connection.checkNotPrepared("lobject")
+        var parameters = PQParameters()
+        write(&parameters)
+        let call = ServerCall(sql, parameters)
+        let core = connection.core
+        let exchange = try connection.perform { core.makeExchange(call) }
+        try connection.checkSuccess(exchange, cursor: nil, raising: module.pointee.operationalError)
+        return exchange
+    }
+
+    /// The same, for a function that answers with an integer.
+    private func number(_ sql: StaticString, _ write: (inout PQParameters) -> Void) throws(Raised) -> Int {
+        let exchange = try ask(sql, write)
+        guard let result = exchange.result, PQntuples(result) > 0, let value = PQgetvalue(result, 0, 0) else { return 0 }
+        let bytes = UnsafeRawBufferPointer(start: value, count: Int(PQgetlength(result, 0, 0)))
+        // Big-endian; an OID's first bit is no sign.
+        let isSigned = PQftype(result, 0) != OID.oid.rawValue
+        let first = Int(bytes.first ?? 0)
+        return bytes.dropFirst().reduce(isSigned && first > 127 ? first - 256 : first) { $0 << 8 | Int($1) }
+    }
+}
+
+/// What a large object is opened for.
+struct LargeObjectMode {
+    static let read: Int32 = 0x40000
+    static let write: Int32 = 0x20000
+
+    /// libpq-fs.h's bits; nil: it is not opened.
+    let access: Int32?
+    let isText: Bool
+    /// As `lobject.mode` shows it.
+    let shown: String
+
+    /// Reads "r", "w", "rw" or "n", perhaps followed by "b" or "t"; nil if it is none of them.
+    init?(_ text: String) {
+        var access = text
+        let kind = access.last
+        isText = kind != "b"
+        if kind == "b" || kind == "t" { access.removeLast() }
+        switch access {
+        case "", "r": self.access = Self.read
+        case "w": self.access = Self.write
+        case "rw": self.access = Self.read | Self.write
+        case "n": self.access = nil
+        default: return nil
+        }
+        let name = access.isEmpty ? "r" : access
+        shown = name == "n" ? name : name + (isText ? "t" : "b")
+    }
+}
+
+extension PQParameters {
+    fileprivate mutating func append(_ value: Int32) {
+        append(type: OID.int4.rawValue, binary: true) { $0.append(bigEndian: value) }
+    }
+    fileprivate mutating func append(_ value: Int64) {
+        append(type: OID.int8.rawValue, binary: true) { $0.append(bigEndian: value) }
+    }
+    fileprivate mutating func appendOID(_ value: UInt32) {
+        append(type: OID.oid.rawValue, binary: true) { $0.append(bigEndian: value) }
+    }
+}
+
+extension [UInt8] {
+    fileprivate mutating func append(bigEndian value: some FixedWidthInteger) {
+        Swift.withUnsafeBytes(of: value.bigEndian) { append(contentsOf: $0) }
+    }
+}

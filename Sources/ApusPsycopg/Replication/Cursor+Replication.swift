@@ -1,0 +1,137 @@
+import ApusPQ
+import CApusLibPQ
+import CApusPython
+
+/// What a replication cursor does: it begins a stream, reads it, and tells the server how far it is.
+extension Cursor {
+    /// `start_replication_expert(command, decode=False, status_interval=10)`
+    func startReplication(_ command: PyObj, decodes: Bool, interval: Double) throws(Raised) {
+        let connection = try openConnection()
+        try connection.checkOpen()
+        try connection.checkIdle("start_replication_expert")
+        if Connection.isGreen {
+            throw raise(
+                module.pointee.programmingError,
+                "start_replication_expert cannot be used with an asynchronous callback.")
+        }
+        let interval = try Self.interval(interval, "status_interval")
+        try forgetResult()
+        replace(&fields.pointee.query, with: try statement(command, nil, connection))
+        setStream(ReplicationStream(decodes: decodes, interval: interval))
+        do throws(Raised) { try run(connection) } catch {
+            setStream(nil)
+            throw error
+        }
+    }
+
+    private static func interval(_ seconds: Double, _ name: StaticString) throws(Raised) -> Duration {
+        guard seconds >= 1, seconds < 1e9 else {
+            throw raise(module.pointee.programmingError, "\(name) must be >= 1 (sec)")
+        }
+        return .microseconds(Int64(seconds * 1e6))
+    }
+
+    private func setStream(_ stream: ReplicationStream?) {
+        let old = fields.pointee.stream
+        fields.pointee.stream = stream.map { Unmanaged.passRetained($0).toOpaque() }
+        if let old { Unmanaged<ReplicationStream>.fromOpaque(old).release() }
+    }
+
+    /// The stream; nil as long as none was begun.
+    var stream: ReplicationStream? {
+        fields.pointee.stream.map { Unmanaged<ReplicationStream>.fromOpaque($0).takeUnretainedValue() }
+    }
+
+    private func runningStream(_ call: StaticString) throws(Raised) -> (ReplicationStream, Connection) {
+        let connection = try openConnection()
+        try connection.checkOpen()
+        guard let stream, connection.core.exchange == nil else {
+            throw raise(module.pointee.programmingError, "\(call): not replicating, call start_replication first")
+        }
+        return (stream, connection)
+    }
+
+    /// `read_message()`: the next message that is there; nil if there is none.
+    func readMessage() throws(Raised) -> PyObj? {
+        let (stream, connection) = try runningStream("read_message")
+        let core = connection.core
+        let event: ReplicationStream.Event
+        do throws(PQError) {
+            var first = try stream.read(&core.session)
+            // The first wait says that libpq holds nothing; by the second the socket was looked at as well.
+            if case .wait = first { first = try stream.read(&core.session) }
+            event = first
+        } catch {
+            core.markBrokenIfLost()
+            throw raise(error)
+        }
+        switch event {
+        case .wait: return nil
+        case .message(let message): return try ReplicationMessage.make(message, self, decodes: stream.decodes)
+        case .end:
+            try finishStream(connection)
+            return nil
+        }
+    }
+
+    /// `consume_stream(consume, keepalive_interval=None)`: calls with every message, until the callable raises.
+    func consumeStream(_ consume: PyObj, interval: Double?) throws(Raised) {
+        let (stream, connection) = try runningStream("consume_stream")
+        try connection.checkSynchronous("consume_stream")
+        if let interval { stream.interval = try Self.interval(interval, "keepalive_interval") }
+        let core = connection.core
+        while true {
+            var event = ReplicationStream.Event.end
+            try connection.holdingLock { () throws(Raised) in
+                try connection.blockingUnderLock(cancels: false) { () throws(PQError) in
+                    event = try stream.read(&core.session)
+                    if case .wait(let wait) = event { return wait }
+                    return nil
+                }
+            }
+            guard case .message(let message) = event else { break }
+            let object = try Owned(ReplicationMessage.make(message, self, decodes: stream.decodes))
+            _ = try Owned(owned(apus_call1(consume, object.object)))
+            try connection.collect()
+        }
+        try finishStream(connection)
+    }
+
+    /// The stream has ended: what the server says to it is the command's result.
+    private func finishStream(_ connection: Connection) throws(Raised) {
+        setStream(nil)
+        let core = connection.core
+        let exchange = Exchange.answer()
+        if let failure = try connection.blocking({ () throws(PQError) in
+            try exchange.advance(on: &core.session)
+        }, finally: { core.note(exchange) }) { throw raise(failure) }
+        try connection.collect()
+        if exchange.result != nil { try connection.checkSuccess(exchange, cursor: object) }
+    }
+
+    /// `send_feedback(write_lsn=0, flush_lsn=0, apply_lsn=0, reply=False, force=False)`
+    func sendFeedback(written: UInt64, flushed: UInt64, applied: UInt64, reply: Bool, force: Bool) throws(Raised) {
+        let (stream, connection) = try runningStream("send_feedback")
+        stream.note(written: written, flushed: flushed, applied: applied)
+        guard reply || force else { return }
+        stream.prepareFeedback(asksForReply: reply)
+        let core = connection.core
+        if core.isAsynchronous {
+            // What the socket does not take goes with the next read.
+            do throws(PQError) { _ = try stream.flush(&core.session) } catch {
+                core.markBrokenIfLost()
+                throw raise(error)
+            }
+            return
+        }
+        try connection.holdingLock { () throws(Raised) in
+            try connection.blockingUnderLock { () throws(PQError) in try stream.flush(&core.session) }
+        }
+    }
+}
+
+extension ConnectionCore {
+    fileprivate func markBrokenIfLost() {
+        if session?.isBroken ?? true { markBroken() }
+    }
+}

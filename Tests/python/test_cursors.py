@@ -1,0 +1,176 @@
+"""Cursors: fetching, describing, scrolling, on the client and on the server."""
+
+import psycopg2
+import psycopg2.extras
+import pytest
+
+
+@pytest.fixture
+def connection(dsn):
+    connection = psycopg2.connect(dsn)
+    yield connection
+    connection.close()
+
+
+SERIES = "SELECT i FROM generate_series(1, %s) i"
+
+
+@pytest.fixture(params=["client", "server"])
+def cursor(request, connection):
+    return connection.cursor(None if request.param == "client" else "c")
+
+
+def test_fetching(cursor):
+    cursor.execute(SERIES, (10,))
+    assert cursor.fetchone() == (1,)
+    assert cursor.fetchmany(2) == [(2,), (3,)]
+    assert cursor.fetchmany() == [(4,)]
+    cursor.arraysize = 2
+    assert cursor.fetchmany() == [(5,), (6,)]
+    assert cursor.fetchall() == [(7,), (8,), (9,), (10,)]
+    assert cursor.fetchone() is None and cursor.fetchmany(3) == [] and cursor.fetchall() == []
+
+
+def test_iteration(cursor):
+    cursor.itersize = 3
+    cursor.execute(SERIES, (10,))
+    assert [row[0] for row in cursor] == list(range(1, 11))
+
+
+def test_scrolling(connection):
+    for cursor in (connection.cursor(), connection.cursor("s", scrollable=True)):
+        cursor.execute(SERIES, (10,))
+        cursor.scroll(3)
+        assert cursor.fetchone() == (4,)
+        cursor.scroll(-2)
+        assert cursor.fetchone() == (3,)
+        cursor.scroll(1, mode="absolute")
+        assert cursor.fetchone() == (2,)
+    cursor = connection.cursor()
+    cursor.execute(SERIES, (3,))
+    for value, mode in ((3, "absolute"), (-1, "relative")):
+        with pytest.raises((psycopg2.ProgrammingError, IndexError)):
+            cursor.scroll(value, mode)
+
+
+def test_named_cursors(connection):
+    cursor = connection.cursor("held", withhold=True)
+    cursor.execute(SERIES, (5,))
+    assert cursor.name == "held" and cursor.withhold and cursor.scrollable is None
+    with pytest.raises(psycopg2.ProgrammingError):
+        cursor.execute(SERIES, (5,))
+    connection.commit()
+    assert cursor.fetchall() == [(i,) for i in range(1, 6)]
+    cursor.close()
+    other = connection.cursor()
+    other.execute("SELECT count(*) FROM pg_cursors")
+    assert other.fetchone() == (0,)
+    connection.rollback()
+    connection.autocommit = True
+    with pytest.raises(psycopg2.ProgrammingError):
+        connection.cursor("x").execute("SELECT 1")
+
+
+def test_counts_and_messages(connection):
+    cursor = connection.cursor()
+    assert cursor.rowcount == -1 and cursor.description is None and cursor.statusmessage is None
+    cursor.execute("CREATE TEMP TABLE t (a int)")
+    assert cursor.rowcount == -1 and cursor.statusmessage == "CREATE TABLE" and cursor.description is None
+    with pytest.raises(psycopg2.ProgrammingError, match="no results to fetch"):
+        cursor.fetchone()
+    cursor.execute("INSERT INTO t SELECT generate_series(1, 7)")
+    assert cursor.rowcount == 7
+    cursor.execute("DELETE FROM t WHERE a > 4 RETURNING a")
+    assert cursor.rowcount == 3 and cursor.rownumber == 0 and len(cursor.fetchall()) == 3 and cursor.rownumber == 3
+    cursor.executemany("INSERT INTO t VALUES (%s)", [(i,) for i in range(5)])
+    assert cursor.rowcount == 5
+    cursor.executemany("INSERT INTO t VALUES (%(a)s)", ({"a": i} for i in range(3)))
+    assert cursor.rowcount == 3
+
+
+def test_description(connection):
+    cursor = connection.cursor()
+    cursor.execute("SELECT 1 AS a, 'x'::varchar(5) AS b, 1.5::numeric(10, 2) AS c, oid FROM pg_class LIMIT 1")
+    a, b, c, oid = cursor.description
+    assert tuple(a) == ("a", 23, None, 4, None, None, None) and len(a) == 7
+    assert (b.type_code, b.internal_size) == (1043, 5)
+    assert (c.precision, c.scale) == (10, 2)
+    assert oid.table_oid == 1259 and oid.table_column == 1
+    assert repr(a) == "Column(name='a', type_code=23)" and a == ("a", 23, None, 4, None, None, None)
+
+
+def test_rows_by_name(connection):
+    cursor = connection.cursor(cursor_factory=psycopg2.extras.DictCursor)
+    cursor.execute("SELECT 1 AS a, 2 AS b")
+    row = cursor.fetchone()
+    assert row["b"] == row[1] == 2 and list(row.keys()) == ["a", "b"] and row == [1, 2]
+    cursor = connection.cursor(cursor_factory=psycopg2.extras.RealDictCursor)
+    cursor.execute("SELECT 1 AS a, 2 AS b")
+    assert cursor.fetchall() == [{"a": 1, "b": 2}]
+    cursor = connection.cursor(cursor_factory=psycopg2.extras.NamedTupleCursor)
+    cursor.execute('SELECT 1 AS a, 2 AS "b c"')
+    assert cursor.fetchone().b_c == 2
+
+
+def test_row_factory(connection):
+    class Row(dict):
+        def __init__(self, cursor):
+            self.names = [column.name for column in cursor.description]
+
+        def __setitem__(self, index, value):
+            super().__setitem__(self.names[index], value)
+
+    cursor = connection.cursor()
+    cursor.row_factory = Row
+    cursor.execute("SELECT 1 AS a, 'x' AS b")
+    assert cursor.fetchone() == {"a": 1, "b": "x"}
+
+
+def test_factories(dsn):
+    calls = []
+
+    class Connection(psycopg2.extensions.connection):
+        def __init__(self, *arguments, **keywords):
+            calls.append((arguments, keywords))
+            super().__init__(*arguments, **keywords)
+
+    class Cursor(psycopg2.extensions.cursor):
+        pass
+
+    connection = psycopg2.connect(dsn, connection_factory=Connection, cursor_factory=Cursor)
+    assert calls == [((dsn,), {})]
+    assert isinstance(connection, Connection) and type(connection.cursor()) is Cursor
+    assert type(connection.cursor(cursor_factory=psycopg2.extensions.cursor)) is psycopg2.extensions.cursor
+    with pytest.raises(TypeError):
+        connection.cursor(cursor_factory=lambda *_: 5)
+    connection.close()
+
+
+def test_callproc(connection):
+    cursor = connection.cursor()
+    assert cursor.callproc("lower", ["ABC"]) == ["ABC"]
+    assert cursor.fetchone() == ("abc",)
+    cursor.execute("CREATE FUNCTION pg_temp.minus(a int, b int) RETURNS int LANGUAGE sql AS 'SELECT a - b'")
+    cursor.callproc("pg_temp.minus", {"b": 1, "a": 5})
+    assert cursor.fetchone() == (4,)
+
+
+def test_notices_and_notifications(dsn, connection):
+    cursor = connection.cursor()
+    cursor.execute("DO $$BEGIN RAISE NOTICE 'hello'; END$$")
+    assert connection.notices[-1] == "NOTICE:  hello\n"
+    connection.commit()
+    cursor.execute("LISTEN birds")
+    connection.commit()
+    other = psycopg2.connect(dsn)
+    other.autocommit = True
+    other.cursor().execute("NOTIFY birds, 'swift'")
+    for _ in range(100):
+        connection.poll()
+        if connection.notifies:
+            break
+        cursor.execute("SELECT pg_sleep(0.01)")
+    notify = connection.notifies.pop()
+    assert (notify.pid, notify.channel, notify.payload) == (other.get_backend_pid(), "birds", "swift")
+    assert notify == (other.get_backend_pid(), "birds")
+    other.close()

@@ -1,0 +1,117 @@
+"""PEP 249's exceptions, a class per SQLSTATE, and what the server said."""
+
+import pickle
+
+import psycopg2
+import pytest
+from psycopg2 import errorcodes, errors, extensions
+
+
+@pytest.fixture
+def connection(dsn):
+    connection = psycopg2.connect(dsn)
+    yield connection
+    connection.close()
+
+
+def failing(connection, statement):
+    with pytest.raises(psycopg2.Error) as caught:
+        connection.cursor().execute(statement)
+    return caught.value
+
+
+def test_the_hierarchy_is_pep_249s():
+    for name in ("InternalError", "OperationalError", "ProgrammingError", "IntegrityError", "DataError",
+                 "NotSupportedError"):
+        assert issubclass(getattr(psycopg2, name), psycopg2.DatabaseError)
+    assert issubclass(psycopg2.DatabaseError, psycopg2.Error)
+    assert issubclass(psycopg2.InterfaceError, psycopg2.Error)
+    assert not issubclass(psycopg2.Warning, psycopg2.Error)
+    assert issubclass(extensions.QueryCanceledError, psycopg2.OperationalError)
+    assert issubclass(extensions.TransactionRollbackError, psycopg2.OperationalError)
+
+
+@pytest.mark.parametrize("statement, cls, base, code", [
+    ("SELECT 1/0", errors.DivisionByZero, psycopg2.DataError, "22012"),
+    ("SELECT nothing", errors.UndefinedColumn, psycopg2.ProgrammingError, "42703"),
+    ("SELEC 1", errors.SyntaxError, psycopg2.ProgrammingError, "42601"),
+    ("SELECT * FROM no_such_table", errors.UndefinedTable, psycopg2.ProgrammingError, "42P01"),
+    ("SELECT 'x'::int", errors.InvalidTextRepresentation, psycopg2.DataError, "22P02"),
+    ("DO $$BEGIN RAISE SQLSTATE '40001'; END$$", errors.SerializationFailure, extensions.TransactionRollbackError,
+     "40001"),
+    ("DO $$BEGIN RAISE SQLSTATE 'ZZ123'; END$$", psycopg2.DatabaseError, psycopg2.DatabaseError, "ZZ123"),
+])
+def test_the_class_is_the_sqlstates(connection, statement, cls, base, code):
+    error = failing(connection, statement)
+    assert type(error) is cls and isinstance(error, base)
+    assert error.pgcode == error.diag.sqlstate == code
+    assert connection.get_transaction_status() == extensions.TRANSACTION_STATUS_INERROR
+    assert connection.status == extensions.STATUS_BEGIN
+
+
+def test_every_sqlstate_has_its_class_and_its_name():
+    assert errors.lookup("23505") is errors.UniqueViolation
+    assert errorcodes.UNIQUE_VIOLATION == "23505" and errorcodes.lookup("23505") == "UNIQUE_VIOLATION"
+    assert errorcodes.lookup("23") == "CLASS_INTEGRITY_CONSTRAINT_VIOLATION"
+    with pytest.raises(KeyError):
+        errors.lookup("99999")
+    classes = [value for value in vars(errorcodes).values() if isinstance(value, str) and len(value) == 5]
+    assert len(classes) > 250
+
+
+def test_positions_are_those_of_the_programs_own_statement(connection):
+    """BEGIN travels in front of the first statement of a transaction; neither the position nor the text shows it."""
+    for statement in ("SELECT  nothing", "SELECT 1,\n  nothing"):
+        messages = []
+        for autocommit in (False, True):
+            connection.rollback()
+            connection.autocommit = autocommit
+            error = failing(connection, statement)
+            messages.append((str(error), error.pgerror, error.diag.statement_position))
+        connection.autocommit = False
+        assert messages[0] == messages[1]
+        assert messages[0][2] == str(statement.index("nothing") + 1)
+
+
+def test_all_fields_of_a_violated_constraint(connection):
+    cursor = connection.cursor()
+    cursor.execute("CREATE TEMP TABLE things (id int PRIMARY KEY, size int CONSTRAINT positive CHECK (size > 0))")
+    error = failing(connection, "INSERT INTO things VALUES (1, -1)")
+    assert error.diag.constraint_name == "positive"
+    assert error.diag.table_name == "things"
+    assert error.diag.severity == error.diag.severity_nonlocalized == "ERROR"
+    assert error.diag.message_detail.startswith("Failing row")
+    assert error.diag.source_file and error.diag.source_line and error.diag.source_function
+    assert error.pgerror.startswith("ERROR:  new row")
+    assert error.cursor is not None
+
+
+def test_errors_cross_processes(connection):
+    error = failing(connection, "SELECT 1/0")
+    copy = pickle.loads(pickle.dumps(error))
+    assert type(copy) is type(error) and copy.args == error.args
+    assert (copy.pgcode, copy.pgerror, copy.cursor) == (error.pgcode, error.pgerror, None)
+
+
+def test_errors_in_another_encoding(connection):
+    connection.set_client_encoding("LATIN1")
+    error = failing(connection, 'SELECT 1 FROM "élan"')
+    assert "élan" in str(error)
+
+
+def test_a_lost_connection(dsn, connection):
+    victim = psycopg2.connect(dsn)
+    connection.cursor().execute("SELECT pg_terminate_backend(%s)", (victim.get_backend_pid(),))
+    with pytest.raises(psycopg2.OperationalError):
+        for _ in range(50):
+            victim.cursor().execute("SELECT pg_sleep(0.1)")
+    assert victim.closed == 2
+    with pytest.raises(psycopg2.InterfaceError):
+        victim.cursor()
+    victim.close()
+    assert victim.closed == 1
+
+
+def test_exceptions_are_attributes_of_connections(connection):
+    assert connection.ProgrammingError is psycopg2.ProgrammingError
+    assert connection.Error is psycopg2.Error

@@ -1,0 +1,184 @@
+"""What is made is unmade: sessions, memory, descriptors, references."""
+
+import gc
+import os
+import subprocess
+import sys
+import time
+import weakref
+
+import psycopg2
+import pytest
+from psycopg2 import extensions
+
+
+def sessions(dsn, name):
+    watcher = psycopg2.connect(dsn)
+    watcher.autocommit = True
+    cursor = watcher.cursor()
+    cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE application_name = %s", (name,))
+    count = cursor.fetchone()[0]
+    watcher.close()
+    return count
+
+
+def eventually(condition):
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_forgotten_connections_end_their_sessions(dsn):
+    name = "forgotten"
+    connections = [psycopg2.connect(dsn, application_name=name) for _ in range(5)]
+    reference = weakref.ref(connections[0])
+    assert sessions(dsn, name) == 5
+    del connections
+    assert reference() is None
+    eventually(lambda: sessions(dsn, name) == 0)
+
+
+def test_a_cycle_is_collected(dsn):
+    class Connection(extensions.connection):
+        pass
+
+    connection = Connection(dsn + " application_name=cycle")
+    connection.me = connection
+    connection.cursor_in_it = connection.cursor()
+    connection.notices = [connection]
+    del connection
+    gc.collect()
+    eventually(lambda: sessions(dsn, "cycle") == 0)
+
+
+def test_a_subclass_that_never_calls_init(dsn):
+    class Broken(extensions.connection):
+        def __init__(self, *_):
+            pass
+
+    connection = psycopg2.connect(dsn, connection_factory=Broken)
+    assert connection.closed and "0x" in repr(connection)
+    with pytest.raises(psycopg2.InterfaceError):
+        connection.cursor()
+    connection.close()
+
+    class BrokenCursor(extensions.cursor):
+        def __init__(self, *_):
+            pass
+
+    connection = psycopg2.connect(dsn)
+    cursor = connection.cursor(cursor_factory=BrokenCursor)
+    with pytest.raises(psycopg2.InterfaceError):
+        cursor.execute("SELECT 1")
+    connection.close()
+
+
+def test_a_failed_init(dsn):
+    class Connection(extensions.connection):
+        def __init__(self, *arguments):
+            try:
+                super().__init__(*arguments)
+            except psycopg2.OperationalError:
+                pass
+
+    connection = Connection(dsn + " dbname=no_such_database")
+    assert connection.closed == 2
+
+
+def test_the_password_is_hidden(dsn):
+    connection = psycopg2.connect(dsn, password="it's secret")
+    assert "secret" not in connection.dsn and "xxx" in connection.dsn
+    assert "secret" not in repr(connection)
+    assert "password" not in connection.get_dsn_parameters()
+    connection.close()
+
+
+def resident():
+    with open("/proc/self/statm") as statm:
+        return int(statm.read().split()[1]) * os.sysconf("SC_PAGESIZE")
+
+
+def growth(body, count):
+    """How much memory, how many descriptors and how many objects `count` calls leave behind."""
+    for _ in range(count // 10):
+        body()
+    gc.collect()
+    before = resident(), len(os.listdir("/proc/self/fd")), len(gc.get_objects())
+    for _ in range(count):
+        body()
+    gc.collect()
+    after = resident(), len(os.listdir("/proc/self/fd")), len(gc.get_objects())
+    return tuple(b - a for a, b in zip(before, after))
+
+
+@pytest.fixture
+def shared(dsn):
+    connection = psycopg2.connect(dsn)
+    connection.autocommit = True
+    yield connection
+    connection.close()
+
+
+ALL_TYPES = ("SELECT 1, 'é', 1.5::float8, 1.5::numeric, true, now(), now()::timestamp, now()::time, '1 day'::interval,"
+             " ARRAY[1, NULL], '{\"a\": 1}'::json, '\\x00'::bytea, NULL, %s, %s, %s, %s FROM generate_series(1, 3)")
+
+
+def test_nothing_leaks(dsn, shared):
+    def connect_and_close():
+        psycopg2.connect(dsn).close()
+
+    def connect_and_forget():
+        psycopg2.connect(dsn).cursor().execute("SELECT 1")
+
+    def fail_to_connect():
+        with pytest.raises(psycopg2.OperationalError):
+            psycopg2.connect(dsn, dbname="no_such_database")
+
+    def execute():
+        cursor = shared.cursor()
+        cursor.execute(ALL_TYPES, ("x", [1, 2], {"a": 1} and 2.5, b"\0"))
+        cursor.fetchone()
+        cursor.fetchall()
+        cursor.description
+
+    def fail():
+        try:
+            shared.cursor().execute("SELECT 1/0")
+        except psycopg2.Error as error:
+            error.diag.message_primary
+
+    def subclass():
+        class Cursor(extensions.cursor):
+            pass
+
+        cursor = shared.cursor(cursor_factory=Cursor)
+        cursor.execute("SELECT 1")
+        cursor.fetchall()
+
+    def notices():
+        shared.cursor().execute("DO $$BEGIN RAISE NOTICE 'n'; END$$")
+
+    for body, count in ((connect_and_close, 100), (connect_and_forget, 100), (fail_to_connect, 100), (execute, 3000),
+                        (fail, 3000), (subclass, 500), (notices, 2000)):
+        memory, descriptors, objects = growth(body, count)
+        assert memory < 2_000_000 and descriptors <= 0 and objects < 50, (body.__name__, memory, descriptors, objects)
+
+
+@pytest.mark.parametrize("program", [
+    "c = psycopg2.connect(sys.argv[1]); c.cursor().execute('SELECT 1')",
+    "class H:\n def __init__(self): self.c = psycopg2.connect(sys.argv[1])\n def __del__(self): self.c.close()\nh = H()",
+    "import threading\nc = psycopg2.connect(sys.argv[1])\n"
+    "threading.Thread(target=lambda: c.cursor().execute('SELECT pg_sleep(9)'), daemon=True).start()\n"
+    "import time; time.sleep(0.3)",
+])
+def test_exit_with_open_connections(dsn, program):
+    done = subprocess.run([sys.executable, "-c", "import sys, psycopg2\n" + program, dsn], capture_output=True, timeout=60)
+    assert done.returncode == 0 and not done.stderr
+
+
+def test_import_starts_nothing():
+    program = ("import threading, logging, psycopg2, psycopg2.extras, psycopg2.pool\n"
+               "assert threading.active_count() == 1 and not logging.getLogger().handlers\n"
+               "import os; assert len(os.listdir('/proc/self/task')) == 1")
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)

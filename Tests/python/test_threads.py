@@ -1,0 +1,206 @@
+"""One connection for many threads; the GIL; forks; signals."""
+
+import os
+import signal
+import sys
+import threading
+import time
+
+import psycopg2
+import pytest
+from psycopg2 import extensions
+
+
+@pytest.fixture
+def connection(dsn):
+    connection = psycopg2.connect(dsn)
+    yield connection
+    connection.close()
+
+
+@pytest.fixture
+def quick_switches():
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+def together(count, body):
+    """Runs body(0), body(1), … in threads and raises the first thing that one of them raised."""
+    raised = []
+
+    def run(number):
+        try:
+            body(number)
+        except BaseException as error:
+            raised.append(error)
+
+    threads = [threading.Thread(target=run, args=(number,), daemon=True) for number in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+        assert not thread.is_alive(), "deadlock"
+    if raised:
+        raise raised[0]
+
+
+def test_32_threads_share_a_connection(connection, quick_switches):
+    connection.autocommit = True
+
+    def work(number):
+        for turn in range(30):
+            cursor = connection.cursor()
+            cursor.execute("SELECT %s, %s", (number, turn))
+            assert cursor.fetchone() == (number, turn)
+
+    together(32, work)
+
+
+def test_threads_commit_and_listen_on_one_connection(connection, quick_switches):
+    connection.cursor().execute("LISTEN x")
+    connection.commit()
+
+    def work(number):
+        for turn in range(20):
+            cursor = connection.cursor()
+            cursor.execute("NOTIFY x, '%s'; DO $$BEGIN RAISE NOTICE 'n'; END$$", (number,))
+            connection.poll()
+            connection.commit()
+            assert connection.encoding == "UTF8"
+
+    together(16, work)
+    connection.poll()
+    assert len(connection.notifies) > 0 and len(connection.notices) > 0
+
+
+def test_threads_with_a_connection_each(dsn):
+    def work(number):
+        connection = psycopg2.connect(dsn)
+        with connection, connection.cursor() as cursor:
+            cursor.execute("SELECT %s", (number,))
+            assert cursor.fetchone() == (number,)
+        connection.close()
+
+    together(32, work)
+
+
+def test_closing_while_others_work(dsn):
+    """Whoever comes too late is told so; nobody crashes and nobody waits for ever."""
+    for _ in range(10):
+        connection = psycopg2.connect(dsn)
+        connection.autocommit = True
+
+        def work(number):
+            try:
+                for _ in range(50):
+                    if number == 0:
+                        time.sleep(0.002)
+                        connection.close()
+                        return
+                    connection.cursor().execute("SELECT 1")
+            except (psycopg2.InterfaceError, psycopg2.OperationalError):
+                pass
+
+        together(8, work)
+
+
+def test_the_gil_is_free_while_a_statement_runs(connection):
+    ticks = []
+
+    def tick():
+        while not stop.is_set():
+            ticks.append(time.monotonic())
+            time.sleep(0.005)
+
+    stop = threading.Event()
+    thread = threading.Thread(target=tick)
+    thread.start()
+    connection.cursor().execute("SELECT pg_sleep(0.5)")
+    stop.set()
+    thread.join()
+    assert len(ticks) > 20
+
+
+def test_cancel_from_another_thread(connection):
+    timer = threading.Timer(0.2, connection.cancel)
+    timer.start()
+    cursor = connection.cursor()
+    with pytest.raises(extensions.QueryCanceledError):
+        cursor.execute("SELECT pg_sleep(30)")
+    timer.join()
+    connection.rollback()
+    cursor.execute("SELECT 1")
+    assert cursor.fetchone() == (1,)
+
+
+def test_ctrl_c_cancels_the_statement_and_leaves_the_connection(connection):
+    cursor = connection.cursor()
+    for _ in range(3):
+        timer = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT))
+        started = time.monotonic()
+        timer.start()
+        with pytest.raises(KeyboardInterrupt):
+            cursor.execute("SELECT pg_sleep(30)")
+        timer.join()
+        assert time.monotonic() - started < 5
+        assert connection.get_transaction_status() == extensions.TRANSACTION_STATUS_INERROR
+        connection.rollback()
+        cursor.execute("SELECT 5")
+        assert cursor.fetchone() == (5,)
+        connection.rollback()
+
+
+def test_a_signal_handler_that_does_not_raise_interrupts_nothing(connection):
+    seen = []
+    before = signal.signal(signal.SIGUSR1, lambda *_: seen.append(1))
+    try:
+        timer = threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGUSR1))
+        timer.start()
+        cursor = connection.cursor()
+        cursor.execute("SELECT 7 FROM pg_sleep(0.4)")
+        assert cursor.fetchone() == (7,) and seen == [1]
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+
+
+def test_a_signal_handler_that_uses_the_same_connection_is_told_so(connection):
+    def handler(*_):
+        connection.cursor().execute("SELECT 1")
+
+    before = signal.signal(signal.SIGUSR1, handler)
+    try:
+        timer = threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGUSR1))
+        timer.start()
+        with pytest.raises(psycopg2.ProgrammingError, match="in use by this thread"):
+            connection.cursor().execute("SELECT pg_sleep(30)")
+        timer.join()
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    connection.rollback()
+    connection.cursor().execute("SELECT 1")
+
+
+def test_a_forked_process_leaves_its_parents_session_alone(connection):
+    cursor = connection.cursor()
+    cursor.execute("SELECT pg_backend_pid()")
+    backend = cursor.fetchone()
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        answer = b"nothing raised"
+        try:
+            cursor.execute("SELECT 1")
+        except psycopg2.InterfaceError as error:
+            answer = str(error).encode()
+        finally:
+            os.write(writer, answer)
+            connection.close()
+            os._exit(0)
+    os.waitpid(child, 0)
+    assert b"belongs to the process that opened it" in os.read(reader, 1000)
+    os.close(reader)
+    os.close(writer)
+    cursor.execute("SELECT pg_backend_pid()")
+    assert cursor.fetchone() == backend
