@@ -11,7 +11,7 @@ import psycopg2.extensions
 import pytest
 
 from cold import cold
-from observing import address_rows, close_all, counts, down, open_many, ping
+from observing import address_rows, close_all, counts, down, open_many
 
 
 def timed(function, *arguments, **keywords):
@@ -36,9 +36,6 @@ def test_d29_a_cold_start_opens_one_control_connection(three_nodes, app):
     assert three_nodes.logins(app) == 1 + 16
     assert sorted(counts(three_nodes)) == [5, 5, 6]
     close_all(connections)
-
-
-test_p13_a_start_with_many_threads_is_no_stampede = test_d29_a_cold_start_opens_one_control_connection
 
 
 @cold
@@ -331,7 +328,6 @@ def test_p15_a_refresh_uses_the_credentials_of_who_asks(scram_nodes, app):
 
 def test_p15_logging_is_left_as_it_was():
     assert not hasattr(logging.Logger, "trace")
-    assert ping is not None
 
 
 # A server that is no cluster

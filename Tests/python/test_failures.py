@@ -49,9 +49,6 @@ def test_d01_wrong_password_blacks_out_nobody(scram_nodes, app, wrong, words):
     close_all(connections)
 
 
-test_p01_wrong_password_resets_no_count = test_d01_wrong_password_blacks_out_nobody
-
-
 @cold
 def test_d01_the_error_has_its_code(scram_nodes):
     with pytest.raises(psycopg2.OperationalError) as raised:

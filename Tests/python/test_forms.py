@@ -69,9 +69,6 @@ def test_d04_properties_may_stand_anywhere_in_a_uri(three_nodes, app, query):
     close_all(connections)
 
 
-test_p07_uri_values_end_where_they_end = test_d04_properties_may_stand_anywhere_in_a_uri
-
-
 # D5: keywords
 
 @pytest.mark.parametrize("keywords", [

@@ -16,6 +16,7 @@ extension Connection {
         do { options = try ConnectionOptions(string) } catch { throw raise(error) }
         try replace(&fields.pointee.dsn, with: DSN.hidingPassword(in: dsn))
         core.isAsynchronous = asynchronous
+        core.generation = .current
         core.opening = BalancedConnect(options)
         core.status = .connecting
         do throws(Raised) {

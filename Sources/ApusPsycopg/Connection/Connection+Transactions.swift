@@ -143,8 +143,7 @@ extension Connection {
         if core.closed == .closed { return }
         core.closed = .closed
         guard core.isOurs else {
-            // The locks of a fork's parent may be held for ever in its child.
-            core.finish()
+            core.letGo()
             return
         }
         let waiting = PyEval_SaveThread()

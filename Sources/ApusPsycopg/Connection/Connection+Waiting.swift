@@ -238,7 +238,7 @@ extension Connection {
 
     /// `poll()`: goes on as far as is possible without waiting; answers with psycopg2's POLL constants.
     func poll() throws(Raised) -> Int {
-        if core.opening != nil { return try pollOpening() }
+        if core.opening != nil && core.isOurs { return try pollOpening() }
         try checkOpen()
         guard let exchange = core.exchange, !core.exchangeIsComplete else {
             try readInput()

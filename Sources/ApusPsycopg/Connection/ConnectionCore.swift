@@ -24,6 +24,8 @@ final class ConnectionCore: @unchecked Sendable {
     }
 
     let lock = ConnectionLock()
+    /// The process that opens the connection.
+    var generation = ForkGeneration.current
     var session: PQConnection?
     /// The session's count on its node; nil for a plain connection.
     var reservation: Reservation?
@@ -178,8 +180,19 @@ final class ConnectionCore: @unchecked Sendable {
         }
     }
 
-    /// Whether this process opened the connection, or there is none.
-    var isOurs: Bool { session?.isOurs ?? true }
+    /// Whether the process is still the one that opened the connection, or began to.
+    var isOurs: Bool { generation.isOurs }
+
+    /// Lets go of a connection that a fork's child inherited. If the fork came while a thread of the parent was at it,
+    /// that thread will never give the lock back, and what libpq has in memory is half done: it stays as it is.
+    func letGo() {
+        if lock.tryLock() {
+            finish()
+            lock.unlock()
+        } else {
+            _ = Unmanaged.passRetained(self)
+        }
+    }
 }
 
 /// What transactions begin with, as `set_session` and its properties have it.

@@ -1,0 +1,386 @@
+"""What a process has of the driver from its import to its exit: threads, logging, forks, memory, interpreters."""
+
+import gc
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+import tracemalloc
+
+import psycopg2
+import psycopg2.apus
+import pytest
+
+from cold import cold, in_child
+from observing import close_all, counts, descriptors, open_many, ping, resident
+
+
+def run(program, *arguments, **environment):
+    """A program in an interpreter of its own; the program sees its arguments as sys.argv[1:]."""
+    done = subprocess.run(
+        [sys.executable, "-X", "faulthandler", "-c", textwrap.dedent(program), *map(str, arguments)],
+        text=True, capture_output=True, timeout=60, env={**os.environ, **environment})
+    assert done.returncode == 0, f"exit status {done.returncode}\n{done.stdout}{done.stderr}"
+    return done.stdout + done.stderr
+
+
+# D7: the exit
+
+@pytest.mark.parametrize("balance", ["false", "true"])
+@pytest.mark.parametrize("ending", [
+    # Closed by a finalizer when modules are gone already.
+    "class Holder:\n"
+    "    def __init__(self): self.connection = connection\n"
+    "    def __del__(self): self.connection.close()\n"
+    "holder = Holder()",
+    # Never closed; with a cursor that has rows left.
+    "cursor = connection.cursor(); cursor.execute('SELECT generate_series(1, 100)'); cursor.fetchone()",
+    # In a cycle, with a finalizer that uses it.
+    "class Cycle:\n"
+    "    def __del__(self): self.connection.cursor().close(); self.connection.rollback()\n"
+    "cycle = Cycle(); cycle.me = cycle; cycle.connection = connection; del cycle",
+    # Held by the module itself, by a thread that never ends, by an exit handler.
+    "psycopg2.kept = connection",
+    "import threading, time\n"
+    "threading.Thread(target=lambda: (connection.cursor().execute('SELECT pg_sleep(60)')), daemon=True).start()\n"
+    "time.sleep(0.3)",
+    "import atexit; atexit.register(connection.close)",
+    "import os; connection.close(); os._exit(0)",
+])
+def test_d07_exit_with_open_connections(three_nodes, balance, ending):
+    output = run("import psycopg2, sys\nconnection = psycopg2.connect(sys.argv[1])\n" + ending,
+                 three_nodes.dsn(1, load_balance=balance))
+    assert output == ""
+
+
+# D11: the import
+
+def test_d11_import_starts_no_thread_and_configures_no_logging():
+    output = run("""
+        import logging, threading, os
+        handlers = list(logging.getLogger().handlers)
+        level, loggers = logging.getLogger().level, set(logging.Logger.manager.loggerDict)
+        import psycopg2, psycopg2.extras, psycopg2.pool, psycopg2.apus
+        assert logging.getLogger().handlers == handlers and logging.getLogger().level == level
+        assert set(logging.Logger.manager.loggerDict) == loggers
+        assert threading.active_count() == 1
+        assert len(os.listdir("/proc/self/task")) == 1, "a thread beside Python's own"
+        logging.basicConfig(format="%(name)s says %(message)s")
+        if os.fork() == 0:
+            logging.getLogger("application").warning("hello from the child")
+            os._exit(0)
+        os.wait()
+        """)
+    assert output == "application says hello from the child\n"
+
+
+@cold
+def test_d11_connecting_starts_no_thread_and_prints_nothing(three_nodes, capfd):
+    connections = open_many(6, three_nodes.dsn(1, load_balance=True))
+    assert len(os.listdir("/proc/self/task")) == 1
+    close_all(connections)
+    assert capfd.readouterr() == ("", "")
+
+
+# D23, P5: collected connections
+
+@cold
+def test_d23_collected_connections_give_their_count_back(three_nodes, app):
+    connections = open_many(9, three_nodes.dsn(1, load_balance=True, application_name=app))
+    assert counts(three_nodes) == [3, 3, 3]
+    del connections[0]
+    assert sum(counts(three_nodes)) == 8
+    cycle = {"connections": connections}
+    cycle["me"] = cycle
+    cursors = [connection.cursor() for connection in connections[:2]]
+    del connections, cycle
+    gc.collect()
+    # A cursor keeps its connection alive.
+    assert sum(counts(three_nodes)) == 2
+    del cursors
+    gc.collect()
+    assert counts(three_nodes) == [0, 0, 0]
+    assert three_nodes.settled_spread(app, [0, 0, 0]) == [0, 0, 0]
+
+
+@cold
+def test_p05_a_connect_that_fails_leaves_no_count(three_nodes):
+    class Fails(psycopg2.extensions.connection):
+        def __init__(self, dsn):
+            super().__init__(dsn)
+            raise RuntimeError("after the session was opened")
+
+    for _ in range(6):
+        with pytest.raises(RuntimeError):
+            psycopg2.connect(three_nodes.dsn(1, load_balance=True), connection_factory=Fails)
+    gc.collect()
+    assert counts(three_nodes) == [0, 0, 0]
+
+
+# D25: leaks
+
+@pytest.mark.parametrize("balance", [False, True])
+@cold
+def test_d25_two_thousand_connections_leak_nothing(three_nodes, balance):
+    dsn = three_nodes.dsn(1, load_balance=balance, topology_keys="cloud.region.*") + " sslmode=disable"
+
+    def turn(number):
+        for index in range(number):
+            connection = psycopg2.connect(dsn)
+            if index % 4 == 0:
+                ping(connection)
+            if index % 2 == 0:
+                connection.close()
+
+    turn(300)
+    gc.collect()
+    objects, before = len(gc.get_objects()), (descriptors(), resident())
+    references = [sys.getrefcount(each) for each in (psycopg2.extensions.connection, psycopg2.extensions.cursor, None)]
+    tracemalloc.start()
+    turn(20)
+    gc.collect()
+    traced = tracemalloc.get_traced_memory()[0]
+    turn(180)
+    gc.collect()
+    grown = tracemalloc.get_traced_memory()[0] - traced
+    tracemalloc.stop()
+    turn(1800)
+    gc.collect()
+    assert grown < 180 * 16, f"{grown} bytes of Python's own memory after 180 connections"
+    assert abs(len(gc.get_objects()) - objects) < 20
+    after = [sys.getrefcount(each) for each in (psycopg2.extensions.connection, psycopg2.extensions.cursor, None)]
+    assert all(abs(new - old) < 50 for new, old in zip(after, references))
+    assert descriptors() == before[0]
+    # The peer lost 888 bytes each time: 1.7 MiB. What is left to the allocator's whim is less.
+    assert resident() - before[1] < 1024
+    assert counts(three_nodes) == [0, 0, 0]
+
+
+@cold
+def test_d25_failed_connects_leak_nothing(scram_nodes):
+    good, bad = (scram_nodes.dsn(1, load_balance=True, password=word) + " sslmode=disable" for word in ("yugabyte", "bad"))
+    psycopg2.connect(good).close()
+
+    def turn(number):
+        for _ in range(number):
+            for wrong in (bad, good + " dbname=none", "host=127.0.29.1 load_balance=true", good + " load_balance=x"):
+                with pytest.raises(psycopg2.Error):
+                    psycopg2.connect(wrong)
+
+    turn(60)
+    gc.collect()
+    before = descriptors(), resident()
+    turn(150)
+    gc.collect()
+    assert descriptors() == before[0]
+    assert resident() - before[1] < 768
+    assert counts(scram_nodes) == [0, 0, 0]
+
+
+# Forks, P11
+
+@cold
+def test_fork_a_child_starts_clean(three_nodes, app):
+    dsn = three_nodes.dsn(1, load_balance=True, application_name=app)
+    connections = open_many(3, dsn)
+    assert counts(three_nodes) == [1, 1, 1]
+
+    def child():
+        seen = [psycopg2.apus.cluster_status()]
+        own = open_many(3, dsn)
+        seen.append(counts(three_nodes))
+        close_all(own)
+        seen.append(counts(three_nodes))
+        return seen
+
+    assert in_child(child) == "[[], [1, 1, 1], [0, 0, 0]]"
+    # Child and parent each fetched the list for themselves.
+    assert three_nodes.logins(app) == 2 + 6
+    assert counts(three_nodes) == [1, 1, 1] == three_nodes.settled_spread(app, [1, 1, 1])
+    assert all(ping(connection) for connection in connections)
+    close_all(connections)
+
+
+@pytest.mark.parametrize("sslmode", ["disable", "require"])
+@cold
+def test_fork_the_parents_sessions_are_untouched(named_nodes, app, sslmode):
+    """Whatever the child does with what it inherited: use, close, drop, exit."""
+    dsn = named_nodes.dsn(1, load_balance=True, password="yugabyte", application_name=app, sslmode=sslmode)
+    connections = open_many(6, dsn)
+    for connection in connections:
+        assert ping(connection)
+    cursor = connections[0].cursor()
+    cursor.execute("SELECT generate_series(1, 3)")
+
+    def child():
+        errors = []
+        for use in (lambda: connections[0].cursor(), lambda: cursor.execute("SELECT 1"), connections[1].commit,
+                    connections[1].rollback, connections[1].cancel, lambda: connections[1].set_session(autocommit=True)):
+            try:
+                use()
+                errors.append("none")
+            except psycopg2.Error as error:
+                errors.append(type(error).__name__ + (" forked" if "forked process" in str(error) else str(error)))
+        connections[1].close()
+        connections[2].close()
+        connections.clear()
+        gc.collect()
+        return sorted(set(errors))
+
+    assert in_child(child) == "['InterfaceError forked']"
+    assert in_child(lambda: connections.pop().close()) == "None"
+    assert len(connections) == 6 and cursor.fetchall() == [(1,), (2,), (3,)]
+    for connection in connections:
+        assert ping(connection), "the session goes on"
+    assert sum(named_nodes.spread(app)) == 6
+    close_all(connections)
+
+
+@cold
+def test_fork_while_other_threads_connect(three_nodes, app):
+    """A child is made while locks are held: it must be able to connect, and to let go of what it inherited."""
+    dsn = three_nodes.dsn(1, load_balance=True, yb_servers_refresh_interval=0, application_name=app)
+    stop, shared = threading.Event(), psycopg2.connect(dsn)
+
+    def work():
+        while not stop.is_set():
+            psycopg2.connect(dsn).close()
+
+    def query():
+        while not stop.is_set():
+            ping(shared)
+
+    threads = [threading.Thread(target=target) for target in (work, work, work, work, query)]
+    for thread in threads:
+        thread.start()
+
+    def child():
+        shared.close()
+        close_all(open_many(3, dsn))
+        return counts(three_nodes)
+
+    for _ in range(20):
+        assert in_child(child) == "[0, 0, 0]"
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert ping(shared)
+    shared.close()
+
+
+@cold
+def test_p11_forked_workers_share_no_socket(three_nodes, app):
+    dsn = three_nodes.dsn(1, load_balance=True, yb_servers_refresh_interval=0, application_name=app)
+    psycopg2.connect(dsn).close()
+    sockets = [name for name in os.listdir("/proc/self/fd") if os.path.exists(f"/proc/self/fd/{name}")
+               and os.readlink(f"/proc/self/fd/{name}").startswith("socket:")]
+    assert sockets == [], "nothing stays open that a child could inherit"
+    workers = [os.fork() for _ in range(1)]
+    if workers[0] == 0:
+        os._exit(0 if all(ping(connection) for connection in open_many(3, dsn)) else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(workers[0], 0)[1]) == 0
+    assert ping(psycopg2.connect(dsn))
+
+
+def test_multiprocessing_pool_of_forks(three_nodes):
+    output = run("""
+        import multiprocessing, psycopg2, sys
+        dsn = sys.argv[1]
+        first = psycopg2.connect(dsn)
+
+        def work(number):
+            with psycopg2.connect(dsn) as connection, connection.cursor() as cursor:
+                cursor.execute("SELECT %s", (number,))
+                return cursor.fetchone()[0]
+
+        with multiprocessing.get_context("fork").Pool(4) as pool:
+            assert pool.map(work, range(40)) == list(range(40))
+        with first.cursor() as cursor:
+            cursor.execute("SELECT 1")
+        print("well")
+        """, three_nodes.dsn(1, load_balance=True))
+    assert output == "well\n"
+
+
+# D27: subinterpreters
+
+INSIDE = """
+    try:
+        import psycopg2
+    except ImportError as error:
+        assert str(error)
+    else:
+        import psycopg2.extras
+        with psycopg2.connect(dsn) as connection, connection.cursor() as cursor:
+            cursor.execute("SELECT %s, 1.5::numeric, now(), ARRAY[1]", ("x",))
+            assert cursor.fetchone()[0] == "x"
+            try:
+                cursor.execute("SELECT nothing")
+            except psycopg2.errors.UndefinedColumn:
+                pass
+        kept = psycopg2.connect(dsn)
+        kept_cursor = kept.cursor()
+    """
+
+OUTSIDE = """
+    import sys
+    try:
+        import _xxsubinterpreters as interpreters
+    except ImportError:
+        import _interpreters as interpreters
+
+    def make(isolated):
+        if sys.version_info >= (3, 13):
+            return interpreters.create("isolated" if isolated else "legacy")
+        return interpreters.create(isolated=isolated)
+
+    dsn, order, inside = sys.argv[1:]
+    if order == "main first":
+        import psycopg2
+        before = psycopg2.connect(dsn)
+    for isolated in (True, False, True, False):
+        interpreter = make(isolated)
+        failure = interpreters.run_string(interpreter, f"dsn = {dsn!r}\\n{inside}")
+        assert failure is None, failure
+        interpreters.destroy(interpreter)
+    import psycopg2
+    with psycopg2.connect(dsn) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT %s, 1.5::numeric", ("x",))
+        cursor.fetchone()
+        try:
+            cursor.execute("SELECT nothing")
+        except psycopg2.errors.UndefinedColumn:
+            pass
+    if order == "main first":
+        before.cursor().execute("SELECT 1")
+    print("well")
+    """
+
+
+@pytest.mark.skipif(sys.version_info < (3, 9), reason="no subinterpreters")
+@pytest.mark.parametrize("order", ["main first", "main last"])
+def test_d27_subinterpreters(three_nodes, order):
+    """In each kind of interpreter the import works, or is an ImportError; the process lives on, and so does the main
+    interpreter's module."""
+    output = run(OUTSIDE, three_nodes.dsn(1, load_balance=True), order, textwrap.dedent(INSIDE))
+    assert "well\n" in output
+
+
+# Waiting
+
+@cold
+def test_a_connect_that_waits_can_be_interrupted(mortal):
+    """Ctrl-C ends a connect to a frozen node at once, and leaves no count."""
+    dsn = mortal.dsn(1, load_balance=True, connect_timeout=20)
+    psycopg2.connect(dsn).close()
+    with mortal.frozen(2), mortal.frozen(3), mortal.frozen(1):
+        signal.signal(signal.SIGALRM, signal.default_int_handler)
+        signal.setitimer(signal.ITIMER_REAL, 0.5)
+        begin = time.monotonic()
+        with pytest.raises(KeyboardInterrupt):
+            psycopg2.connect(dsn)
+        assert time.monotonic() - begin < 3
+        assert counts(mortal) == [0, 0, 0]
