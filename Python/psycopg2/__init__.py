@@ -8,7 +8,7 @@
             print(cursor.fetchone())
 """
 
-from psycopg2 import _psycopg
+from psycopg2 import _psycopg  # noqa: F401
 from psycopg2._psycopg import (  # noqa: F401
     BINARY,
     DATETIME,
