@@ -1,13 +1,13 @@
-"""Runs psycopg2's own test suite against the psycopg2 that is installed for this Python.
+"""Runs psycopg2's own test suite, and psycopg2-yugabytedb's, against the psycopg2 that is installed for this Python.
 
-    APUS_CLI=... python Tests/conformance/run.py [--mode normal|green]... [--module test_x]... [--test ID]...
+    APUS_CLI=... python Tests/conformance/run.py [--suite NAME] [--mode normal|green] [--module test_x] [--test ID]
 
-The suite is in psycopg2's source distribution, which pip fetches into a cache when it is first needed. Its server is
-one node that `apus cluster` starts: with TLS, hstore, two-phase commit and logical replication, so that hardly a test
-is skipped. Each module of the suite runs in processes of its own: a crash or a hang costs one test.
+A suite is in its source distribution, which pip fetches into a cache when it is first needed. Its server is one node
+that `apus cluster` starts: with TLS, hstore, two-phase commit and logical replication, so that hardly a test is skipped.
+Each module of a suite runs in processes of its own: a crash or a hang costs one test.
 
-What became of every test is in OUTPUT/MODE.json. The run fails where that is not what expected-failures.txt says: a test that
-is not in there has to pass.
+What became of every test is in OUTPUT/SUITE-MODE.json. The run fails where that is not what expected-failures.txt
+beside this file says: a test that is not in there has to pass.
 """
 
 import argparse
@@ -29,7 +29,21 @@ sys.path.insert(0, str(ROOT / "Demo"))
 
 from local_cluster import LocalCluster, cli_from_environment, free_base_address  # noqa: E402
 
-VERSION = "2.9.13"
+
+class Suite:
+    def __init__(self, name, version, tests, left_out=()):
+        """`tests` is how many there are, so that none goes missing unnoticed; `left_out` names modules."""
+        self.name = name
+        self.version = version
+        self.tests = tests
+        self.left_out = left_out
+
+
+# What psycopg2-yugabytedb added is no tests but programs, which install a cluster with yb-ctl.
+SUITES = {suite.name: suite for suite in [
+    Suite("psycopg2", "2.9.13", tests=749),
+    Suite("psycopg2-yugabytedb", "2.9.3.5", tests=738, left_out=["test_fallback_topology", "test_rr1", "test_rr2"]),
+]}
 EXPECTED = HERE / "expected-failures.txt"
 DATABASE = "psycopg2_test"
 # For one test: the slowest of the suite take a few seconds.
@@ -39,42 +53,43 @@ MODES = {"normal": {}, "green": {"PSYCOPG2_TEST_GREEN": "1"}}
 
 def main():
     options = parse_options()
-    suite = fetch_suite(options.cache)
-    modules = options.module or sorted(path.stem for path in (suite / "tests").glob("test_*.py")
-                                       if path.stem not in ("testconfig", "testutils"))
     options.output.mkdir(parents=True, exist_ok=True)
     address = free_base_address(1, 5433, range(61, 64))
     worse = 0
     with LocalCluster(cli_from_environment(), f"conformance-{os.getpid()}", nodes=1, base_address=address,
                       options=["--no-yb-servers", "--tls"]) as server:
         prepare(server)
-        for mode in options.mode or MODES:
-            worse += run_mode(mode, suite, modules, server, options)
+        for suite in map(SUITES.get, options.suite or SUITES):
+            for mode in options.mode or MODES:
+                worse += run_mode(mode, suite, server, options)
     return 1 if worse else 0
 
 
 def parse_options():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--suite", action="append", choices=SUITES, help="default: all of them")
     parser.add_argument("--mode", action="append", choices=MODES, help="default: all of them")
-    parser.add_argument("--module", action="append", help="one of the suite's modules, such as test_copy")
+    parser.add_argument("--module", action="append", help="one of a suite's modules, such as test_copy")
     parser.add_argument("--test", action="append", help="part of the name of the tests to run")
     parser.add_argument("--cache", type=Path, default=ROOT / "build" / "conformance" / "suite")
     parser.add_argument("--output", type=Path, default=ROOT / "build" / "conformance")
     return parser.parse_args()
 
 
-def fetch_suite(cache):
+def fetch(suite, cache):
     """Answers the folder of the unpacked source distribution."""
-    folder = cache / f"psycopg2-{VERSION}"
+    folder = cache / f"{suite.name}-{suite.version}"
     if folder.is_dir():
         return folder
     cache.mkdir(parents=True, exist_ok=True)
-    subprocess.run([sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps",
-                    "--no-binary", ":all:", "--dest", str(cache), f"psycopg2=={VERSION}"], check=True)
     with tempfile.TemporaryDirectory(dir=cache) as fresh:
-        with tarfile.open(cache / f"psycopg2-{VERSION}.tar.gz") as archive:
-            archive.extractall(fresh, [member for member in archive.getmembers() if "/tests" in member.name])
-        shutil.move(str(Path(fresh, folder.name)), str(folder))
+        subprocess.run([sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps",
+                        "--no-binary", ":all:", "--dest", fresh, f"{suite.name}=={suite.version}"], check=True)
+        (archive,) = Path(fresh).glob("*.tar.gz")
+        with tarfile.open(archive) as files:
+            files.extractall(fresh, [member for member in files.getmembers() if "/tests" in member.name])
+        (unpacked,) = (path for path in Path(fresh).iterdir() if path.is_dir())
+        shutil.move(str(unpacked), str(folder))
     return folder
 
 
@@ -91,26 +106,29 @@ def prepare(server):
     subprocess.run([sys.executable, "-c", script, server.dsn(), server.dsn(dbname=DATABASE)], check=True)
 
 
-def run_mode(mode, suite, modules, server, options):
+def run_mode(mode, suite, server, options):
     """Runs the modules in one mode and prints what is not as expected. Answers how many tests are worse."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "PSYCOPG2_"))}
     environment.update(
         PSYCOPG2_TESTDB=DATABASE, PSYCOPG2_TESTDB_HOST=server.address(1), PSYCOPG2_TESTDB_PORT=str(server.port),
         PSYCOPG2_TESTDB_USER="yugabyte", PSYCOPG2_TEST_REPL_DSN="", **MODES[mode])
+    folder = fetch(suite, options.cache)
+    modules = options.module or sorted(
+        path.stem for path in (folder / "tests").glob("test_*.py") if path.stem not in suite.left_out)
     results, start = {}, time.monotonic()
     for module in modules:
-        results.update(run_module(module, suite, environment, options))
-    with open(options.output / f"{mode}.json", "w") as file:
+        results.update(run_module(module, folder, environment, options))
+    with open(options.output / f"{suite.name}-{mode}.json", "w") as file:
         json.dump(results, file, indent=1)
-    return report(mode, results, options, time.monotonic() - start)
+    return report(suite, mode, results, options, time.monotonic() - start)
 
 
-def run_module(module, suite, environment, options):
+def run_module(module, folder, environment, options):
     """{id: {"outcome": ..., "detail": ...}} of a module's tests, in as many processes as crashes and hangs demand."""
     results = {}
     with tempfile.NamedTemporaryFile("w", suffix=".done") as done:
         while True:
-            died_in = run_process(module, suite, environment, done.name, results, options)
+            died_in = run_process(module, folder, environment, done.name, results, options)
             if died_in is None:
                 return results
             done.seek(0)
@@ -118,9 +136,9 @@ def run_module(module, suite, environment, options):
             done.flush()
 
 
-def run_process(module, suite, environment, done, results, options):
+def run_process(module, folder, environment, done, results, options):
     """Adds what the tests of one process came to. Answers the test that it died in, or None."""
-    command = [sys.executable, str(HERE / "suite_process.py"), str(suite), module, done]
+    command = [sys.executable, str(HERE / "suite_process.py"), str(folder), module, done]
     # The suite leaves connections and children behind: they are not what is tested.
     with tempfile.TemporaryFile("w+") as chatter:
         process = subprocess.Popen(command, env={**environment, "PYTHONFAULTHANDLER": "1", **selection(options)},
@@ -172,7 +190,7 @@ class Watch:
                 return
 
 
-def report(mode, results, options, seconds):
+def report(suite, mode, results, options, seconds):
     expected = read_expected(mode)
     per_module = {}
     for name, result in results.items():
@@ -180,24 +198,21 @@ def report(mode, results, options, seconds):
     for module, counts in sorted(per_module.items()):
         print(f"    {module:26} ok {counts['ok']:4}   fail {counts['fail']:4}   skip {counts['skip']:4}")
     total = sum(per_module.values(), Counter())
-    print(f"{mode}: {sum(total.values())} tests, ok {total['ok']}, fail {total['fail']}, skip {total['skip']}, "
-          f"{seconds:.0f} s")
+    print(f"{suite.name} {suite.version}, {mode}: {sum(total.values())} tests, ok {total['ok']}, fail {total['fail']}, "
+          f"skip {total['skip']}, {seconds:.0f} s")
     complete = not options.module and not options.test
     worse = [f"{result['outcome']:5} {name}: {last_line(result['detail'])}" for name, result in results.items()
              if result["outcome"] != "ok" and short(result["outcome"]) != expected.get(name)]
     if complete:
         worse += [f"gone  {name}: {EXPECTED.name} names it" for name in expected if name not in results]
-        if len(results) != TESTS:
-            worse.append(f"count {len(results)} tests ran, not {TESTS}")
+        if len(results) != suite.tests:
+            worse.append(f"count {len(results)} tests ran, not {suite.tests}")
     better = [name for name in expected if results.get(name, {}).get("outcome") == "ok"]
     for line in worse:
         print(f"  NOT AS EXPECTED: {line}")
     for name in better:
         print(f"  better than {EXPECTED.name} says, take it out: {name}")
     return len(worse) + len(better)
-
-
-TESTS = 749
 
 
 def short(outcome):

@@ -91,7 +91,7 @@ def test_floats(cursor, value):
 
 
 @some
-@given(value=st.decimals(allow_nan=False, allow_infinity=False, min_value=-1e30, max_value=1e30, places=12))
+@given(value=st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**30), max_value=10**30, places=12))
 def test_decimals(cursor, value):
     assert there_and_back(cursor, value, "::numeric") == value
 

@@ -28,7 +28,7 @@ UTC = datetime.timezone.utc
 
 
 @pytest.mark.parametrize("expression, expected", [
-    ("NULL::int", None), ("1::int2", 1), ("-2147483648::int4", -(2**31)), ("9223372036854775807::int8", 2**63 - 1),
+    ("NULL::int", None), ("1::int2", 1), ("(-2147483648)::int4", -(2**31)), ("9223372036854775807::int8", 2**63 - 1),
     ("4000000000::oid", 4000000000), ("true", True), ("false", False),
     ("1.5::float4", 1.5), ("0.1::float8", 0.1), ("'1e308'::float8", 1e308), ("'5e-324'::float8", 5e-324),
     ("'Infinity'::float8", float("inf")), ("'-Infinity'::float8", float("-inf")),

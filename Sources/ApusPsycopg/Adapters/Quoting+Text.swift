@@ -17,9 +17,9 @@ extension Quoting {
         let start = writer.reserve(bytes.count &* 2 &+ 3)
         start[0] = UInt8(ascii: "'")
         var count = 1
-        if encoding.kind == .ambiguous, let libpq {
+        if encoding.kind == .ambiguous, let connection {
             guard !bytes.contains(0) else { throw zeroByte() }
-            count &+= escape(bytes, with: libpq, to: start + 1)
+            count &+= escape(bytes, for: try Connection(connection).core, to: start + 1)
         } else {
             let backslash: UInt8 = doublesBackslashes ? UInt8(ascii: "\\") : UInt8(ascii: "'")
             for byte in bytes {
@@ -38,11 +38,11 @@ extension Quoting {
     }
 
     private func escape(
-        _ bytes: UnsafeRawBufferPointer, with libpq: OpaquePointer, to target: UnsafeMutablePointer<UInt8>
+        _ bytes: UnsafeRawBufferPointer, for core: ConnectionCore, to target: UnsafeMutablePointer<UInt8>
     ) -> Int {
         let source = bytes.baseAddress?.assumingMemoryBound(to: CChar.self)
-        return target.withMemoryRebound(to: CChar.self, capacity: bytes.count * 2 + 1) {
-            PQescapeStringConn(libpq, $0, source, bytes.count, nil)
+        return target.withMemoryRebound(to: CChar.self, capacity: bytes.count * 2 + 1) { target in
+            core.locked { PQescapeStringConn(core.libpq, target, source, bytes.count, nil) }
         }
     }
 

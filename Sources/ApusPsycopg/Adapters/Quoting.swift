@@ -10,19 +10,14 @@ struct Quoting {
     var encoding: ClientEncoding
     /// With `standard_conforming_strings` off, a backslash in a plain literal is an escape.
     var doublesBackslashes: Bool
-    /// libpq's connection, for the encodings that only libpq can quote.
-    var libpq: OpaquePointer?
     /// The types that need no adapter object.
     var direct: DirectTypes
     let state: UnsafeMutablePointer<ModuleState>
 
-    init(connection: PyObj? = nil, encoding: ClientEncoding = .latin1, doublesBackslashes: Bool = false,
-        libpq: OpaquePointer? = nil
-    ) {
+    init(connection: PyObj? = nil, encoding: ClientEncoding = .latin1, doublesBackslashes: Bool = false) {
         self.connection = connection
         self.encoding = encoding
         self.doublesBackslashes = doublesBackslashes
-        self.libpq = libpq
         state = module
         direct = AdapterRegistry.direct(state)
     }

@@ -20,8 +20,13 @@ extension Connection {
 
     /// Executes an exchange that is made under the lock, when it is known what state the transaction is in.
     func perform(_ make: () -> Exchange) throws(Raised) -> Exchange {
-        let exchange = try Self.isGreen ? performGreen(make) : performBlocking(make)
-        try collect()
+        if Self.isGreen {
+            let exchange = try performGreen(make)
+            try collect()
+            return exchange
+        }
+        let exchange = try performBlocking(make)
+        try collectGathered()
         return exchange
     }
 
@@ -236,17 +241,26 @@ extension Connection {
         if core.opening != nil && core.isOurs { return try pollOpening() }
         try checkOpen()
         guard let exchange = core.exchange, !core.exchangeIsComplete else {
-            do { try core.session?.consumeInput() } catch {
-                core.markBroken()
-                throw raise(error)
-            }
-            try collect()
+            try readInput()
             return Poll.ok
         }
         if let wait = try advance(exchange) { return try handOut(wait) }
         core.exchangeIsComplete = true
         if core.isAsynchronous { try deliver(exchange) }
         return Poll.ok
+    }
+
+    /// Reads what the socket holds, while this thread waits for nothing.
+    private func readInput() throws(Raised) {
+        let core = self.core
+        let failure = try blocking { () throws(PQError) -> Wait? in
+            try core.session?.consumeInput()
+            return nil
+        } finally: {
+            if core.session?.isBroken ?? true { core.markBroken() }
+        }
+        if let failure { throw raise(failure) }
+        try collectGathered()
     }
 
     /// Goes on with an exchange that is not waited for here.

@@ -1,6 +1,7 @@
 import ApusPQ
 import CApusLibPQ
 import CApusPython
+import Synchronization
 
 /// A Python connection, borrowed.
 struct Connection {
@@ -77,12 +78,20 @@ struct Connection {
             core.gather()
             core.lock.unlock()
         }
-        let inbox = core.inbox.withLock { inbox in
+        try collectGathered()
+    }
+
+    /// The same for what was gathered before, by this thread or another.
+    func collectGathered() throws(Raised) {
+        let inbox = core.inbox.withLock { inbox -> ConnectionCore.Inbox? in
+            if inbox.notices.isEmpty && inbox.notifications.isEmpty { return nil }
             defer { inbox = ConnectionCore.Inbox() }
             return inbox
         }
-        if !inbox.notices.isEmpty { try collect(inbox.notices) }
-        for notification in inbox.notifications { try collect(notification) }
+        if let inbox {
+            if !inbox.notices.isEmpty { try collect(inbox.notices) }
+            for notification in inbox.notifications { try collect(notification) }
+        }
         if let pointer = core.session?.pointer, PQclientEncoding(pointer) != core.encodingID { try followEncoding() }
     }
 
@@ -127,15 +136,7 @@ func quoting(for connection: PyObj) throws(Raised) -> Quoting { try Connection(c
 
 extension Connection {
     var quoting: Quoting {
-        var doubles = false
-        if let libpq {
-            // libpq knows what the server last said of standard_conforming_strings, and shows it only this way.
-            let probe = ("\\" as StaticString).c
-            doubles = withUnsafeTemporaryAllocation(of: CChar.self, capacity: 4) { target in
-                PQescapeStringConn(libpq, target.baseAddress, probe, 1, nil) == 2
-            }
-        }
-        return Quoting(connection: object, encoding: core.encoding, doublesBackslashes: doubles, libpq: libpq)
+        Quoting(connection: object, encoding: core.encoding, doublesBackslashes: core.doublesBackslashes)
     }
 }
 

@@ -48,6 +48,8 @@ final class ConnectionCore: @unchecked Sendable {
     var encoding = ClientEncoding.utf8
     /// libpq's number of the encoding that `encoding` was made of.
     var encodingID: Int32 = -1
+    /// Whether a backslash in a plain literal is an escape.
+    var doublesBackslashes = false
     /// Whether BEGIN may travel with the statement that it precedes.
     var joinsBegin = true
 
@@ -114,9 +116,13 @@ final class ConnectionCore: @unchecked Sendable {
         reservation = nil
     }
 
-    /// Takes out of libpq what the server sent unasked. Under the lock.
+    /// Takes out of libpq what the server sent unasked, and what it said of literals. Under the lock.
     func gather() {
-        guard session != nil else { return }
+        guard let libpq else { return }
+        // libpq knows what the server last said of standard_conforming_strings, and shows it only this way.
+        doublesBackslashes = withUnsafeTemporaryAllocation(of: CChar.self, capacity: 4) { target in
+            PQescapeStringConn(libpq, target.baseAddress, ("\\" as StaticString).c, 1, nil) == 2
+        }
         if session?.hasNotices == true, let notices = session?.takeNotices() {
             inbox.withLock { $0.notices += notices }
         }

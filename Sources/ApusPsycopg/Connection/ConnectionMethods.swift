@@ -11,7 +11,8 @@ enum ConnectionMethods {
                 answer { () throws(Raised) in
                     try Connection(me).makeCursor(
                         Arguments(
-                            "cursor", ["name", "cursor_factory", "withhold", "scrollable"], positional, count, keywords))
+                            "cursor", ["name", "cursor_factory", "withhold", "scrollable"], positional, count, keywords)
+                    )
                 }
             },
             .plain("close", "Closes the connection.") { me, _ in
@@ -37,7 +38,10 @@ enum ConnectionMethods {
                     return none()
                 }
             },
-            .fast("set_session", "set_session(isolation_level, readonly, deferrable, autocommit): settings of transactions.") {
+            .fast(
+                "set_session",
+                "set_session(isolation_level, readonly, deferrable, autocommit): settings of transactions."
+            ) {
                 me, positional, count, keywords in
                 answer { () throws(Raised) in
                     let given = try Arguments(
@@ -54,10 +58,12 @@ enum ConnectionMethods {
                     return none()
                 }
             },
-            .fast("set_isolation_level", "set_isolation_level(level): 0 for autocommit, None for the default, 1 to 4.") {
+            .fast("set_isolation_level", "set_isolation_level(level): 0 for autocommit, None for the default, 1 to 4.")
+            {
                 me, positional, count, keywords in
                 answer { () throws(Raised) in
-                    let given = try Arguments("set_isolation_level", ["level"], required: 1, positional, count, keywords)
+                    let given = try Arguments(
+                        "set_isolation_level", ["level"], required: 1, positional, count, keywords)
                     try Connection(me).setIsolationLevel(given.required(0))
                     return none()
                 }
@@ -120,7 +126,8 @@ enum ConnectionMethods {
         .fast("xid", "xid(format_id, gtrid, bqual) -> Xid: an identifier for a two-phase transaction.") {
             me, positional, count, keywords in
             answer { () throws(Raised) in
-                let given = try Arguments("xid", ["format_id", "gtrid", "bqual"], required: 3, positional, count, keywords)
+                let given = try Arguments(
+                    "xid", ["format_id", "gtrid", "bqual"], required: 3, positional, count, keywords)
                 let connection = try Connection(me)
                 try connection.checkOpen()
                 return try connection.makeXid(given)
@@ -133,7 +140,8 @@ enum ConnectionMethods {
                 return none()
             }
         },
-        .plain("tpc_prepare", "The first phase: the transaction can be committed from here on, come what may.") { me, _ in
+        .plain("tpc_prepare", "The first phase: the transaction can be committed from here on, come what may.") {
+            me, _ in
             run(me) { (connection) throws(Raised) in try connection.prepareTwoPhase() }
         },
         .fast("tpc_commit", "tpc_commit(xid=None): commits the two-phase transaction, or a prepared one.") {
@@ -163,7 +171,8 @@ enum ConnectionMethods {
             answer { () throws(Raised) in
                 try Connection(me).makeLargeObject(
                     Arguments(
-                        "lobject", ["oid", "mode", "new_oid", "new_file", "lobject_factory"], positional, count, keywords))
+                        "lobject", ["oid", "mode", "new_oid", "new_file", "lobject_factory"], positional, count,
+                        keywords))
             }
         },
         .plain("get_native_connection", "A capsule with libpq's PGconn, for C extensions.") { me, _ in
@@ -190,7 +199,9 @@ extension Connection {
         try checkNotPrepared("cursor")
         let state = module
         var factory = state.pointee.cursor
-        if let own = given.unlessNone(1) { factory = own } else if let own = fields.pointee.cursor_factory, !own.isNone {
+        if let own = given.unlessNone(1) {
+            factory = own
+        } else if let own = fields.pointee.cursor_factory, !own.isNone {
             factory = own
         }
         let name = given.unlessNone(0)

@@ -3,7 +3,9 @@ import CApusPython
 /// The methods of cursors about COPY.
 extension CursorType {
     nonisolated(unsafe) static let copyMethods: [PyMethodDef] = [
-        .fast("copy_from", "copy_from(file, table, sep='\\t', null='\\\\N', size=8192, columns=None): COPY FROM a file.") {
+        .fast(
+            "copy_from", "copy_from(file, table, sep='\\t', null='\\\\N', size=8192, columns=None): COPY FROM a file."
+        ) {
             me, positional, count, keywords in
             answer { () throws(Raised) in
                 let given = try Arguments(
@@ -28,7 +30,8 @@ extension CursorType {
         .fast("copy_expert", "copy_expert(sql, file, size=8192): a COPY statement of one's own, from or to a file.") {
             me, positional, count, keywords in
             answer { () throws(Raised) in
-                let given = try Arguments("copy_expert", ["sql", "file", "size"], required: 2, positional, count, keywords)
+                let given = try Arguments(
+                    "copy_expert", ["sql", "file", "size"], required: 2, positional, count, keywords)
                 try Cursor(me).copyExpert(
                     given.required(0), given.required(1), size: given.integer(2, default: defaultSize))
                 return none()

@@ -77,16 +77,25 @@ enum CursorType {
 
     nonisolated(unsafe) private static let members = permanent(
         [
-            .field("arraysize", "Number of rows that fetchmany() fetches.", \apus_cursor.arraysize, type: apus_member_long, writable: true),
-            .field("itersize", "Rows that a named cursor fetches at once when iterated over.", \apus_cursor.itersize, type: apus_member_long, writable: true),
-            .field("rowcount", "Number of rows read or affected, or -1.", \apus_cursor.rowcount, type: apus_member_long),
+            .field(
+                "arraysize", "Number of rows that fetchmany() fetches.", \apus_cursor.arraysize, type: apus_member_long,
+                writable: true),
+            .field(
+                "itersize", "Rows that a named cursor fetches at once when iterated over.", \apus_cursor.itersize,
+                type: apus_member_long, writable: true),
+            .field(
+                "rowcount", "Number of rows read or affected, or -1.", \apus_cursor.rowcount, type: apus_member_long),
             .field("connection", "The cursor's connection.", \apus_cursor.connection),
             .field("name", "The name of a named cursor, or None.", \apus_cursor.name),
             .field("row_factory", "Makes the rows; None for tuples.", \apus_cursor.row_factory, writable: true),
-            .field("tzinfo_factory", "Makes time zones of timestamps with time zone.", \apus_cursor.tzinfo_factory, writable: true),
+            .field(
+                "tzinfo_factory", "Makes time zones of timestamps with time zone.", \apus_cursor.tzinfo_factory,
+                writable: true),
             .field("typecaster", "Unused.", \apus_cursor.typecaster),
             .field("string_types", "Typecasters of this cursor alone.", \apus_cursor.string_types, writable: true),
-            .field("binary_types", "Typecasters of this cursor alone, for binary results.", \apus_cursor.binary_types, writable: true),
+            .field(
+                "binary_types", "Typecasters of this cursor alone, for binary results.", \apus_cursor.binary_types,
+                writable: true),
             .field("__weaklistoffset__", "", \apus_cursor.weak_references, type: apus_member_offset),
         ] as [PyMemberDef], end: .end)
 
@@ -182,7 +191,8 @@ enum CursorType {
             .fast("executemany", "executemany(query, vars_list): executes a statement for each set of arguments.") {
                 me, positional, count, keywords in
                 answer { () throws(Raised) in
-                    let given = try Arguments("executemany", ["query", "vars_list"], required: 2, positional, count, keywords)
+                    let given = try Arguments(
+                        "executemany", ["query", "vars_list"], required: 2, positional, count, keywords)
                     try Cursor(me).executeMany(given.required(0), given.required(1))
                     return none()
                 }
@@ -201,7 +211,8 @@ enum CursorType {
                 answer { () throws(Raised) in
                     let given = try Arguments("fetchmany", ["size"], positional, count, keywords)
                     let cursor = try Cursor(me)
-                    let size = given.unlessNone(0) == nil ? cursor.fields.pointee.arraysize : try given.integer(0, default: 1)
+                    let size =
+                        given.unlessNone(0) == nil ? cursor.fields.pointee.arraysize : try given.integer(0, default: 1)
                     return try cursor.fetchMany(size)
                 }
             },
@@ -211,7 +222,8 @@ enum CursorType {
             .fast("callproc", "callproc(procname, parameters=None): calls a function of the server.") {
                 me, positional, count, keywords in
                 answer { () throws(Raised) in
-                    let given = try Arguments("callproc", ["procname", "parameters"], required: 1, positional, count, keywords)
+                    let given = try Arguments(
+                        "callproc", ["procname", "parameters"], required: 1, positional, count, keywords)
                     return try Cursor(me).callProcedure(given.required(0), given[1])
                 }
             },
@@ -234,7 +246,8 @@ enum CursorType {
                     return none()
                 }
             },
-            .fast("cast", "cast(oid, s): what the typecaster for an OID makes of a text.") { me, positional, count, keywords in
+            .fast("cast", "cast(oid, s): what the typecaster for an OID makes of a text.") {
+                me, positional, count, keywords in
                 answer { () throws(Raised) in
                     let given = try Arguments("cast", ["oid", "s"], required: 2, positional, count, keywords)
                     let cursor = try Cursor(me)

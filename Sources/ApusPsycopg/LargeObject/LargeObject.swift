@@ -29,9 +29,10 @@ struct LargeObject {
         fields.pointee.is_text = mode.isText ? 1 : 0
         fields.pointee.oid = oid
         if oid == 0 {
-            fields.pointee.oid = try UInt32(truncatingIfNeeded: number("SELECT pg_catalog.lo_create($1)") { parameters in
-                parameters.appendOID(newOID)
-            })
+            fields.pointee.oid = try UInt32(
+                truncatingIfNeeded: number("SELECT pg_catalog.lo_create($1)") { parameters in
+                    parameters.appendOID(newOID)
+                })
             // The transaction may have begun just now.
             fields.pointee.transaction = connection.core.transactionNumber
             if let file { try load(file) }
@@ -71,7 +72,11 @@ struct LargeObject {
         let file = try Owned(owned(apus_call2(open.object, path, mode.object)))
         do throws(Raised) { try body(file.object) } catch {
             let exception = apus_take_exception()
-            if let closed = apus_method0(file.object, module.pointee.nameClose) { closed.release() } else { PyErr_Clear() }
+            if let closed = apus_method0(file.object, module.pointee.nameClose) {
+                closed.release()
+            } else {
+                PyErr_Clear()
+            }
             if let exception { apus_give_exception(exception) }
             throw error
         }
@@ -223,8 +228,9 @@ struct LargeObject {
     /// Writes the content into a file on the client.
     func export(_ path: PyObj) throws(Raised) {
         _ = try checkConnection()
-        let reader = try Owned(LargeObject.make(
-            module.pointee.lobject, fields.pointee.connection ?? apus_none(), oid: fields.pointee.oid, mode: "rb"))
+        let reader = try Owned(
+            LargeObject.make(
+                module.pointee.lobject, fields.pointee.connection ?? apus_none(), oid: fields.pointee.oid, mode: "rb"))
         let source = try LargeObject(reader.object)
         try withFile(path, "wb") { (file) throws(Raised) in
             while true {
@@ -236,7 +242,9 @@ struct LargeObject {
         try source.close()
     }
 
-    private static func make(_ type: PyObj, _ connection: PyObj, oid: UInt32, mode: StaticString) throws(Raised) -> PyObj {
+    private static func make(_ type: PyObj, _ connection: PyObj, oid: UInt32, mode: StaticString) throws(Raised)
+        -> PyObj
+    {
         let number = try Owned(python(Int(oid)))
         let mode = try Owned(interned(mode))
         return try owned(apus_call3(type, connection, number.object, mode.object))
@@ -260,7 +268,9 @@ struct LargeObject {
     /// The same, for a function that answers with an integer.
     private func number(_ sql: StaticString, _ write: (inout PQParameters) -> Void) throws(Raised) -> Int {
         let exchange = try ask(sql, write)
-        guard let result = exchange.result, PQntuples(result) > 0, let value = PQgetvalue(result, 0, 0) else { return 0 }
+        guard let result = exchange.result, PQntuples(result) > 0, let value = PQgetvalue(result, 0, 0) else {
+            return 0
+        }
         let bytes = UnsafeRawBufferPointer(start: value, count: Int(PQgetlength(result, 0, 0)))
         // Big-endian; an OID's first bit is no sign.
         let isSigned = PQftype(result, 0) != OID.oid.rawValue

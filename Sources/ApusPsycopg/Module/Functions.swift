@@ -7,7 +7,8 @@ extension Module {
             .fast("adapt", "adapt(obj, protocol=ISQLQuote, alternate=None) -> an adapter of obj to the protocol") {
                 _, positional, count, keywords in
                 answer { () throws(Raised) in
-                    let given = try Arguments("adapt", ["obj", "proto", "alt"], required: 1, positional, count, keywords)
+                    let given = try Arguments(
+                        "adapt", ["obj", "proto", "alt"], required: 1, positional, count, keywords)
                     return try AdapterRegistry.adapt(
                         given.required(0), to: given[1] ?? module.pointee.isqlQuote, or: given.unlessNone(2))
                 }
@@ -22,13 +23,15 @@ extension Module {
                 _, positional, count, keywords in
                 answer { () throws(Raised) in
                     try Typecaster.makeNewArray(
-                        Arguments("new_array_type", ["values", "name", "baseobj"], required: 3, positional, count, keywords))
+                        Arguments(
+                            "new_array_type", ["values", "name", "baseobj"], required: 3, positional, count, keywords))
                 }
             },
             .fast("register_type", "register_type(obj, conn_or_curs=None): uses a typecaster for its OIDs") {
                 _, positional, count, keywords in
                 answer { () throws(Raised) in
-                    let given = try Arguments("register_type", ["obj", "conn_or_curs"], required: 1, positional, count, keywords)
+                    let given = try Arguments(
+                        "register_type", ["obj", "conn_or_curs"], required: 1, positional, count, keywords)
                     try Typecaster.register(given.required(0), for: given.unlessNone(1))
                     return none()
                 }
@@ -43,7 +46,8 @@ extension Module {
             .fast("quote_ident", "quote_ident(ident, conn_or_curs) -> str: an identifier in quotes") {
                 _, positional, count, keywords in
                 answer { () throws(Raised) in
-                    let given = try Arguments("quote_ident", ["ident", "scope"], required: 2, positional, count, keywords)
+                    let given = try Arguments(
+                        "quote_ident", ["ident", "scope"], required: 2, positional, count, keywords)
                     let name = try given.required(0)
                     let scope = try given.required(1)
                     let connection: Connection
@@ -57,19 +61,24 @@ extension Module {
                     return try python(connection.identifier(text(of: name)))
                 }
             },
-            .fast("encrypt_password", "encrypt_password(password, user, scope=None, algorithm=None) -> str: as ALTER USER takes it") {
+            .fast(
+                "encrypt_password",
+                "encrypt_password(password, user, scope=None, algorithm=None) -> str: as ALTER USER takes it"
+            ) {
                 _, positional, count, keywords in
                 answer { () throws(Raised) in
                     try PasswordHash.make(
                         Arguments(
-                            "encrypt_password", ["password", "user", "scope", "algorithm"], required: 2, positional, count,
+                            "encrypt_password", ["password", "user", "scope", "algorithm"], required: 2, positional,
+                            count,
                             keywords))
                 }
             },
             .plain("libpq_version", "libpq_version() -> int: the version of libpq") { _, _ in
                 answer { () throws(Raised) in try python(Int(PQlibVersion())) }
             },
-            .one("set_wait_callback", "set_wait_callback(f): f(conn) waits for connections, in place of blocking") { _, callback in
+            .one("set_wait_callback", "set_wait_callback(f): f(conn) waits for connections, in place of blocking") {
+                _, callback in
                 answer { () throws(Raised) in
                     let callback = try receiver(callback)
                     if !callback.isNone, PyCallable_Check(callback) == 0 {
@@ -83,6 +92,9 @@ extension Module {
             },
             .plain("cluster_status", "cluster_status() -> list of dict: see psycopg2.apus") { _, _ in
                 answer { () throws(Raised) in try ClusterStatus.list() }
+            },
+            .plain("balance_policies", "balance_policies() -> list of tuple: see psycopg2.loadbalanceproperties") { _, _ in
+                answer { () throws(Raised) in try ClusterStatus.policies() }
             },
             .plain("get_wait_callback", "get_wait_callback() -> the wait callback, or None") { _, _ in
                 module.pointee.waitCallback.retained()

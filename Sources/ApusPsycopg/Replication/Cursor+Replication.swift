@@ -102,9 +102,13 @@ extension Cursor {
         setStream(nil)
         let core = connection.core
         let exchange = Exchange.answer()
-        if let failure = try connection.blocking({ () throws(PQError) in
-            try exchange.advance(on: &core.session)
-        }, finally: { core.note(exchange) }) { throw raise(failure) }
+        if let failure = try connection.blocking(
+            { () throws(PQError) in
+                try exchange.advance(on: &core.session)
+            }, finally: { core.note(exchange) })
+        {
+            throw raise(failure)
+        }
         try connection.collect()
         if exchange.result != nil { try connection.checkSuccess(exchange, cursor: object) }
     }

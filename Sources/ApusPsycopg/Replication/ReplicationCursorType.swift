@@ -28,7 +28,10 @@ enum ReplicationCursorType {
 
     nonisolated(unsafe) private static let methods = permanent(
         [
-            .fast("start_replication_expert", "start_replication_expert(command, decode=False, status_interval=10): begins a stream.") {
+            .fast(
+                "start_replication_expert",
+                "start_replication_expert(command, decode=False, status_interval=10): begins a stream."
+            ) {
                 me, positional, count, keywords in
                 answer { () throws(Raised) in
                     let given = try Arguments(

@@ -28,7 +28,8 @@ enum ReplicationMessage {
     private static func shown(_ lsn: PyObj?) throws(Raised) -> String {
         let value = PyLong_AsUnsignedLongLongMask(lsn ?? apus_none())
         if PyErr_Occurred() != nil { throw Raised() }
-        return String(value >> 32, radix: 16, uppercase: true) + "/" + String(value & 0xFFFF_FFFF, radix: 16, uppercase: true)
+        return String(value >> 32, radix: 16, uppercase: true) + "/"
+            + String(value & 0xFFFF_FFFF, radix: 16, uppercase: true)
     }
 
     private static func description(_ me: PyObj) throws(Raised) -> PyObj {
@@ -60,7 +61,8 @@ enum ReplicationMessage {
                             .field("payload", "What the server sent.", \apus_replication_message.payload),
                             .field("data_size", "How many bytes that was.", \apus_replication_message.data_size),
                             .field("data_start", "The LSN of its start.", \apus_replication_message.data_start),
-                            .field("wal_end", "The LSN of the log's end on the server.", \apus_replication_message.wal_end),
+                            .field(
+                                "wal_end", "The LSN of the log's end on the server.", \apus_replication_message.wal_end),
                             .field("send_time", "When the server sent it.", \apus_replication_message.send_time),
                         ], end: .end)),
             ])

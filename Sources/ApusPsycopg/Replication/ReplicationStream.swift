@@ -54,7 +54,9 @@ final class ReplicationStream: @unchecked Sendable {
         if Monotonic.now >= nextFeedback { prepareFeedback(asksForReply: false) }
         while true {
             if let wait = try flush(&session) { return .wait(wait) }
-            guard let step = try session?.nextCopyData() else { throw PQError(.connectionLost, "connection already closed") }
+            guard let step = try session?.nextCopyData() else {
+                throw PQError(.connectionLost, "connection already closed")
+            }
             switch consume step {
             case .wait(let wait): return .wait(wait.until(nextFeedback))
             case .done(let event):

@@ -7,6 +7,7 @@ extension Decoding {
     mutating func array(
         _ caster: UnsafeMutablePointer<apus_typecaster>, _ bytes: UnsafeRawBufferPointer
     ) throws(Raised) -> PyObj {
+        if encoding.kind == .ambiguous { return try transcodedArray(caster, bytes) }
         guard let element = caster.pointee.base?.fields(apus_typecaster.self) else { throw Self.malformed("array") }
         let decoder = Decoder(rawValue: element.pointee.decoder) ?? .python
         if bytes.first != UInt8(ascii: "{") && bytes.first != UInt8(ascii: "[") {
@@ -41,6 +42,17 @@ extension Decoding {
                 throw raise(state.pointee.dataError, "malformed array: unbalanced braces or quotes")
             }
         }
+    }
+
+    /// Where a character's later bytes may be a backslash, the text is made unambiguous before it is cut.
+    private func transcodedArray(
+        _ caster: UnsafeMutablePointer<apus_typecaster>, _ bytes: UnsafeRawBufferPointer
+    ) throws(Raised) -> PyObj {
+        let text = try Owned(encoding.decode(bytes))
+        let (utf8, owner) = try ClientEncoding.utf8.encode(text.object)
+        defer { owner.release() }
+        var decoding = try Decoding(encoding: .utf8, cursor: cursor, tzinfoFactory: tzinfoFactory)
+        return try decoding.array(caster, utf8)
     }
 
     /// PostgreSQL has six; other servers may have more.
