@@ -82,13 +82,13 @@ import Testing
     func aDelayHoldsBackEveryAnswer(startsDelayable: Bool) async throws {
         try await withLocalCluster(.init(nodes: 2, encryption: .offered, delayable: startsDelayable)) { cluster in
             let before = try cluster.node(1).pid
-            try await cluster.delay(1, by: .milliseconds(150))
+            try await cluster.delay(1, by: .seconds(1))
             #expect(try (cluster.node(1).pid == before) == startsDelayable)
-            #expect(try cluster.node(1).delay == .milliseconds(150))
+            #expect(try cluster.node(1).delay == .seconds(1))
             // TLS passes through the proxy: the answer to the request for it, the handshake, the log-in, the query.
             let start = ContinuousClock.now
             #expect(try await cluster.ask(1, "SELECT 'slow'") == ["slow"])
-            #expect(ContinuousClock.now - start >= .milliseconds(600))
+            #expect(ContinuousClock.now - start >= .seconds(4))
 
             // A session that exists is freed of its delay, and is not interrupted.
             async let session = cluster.ask(1, "SELECT pg_sleep(2), repeat('x', 900000)")
@@ -99,7 +99,7 @@ import Testing
             let isFast = try await cluster.eventually {
                 let again = ContinuousClock.now
                 let answer = try await cluster.ask(1, "SELECT 'fast'")
-                return answer == ["fast"] && ContinuousClock.now - again < .milliseconds(600)
+                return answer == ["fast"] && ContinuousClock.now - again < .seconds(4)
             }
             #expect(isFast)
 
