@@ -143,10 +143,16 @@ extension PyType_Slot {
 }
 
 /// Makes a heap type that belongs to the module. `name` is the qualified name that Python shows.
+/// - Parameter bases: the type to inherit from; nil for `object`.
 func makeType(
-    _ name: StaticString, in owner: PyObj, size: Int, itemSize: Int = 0, flags: UInt32, bases: PyObj? = nil, _ slots: [PyType_Slot]
+    _ name: StaticString, in owner: PyObj, size: Int, itemSize: Int = 0, flags: UInt32, bases: PyObj? = nil,
+    _ slots: [PyType_Slot]
 ) throws(Raised) -> PyObj {
     var slots = slots + [PyType_Slot(slot: 0, pfunc: nil)]
+    // Python 3.9 takes a tuple only.
+    let tuple = try Owned(owned(PyTuple_New(bases == nil ? 0 : 1)))
+    if let bases { apus_tuple_set(tuple.object, 0, bases.retained()) }
+    let bases = bases == nil ? nil : tuple.object
     let type = slots.withUnsafeMutableBufferPointer { slots in
         var spec = PyType_Spec(
             name: name.c, basicsize: Int32(size), itemsize: Int32(itemSize), flags: apus_flag_default | flags,
