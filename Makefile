@@ -5,7 +5,7 @@ SHELL := /bin/bash
 export PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test needs build test-swift test-python test-pythons conformance wheel sdist format lint bench clean
+.PHONY: help demo test needs build test-swift test-python test-pythons conformance wheel sdist format lint bench bench-python clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ lint: ## format, rooms (who imports whom), Python's style
 
 bench: ## every benchmark under Benchmarks/
 	@Scripts/bench
+
+bench-python: ## Apus beside psycopg2, psycopg 3 and asyncpg (BENCH_ARGS="--quick --only select1" to choose)
+	@Benchmarks/python/run $(BENCH_ARGS)
 
 clean: ## remove all that was built
 	rm -rf .build .build-wheel-* .build-consumer .venv .venv-* build dist demo.html Python/*.egg-info

@@ -42,6 +42,9 @@ from psycopg2._psycopg import (  # noqa: F401
 
 from psycopg2 import errors, extensions  # noqa: E402, F401
 from psycopg2.extensions import make_dsn as _make_dsn
+from psycopg2.loadbalanceproperties import LoadBalanceProperties  # noqa: E402, F401
+from psycopg2.logger import logger  # noqa: E402, F401
+from psycopg2.policies import ClusterAwareLoadBalancer, TopologyAwareLoadBalancer  # noqa: E402, F401
 
 
 def connect(dsn=None, connection_factory=None, cursor_factory=None, **kwargs):
@@ -59,3 +62,18 @@ def connect(dsn=None, connection_factory=None, cursor_factory=None, **kwargs):
     if cursor_factory is not None:
         connection.cursor_factory = cursor_factory
     return connection
+
+
+def getConnectionBalanced(lbprops, connection_factory=None, cursor_factory=None, **kwasync):
+    """Open a connection by a LoadBalanceProperties. `connect()` does the same without one."""
+    return connect(
+        lbprops.getOriginalDSN(), connection_factory, cursor_factory, **{**lbprops.getOriginalProperties(), **kwasync}
+    )
+
+
+def getDSNWithChosenHost(loadbalancer, dsn, chosenHost):
+    """Return a DSN that leads to `chosenHost` and nowhere else, by the port that the cluster's list has for it."""
+    settings = extensions.parse_dsn(dsn)
+    settings.pop("hostaddr", None)
+    port = loadbalancer.hostPortMap.get(chosenHost, settings.get("port"))
+    return _make_dsn(**{**settings, "host": chosenHost, "port": port})

@@ -1,0 +1,5 @@
+import logging
+
+logger: logging.Logger
+level_mapping: dict[str, int]
+log_level: int
