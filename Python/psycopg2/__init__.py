@@ -10,7 +10,7 @@
 
 import os as _os
 
-from psycopg2 import _psycopg
+from psycopg2 import _psycopg  # noqa: F401
 from psycopg2._psycopg import (  # noqa: F401
     BINARY,
     DATETIME,

@@ -1,8 +1,8 @@
 """The blocks of docs/recipes.md do what they say."""
 
 import re
-import sys
 import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -84,8 +84,8 @@ def test_retry_does_not_repeat_a_commit(dsn, app):
     connection = psycopg2.connect(dsn)
     with connection, connection.cursor() as cursor:
         cursor.execute(f"CREATE TEMP TABLE {app} (a int UNIQUE DEFERRABLE INITIALLY DEFERRED)")
-        cursor.execute(f"CREATE FUNCTION pg_temp.refuse() RETURNS trigger LANGUAGE plpgsql AS "
-                       f"$$ BEGIN RAISE SQLSTATE '40001'; END $$")
+        cursor.execute("CREATE FUNCTION pg_temp.refuse() RETURNS trigger LANGUAGE plpgsql AS "
+                       "$$ BEGIN RAISE SQLSTATE '40001'; END $$")
         cursor.execute(f"CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON {app} DEFERRABLE INITIALLY DEFERRED "
                        f"FOR EACH ROW EXECUTE FUNCTION pg_temp.refuse()")
     runs = []
