@@ -4,7 +4,7 @@
     Scripts/generate_sqlstates.py [/usr/share/postgresql/15/errcodes.txt]
 
 It writes `Python/psycopg2/errorcodes.py` and `Sources/ApusPsycopg/Errors/SQLStateNames.swift`, and the types of the two
-modules, `errorcodes.pyi` and `errors.pyi`. The bases of the exceptions' classes are what the driver has: build it first.
+modules, `errorcodes.pyi` and `errors.pyi`. The exceptions' bases are what the driver has: install it first.
 """
 import re
 import sys

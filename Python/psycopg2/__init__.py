@@ -8,6 +8,11 @@
             print(cursor.fetchone())
 """
 
+<<<<<<< HEAD
+import os as _os
+
+=======
+>>>>>>> main
 from psycopg2 import _psycopg  # noqa: F401
 from psycopg2._psycopg import (  # noqa: F401
     BINARY,
@@ -43,7 +48,6 @@ from psycopg2._psycopg import (  # noqa: F401
 from psycopg2 import errors, extensions  # noqa: E402, F401
 from psycopg2.extensions import make_dsn as _make_dsn
 from psycopg2.loadbalanceproperties import LoadBalanceProperties  # noqa: E402, F401
-from psycopg2.logger import logger  # noqa: E402, F401
 from psycopg2.policies import ClusterAwareLoadBalancer, TopologyAwareLoadBalancer  # noqa: E402, F401
 
 
@@ -77,3 +81,16 @@ def getDSNWithChosenHost(loadbalancer, dsn, chosenHost):
     settings.pop("hostaddr", None)
     port = loadbalancer.hostPortMap.get(chosenHost, settings.get("port"))
     return _make_dsn(**{**settings, "host": chosenHost, "port": port})
+
+
+def __getattr__(name):
+    # The import leaves `logging` alone: the logger is made when somebody asks for it.
+    if name == "logger":
+        from importlib import import_module
+
+        return import_module("psycopg2.logger")
+    raise AttributeError(f"module 'psycopg2' has no attribute {name!r}")
+
+
+if _os.environ.get("YB_DRIVER_LOG_LEVEL"):
+    from psycopg2 import logger  # noqa: E402, F401

@@ -3,6 +3,7 @@ from typing import Any, TypeVar, overload
 
 from psycopg2 import errors as errors
 from psycopg2 import extensions as extensions
+from psycopg2 import logger as logger
 from psycopg2._psycopg import (
     BINARY as BINARY,
     DATETIME as DATETIME,
@@ -36,7 +37,6 @@ from psycopg2._psycopg import (
     threadsafety as threadsafety,
 )
 from psycopg2.loadbalanceproperties import LoadBalanceProperties as LoadBalanceProperties
-from psycopg2.logger import logger as logger
 from psycopg2.policies import ClusterAwareLoadBalancer as ClusterAwareLoadBalancer
 from psycopg2.policies import TopologyAwareLoadBalancer as TopologyAwareLoadBalancer
 

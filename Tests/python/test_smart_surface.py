@@ -162,6 +162,14 @@ def test_the_level_comes_from_the_environment():
     assert program(show, YB_DRIVER_LOG_LEVEL="") == "psycopg2 0 [] 30 [] 1\n"
 
 
+def test_the_logger_is_the_module_and_the_logger():
+    assert program("import logging, psycopg2; psycopg2.logger.warning('careful'); from psycopg2.logger import logger; "
+                   "assert psycopg2.logger.logger is logger is logging.getLogger('psycopg2'); "
+                   "print(psycopg2.logger.level, psycopg2.logger.isEnabledFor(30))") == "0 True\n"
+    with pytest.raises(AttributeError):
+        psycopg2.loger
+
+
 def test_the_import_needs_no_cluster():
     assert program("import psycopg2; print(list(psycopg2.LoadBalanceProperties.CONNECTION_MANAGER_MAP), "
                    "psycopg2.apus.cluster_status() if hasattr(psycopg2, 'apus') else [])") == "[] []\n"
