@@ -134,8 +134,12 @@ import Testing
     @Test func cancelEndsAStatementAndLeavesTheSession() async throws {
         try await withLocalCluster(.init(nodes: 1)) { cluster in
             var connection = try cluster.connect()
-            try connection.send(query: "SELECT pg_sleep(60)")
+            try connection.send(query: "SELECT pg_sleep(600)")
             _ = try connection.nextResult()
+            // A request that comes before its statement finds nothing to cancel.
+            var observer = try cluster.connect()
+            let isRunning = "SELECT 1 FROM pg_stat_activity WHERE pid = \(connection.backendPID) AND wait_event = 'PgSleep'"
+            while try observer.ask(isRunning).first?.rows.isEmpty != false { try await Task.sleep(for: .milliseconds(20)) }
             var cancel = try CancelMachine(connection, deadline: Monotonic.now + .seconds(10))
             try BlockingWaiter.run(&cancel)
             #expect(try connection.answers().first?.error?.sqlState == .queryCanceled)
