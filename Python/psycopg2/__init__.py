@@ -8,11 +8,8 @@
             print(cursor.fetchone())
 """
 
-<<<<<<< HEAD
 import os as _os
 
-=======
->>>>>>> main
 from psycopg2 import _psycopg  # noqa: F401
 from psycopg2._psycopg import (  # noqa: F401
     BINARY,
