@@ -54,23 +54,15 @@ extension Decoding {
         let last = bytes.count &- 1
         guard last > 1, bytes[0] == UInt8(ascii: "{"), bytes[last] == UInt8(ascii: "}") else { return nil }
         var count = 1
-        var position = 1
-        while position < last {
-            let byte = bytes[position]
-            if byte == UInt8(ascii: ",") {
-                count &+= 1
-            } else if !Self.isOfNumbers(byte) {
-                return nil
-            }
-            position &+= 1
-        }
+        for index in 1..<last { count &+= bytes[index] == UInt8(ascii: ",") ? 1 : 0 }
         let list = try Owned(owned(PyList_New(count)))
         var start = 1
         for index in 0..<count {
             var end = start
-            while end < last, bytes[end] != UInt8(ascii: ",") { end &+= 1 }
+            while end < last, Self.isOfNumbers(bytes[end]) { end &+= 1 }
+            let isWhole = end > start && (end == last || bytes[end] == UInt8(ascii: ","))
             // The tokenizer says what is wrong with it, or finds a NULL.
-            if end == start || bytes[start] | 0x20 == UInt8(ascii: "n") { return nil }
+            if !isWhole || bytes[start] | 0x20 == UInt8(ascii: "n") { return nil }
             try apus_list_set(
                 list.object, index,
                 decode(decoder, element, UnsafeRawBufferPointer(rebasing: bytes[start..<end])))
