@@ -97,7 +97,8 @@ extension Cursor {
         do throws(Raised) {
             var isAtomic = true
             for index in 0..<count {
-                let item = try cell(row, Int32(truncatingIfNeeded: index), result, apus_tuple_get(casts, index), &decoding, &isAtomic)
+                let item = try cell(
+                    row, Int32(truncatingIfNeeded: index), result, apus_tuple_get(casts, index), &decoding, &isAtomic)
                 apus_tuple_set(tuple, index, item)
             }
             // The collector would find out by itself, after having walked through every row.

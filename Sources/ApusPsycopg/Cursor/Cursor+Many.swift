@@ -135,7 +135,8 @@ extension Cursor {
     private func failed(_ exchange: Exchange, _ tally: Exchange.Tally, _ batch: borrowing StatementBatch) -> Int? {
         guard let result = exchange.result, PQresultStatus(result) == PGRES_FATAL_ERROR else { return nil }
         if let field = PQresultErrorField(result, apus_diag_statement_position),
-            let position = Int(String(cString: field)) {
+            let position = Int(String(cString: field))
+        {
             return batch.statement(atCharacter: position - exchange.prefixLength)
         }
         return min(tally.results, batch.starts.count - 1)

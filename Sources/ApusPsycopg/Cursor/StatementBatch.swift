@@ -3,7 +3,7 @@ import CApusPython
 
 /// The same statement with many sets of arguments, as one message for the server.
 struct StatementBatch: ~Copyable {
-    /// What a message may grow to before it is sent, bytes. More would save few round trips and keep the server waiting.
+    /// What a message may grow to before it is sent, bytes. More saves few round trips and keeps the server waiting.
     static let messageSize = 32 << 10
 
     private(set) var text = ByteWriter(minimumCapacity: messageSize + 4096)

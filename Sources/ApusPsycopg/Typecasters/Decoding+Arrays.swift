@@ -13,7 +13,9 @@ extension Decoding {
         if bytes.first != UInt8(ascii: "{") && bytes.first != UInt8(ascii: "[") {
             throw raise(state.pointee.dataError, "array does not start with '{'")
         }
-        if decoder.rawValue <= Decoder.boolean.rawValue, let list = try plainArray(decoder, element, bytes) { return list }
+        if decoder.rawValue <= Decoder.boolean.rawValue, let list = try plainArray(decoder, element, bytes) {
+            return list
+        }
         var tokens = ArrayText.Tokenizer(bytes)
         // The lists that are open, outermost first; each is held by the one before it.
         var open: [PyObj] = []
