@@ -8,7 +8,12 @@
             print(cursor.fetchone())
 """
 
-from psycopg2 import _psycopg
+<<<<<<< HEAD
+import os as _os
+
+=======
+>>>>>>> main
+from psycopg2 import _psycopg  # noqa: F401
 from psycopg2._psycopg import (  # noqa: F401
     BINARY,
     DATETIME,
@@ -42,6 +47,8 @@ from psycopg2._psycopg import (  # noqa: F401
 
 from psycopg2 import errors, extensions  # noqa: E402, F401
 from psycopg2.extensions import make_dsn as _make_dsn
+from psycopg2.loadbalanceproperties import LoadBalanceProperties  # noqa: E402, F401
+from psycopg2.policies import ClusterAwareLoadBalancer, TopologyAwareLoadBalancer  # noqa: E402, F401
 
 
 def connect(dsn=None, connection_factory=None, cursor_factory=None, **kwargs):
@@ -59,3 +66,31 @@ def connect(dsn=None, connection_factory=None, cursor_factory=None, **kwargs):
     if cursor_factory is not None:
         connection.cursor_factory = cursor_factory
     return connection
+
+
+def getConnectionBalanced(lbprops, connection_factory=None, cursor_factory=None, **kwasync):
+    """Open a connection by a LoadBalanceProperties. `connect()` does the same without one."""
+    return connect(
+        lbprops.getOriginalDSN(), connection_factory, cursor_factory, **{**lbprops.getOriginalProperties(), **kwasync}
+    )
+
+
+def getDSNWithChosenHost(loadbalancer, dsn, chosenHost):
+    """Return a DSN that leads to `chosenHost` and nowhere else, by the port that the cluster's list has for it."""
+    settings = extensions.parse_dsn(dsn)
+    settings.pop("hostaddr", None)
+    port = loadbalancer.hostPortMap.get(chosenHost, settings.get("port"))
+    return _make_dsn(**{**settings, "host": chosenHost, "port": port})
+
+
+def __getattr__(name):
+    # The import leaves `logging` alone: the logger is made when somebody asks for it.
+    if name == "logger":
+        from importlib import import_module
+
+        return import_module("psycopg2.logger")
+    raise AttributeError(f"module 'psycopg2' has no attribute {name!r}")
+
+
+if _os.environ.get("YB_DRIVER_LOG_LEVEL"):
+    from psycopg2 import logger  # noqa: E402, F401

@@ -10,7 +10,7 @@ DSTDIFF = DSTOFFSET - STDOFFSET
 
 
 class FixedOffsetTimezone(datetime.tzinfo):
-    """A fixed offset east of UTC, as a timedelta or in minutes. Zones without a name of their own are kept and shared."""
+    """A fixed offset east of UTC, as a timedelta or in minutes. Equal zones are one object."""
 
     _name = None
     _offset = ZERO

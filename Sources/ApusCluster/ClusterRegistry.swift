@@ -8,6 +8,7 @@ public final class ClusterRegistry: Sendable {
         /// Those that no contact points lead to any more, known as long as sessions count on them: a name may be
         /// switched from one cluster to another and back.
         var former: [Former] = []
+        var policies: Set<BalancePolicy> = []
         var random: SplitMix64
 
         struct Former { weak var cluster: Cluster? }
@@ -51,6 +52,18 @@ public final class ClusterRegistry: Sendable {
         return state.withLock { state in
             state.clusters.filter { seen.insert(ObjectIdentifier($0)).inserted }
         }
+    }
+
+    /// Remembers that connections are asked for under a policy.
+    public func note(_ policy: BalancePolicy) {
+        guard belongsHere() else { return }
+        state.withLock { _ = $0.policies.insert(policy) }
+    }
+
+    /// Every policy that connections were asked for under, in the order of their descriptions.
+    public var policies: [BalancePolicy] {
+        guard belongsHere() else { return [] }
+        return state.withLock { Array($0.policies) }.sorted { $0.description < $1.description }
     }
 
     /// Every cluster that is known, with the contact points that led to it, in the order of their names.

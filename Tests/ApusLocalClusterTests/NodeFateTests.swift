@@ -82,24 +82,24 @@ import Testing
     func aDelayHoldsBackEveryAnswer(startsDelayable: Bool) async throws {
         try await withLocalCluster(.init(nodes: 2, encryption: .offered, delayable: startsDelayable)) { cluster in
             let before = try cluster.node(1).pid
-            try await cluster.delay(1, by: .milliseconds(150))
+            try await cluster.delay(1, by: .milliseconds(500))
             #expect(try (cluster.node(1).pid == before) == startsDelayable)
-            #expect(try cluster.node(1).delay == .milliseconds(150))
+            #expect(try cluster.node(1).delay == .milliseconds(500))
             // TLS passes through the proxy: the answer to the request for it, the handshake, the log-in, the query.
             let start = ContinuousClock.now
             #expect(try await cluster.ask(1, "SELECT 'slow'") == ["slow"])
-            #expect(ContinuousClock.now - start >= .milliseconds(600))
+            #expect(ContinuousClock.now - start >= .seconds(2))
 
             // A session that exists is freed of its delay, and is not interrupted.
-            async let session = cluster.ask(1, "SELECT pg_sleep(2), repeat('x', 900000)")
-            #expect(try await cluster.eventually { try await cluster.sessions(1, running: "sleep(2)") == 1 })
+            async let session = cluster.ask(1, "SELECT pg_sleep(6), repeat('x', 900000)")
+            #expect(try await cluster.eventually { try await cluster.sessions(1, running: "sleep(6)") == 1 })
             try await cluster.delay(1, by: .zero)
             #expect(try await session.map(\.utf8.count) == [900_001])
             // A delayed answer never comes in less; an undelayed one sooner or later does, however busy the machine is.
             let isFast = try await cluster.eventually {
                 let again = ContinuousClock.now
                 let answer = try await cluster.ask(1, "SELECT 'fast'")
-                return answer == ["fast"] && ContinuousClock.now - again < .milliseconds(600)
+                return answer == ["fast"] && ContinuousClock.now - again < .seconds(2)
             }
             #expect(isFast)
 

@@ -3,8 +3,8 @@
     APUS_CLI=... python Tests/conformance/run.py [--suite NAME] [--mode normal|green] [--module test_x] [--test ID]
 
 A suite is in its source distribution, which pip fetches into a cache when it is first needed. Its server is one node
-that `apus cluster` starts: with TLS, hstore, two-phase commit and logical replication, so that hardly a test is skipped.
-Each module of a suite runs in processes of its own: a crash or a hang costs one test.
+that `apus cluster` starts: with TLS, hstore, two-phase commit and logical replication, so that hardly a test is
+skipped. Each module of a suite runs in processes of its own: a crash or a hang costs one test.
 
 What became of every test is in OUTPUT/SUITE-MODE.json. The run fails where that is not what expected-failures.txt
 beside this file says: a test that is not in there has to pass.
@@ -87,6 +87,8 @@ def fetch(suite, cache):
                         "--no-binary", ":all:", "--dest", fresh, f"{suite.name}=={suite.version}"], check=True)
         (archive,) = Path(fresh).glob("*.tar.gz")
         with tarfile.open(archive) as files:
+            if hasattr(tarfile, "data_filter"):
+                files.extraction_filter = tarfile.data_filter
             files.extractall(fresh, [member for member in files.getmembers() if "/tests" in member.name])
         (unpacked,) = (path for path in Path(fresh).iterdir() if path.is_dir())
         shutil.move(str(unpacked), str(folder))

@@ -38,13 +38,14 @@ UTC = datetime.timezone.utc
     (datetime.datetime(2020, 1, 2, 3, 4, 5), "'2020-01-02T03:04:05'::timestamp"),
     (datetime.datetime(2020, 1, 2, tzinfo=UTC), "'2020-01-02T00:00:00+00:00'::timestamptz"),
     (datetime.timedelta(-1, 2, 3), "'-1 days 2.000003 seconds'::interval"),
-    ([], "'{}'"), ([1, -2], "ARRAY[1, -2]".replace(", ", ",")), ([None], "'{NULL}'"), (["a", None], "ARRAY['a',NULL]"),
-    ([[1, 2], [3, 4]], "ARRAY[ARRAY[1,2],ARRAY[3,4]]"), ([[None]], "'{{NULL}}'"), ([[], [1]], "ARRAY[ARRAY[],ARRAY[1]]"),
+    ([], "'{}'"), ([1, -2], "ARRAY[1, -2]"), ([None], "'{NULL}'"), (["a", None], "ARRAY['a',NULL]"),
+    ([[1, 2], [3, 4]], "ARRAY[ARRAY[1,2],ARRAY[3,4]]"), ([[None]], "'{{NULL}}'"),
+    ([[], [1]], "ARRAY[ARRAY[],ARRAY[1]]"),
     ((), "()"), ((1,), "(1)"), ((1, "a"), "(1, 'a')"), ([(1, 2)], "ARRAY[(1, 2)]"),
     (AsIs("now()"), "now()"), (extras.Json({"a": [1]}), "'{\"a\": [1]}'"),
 ])
 def test_literals(cursor, value, literal):
-    assert cursor.mogrify("%s", (value,)).decode() == literal.replace("ARRAY[1,-2]", "ARRAY[1, -2]")
+    assert cursor.mogrify("%s", (value,)).decode() == literal
 
 
 class Text(str):
@@ -191,7 +192,8 @@ def test_quoting_when_backslashes_escape(cursor):
 
 
 @pytest.mark.parametrize("encoding, text", [
-    ("LATIN1", "é"), ("SJIS", "表示ソ"), ("BIG5", "功許蓋"), ("GBK", "誠縗"), ("EUC_JP", "表示"), ("KOI8R", "привет"), ("UHC", "한글"),
+    ("LATIN1", "é"), ("SJIS", "表示ソ"), ("BIG5", "功許蓋"), ("GBK", "誠縗"), ("EUC_JP", "表示"), ("KOI8R", "привет"),
+    ("UHC", "한글"),
 ])
 def test_quoting_in_other_encodings(cursor, encoding, text):
     cursor.connection.set_client_encoding(encoding)

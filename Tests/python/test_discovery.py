@@ -149,7 +149,7 @@ def test_d10_an_empty_list_keeps_the_last_good_one(three_nodes, app):
 
 
 @cold
-def test_d10_an_empty_list_at_the_start_is_an_error_or_a_plain_connection(three_nodes, app):
+def test_d10_an_empty_list_at_the_start_is_an_error(three_nodes, app):
     options = three_nodes.list_as([])
     dsn = three_nodes.dsn(1, options=options, application_name=app)
     for mode in ("only-primary", "any"):

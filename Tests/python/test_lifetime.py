@@ -167,13 +167,15 @@ def test_nothing_leaks(dsn, shared):
 
 @pytest.mark.parametrize("program", [
     "c = psycopg2.connect(sys.argv[1]); c.cursor().execute('SELECT 1')",
-    "class H:\n def __init__(self): self.c = psycopg2.connect(sys.argv[1])\n def __del__(self): self.c.close()\nh = H()",
+    "class H:\n def __init__(self): self.c = psycopg2.connect(sys.argv[1])\n"
+    " def __del__(self): self.c.close()\nh = H()",
     "import threading\nc = psycopg2.connect(sys.argv[1])\n"
     "threading.Thread(target=lambda: c.cursor().execute('SELECT pg_sleep(9)'), daemon=True).start()\n"
     "import time; time.sleep(0.3)",
 ])
 def test_exit_with_open_connections(dsn, program):
-    done = subprocess.run([sys.executable, "-c", "import sys, psycopg2\n" + program, dsn], capture_output=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", "import sys, psycopg2\n" + program, dsn], capture_output=True, timeout=60)
     assert done.returncode == 0 and not done.stderr
 
 
@@ -182,3 +184,38 @@ def test_import_starts_nothing():
                "assert threading.active_count() == 1 and not logging.getLogger().handlers\n"
                "import os; assert len(os.listdir('/proc/self/task')) == 1")
     subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
+
+
+def test_sub_interpreters_have_a_module_each(dsn):
+    """mod_wsgi runs applications this way: each has types, adapters and typecasters of its own."""
+    program = """
+import sys
+try:
+    import _xxsubinterpreters as interpreters
+except ImportError:
+    import _interpreters as interpreters
+inner = '''
+import decimal, psycopg2
+connection = psycopg2.connect({0!r})
+cursor = connection.cursor()
+cursor.execute("SELECT %s, 1.5", (decimal.Decimal(1),))
+assert cursor.fetchone() == (1, decimal.Decimal("1.5"))
+try:
+    cursor.execute("SELEC")
+    raise SystemError
+except psycopg2.errors.SyntaxError:
+    pass
+'''.format(sys.argv[1])
+exec(inner)
+for _ in range(3):
+    one = interpreters.create() if sys.version_info < (3, 13) else interpreters.create("legacy")
+    if sys.version_info < (3, 13):
+        interpreters.run_string(one, inner)
+    else:
+        failure = interpreters.run_string(one, inner)
+        assert failure is None, failure
+    interpreters.destroy(one)
+exec(inner)
+"""
+    done = subprocess.run([sys.executable, "-c", program, dsn], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr

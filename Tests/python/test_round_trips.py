@@ -38,7 +38,8 @@ def test_text(cursor, value):
 
 
 @some
-@given(value=quotes, codec=st.sampled_from(["LATIN1", "SJIS", "BIG5", "GBK", "UHC", "GB18030", "EUC_KR"]), data=st.data())
+@given(value=quotes, data=st.data(),
+       codec=st.sampled_from(["LATIN1", "SJIS", "BIG5", "GBK", "UHC", "GB18030", "EUC_KR"]))
 def test_text_in_other_encodings(three_nodes, value, codec, data):
     connection = connections(three_nodes, codec)
     python = psycopg2.extensions.encodings[codec]

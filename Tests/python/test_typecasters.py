@@ -48,7 +48,8 @@ UTC = datetime.timezone.utc
     ("'-infinity'::timestamptz", datetime.datetime.min.replace(tzinfo=UTC)),
     ("'2020-01-02 03:04:05+02'::timestamptz", datetime.datetime(2020, 1, 2, 1, 4, 5, tzinfo=UTC)),
     ("'1 day 02:03:04.000005'::interval", datetime.timedelta(1, 7384, 5)),
-    ("'-1 day -00:00:01'::interval", datetime.timedelta(-1, -1)), ("'1 year 2 mons'::interval", datetime.timedelta(425)),
+    ("'-1 day -00:00:01'::interval", datetime.timedelta(-1, -1)),
+    ("'1 year 2 mons'::interval", datetime.timedelta(425)),
     ("'{\"a\": [1, null]}'::json", {"a": [1, None]}), ("'[1.5]'::jsonb", [1.5]), ("'127.0.0.1'::inet", "127.0.0.1"),
     ("ARRAY['a'::char(1)]", ["a"]), ("ARRAY['2020-01-01'::date]", [datetime.date(2020, 1, 1)]),
 ])

@@ -59,6 +59,7 @@ public struct BalancedConnect: ~Copyable, StepMachine, @unchecked Sendable {
         self.options = options
         self.registry = registry
         phase = options.balance == nil ? .plain : .plan
+        if let balance = options.balance { registry.note(balance.policy) }
     }
 
     /// The open connection, once ``advance(now:)`` returned `nil`; `nil` before, and when it was taken already.

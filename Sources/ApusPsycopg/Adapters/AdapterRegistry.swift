@@ -95,7 +95,8 @@ enum AdapterRegistry {
     /// The adapter of an object for a protocol: `psycopg2.extensions.adapt`.
     ///
     /// In this order: the callable registered for its type; the protocol's `__adapt__`; the object's `__conform__`; the
-    /// callable for the nearest of its type's bases; `alternative`; ProgrammingError.
+    /// callable for the nearest of its type's bases; `alternative`; for a NumPy scalar that of its plain value;
+    /// ProgrammingError.
     static func adapt(_ object: PyObj, to proto: PyObj, or alternative: PyObj? = nil) throws(Raised) -> PyObj {
         let state = module
         let type = apus_type_object(object)
@@ -108,7 +109,20 @@ enum AdapterRegistry {
             }
         }
         if let alternative { return alternative.retained() }
+        if let plain = try numpyScalar(object) {
+            let keeper = Owned(plain)
+            return try adapt(keeper.object, to: proto)
+        }
         throw raise(state.pointee.programmingError, "can't adapt type '\(object.typeName)'")
+    }
+
+    /// Python's own object of a NumPy scalar; nil for anything else.
+    private static func numpyScalar(_ object: PyObj) throws(Raised) -> PyObj? {
+        guard object.typeName.hasPrefix("numpy.") else { return nil }
+        let numpy = try Owned(owned(PyImport_ImportModule("psycopg2._numpy")))
+        let convert = try Owned(attribute("plain", of: numpy.object))
+        let plain = try Owned(owned(apus_call1(convert.object, object)))
+        return plain.object == apus_not_implemented() ? nil : plain.take()
     }
 
     /// What the callable registered for a type makes of an object; nil if there is none.

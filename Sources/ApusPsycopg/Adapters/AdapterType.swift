@@ -149,7 +149,8 @@ func makeAdapters(_ state: UnsafeMutablePointer<ModuleState>, in owner: PyObj) t
 
     state.pointee.asIs = try adapterType("AsIs", "psycopg2.extensions.AsIs", in: owner)
     state.pointee.quotedString = try adapterType(
-        "QuotedString", "psycopg2.extensions.QuotedString", prepared: true, extra: [bufferMember], properties: [encodingProperty], in: owner)
+        "QuotedString", "psycopg2.extensions.QuotedString", prepared: true, extra: [bufferMember],
+        properties: [encodingProperty], in: owner)
     state.pointee.binary = try adapterType(
         "Binary", "psycopg2.extensions.Binary", prepared: true, extra: [bufferMember], in: owner)
     state.pointee.boolean = try adapterType("Boolean", "psycopg2.extensions.Boolean", in: owner)
@@ -211,7 +212,8 @@ private func adapterType(
         .plain("getquoted", "getquoted() -> bytes: the object as SQL.") { me, _ in
             answer { () throws(Raised) in try Adapter(object: receiver(me)).quoted() }
         },
-        .one("__conform__", "__conform__(protocol) -> the adapter itself if it has the protocol, else None.") { me, proto in
+        .one("__conform__", "__conform__(protocol) -> the adapter itself if it has the protocol, else None.") {
+            me, proto in
             answer { () throws(Raised) in
                 try proto == module.pointee.isqlQuote ? receiver(me).retained() : none()
             }

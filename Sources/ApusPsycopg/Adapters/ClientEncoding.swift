@@ -27,7 +27,8 @@ struct ClientEncoding {
     /// The client encoding of PostgreSQL's name, by the module's `encodings`.
     /// Raises OperationalError if Python has no codec for it.
     init(postgres name: String) throws(Raised) {
-        let key = String(name.uppercased().unicodeScalars.filter { $0.properties.isAlphabetic || $0.properties.numericType != nil })
+        let key = String(
+            name.uppercased().unicodeScalars.filter { $0.properties.isAlphabetic || $0.properties.numericType != nil })
         if key == "UTF8" || key == "UNICODE" {
             self = .utf8
             return

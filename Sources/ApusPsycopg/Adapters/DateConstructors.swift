@@ -39,7 +39,9 @@ enum DateConstructors {
                 let given = try Arguments(
                     "Timestamp", ["year", "month", "day", "hour", "minute", "second", "tzinfo"], required: 3,
                     positional, count, keywords)
-                let day = try [given.integer(0, default: 0), given.integer(1, default: 0), given.integer(2, default: 0)]
+                let day = try [
+                    given.integer(0, default: 0), given.integer(1, default: 0), given.integer(2, default: 0),
+                ]
                 let clock = try Clock(given, from: 3)
                 let value = try Owned(call(module.pointee.datetime, day + clock.numbers, tzinfo: given.unlessNone(6)))
                 return try make(.timestamp, value.object)

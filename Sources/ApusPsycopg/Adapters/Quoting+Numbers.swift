@@ -39,7 +39,8 @@ extension Quoting {
             if magnitude.rounded(.towardZero) == magnitude { writer.append(".0") }
             return
         }
-        guard let text = PyOS_double_to_string(value, Int8(bitPattern: UInt8(ascii: "r")), 0, Py_DTSF_ADD_DOT_0, nil) else {
+        guard let text = PyOS_double_to_string(value, Int8(bitPattern: UInt8(ascii: "r")), 0, Py_DTSF_ADD_DOT_0, nil)
+        else {
             throw Raised()
         }
         defer { PyMem_Free(text) }

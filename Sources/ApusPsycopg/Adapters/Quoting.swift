@@ -83,7 +83,8 @@ struct Quoting {
             guard direct.contains(.time) else { return false }
             try append(time: value, to: &writer)
         } else if (type == apus_type_memoryview() && direct.contains(.memoryview))
-            || (type == apus_type_bytearray() && direct.contains(.bytearray)) {
+            || (type == apus_type_bytearray() && direct.contains(.bytearray))
+        {
             try append(buffer: value, to: &writer)
         } else {
             return false
@@ -113,7 +114,8 @@ struct Quoting {
         }
         // Adapters written for Python 2 answer with text.
         guard apus_is_str(quoted.object) != 0 else {
-            throw raise(state.pointee.programmingError, "getquoted() of \(adapter.object.typeName) did not return bytes")
+            throw raise(
+                state.pointee.programmingError, "getquoted() of \(adapter.object.typeName) did not return bytes")
         }
         let (bytes, owner) = try encoding.encode(quoted.object)
         writer.append(bytes)

@@ -82,7 +82,8 @@ struct StatementMerge {
 
     private func item(_ index: Int) throws(Raised) -> PyObj {
         if PySequence_Check(arguments) == 0 || apus_is_dict(arguments) != 0 {
-            let problem = PyMapping_Check(arguments) != 0 && apus_is_dict(arguments) != 0
+            let problem =
+                PyMapping_Check(arguments) != 0 && apus_is_dict(arguments) != 0
                 ? "\(arguments.typeName) is not a sequence" : "'\(arguments.typeName)' object does not support indexing"
             throw raiseTypeError(problem)
         }
@@ -137,7 +138,9 @@ struct StatementMerge {
 
     private mutating func refuseCharacter(at position: Int) {
         let character = statement[position]
-        let shown = Unicode.Scalar(character).properties.isWhitespace || character >= 32 ? Character(Unicode.Scalar(character)) : "?"
+        let shown =
+            Unicode.Scalar(character).properties.isWhitespace || character >= 32
+            ? Character(Unicode.Scalar(character)) : "?"
         refuse(
             apus_exc_value(),
             "unsupported format character '\(shown)' (0x\(String(character, radix: 16))) at index \(position)")

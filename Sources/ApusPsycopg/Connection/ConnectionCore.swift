@@ -120,13 +120,18 @@ final class ConnectionCore: @unchecked Sendable {
     func gather() {
         guard let libpq else { return }
         // libpq knows what the server last said of standard_conforming_strings, and shows it only this way.
-        doublesBackslashes = withUnsafeTemporaryAllocation(of: CChar.self, capacity: 4) { target in
-            PQescapeStringConn(libpq, target.baseAddress, ("\\" as StaticString).c, 1, nil) == 2
+        // Asking makes it forget its last error, which a failed statement leaves for Python to see; it has set nothing.
+        if PQerrorMessage(libpq)?.pointee == 0 {
+            doublesBackslashes = withUnsafeTemporaryAllocation(of: CChar.self, capacity: 4) { target in
+                PQescapeStringConn(libpq, target.baseAddress, ("\\" as StaticString).c, 1, nil) == 2
+            }
         }
         if session?.hasNotices == true, let notices = session?.takeNotices() {
             inbox.withLock { $0.notices += notices }
         }
-        while let notification = session?.takeNotification() { inbox.withLock { $0.notifications.append(notification) } }
+        while let notification = session?.takeNotification() {
+            inbox.withLock { $0.notifications.append(notification) }
+        }
     }
 
     /// Ends the session. In a fork's child, the parent's goes on.

@@ -12,7 +12,8 @@ enum ConnectionInfo {
                 .doc("Details about the native PostgreSQL connection."),
                 .initialize { me, arguments, keywords in
                     succeed { () throws(Raised) in
-                        let given = try Arguments("ConnectionInfo", ["conn"], required: 1, tuple: arguments, dict: keywords)
+                        let given = try Arguments(
+                            "ConnectionInfo", ["conn"], required: 1, tuple: arguments, dict: keywords)
                         let connection = try given.required(0)
                         guard apus_is_instance(connection, module.pointee.connection) != 0 else {
                             throw raiseTypeError("The argument must be a psycopg2 connection")
@@ -68,16 +69,25 @@ enum ConnectionInfo {
         .computed("transaction_status", "libpq's status of the transaction.") { me, _ in
             number(me) { Int(($0.session?.transactionStatus ?? PQTRANS_UNKNOWN).rawValue) }
         },
-        .computed("protocol_version", "The version of the protocol.") { me, _ in number(me) { $0.session?.protocolVersion ?? 0 } },
-        .computed("server_version", "The version of the server.") { me, _ in number(me) { $0.session?.serverVersion ?? 0 } },
+        .computed("protocol_version", "The version of the protocol.") { me, _ in
+            number(me) { $0.session?.protocolVersion ?? 0 }
+        },
+        .computed("server_version", "The version of the server.") { me, _ in
+            number(me) { $0.session?.serverVersion ?? 0 }
+        },
         .computed("error_message", "libpq's last error message, or None.") { me, _ in
             string(me) { core in
-                guard let message = core.locked({ core.session?.errorMessage }) else { return "connection pointer is NULL\n" }
+                guard let message = core.locked({ core.session?.errorMessage }) else {
+                    return "connection pointer is NULL\n"
+                }
                 return message.isEmpty ? nil : message
             }
         },
-        .computed("socket", "The descriptor of the socket.") { me, _ in number(me) { Int($0.session?.descriptor ?? -1) } },
-        .computed("backend_pid", "The number of the server process.") { me, _ in number(me) { Int($0.session?.backendPID ?? 0) } },
+        .computed("socket", "The descriptor of the socket.") { me, _ in number(me) { Int($0.session?.descriptor ?? -1) }
+        },
+        .computed("backend_pid", "The number of the server process.") { me, _ in
+            number(me) { Int($0.session?.backendPID ?? 0) }
+        },
         .computed("needs_password", "Whether a password was asked for and none was there.") { me, _ in
             answer { () throws(Raised) in try python(connection(me).core.session?.needsPassword ?? false) }
         },

@@ -25,7 +25,8 @@ enum ConnectionType {
                         let dsn = try connection.fields.pointee.dsn.map(text) ?? "<unintialized>"
                         let address = String(UInt(bitPattern: connection.object), radix: 16)
                         return try python(
-                            "<connection object at 0x\(address); dsn: '\(dsn)', closed: \(connection.core.closed.rawValue)>")
+                            "<connection object at 0x\(address); dsn: '\(dsn)', closed: \(connection.core.closed.rawValue)>"
+                        )
                     }
                 },
                 .traverse(apus_connection_fields_traverse), .clear(apus_connection_fields_clear),
@@ -70,11 +71,16 @@ enum ConnectionType {
     nonisolated(unsafe) private static let members = permanent(
         [
             .field("dsn", "The connection string, without a password.", \apus_connection.dsn),
-            .field("cursor_factory", "Makes the cursors that cursor() returns.", \apus_connection.cursor_factory, writable: true),
-            .field("notices", "The last messages that the server sent unasked.", \apus_connection.notices, writable: true),
+            .field(
+                "cursor_factory", "Makes the cursors that cursor() returns.", \apus_connection.cursor_factory,
+                writable: true),
+            .field(
+                "notices", "The last messages that the server sent unasked.", \apus_connection.notices, writable: true),
             .field("notifies", "The notifications received.", \apus_connection.notifies, writable: true),
             .field("string_types", "Typecasters of this connection alone.", \apus_connection.string_types),
-            .field("binary_types", "Typecasters of this connection alone, for binary results.", \apus_connection.binary_types),
+            .field(
+                "binary_types", "Typecasters of this connection alone, for binary results.",
+                \apus_connection.binary_types),
             .field("__weaklistoffset__", "", \apus_connection.weak_references, type: apus_member_offset),
         ] as [PyMemberDef], end: .end)
 
@@ -117,17 +123,23 @@ enum ConnectionType {
         .computed("autocommit", "Whether each statement is a transaction of its own.", set: setAutocommit) { me, _ in
             answer { () throws(Raised) in try python(Connection(me).core.transaction.autocommit) }
         },
-        .computed("isolation_level", "The isolation level of new transactions; None is the server's default.", set: setIsolation) {
+        .computed(
+            "isolation_level", "The isolation level of new transactions; None is the server's default.",
+            set: setIsolation
+        ) {
             me, _ in
             answer { () throws(Raised) in
                 guard let level = try Connection(me).core.transaction.isolation else { return none() }
                 return try python(level.rawValue)
             }
         },
-        .computed("readonly", "Whether new transactions are read-only; None is the server's default.", set: setReadonly) { me, _ in
+        .computed("readonly", "Whether new transactions are read-only; None is the server's default.", set: setReadonly)
+        { me, _ in
             answer { () throws(Raised) in try Connection(me).core.transaction.readonly.map(python) ?? none() }
         },
-        .computed("deferrable", "Whether new transactions are deferrable; None is the server's default.", set: setDeferrable) {
+        .computed(
+            "deferrable", "Whether new transactions are deferrable; None is the server's default.", set: setDeferrable
+        ) {
             me, _ in
             answer { () throws(Raised) in try Connection(me).core.transaction.deferrable.map(python) ?? none() }
         },

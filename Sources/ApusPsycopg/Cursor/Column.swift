@@ -109,7 +109,8 @@ enum Column {
                             .field("precision", "The digits of a numeric.", \apus_column.precision),
                             .field("scale", "The digits after the point of a numeric.", \apus_column.scale),
                             .field("null_ok", "Always None.", \apus_column.null_ok),
-                            .field("table_oid", "The OID of the table that the column is from.", \apus_column.table_oid),
+                            .field(
+                                "table_oid", "The OID of the table that the column is from.", \apus_column.table_oid),
                             .field("table_column", "The column's number in its table.", \apus_column.table_column),
                         ], end: .end)),
                 .methods(

@@ -170,7 +170,8 @@ extension Connection {
         _ = try blocking { () throws(PQError) -> Wait? in
             if !ended, status == PGRES_COPY_OUT {
                 try? core.cancel(within: .seconds(5))
-            } else if !ended, case .wait(let wait)? = try core.session?.sendCopyEnd(error: "COPY is not for execute()") {
+            } else if !ended, case .wait(let wait)? = try core.session?.sendCopyEnd(error: "COPY is not for execute()")
+            {
                 return wait
             }
             ended = true

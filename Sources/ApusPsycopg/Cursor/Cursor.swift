@@ -34,8 +34,10 @@ struct Cursor {
 
     @inline(never)
     private func closedError(of connection: Connection) -> Raised {
-        raise(module.pointee.interfaceError, connection.core.closed == .broken
-            ? "connection already closed" : "cursor already closed")
+        raise(
+            module.pointee.interfaceError,
+            connection.core.closed == .broken
+                ? "connection already closed" : "cursor already closed")
     }
 
     var result: OpaquePointer? { fields.pointee.result.map { OpaquePointer($0) } }
@@ -80,7 +82,8 @@ struct Cursor {
         case PGRES_COPY_IN, PGRES_COPY_OUT, PGRES_COPY_BOTH:
             try connection.leaveCopy(PQresultStatus(result))
             throw raise(
-                module.pointee.programmingError, "can't use COPY or START_REPLICATION with execute(): use copy_expert()")
+                module.pointee.programmingError, "can't use COPY or START_REPLICATION with execute(): use copy_expert()"
+            )
         default:
             fields.pointee.rowcount = Self.affectedRows(result)
             fields.pointee.lastoid = PQoidValue(result)

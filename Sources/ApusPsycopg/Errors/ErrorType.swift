@@ -19,7 +19,9 @@ func makeErrorType(in owner: PyObj) throws(Raised) -> PyObj {
                 permanent(
                     [
                         .computed("diag", "What the server said about the error, as a Diagnostics.") { me, _ in
-                            answer { () throws(Raised) in try owned(apus_call1(module.pointee.diagnostics, receiver(me))) }
+                            answer { () throws(Raised) in
+                                try owned(apus_call1(module.pointee.diagnostics, receiver(me)))
+                            }
                         }
                     ], end: .end)),
             .methods(

@@ -16,8 +16,11 @@ struct ServerFailure {
     ///   - cursor: the cursor that executed the statement, if one did.
     func raise(_ class: PyObj? = nil, cursor: PyObj?, connectionIsLost: Bool) -> Raised {
         do throws(Raised) {
-            let text = ownPositions(in: PQresultErrorMessage(result).map { Array(UnsafeRawBufferPointer(start: $0, count: strlen($0))) } ?? [])
-            let message = try Owned(decode(text.isEmpty ? Array("no message from the server".utf8) : withoutSeverity(text)))
+            let text = ownPositions(
+                in: PQresultErrorMessage(result).map { Array(UnsafeRawBufferPointer(start: $0, count: strlen($0))) }
+                    ?? [])
+            let message = try Owned(
+                decode(text.isEmpty ? Array("no message from the server".utf8) : withoutSeverity(text)))
             let type = `class` ?? errorType(connectionIsLost: connectionIsLost)
             let exception = try Owned(owned(apus_call1(type, message.object)))
             if apus_is_instance(exception.object, module.pointee.error) != 0 {
@@ -43,7 +46,8 @@ struct ServerFailure {
 
     private func decode(_ bytes: [UInt8]) throws(Raised) -> PyObj {
         let text = bytes.withUnsafeBytes { bytes in
-            PyUnicode_Decode(bytes.baseAddress?.assumingMemoryBound(to: CChar.self), bytes.count, encoding.codec, "replace")
+            PyUnicode_Decode(
+                bytes.baseAddress?.assumingMemoryBound(to: CChar.self), bytes.count, encoding.codec, "replace")
         }
         return try owned(text)
     }

@@ -23,6 +23,21 @@ enum ClusterStatus {
         return list.take()
     }
 
+    /// The policies that connections were asked for under: a list of (load_balance, topology_keys,
+    /// fallback_to_topology_keys_only).
+    static func policies() throws(Raised) -> PyObj {
+        let list = try Owned(owned(PyList_New(0)))
+        for policy in ProcessRegistry.shared.policies {
+            let entry = try Owned(owned(PyTuple_New(3)))
+            try apus_tuple_set(entry.object, 0, python(policy.mode.rawValue))
+            try apus_tuple_set(
+                entry.object, 1, python(policy.topologyKeys.map(\.description).joined(separator: ",")))
+            try apus_tuple_set(entry.object, 2, python(policy.fallbackToTopologyKeysOnly))
+            try check(PyList_Append(list.object, entry.object))
+        }
+        return list.take()
+    }
+
     private static func dictionary(of status: Cluster.NodeStatus, now: Duration) throws(Raised) -> PyObj {
         let down = status.downUntil.map { max(.zero, $0 - now) } ?? .zero
         let entry = try Owned(owned(PyDict_New()))

@@ -93,6 +93,10 @@ extension Module {
             .plain("cluster_status", "cluster_status() -> list of dict: see psycopg2.apus") { _, _ in
                 answer { () throws(Raised) in try ClusterStatus.list() }
             },
+            .plain("balance_policies", "balance_policies() -> list of tuple: see psycopg2.loadbalanceproperties") {
+                _, _ in
+                answer { () throws(Raised) in try ClusterStatus.policies() }
+            },
             .plain("get_wait_callback", "get_wait_callback() -> the wait callback, or None") { _, _ in
                 module.pointee.waitCallback.retained()
             },

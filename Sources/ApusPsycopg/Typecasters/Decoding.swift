@@ -156,7 +156,8 @@ struct Decoding: ~Copyable {
             }
         }
         let chunk = try Owned(makeChunk(result.count))
-        UnsafeMutableRawBufferPointer(start: apus_chunk_bytes(chunk.object), count: result.count).copyBytes(from: result)
+        UnsafeMutableRawBufferPointer(start: apus_chunk_bytes(chunk.object), count: result.count).copyBytes(
+            from: result)
         return try owned(PyMemoryView_FromObject(chunk.object))
     }
 
@@ -167,7 +168,9 @@ struct Decoding: ~Copyable {
     // MARK: Dates
 
     private func date(_ bytes: UnsafeRawBufferPointer) throws(Raised) -> PyObj {
-        guard let fields = DateText.parse(bytes) ?? TimestampText.parse(bytes)?.date else { throw Self.malformed("date") }
+        guard let fields = DateText.parse(bytes) ?? TimestampText.parse(bytes)?.date else {
+            throw Self.malformed("date")
+        }
         let day = try Day(fields)
         return try owned(datetime.pointee.Date_FromDate(day.year, day.month, day.day, datetime.pointee.DateType))
     }

@@ -146,7 +146,8 @@ private func makeTypecasterType(in owner: PyObj) throws(Raised) -> PyObj {
             .doc("Makes Python objects of the text of PostgreSQL's types; compares equal to their OIDs."),
             .call { me, arguments, keywords in
                 answer { () throws(Raised) in
-                    let given = try Arguments("type", ["string", "cursor"], required: 1, tuple: arguments, dict: keywords)
+                    let given = try Arguments(
+                        "type", ["string", "cursor"], required: 1, tuple: arguments, dict: keywords)
                     return try Typecaster.call(receiver(me), given.required(0), given.unlessNone(1))
                 }
             },
@@ -161,7 +162,8 @@ private func makeTypecasterType(in owner: PyObj) throws(Raised) -> PyObj {
                 answer { () throws(Raised) in
                     let me = try receiver(me)
                     let name = try me.fields(apus_typecaster.self).pointee.name.map(text) ?? ""
-                    return try python("<psycopg2._psycopg.type '\(name)' at 0x\(String(UInt(bitPattern: me), radix: 16))>")
+                    return try python(
+                        "<psycopg2._psycopg.type '\(name)' at 0x\(String(UInt(bitPattern: me), radix: 16))>")
                 }
             },
             .traverse(apus_typecaster_traverse), .clear(apus_typecaster_clear), .dealloc(apus_typecaster_dealloc),

@@ -1,0 +1,23 @@
+from collections.abc import Iterable
+from typing import Any
+
+from typing_extensions import Self
+
+from psycopg2._psycopg import connection, cursor
+
+class HstoreAdapter:
+    wrapped: dict[str, str | None]
+    conn: connection | None
+    def __init__(self, wrapped: dict[str, str | None]) -> None: ...
+    def __conform__(self, proto: Any) -> Self | None: ...
+    def prepare(self, conn: connection | None) -> None: ...
+    def getquoted(self) -> bytes: ...
+    @classmethod
+    def parse(cls, s: str | None, cur: cursor | None) -> dict[str, str | None] | None: ...
+    @classmethod
+    def get_oids(cls, conn_or_curs: connection | cursor) -> tuple[tuple[int, ...], tuple[int, ...]]: ...
+
+def register_hstore(
+    conn_or_curs: connection | cursor | None, globally: bool = False, unicode: bool = False,
+    oid: int | Iterable[int] | None = None, array_oid: int | Iterable[int] | None = None,
+) -> None: ...

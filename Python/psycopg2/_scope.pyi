@@ -1,0 +1,6 @@
+from contextlib import AbstractContextManager
+
+from psycopg2._psycopg import connection, cursor
+
+def connection_and_cursor(scope: connection | cursor) -> tuple[connection, cursor]: ...
+def undisturbed(scope: connection) -> AbstractContextManager[None]: ...

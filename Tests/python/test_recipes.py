@@ -1,0 +1,197 @@
+"""The blocks of docs/recipes.md do what they say."""
+
+import re
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import psycopg2
+import psycopg2.errors
+import psycopg2.pool
+import pytest
+from psycopg2.extensions import parse_dsn
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+
+
+def block(heading, page="recipes.md"):
+    """The Python under a heading."""
+    section = re.split(r"^## ", (DOCS / page).read_text(), flags=re.MULTILINE)
+    text = next(part for part in section if part.startswith(heading + "\n"))
+    return re.search(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)[1]
+
+
+def definitions(heading):
+    names = {"__name__": "recipe"}
+    exec(block(heading), names)
+    return names
+
+
+@pytest.mark.parametrize("page", sorted(path.name for path in DOCS.glob("*.md")))
+def test_links_lead_somewhere(page):
+    text = (DOCS / page).read_text()
+    for target, _, anchor in re.findall(r"\]\(([^)#:]*)(#([\w-]+))?\)", text):
+        file = DOCS / target if target else DOCS / page
+        assert file.exists(), target
+        headings = re.findall(r"^#+ (.*)$", file.read_text(), re.MULTILINE)
+        assert not anchor or anchor in {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-")
+                                        for heading in headings}, anchor
+
+
+# Retry
+
+def test_retry_repeats_what_met_another_transaction(dsn):
+    transaction = definitions("Retry")["transaction"]
+    connection = psycopg2.connect(dsn)
+    runs = []
+
+    def work(cursor):
+        runs.append(1)
+        if len(runs) < 3:
+            cursor.execute("DO $$ BEGIN RAISE SQLSTATE '40001'; END $$")
+        cursor.execute("SELECT 42")
+        return cursor.fetchone()[0]
+
+    assert transaction(connection, work) == 42 and len(runs) == 3
+    assert connection.info.transaction_status == 0
+    with pytest.raises(psycopg2.errors.DeadlockDetected):
+        transaction(connection, lambda cursor: cursor.execute("DO $$ BEGIN RAISE SQLSTATE '40P01'; END $$"), 2)
+    assert connection.info.transaction_status == 0
+    connection.close()
+
+
+@pytest.mark.parametrize("code, error", [
+    ("40003", psycopg2.errors.StatementCompletionUnknown), ("22012", psycopg2.errors.DivisionByZero)])
+def test_retry_repeats_nothing_else(dsn, code, error):
+    transaction = definitions("Retry")["transaction"]
+    connection = psycopg2.connect(dsn)
+    runs = []
+
+    def work(cursor):
+        runs.append(1)
+        cursor.execute(f"DO $$ BEGIN RAISE SQLSTATE '{code}'; END $$")
+
+    with pytest.raises(error):
+        transaction(connection, work)
+    assert len(runs) == 1 and connection.info.transaction_status == 0
+    connection.close()
+
+
+def test_retry_does_not_repeat_a_commit(dsn, app):
+    transaction = definitions("Retry")["transaction"]
+    connection = psycopg2.connect(dsn)
+    with connection, connection.cursor() as cursor:
+        cursor.execute(f"CREATE TEMP TABLE {app} (a int UNIQUE DEFERRABLE INITIALLY DEFERRED)")
+        cursor.execute("CREATE FUNCTION pg_temp.refuse() RETURNS trigger LANGUAGE plpgsql AS "
+                       "$$ BEGIN RAISE SQLSTATE '40001'; END $$")
+        cursor.execute(f"CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON {app} DEFERRABLE INITIALLY DEFERRED "
+                       f"FOR EACH ROW EXECUTE FUNCTION pg_temp.refuse()")
+    runs = []
+
+    def work(cursor):
+        runs.append(1)
+        cursor.execute(f"INSERT INTO {app} VALUES (1)")
+
+    with pytest.raises(psycopg2.errors.SerializationFailure):
+        transaction(connection, work)
+    assert len(runs) == 1
+    connection.close()
+
+
+# Pools
+
+def test_the_pool_waits_and_checks(dsn, app):
+    pool = definitions("Pools")["Pool"](2, 0.3, dsn, application_name=app)
+    with pool.connection() as first, pool.connection() as second:
+        assert first is not second
+        begin = time.monotonic()
+        with pytest.raises(psycopg2.pool.PoolError):
+            with pool.connection():
+                pass
+        assert time.monotonic() - begin >= 0.3
+    with pool.connection() as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        pid = cursor.fetchone()[0]
+    with pool.connection() as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        assert cursor.fetchone()[0] == pid, "idle connections are kept"
+    killer = psycopg2.connect(dsn)
+    killer.autocommit = True
+    with killer.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = %s", (app,))
+    killer.close()
+    time.sleep(0.2)
+    seen = []
+
+    def use():
+        with pool.connection() as connection, connection.cursor() as cursor:
+            cursor.execute("SELECT 7")
+            seen.append(cursor.fetchone()[0])
+
+    threads = [threading.Thread(target=use) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert seen == [7, 7]
+
+
+# Other people's software, where it is installed
+
+def program(source):
+    done = subprocess.run([sys.executable, "-c", source], text=True, capture_output=True, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_django(three_nodes):
+    pytest.importorskip("django")
+    given = parse_dsn(three_nodes.dsn(1))
+    assert program(block("Django") + f"""
+DATABASES["default"].update(
+    HOST={given["host"]!r}, PORT={str(three_nodes.port)!r}, NAME={given["dbname"]!r}, USER={given["user"]!r},
+    PASSWORD={given.get("password", "")!r})
+DATABASES["default"]["OPTIONS"]["topology_keys"] = "cloud.region.b"
+from django.conf import settings
+settings.configure(DATABASES=DATABASES)
+from django.db import connection
+with connection.cursor() as cursor:
+    cursor.execute("SELECT host(inet_server_addr())")
+    print(cursor.fetchone()[0])
+""") == three_nodes.address(2) + "\n"
+
+
+def test_sqlalchemy(three_nodes):
+    pytest.importorskip("sqlalchemy")
+    given = parse_dsn(three_nodes.dsn(1))
+    source = block("SQLAlchemy").replace("me:secret@/yugabyte", f"{given['user']}@/{given['dbname']}")
+    source = source.replace("aws.eu.a:1,aws.eu.b:2", "cloud.region.c:1")
+    for number in (1, 2):
+        source = source.replace(f"node{number}:5433", f"{three_nodes.address(number)}:{three_nodes.port}")
+    assert program(source + """
+from sqlalchemy import text
+with engine.connect() as connection:
+    print(connection.execute(text("SELECT host(inet_server_addr())")).scalar())
+""") == three_nodes.address(3) + "\n"
+
+
+def test_gevent(three_nodes):
+    pytest.importorskip("gevent")
+    dsn = three_nodes.dsn(1, load_balance=True)
+    assert program(block("gevent") + f"""
+import time, gevent, psycopg2
+
+def sleep():
+    connection = psycopg2.connect({dsn!r})
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_sleep(0.5), host(inet_server_addr())")
+        return cursor.fetchone()[1]
+
+begin = time.monotonic()
+jobs = [gevent.spawn(sleep) for _ in range(6)]
+gevent.joinall(jobs, raise_error=True)
+assert time.monotonic() - begin < 2.5
+print(len(set(job.value for job in jobs)))
+""") == "3\n"
