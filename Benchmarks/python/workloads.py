@@ -9,7 +9,8 @@ ALONE = MIX + ("jsonb", "intarray", "bytea")
 
 @dataclass(frozen=True)
 class Workload:
-    """`count` operations in a sample, `quick` in a hurry; `few` and `many` are counted in instructions, where at all."""
+    """`count` operations make a sample, `quick` in a hurry. Instructions are counted of `few` and of `many`, if at all;
+    with `peak`, memory is measured too."""
 
     name: str
     unit: str

@@ -138,6 +138,20 @@ static inline PyObject *apus_call_with_tuple(PyObject *f, PyObject *tuple, PyObj
     return apus_call1(f, argument);
 }
 
+/* Keeps the cycle collector from running; answers whether it was on. CPython 3.9 has no function for it. */
+static inline int apus_pause_collector(void) {
+#if PY_VERSION_HEX >= 0x030A0000
+    return PyGC_Disable();
+#else
+    return 0;
+#endif
+}
+static inline void apus_resume_collector(void) {
+#if PY_VERSION_HEX >= 0x030A0000
+    PyGC_Enable();
+#endif
+}
+
 /* The pending exception as one object with its traceback set, or NULL; and back. */
 static inline PyObject *apus_take_exception(void) {
 #if PY_VERSION_HEX >= 0x030C0000

@@ -174,3 +174,68 @@ def test_notices_and_notifications(dsn, connection):
     assert (notify.pid, notify.channel, notify.payload) == (other.get_backend_pid(), "birds", "swift")
     assert notify == (other.get_backend_pid(), "birds")
     other.close()
+
+
+def test_executemany_of_many_rows(connection):
+    cursor = connection.cursor()
+    cursor.execute("CREATE TEMP TABLE t (a int PRIMARY KEY, b text)")
+    connection.commit()
+    cursor.executemany("INSERT INTO t VALUES (%s, %s)", ((i, "é;'\n" * 9) for i in range(3000)))
+    assert cursor.rowcount == 3000 and cursor.statusmessage == "INSERT 0 1"
+    assert cursor.query == "INSERT INTO t VALUES (2999, '{}')".format("é;''\n" * 9).encode()
+    cursor.execute("SELECT count(*), min(b), max(b) FROM t")
+    assert cursor.fetchone() == (3000, "é;'\n" * 9, "é;'\n" * 9)
+    cursor.executemany("UPDATE t SET b = '' WHERE a < %s -- no more", [(5,), (7,)])
+    assert cursor.rowcount == 12
+    cursor.executemany("DELETE FROM t WHERE a < %s RETURNING a", [(5,), (7,)])
+    assert cursor.rowcount == 7
+    cursor.executemany("INSERT INTO t VALUES (-1, 'a%%b')", [None])
+    cursor.execute("SELECT b FROM t WHERE a = -1")
+    assert cursor.fetchone() == ("a%%b",)
+
+
+def test_executemany_points_at_the_row_that_fails(connection):
+    cursor = connection.cursor()
+    cursor.execute("CREATE TEMP TABLE t (a int PRIMARY KEY, b text)")
+    connection.commit()
+    with pytest.raises(psycopg2.errors.UniqueViolation):
+        cursor.executemany("INSERT INTO t VALUES (%s, %s)", [(1, "x"), (2, "ü\n"), (1, "y"), (3, "z")])
+    assert cursor.query == b"INSERT INTO t VALUES (1, 'y')" and cursor.rowcount == -1
+    connection.rollback()
+    rows = [(1, "x"), (2, "ü\n"), (psycopg2.extensions.AsIs("nothing"), "y"), (3, "z")]
+    alone = connection.cursor()
+    with pytest.raises(psycopg2.errors.UndefinedColumn) as one:
+        alone.execute("INSERT INTO t\nVALUES (%s, %s)", rows[2])
+    connection.rollback()
+    with pytest.raises(psycopg2.errors.UndefinedColumn) as many:
+        cursor.executemany("INSERT INTO t\nVALUES (%s, %s)", rows)
+    assert str(many.value) == str(one.value) and "LINE 2: VALUES (nothing" in str(one.value)
+    assert many.value.diag.statement_position == one.value.diag.statement_position
+    assert cursor.query == alone.query
+    connection.rollback()
+
+
+def test_executemany_keeps_the_rows_before_arguments_that_raise(connection):
+    def rows():
+        yield (1,)
+        yield (2,)
+        raise LookupError("no more")
+
+    cursor = connection.cursor()
+    cursor.execute("CREATE TEMP TABLE t (a int)")
+    for arguments, error in ((rows(), LookupError), ([(1,), (2,), (object(),)], psycopg2.ProgrammingError),
+                             ([(1,), (2,), ()], IndexError), ([(1,), (2,), ("\0",)], ValueError)):
+        with pytest.raises(error):
+            cursor.executemany("INSERT INTO t VALUES (%s)", arguments)
+        cursor.execute("DELETE FROM t")
+        assert cursor.rowcount == 2
+
+
+def test_executemany_outside_of_a_transaction(connection):
+    connection.autocommit = True
+    cursor = connection.cursor()
+    cursor.execute("CREATE TEMP TABLE t (a int PRIMARY KEY)")
+    with pytest.raises(psycopg2.errors.UniqueViolation):
+        cursor.executemany("INSERT INTO t VALUES (%s)", [(1,), (2,), (1,), (3,)])
+    cursor.execute("SELECT array_agg(a) FROM t")
+    assert cursor.fetchone() == ([1, 2],)

@@ -31,8 +31,34 @@ final class Exchange {
     private(set) var result: OpaquePointer?
     /// Whether BEGIN took effect.
     private(set) var hasBegun = false
-    /// How long the text in front of the statements was, where an error's position counts it.
+    /// How long the text in front of the statements was, where an error's position counts it: characters, lines.
     private(set) var prefixLength = 0
+    private(set) var prefixLines = 0
+    /// Counts the results, if somebody wants to know.
+    var tally: Tally?
+
+    /// What several statements did.
+    struct Tally {
+        /// Results that were no errors.
+        private(set) var results = 0
+        /// Rows of all of them; nil if one did not say.
+        private(set) var affectedRows: Int? = 0
+
+        mutating func add(_ other: Tally) {
+            results += other.results
+            affectedRows = affectedRows.flatMap { rows in other.affectedRows.map { rows + $0 } }
+        }
+
+        fileprivate mutating func count(_ result: OpaquePointer) {
+            switch PQresultStatus(result) {
+            case PGRES_COMMAND_OK, PGRES_TUPLES_OK:
+                results += 1
+                let rows = Cursor.affectedRows(result)
+                affectedRows = rows < 0 ? nil : affectedRows.map { $0 + rows }
+            default: break
+            }
+        }
+    }
 
     /// - Parameters:
     ///   - statements: followed by a zero byte; they must live until the exchange has ended.
@@ -87,6 +113,12 @@ final class Exchange {
         return result
     }
 
+    /// Counts further text in front of the statement that failed.
+    func extendPrefix(characters: Int, lines: Int) {
+        prefixLength += characters
+        prefixLines += lines
+    }
+
     /// COPY's data has been exchanged: its own result is the next that comes.
     func leaveCopy() { PQclear(takeResult()) }
 
@@ -107,14 +139,14 @@ final class Exchange {
         var text = ByteWriter(minimumCapacity: statements.count + 64)
         text.append(begin)
         text.append(";\n")
-        prefixLength = text.count
+        (prefixLength, prefixLines) = (text.count, 1)
         text.append(statements)
         text.append(0)
         try text.withUnsafeBytes { (bytes) throws(PQError) in try Self.send(bytes, &connection) }
     }
 
     private func sendStatements(_ connection: inout PQConnection?) throws(PQError) {
-        prefixLength = 0
+        (prefixLength, prefixLines) = (0, 0)
         if let call {
             try connection?.send(query: call.sql.c, parameters: call.parameters, binaryResults: true)
             return
@@ -140,6 +172,7 @@ final class Exchange {
             if !isBroken { phase = .falling }
         }
         if phase == .beginAlone, status == PGRES_COMMAND_OK { hasBegun = true }
+        tally?.count(next)
         PQclear(result)
         result = next
         return status == PGRES_COPY_IN || status == PGRES_COPY_OUT || status == PGRES_COPY_BOTH

@@ -161,14 +161,21 @@ extension Cursor {
         var piece = ByteWriter(minimumCapacity: Self.pieceSize + 4096)
         var ended = false
         while !ended {
+            // libpq reads less at once than a piece holds: it is asked again before what has come is handed over.
+            var hasAskedAgain = false
             try connection.blockingUnderLock { () throws(PQError) in
                 while piece.count < Self.pieceSize {
                     guard let step = try core.session?.nextCopyData() else { throw PQError(.connectionLost, "closed") }
                     switch consume step {
-                    case .wait(let wait): return piece.count > 0 ? nil : wait
+                    case .wait(let wait):
+                        if piece.count == 0 { return wait }
+                        if hasAskedAgain { return nil }
+                        hasAskedAgain = true
                     case .done(let event):
                         switch consume event {
-                        case .data(let data): piece.append(data.bytes)
+                        case .data(let data):
+                            piece.append(data.bytes)
+                            hasAskedAgain = false
                         case .end:
                             ended = true
                             return nil
@@ -186,7 +193,7 @@ extension Cursor {
         }
     }
 
-    private static let pieceSize = 32 << 10
+    private static let pieceSize = 64 << 10
 
     /// Whether `write()` takes text: files of the `io` module say so by their base.
     private static func takesText(_ file: PyObj) throws(Raised) -> Bool {

@@ -109,30 +109,6 @@ extension Cursor {
         return try owned(PyUnicode_AsUTF8String(statement.object))
     }
 
-    /// `executemany(query, vars_list)`
-    func executeMany(_ query: PyObj, _ list: PyObj) throws(Raised) {
-        let connection = try openConnection()
-        try connection.checkSynchronous("executemany")
-        try connection.checkNotPrepared("executemany")
-        if isNamed {
-            throw raise(module.pointee.programmingError, "can't call .executemany() on named cursors")
-        }
-        try forgetResult()
-        let iterator = try Owned(owned(PyObject_GetIter(list)))
-        var affected = 0
-        var isKnown = true
-        while let arguments = PyIter_Next(iterator.object) {
-            let arguments = Owned(arguments)
-            try execute(query, arguments.object)
-            if fields.pointee.rowcount < 0 { isKnown = false } else { affected += fields.pointee.rowcount }
-        }
-        if PyErr_Occurred() != nil { throw Raised() }
-        fields.pointee.rowcount = isKnown ? affected : -1
-        // The last statement's rows are nobody's.
-        fields.pointee.no_tuples = 1
-        replace(&fields.pointee.description, with: nil)
-    }
-
     /// `callproc(procname, parameters=None)`: `SELECT * FROM procname(…)`; a mapping gives named arguments.
     func callProcedure(_ name: PyObj, _ parameters: PyObj?) throws(Raised) -> PyObj {
         let connection = try openConnection()

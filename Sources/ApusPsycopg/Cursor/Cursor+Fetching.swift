@@ -64,11 +64,24 @@ extension Cursor {
             encoding: connection.core.encoding, cursor: object, tzinfoFactory: fields.pointee.tzinfo_factory)
         fields.pointee.readers += 1
         defer { fields.pointee.readers -= 1 }
+        // What is being made is no garbage yet: looking through it again and again would find none.
+        let isPaused = count > 100 && makesNative(casts) && apus_pause_collector() != 0
+        defer { if isPaused { apus_resume_collector() } }
         for index in 0..<count {
             fields.pointee.row = first &+ index &+ 1
             try apus_list_set(list.object, index, makeRow(first &+ index, result, casts, &decoding))
         }
         return list.take()
+    }
+
+    /// Whether rows are made without a Python function, which might leave garbage behind.
+    private func makesNative(_ casts: PyObj) -> Bool {
+        if let factory = fields.pointee.row_factory, !factory.isNone { return false }
+        return (0..<apus_tuple_size(casts)).allSatisfy { index in
+            var caster = apus_tuple_get(casts, index).fields(apus_typecaster.self)
+            while let base = caster.pointee.base { caster = base.fields(apus_typecaster.self) }
+            return caster.pointee.decoder != Decoder.python.rawValue
+        }
     }
 
     @inline(__always)

@@ -91,7 +91,7 @@ struct Cursor {
     }
 
     /// The number in a command's tag; -1 where there is none.
-    private static func affectedRows(_ result: OpaquePointer) -> Int {
+    static func affectedRows(_ result: OpaquePointer) -> Int {
         guard let digits = PQcmdTuples(result), digits.pointee != 0 else { return -1 }
         var count = 0
         var position = UnsafePointer<CChar>(digits)

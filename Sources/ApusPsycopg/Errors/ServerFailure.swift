@@ -6,8 +6,9 @@ import CApusPython
 struct ServerFailure {
     let result: OpaquePointer
     let encoding: ClientEncoding
-    /// Text that was sent in front of the program's statement, on a line of its own: positions are shown without it.
+    /// Text that was sent in front of the program's statement, on lines of its own: positions are shown without it.
     var prefixLength = 0
+    var prefixLines = 0
 
     /// Sets the exception.
     /// - Parameters:
@@ -66,9 +67,9 @@ struct ServerFailure {
         let front = Array("LINE ".utf8)
         guard let index = lines.firstIndex(where: { $0.starts(with: front) }),
             let colon = lines[index].firstIndex(of: UInt8(ascii: ":")),
-            let number = Int(String(decoding: lines[index][front.count..<colon], as: UTF8.self)), number > 1
+            let number = Int(String(decoding: lines[index][front.count..<colon], as: UTF8.self)), number > prefixLines
         else { return text }
-        let shown = Array(String(number - 1).utf8)
+        let shown = Array(String(number - prefixLines).utf8)
         let shorter = colon - front.count - shown.count
         lines[index].replaceSubrange(front.count..<colon, with: shown)
         if shorter > 0, index + 1 < lines.count, lines[index + 1].starts(with: Array(repeating: 32, count: shorter)) {

@@ -10,10 +10,7 @@ enum Decoder: Int32 {
 
     /// Whether its objects hold no others that could hold them: then the collector need not look at their rows.
     @inline(__always)
-    var isAtomic: Bool {
-        rawValue >= Decoder.integer.rawValue && rawValue <= Decoder.bytes.rawValue
-            || rawValue >= Decoder.date.rawValue && rawValue <= Decoder.interval.rawValue
-    }
+    var isAtomic: Bool { rawValue >= Decoder.integer.rawValue && rawValue <= Decoder.interval.rawValue }
 }
 
 /// The typecasters that the module has from the start.

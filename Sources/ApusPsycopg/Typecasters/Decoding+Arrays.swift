@@ -13,6 +13,9 @@ extension Decoding {
         if bytes.first != UInt8(ascii: "{") && bytes.first != UInt8(ascii: "[") {
             throw raise(state.pointee.dataError, "array does not start with '{'")
         }
+        if decoder.rawValue <= Decoder.boolean.rawValue, let list = try plainArray(decoder, element, bytes) {
+            return list
+        }
         var tokens = ArrayText.Tokenizer(bytes)
         // The lists that are open, outermost first; each is held by the one before it.
         var open: [PyObj] = []
@@ -42,6 +45,38 @@ extension Decoding {
                 throw raise(state.pointee.dataError, "malformed array: unbalanced braces or quotes")
             }
         }
+    }
+
+    /// The usual array of numbers: one dimension, nothing quoted, no spaces. Nil for any other.
+    @inline(__always)
+    private mutating func plainArray(
+        _ decoder: Decoder, _ element: UnsafeMutablePointer<apus_typecaster>, _ bytes: UnsafeRawBufferPointer
+    ) throws(Raised) -> PyObj? {
+        if decoder == .python { return nil }
+        let last = bytes.count &- 1
+        guard last > 1, bytes[0] == UInt8(ascii: "{"), bytes[last] == UInt8(ascii: "}") else { return nil }
+        var count = 1
+        for index in 1..<last { count &+= bytes[index] == UInt8(ascii: ",") ? 1 : 0 }
+        let list = try Owned(owned(PyList_New(count)))
+        var start = 1
+        for index in 0..<count {
+            var end = start
+            while end < last, Self.isOfNumbers(bytes[end]) { end &+= 1 }
+            let isWhole = end > start && (end == last || bytes[end] == UInt8(ascii: ","))
+            // The tokenizer says what is wrong with it, or finds a NULL.
+            if !isWhole || bytes[start] | 0x20 == UInt8(ascii: "n") { return nil }
+            try apus_list_set(
+                list.object, index,
+                decode(decoder, element, UnsafeRawBufferPointer(rebasing: bytes[start..<end])))
+            start = end &+ 1
+        }
+        return list.take()
+    }
+
+    /// Digits, letters, signs and points.
+    @inline(__always)
+    private static func isOfNumbers(_ byte: UInt8) -> Bool {
+        byte &- 0x2B < 15 && byte != UInt8(ascii: ",") || (byte | 0x20) &- 0x61 < 26
     }
 
     /// Where a character's later bytes may be a backslash, the text is made unambiguous before it is cut.
