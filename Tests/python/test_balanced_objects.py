@@ -32,7 +32,8 @@ def wait(connection, timeout=30):
 @pytest.mark.parametrize("keywords", [
     {"cursor_factory": psycopg2.extras.RealDictCursor}, {"cursor_factory": psycopg2.extras.NamedTupleCursor},
     {"cursor_factory": psycopg2.extras.DictCursor}, {"connection_factory": psycopg2.extras.RealDictConnection},
-    {"connection_factory": psycopg2.extras.DictConnection}, {"connection_factory": psycopg2.extras.NamedTupleConnection},
+    {"connection_factory": psycopg2.extras.DictConnection},
+    {"connection_factory": psycopg2.extras.NamedTupleConnection},
 ])
 @cold
 def test_d16_the_programs_factories_are_for_its_own_connections(three_nodes, app, keywords):
@@ -80,7 +81,8 @@ def test_d17_asynchronous_connections_are_balanced(three_nodes, app):
 @cold
 def test_d17_one_descriptor_stands_for_all_that_is_waited_for(mortal, app):
     """A loop registers it once: from the control connection past a dead node to the session."""
-    dsn = mortal.dsn(1, load_balance=True, yb_servers_refresh_interval=0, failed_host_ttl_seconds=0, application_name=app)
+    dsn = mortal.dsn(1, load_balance=True, yb_servers_refresh_interval=0, failed_host_ttl_seconds=0,
+                     application_name=app)
     psycopg2.connect(dsn).close()
     with mortal.stopped(2, 3):
         connection = psycopg2.connect(dsn, async_=True)

@@ -19,7 +19,8 @@ def python_tests():
 
 
 def swift_tests():
-    return {name for room in ("ApusConnectorTests", "ApusClusterTests") for file in (ROOT / "Tests" / room).rglob("*.swift")
+    return {name for room in ("ApusConnectorTests", "ApusClusterTests")
+            for file in (ROOT / "Tests" / room).rglob("*.swift")
             for name in re.findall(r"func (\w+)\(", file.read_text())}
 
 

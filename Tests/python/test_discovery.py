@@ -125,7 +125,8 @@ def test_d09_connections_are_handed_out_outside_of_transactions(mortal, app, int
 
 @cold
 def test_p03_no_control_connection_stays(three_nodes, app):
-    connections = open_many(6, three_nodes.dsn(1, load_balance=True, yb_servers_refresh_interval=0, application_name=app))
+    connections = open_many(
+        6, three_nodes.dsn(1, load_balance=True, yb_servers_refresh_interval=0, application_name=app))
     assert three_nodes.settled_spread(app, [2, 2, 2]) == [2, 2, 2]
     for number in (1, 2, 3):
         states = three_nodes.ask(number, "SELECT DISTINCT state FROM pg_stat_activity WHERE application_name = %s", app)
@@ -276,8 +277,8 @@ def hanging_list(nodes, seconds):
     nodes.on_all(f"ALTER FUNCTION {schema}.yb_servers() RENAME TO quick; CREATE FUNCTION {schema}.yb_servers("
                  "OUT host text, OUT port int8, OUT num_connections int8, OUT node_type text, OUT cloud text,"
                  " OUT region text, OUT zone text, OUT public_ip text, OUT uuid text) RETURNS SETOF record"
-                 f" LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep({seconds}); RETURN QUERY SELECT * FROM {schema}.quick();"
-                 " END $$")
+                 f" LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep({seconds});"
+                 f" RETURN QUERY SELECT * FROM {schema}.quick(); END $$")
     return options
 
 

@@ -28,7 +28,8 @@ def timed(function, *arguments, **keywords):
 
 @pytest.mark.parametrize("wrong, words", [
     ({"password": "bad"}, "password authentication failed"), ({"user": "nobody_at_all"}, "nobody_at_all"),
-    ({"dbname": "no_such_database"}, "no_such_database"), ({"options": "-c work_mem=nonsense"}, "invalid value for parameter"),
+    ({"dbname": "no_such_database"}, "no_such_database"),
+    ({"options": "-c work_mem=nonsense"}, "invalid value for parameter"),
 ])
 @cold
 def test_d01_wrong_password_blacks_out_nobody(scram_nodes, app, wrong, words):
@@ -135,7 +136,8 @@ def test_d30_contact_points_stand_in_when_no_node_can_be_reached(three_nodes, ap
 def test_p04_a_session_that_the_server_ends_gives_its_count_back(three_nodes, app):
     connections = open_many(6, three_nodes.dsn(1, load_balance=True, application_name=app))
     for number in (1, 2, 3):
-        three_nodes.ask(number, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = %s", app)
+        three_nodes.ask(
+            number, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = %s", app)
     for connection in connections[:3]:
         with pytest.raises(psycopg2.OperationalError):
             ping(connection)

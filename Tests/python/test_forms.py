@@ -45,7 +45,8 @@ def test_d03_the_default_port_counts_whatever_other_values_contain(three_nodes, 
             except psycopg2.Error as error:
                 assert error.pgcode in ("42710", "42P04")
     connections = open_many(
-        3, dsn.format(host=three_nodes.address(1)), host=three_nodes.address(1), load_balance=True, application_name=app)
+        3, dsn.format(host=three_nodes.address(1)), host=three_nodes.address(1), load_balance=True,
+        application_name=app)
     assert {connection.info.port for connection in connections} == {5433}
     assert three_nodes.spread(app) == [1, 1, 1]
     close_all(connections)
@@ -87,7 +88,8 @@ def test_d05_properties_as_keywords_beside_a_string(three_nodes, app, keywords):
 @cold
 def test_d05_properties_are_known_while_balancing_is_off(three_nodes, app, keywords):
     connections = open_many(
-        3, three_nodes.dsn(2) + " topology_keys=cloud.region.a yb_servers_refresh_interval=1", application_name=app, **keywords)
+        3, three_nodes.dsn(2) + " topology_keys=cloud.region.a yb_servers_refresh_interval=1", application_name=app,
+        **keywords)
     assert three_nodes.spread(app) == [0, 3, 0]
     assert psycopg2.apus.cluster_status() == []
     close_all(connections)

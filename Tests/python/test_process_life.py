@@ -61,11 +61,15 @@ def test_d07_exit_with_open_connections(three_nodes, balance, ending):
 def test_d11_import_starts_no_thread_and_configures_no_logging():
     output = run("""
         import logging, threading, os
-        handlers = list(logging.getLogger().handlers)
-        level, loggers = logging.getLogger().level, set(logging.Logger.manager.loggerDict)
+        root, known = logging.getLogger(), set(logging.Logger.manager.loggerDict)
+        handlers, level = list(root.handlers), root.level
         import psycopg2, psycopg2.extras, psycopg2.pool, psycopg2.apus
-        assert logging.getLogger().handlers == handlers and logging.getLogger().level == level
-        assert set(logging.Logger.manager.loggerDict) == loggers
+        assert root.handlers == handlers and root.level == level
+        # It has a logger of its own, as libraries do: without handlers, and at its parent's level.
+        for name in set(logging.Logger.manager.loggerDict) - known:
+            logger = logging.getLogger(name)
+            assert name.partition(".")[0] == "psycopg2" and logger.level == logging.NOTSET and logger.propagate
+            assert all(type(handler) is logging.NullHandler for handler in logger.handlers)
         assert threading.active_count() == 1
         assert len(os.listdir("/proc/self/task")) == 1, "a thread beside Python's own"
         logging.basicConfig(format="%(name)s says %(message)s")
@@ -122,9 +126,9 @@ def test_p05_a_connect_that_fails_leaves_no_count(three_nodes):
 
 # D25: leaks
 
-@pytest.mark.parametrize("balance", [False, True])
+@pytest.mark.parametrize("balance, number", [(False, 700), (True, 2000)])
 @cold
-def test_d25_two_thousand_connections_leak_nothing(three_nodes, balance):
+def test_d25_two_thousand_connections_leak_nothing(three_nodes, balance, number):
     dsn = three_nodes.dsn(1, load_balance=balance, topology_keys="cloud.region.*") + " sslmode=disable"
 
     def turn(number):
@@ -138,7 +142,8 @@ def test_d25_two_thousand_connections_leak_nothing(three_nodes, balance):
     turn(300)
     gc.collect()
     objects, before = len(gc.get_objects()), (descriptors(), heap())
-    references = [sys.getrefcount(each) for each in (psycopg2.extensions.connection, psycopg2.extensions.cursor, None)]
+    watched = (psycopg2.extensions.connection, psycopg2.extensions.cursor, None)
+    references = [sys.getrefcount(each) for each in watched]
     tracemalloc.start()
     turn(20)
     gc.collect()
@@ -147,11 +152,11 @@ def test_d25_two_thousand_connections_leak_nothing(three_nodes, balance):
     gc.collect()
     grown = tracemalloc.get_traced_memory()[0] - traced
     tracemalloc.stop()
-    turn(1800)
+    turn(number - 200)
     gc.collect()
     assert grown < 180 * 16, f"{grown} bytes of Python's own memory after 180 connections"
     assert abs(len(gc.get_objects()) - objects) < 20
-    after = [sys.getrefcount(each) for each in (psycopg2.extensions.connection, psycopg2.extensions.cursor, None)]
+    after = [sys.getrefcount(each) for each in watched]
     assert all(abs(new - old) < 50 for new, old in zip(after, references))
     assert descriptors() == before[0]
     # 888 bytes each time, as the peer loses them, would be 1.7 MiB.
@@ -161,7 +166,8 @@ def test_d25_two_thousand_connections_leak_nothing(three_nodes, balance):
 
 @cold
 def test_d25_failed_connects_leak_nothing(scram_nodes):
-    good, bad = (scram_nodes.dsn(1, load_balance=True, password=word) + " sslmode=disable" for word in ("yugabyte", "bad"))
+    good, bad = (
+        scram_nodes.dsn(1, load_balance=True, password=word) + " sslmode=disable" for word in ("yugabyte", "bad"))
     psycopg2.connect(good).close()
 
     def turn(number):
@@ -218,7 +224,8 @@ def test_fork_the_parents_sessions_are_untouched(named_nodes, app, sslmode):
     def child():
         errors = []
         for use in (lambda: connections[0].cursor(), lambda: cursor.execute("SELECT 1"), connections[1].commit,
-                    connections[1].rollback, connections[1].cancel, lambda: connections[1].set_session(autocommit=True)):
+                    connections[1].rollback, connections[1].cancel,
+                    lambda: connections[1].set_session(autocommit=True)):
             try:
                 use()
                 errors.append("none")
@@ -242,7 +249,9 @@ def test_fork_the_parents_sessions_are_untouched(named_nodes, app, sslmode):
 @cold
 def test_fork_while_other_threads_connect(three_nodes, app):
     """A child is made while locks are held: it must be able to connect, and to let go of what it inherited."""
-    dsn = three_nodes.dsn(1, load_balance=True, yb_servers_refresh_interval=0, application_name=app)
+    # libpq asks Kerberos first if it may, and libgssapi_krb5's own mutex does not survive a fork.
+    dsn = three_nodes.dsn(
+        1, load_balance=True, yb_servers_refresh_interval=0, gssencmode="disable", application_name=app)
     stop, shared = threading.Event(), psycopg2.connect(dsn)
 
     def work():
