@@ -24,9 +24,9 @@ func cancelledBySignals<R: Sendable>(_ body: @escaping @Sendable () async throws
 /// Where this program is.
 func thisProgram() -> String {
     #if canImport(Darwin)
-        return Bundle.main.executablePath ?? CommandLine.arguments[0]
+    return Bundle.main.executablePath ?? CommandLine.arguments[0]
     #else
-        return (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe"))
-            ?? CommandLine.arguments[0]
+    return (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe"))
+        ?? CommandLine.arguments[0]
     #endif
 }

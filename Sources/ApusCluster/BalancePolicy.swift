@@ -33,7 +33,8 @@ public struct BalancePolicy: Sendable, Hashable, CustomStringConvertible {
             let keys = topologyKeys.filter { $0.preference == preference }
             if keys.isEmpty { continue }
             tiers.append(
-                preferred.filter { candidate in keys.contains { $0.matches(candidate.node.placement) } }.map(\.position))
+                preferred.filter { candidate in keys.contains { $0.matches(candidate.node.placement) } }.map(\.position)
+            )
         }
         if !staysInPlacements { tiers.append(preferred.map(\.position)) }
         if mode.crossesOver { tiers.append(nodes.filter { $0.node.kind != mode.preferredKind }.map(\.position)) }

@@ -64,7 +64,8 @@ struct ClusterState {
 
         var taken = Set<ClusterNode.Addresses>()
         for node in nodes {
-            let known = node.uuid.flatMap { byUUID[$0] }
+            let known =
+                node.uuid.flatMap { byUUID[$0] }
                 ?? byEndpoint[node.endpoint].flatMap { node.uuid == nil || slots[$0].node.uuid == nil ? $0 : nil }
             if let known, slots[known].isListed { continue }
             guard taken.insert(node.addresses).inserted else { continue }
@@ -206,7 +207,8 @@ struct ClusterState {
     /// The listed node at an address, its own or, where none has it for its own, its public one.
     func slot(at endpoint: Endpoint) -> SlotID? {
         let listed = slots.indices.lazy.filter { slots[$0].isListed }
-        let position = listed.first { slots[$0].node.endpoint == endpoint }
+        let position =
+            listed.first { slots[$0].node.endpoint == endpoint }
             ?? listed.first { slots[$0].node.answers(at: endpoint) }
         return position.map { SlotID(position: $0, incarnation: slots[$0].incarnation) }
     }

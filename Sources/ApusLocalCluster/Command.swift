@@ -23,9 +23,9 @@ struct Command: Sendable {
     private var change: [String] {
         guard let account, account.isBorrowed else { return [] }
         #if canImport(Darwin)
-            return ["sudo", "-n", "-u", account.name, "--"]
+        return ["sudo", "-n", "-u", account.name, "--"]
         #else
-            return ["setpriv", "--reuid=\(account.userID)", "--regid=\(account.groupID)", "--clear-groups", "--"]
+        return ["setpriv", "--reuid=\(account.userID)", "--regid=\(account.groupID)", "--clear-groups", "--"]
         #endif
     }
 

@@ -21,9 +21,9 @@ struct DataTemplate: Sendable {
         }
         if let folder = environment["XDG_CACHE_HOME"], folder.hasPrefix("/") { return folder + "/apus-cluster" }
         #if canImport(Darwin)
-            let cache = NSHomeDirectory() + "/Library/Caches"
+        let cache = NSHomeDirectory() + "/Library/Caches"
         #else
-            let cache = NSHomeDirectory() + "/.cache"
+        let cache = NSHomeDirectory() + "/.cache"
         #endif
         try? FileManager.default.createDirectory(atPath: cache, withIntermediateDirectories: true)
         return access(cache, W_OK) == 0 ? cache + "/apus-cluster" : fallback
@@ -72,9 +72,9 @@ struct DataTemplate: Sendable {
         try account.take(password)
         defer { unlink(password) }
         #if canImport(Darwin)
-            let characters = "en_US.UTF-8"
+        let characters = "en_US.UTF-8"
         #else
-            let characters = "C.UTF-8"
+        let characters = "C.UTF-8"
         #endif
         // Collation as in YugabyteDB. Small segments, for they are copied per node.
         try await Command(
@@ -108,9 +108,9 @@ struct DataTemplate: Sendable {
     func copy(_ template: String, to folder: String) async throws {
         try account.makeFolder(folder)
         #if canImport(Darwin)
-            let options = "-Rpc"
+        let options = "-Rpc"
         #else
-            let options = "-Rp"
+        let options = "-Rp"
         #endif
         try await Command("cp", [options, template + "/.", folder], account: account).run()
     }

@@ -136,9 +136,9 @@ final class DelayProxy {
             let client = Foundation.accept(listener.descriptor, nil, nil)
             guard client >= 0 else { return }
             #if canImport(Darwin)
-                let server = socket(AF_INET, SOCK_STREAM, 0)
+            let server = socket(AF_INET, SOCK_STREAM, 0)
             #else
-                let server = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+            let server = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
             #endif
             guard Self.prepare(client), Self.prepare(server),
                 address.withSocketAddress(port: target, { connect(server, $0, $1) }) == 0 || errno == EINPROGRESS
@@ -172,9 +172,9 @@ final class DelayProxy {
     private static func send(_ bytes: inout ArraySlice<UInt8>, to descriptor: Int32) -> Bool {
         while !bytes.isEmpty {
             #if canImport(Darwin)
-                let flags: Int32 = 0
+            let flags: Int32 = 0
             #else
-                let flags = Int32(MSG_NOSIGNAL)
+            let flags = Int32(MSG_NOSIGNAL)
             #endif
             let count = bytes.withUnsafeBytes { Foundation.send(descriptor, $0.baseAddress, $0.count, flags) }
             if count < 0 { return errno == EAGAIN || errno == EINTR }
@@ -190,7 +190,7 @@ final class DelayProxy {
         var yes: Int32 = 1
         setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &yes, socklen_t(MemoryLayout<Int32>.size))
         #if canImport(Darwin)
-            setsockopt(descriptor, SOL_SOCKET, SO_NOSIGPIPE, &yes, socklen_t(MemoryLayout<Int32>.size))
+        setsockopt(descriptor, SOL_SOCKET, SO_NOSIGPIPE, &yes, socklen_t(MemoryLayout<Int32>.size))
         #endif
         return true
     }

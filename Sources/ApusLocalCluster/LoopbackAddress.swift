@@ -35,7 +35,7 @@ struct LoopbackAddress: Sendable, Hashable, CustomStringConvertible {
     func withSocketAddress<R>(port: Int, _ body: (UnsafePointer<sockaddr>, socklen_t) -> R) -> R {
         var address = sockaddr_in()
         #if canImport(Darwin)
-            address.sin_len = UInt8(MemoryLayout<sockaddr_in>.size)
+        address.sin_len = UInt8(MemoryLayout<sockaddr_in>.size)
         #endif
         address.sin_family = sa_family_t(AF_INET)
         address.sin_port = UInt16(truncatingIfNeeded: port).bigEndian
@@ -57,9 +57,9 @@ final class BoundSocket: Sendable {
     /// Binds, or throws an error that says why not and what to do.
     init(_ kind: Kind, _ address: LoopbackAddress, port: Int) throws {
         #if canImport(Darwin)
-            let type = kind == .stream ? SOCK_STREAM : SOCK_DGRAM
+        let type = kind == .stream ? SOCK_STREAM : SOCK_DGRAM
         #else
-            let type = Int32((kind == .stream ? SOCK_STREAM : SOCK_DGRAM).rawValue)
+        let type = Int32((kind == .stream ? SOCK_STREAM : SOCK_DGRAM).rawValue)
         #endif
         descriptor = socket(AF_INET, type, 0)
         guard descriptor >= 0 else {
@@ -138,9 +138,9 @@ struct AddressBlock: Sendable {
                 return try AddressBlock(base: base, count: count, port: port)
             } catch let error as LocalClusterError where error.code == .addressUnavailable {
                 #if canImport(Darwin)
-                    return try AddressBlock(base: LoopbackAddress(parsing: "127.0.0.1"), count: count, port: port)
+                return try AddressBlock(base: LoopbackAddress(parsing: "127.0.0.1"), count: count, port: port)
                 #else
-                    continue
+                continue
                 #endif
             }
         }

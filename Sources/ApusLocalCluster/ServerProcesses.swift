@@ -89,75 +89,75 @@ struct ServerProcesses: Sendable {
     }
 
     #if canImport(Darwin)
-        // Compiled on macOS, not yet run there by its authors.
+    // Compiled on macOS, not yet run there by its authors.
 
-        /// All processes that live in the folder.
-        func all() -> [Int32] {
-            var pids = [Int32](repeating: 0, count: 65536)
-            let bytes = proc_listallpids(&pids, Int32(pids.count * MemoryLayout<Int32>.size))
-            return pids.prefix(Int(max(bytes, 0))).filter { $0 > 1 && condition(of: $0) != .gone }
-        }
+    /// All processes that live in the folder.
+    func all() -> [Int32] {
+        var pids = [Int32](repeating: 0, count: 65536)
+        let bytes = proc_listallpids(&pids, Int32(pids.count * MemoryLayout<Int32>.size))
+        return pids.prefix(Int(max(bytes, 0))).filter { $0 > 1 && condition(of: $0) != .gone }
+    }
 
-        private func condition(of pid: Int32) -> Condition {
-            var folders = proc_vnodepathinfo()
-            let size = Int32(MemoryLayout<proc_vnodepathinfo>.size)
-            guard proc_pidinfo(pid, PROC_PIDVNODEPATHINFO, 0, &folders, size) == size else { return .gone }
-            let folder = withUnsafeBytes(of: &folders.pvi_cdir.vip_path) {
-                String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
-            }
-            guard folder == dataFolder || folder == "/private" + dataFolder else { return .gone }
-            var info = proc_bsdinfo()
-            let length = Int32(MemoryLayout<proc_bsdinfo>.size)
-            guard proc_pidinfo(pid, PROC_PIDTBSDINFO, 0, &info, length) == length else { return .gone }
-            switch Int32(info.pbi_status) {
-            case SZOMB: return .gone
-            case SSTOP: return .frozen
-            default: return .running
-            }
+    private func condition(of pid: Int32) -> Condition {
+        var folders = proc_vnodepathinfo()
+        let size = Int32(MemoryLayout<proc_vnodepathinfo>.size)
+        guard proc_pidinfo(pid, PROC_PIDVNODEPATHINFO, 0, &folders, size) == size else { return .gone }
+        let folder = withUnsafeBytes(of: &folders.pvi_cdir.vip_path) {
+            String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
         }
+        guard folder == dataFolder || folder == "/private" + dataFolder else { return .gone }
+        var info = proc_bsdinfo()
+        let length = Int32(MemoryLayout<proc_bsdinfo>.size)
+        guard proc_pidinfo(pid, PROC_PIDTBSDINFO, 0, &info, length) == length else { return .gone }
+        switch Int32(info.pbi_status) {
+        case SZOMB: return .gone
+        case SSTOP: return .frozen
+        default: return .running
+        }
+    }
     #else
-        /// All processes that live in the folder.
-        func all() -> [Int32] {
-            guard let proc = opendir("/proc") else { return [] }
-            defer { closedir(proc) }
-            var pids: [Int32] = []
-            while let entry = readdir(proc) {
-                let pid = withUnsafeBytes(of: &entry.pointee.d_name) { bytes -> Int32? in
-                    var value: Int32 = 0
-                    for byte in bytes.prefix(10) {
-                        if byte == 0 { return value > 1 ? value : nil }
-                        guard (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) else { return nil }
-                        value = value &* 10 &+ Int32(byte - UInt8(ascii: "0"))
-                    }
-                    return nil
+    /// All processes that live in the folder.
+    func all() -> [Int32] {
+        guard let proc = opendir("/proc") else { return [] }
+        defer { closedir(proc) }
+        var pids: [Int32] = []
+        while let entry = readdir(proc) {
+            let pid = withUnsafeBytes(of: &entry.pointee.d_name) { bytes -> Int32? in
+                var value: Int32 = 0
+                for byte in bytes.prefix(10) {
+                    if byte == 0 { return value > 1 ? value : nil }
+                    guard (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) else { return nil }
+                    value = value &* 10 &+ Int32(byte - UInt8(ascii: "0"))
                 }
-                if let pid, livesInFolder(pid) { pids.append(pid) }
+                return nil
             }
-            return pids
+            if let pid, livesInFolder(pid) { pids.append(pid) }
         }
+        return pids
+    }
 
-        private func condition(of pid: Int32) -> Condition {
-            // A dead process whose parent has not noticed (in a container, one that adopts and never looks) has none.
-            guard livesInFolder(pid), let stat = try? String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8)
-            else {
-                return .gone
-            }
-            // The name in parentheses may contain anything; the state follows the last one. See proc(5).
-            guard let end = stat.lastIndex(of: ")") else { return .gone }
-            switch stat[stat.index(after: end)...].drop(while: { $0 == " " }).first {
-            case "T", "t": return .frozen
-            case "Z", "X", nil: return .gone
-            default: return .running
-            }
+    private func condition(of pid: Int32) -> Condition {
+        // A dead process whose parent has not noticed (in a container, one that adopts and never looks) has none.
+        guard livesInFolder(pid), let stat = try? String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8)
+        else {
+            return .gone
         }
+        // The name in parentheses may contain anything; the state follows the last one. See proc(5).
+        guard let end = stat.lastIndex(of: ")") else { return .gone }
+        switch stat[stat.index(after: end)...].drop(while: { $0 == " " }).first {
+        case "T", "t": return .frozen
+        case "Z", "X", nil: return .gone
+        default: return .running
+        }
+    }
 
-        private func livesInFolder(_ pid: Int32) -> Bool {
-            withUnsafeTemporaryAllocation(of: CChar.self, capacity: 4096) { buffer in
-                guard let base = buffer.baseAddress else { return false }
-                let length = readlink("/proc/\(pid)/cwd", base, buffer.count)
-                guard length == dataFolder.utf8.count else { return false }
-                return zip(buffer.prefix(length), dataFolder.utf8).allSatisfy { UInt8(bitPattern: $0) == $1 }
-            }
+    private func livesInFolder(_ pid: Int32) -> Bool {
+        withUnsafeTemporaryAllocation(of: CChar.self, capacity: 4096) { buffer in
+            guard let base = buffer.baseAddress else { return false }
+            let length = readlink("/proc/\(pid)/cwd", base, buffer.count)
+            guard length == dataFolder.utf8.count else { return false }
+            return zip(buffer.prefix(length), dataFolder.utf8).allSatisfy { UInt8(bitPattern: $0) == $1 }
         }
+    }
     #endif
 }

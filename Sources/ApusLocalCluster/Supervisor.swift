@@ -103,9 +103,9 @@ private struct Watch: ~Copyable {
         var status = stat()
         guard stat(folder.recordFile, &status) == 0 else { return false }
         #if canImport(Darwin)
-            let modified = status.st_mtimespec
+        let modified = status.st_mtimespec
         #else
-            let modified = status.st_mtim
+        let modified = status.st_mtim
         #endif
         if let stamp, stamp.tv_sec == modified.tv_sec, stamp.tv_nsec == modified.tv_nsec, inode == status.st_ino {
             return true

@@ -1,11 +1,11 @@
 import CApusLibPQ
 
 #if canImport(Darwin)
-    import Darwin
+import Darwin
 #elseif canImport(Musl)
-    import Musl
+import Musl
 #else
-    import Glibc
+import Glibc
 #endif
 
 /// Asks the server to cancel what a connection is doing. The request goes to the node that the connection is on, by a

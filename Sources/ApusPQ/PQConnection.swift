@@ -1,11 +1,11 @@
 import CApusLibPQ
 
 #if canImport(Darwin)
-    import Darwin
+import Darwin
 #elseif canImport(Musl)
-    import Musl
+import Musl
 #else
-    import Glibc
+import Glibc
 #endif
 
 /// The exclusive owner of an open `PGconn`: it cannot leak, be used after it is closed, or be used by two threads at
@@ -50,11 +50,11 @@ public struct PQConnection: ~Copyable, @unchecked Sendable {
 
     private static func closeDescriptor(_ descriptor: Int32) {
         #if canImport(Darwin)
-            Darwin.close(descriptor)
+        Darwin.close(descriptor)
         #elseif canImport(Musl)
-            Musl.close(descriptor)
+        Musl.close(descriptor)
         #else
-            Glibc.close(descriptor)
+        Glibc.close(descriptor)
         #endif
     }
 

@@ -4,20 +4,25 @@ import Testing
 
 @Suite("load_balance")
 struct LoadBalanceModeTests {
-    @Test("Every word, in any case", arguments: [
-        ("true", .any), ("True", .any), ("TRUE", .any), ("1", .any), ("yes", .any), ("on", .any), ("any", .any),
-        ("Any", .any), ("only-primary", .onlyPrimary), ("ONLY-PRIMARY", .onlyPrimary), ("only-rr", .onlyReadReplica),
-        ("Only-RR", .onlyReadReplica), ("prefer-primary", .preferPrimary), ("Prefer-Primary", .preferPrimary),
-        ("prefer-rr", .preferReadReplica), ("PREFER-RR", .preferReadReplica),
-        ("false", nil), ("False", nil), ("0", nil), ("no", nil), ("off", nil),
-    ] as [(String, LoadBalanceMode?)])
+    @Test(
+        "Every word, in any case",
+        arguments: [
+            ("true", .any), ("True", .any), ("TRUE", .any), ("1", .any), ("yes", .any), ("on", .any), ("any", .any),
+            ("Any", .any), ("only-primary", .onlyPrimary), ("ONLY-PRIMARY", .onlyPrimary),
+            ("only-rr", .onlyReadReplica),
+            ("Only-RR", .onlyReadReplica), ("prefer-primary", .preferPrimary), ("Prefer-Primary", .preferPrimary),
+            ("prefer-rr", .preferReadReplica), ("PREFER-RR", .preferReadReplica),
+            ("false", nil), ("False", nil), ("0", nil), ("no", nil), ("off", nil),
+        ] as [(String, LoadBalanceMode?)])
     func words(word: String, mode: LoadBalanceMode?) throws {
         #expect(try LoadBalanceMode.parse(word) == mode)
     }
 
-    @Test("Every other word is refused with the valid ones", arguments: [
-        "", " ", "true ", "tru", "only_primary", "primary", "only-replica", "prefer", "2", "random", "disable",
-    ])
+    @Test(
+        "Every other word is refused with the valid ones",
+        arguments: [
+            "", " ", "true ", "tru", "only_primary", "primary", "only-replica", "prefer", "2", "random", "disable",
+        ])
     func otherWords(word: String) {
         let error = #expect(throws: InvalidOption.self) { try LoadBalanceMode.parse(word) }
         #expect(

@@ -35,7 +35,8 @@ struct NaiveSelection {
         var best: Int?
         for key in keys
         where key.cloud == node.placement.cloud && key.region == node.placement.region
-            && (key.zone == "*" || key.zone == node.placement.zone) {
+            && (key.zone == "*" || key.zone == node.placement.zone)
+        {
             best = min(best ?? key.preference, key.preference)
         }
         if let best { return best }

@@ -48,7 +48,8 @@ struct SimulationTests {
 
     static func isBetter(_ a: [Int], _ b: [Int]) -> Bool { a.lexicographicallyPrecedes(b) }
 
-    @Test("Nodes come, go and move, connects fail, the clock jumps: every pick is one that the table allows",
+    @Test(
+        "Nodes come, go and move, connects fail, the clock jumps: every pick is one that the table allows",
         arguments: 1...12 as ClosedRange<UInt64>)
     func history(seed: UInt64) throws {
         var random = SplitMix64(seed: seed)
@@ -131,7 +132,8 @@ struct SimulationTests {
             try #require(status.count == model.nodes.count, "step \(step)")
             for entry in status {
                 let expected = try #require(model.nodes[entry.node.uuid ?? ""], "step \(step)")
-                let isSame = entry.node == expected.node && entry.sessions == expected.sessions
+                let isSame =
+                    entry.node == expected.node && entry.sessions == expected.sessions
                     && entry.downUntil == expected.downUntil && entry.isListed == expected.isListed
                 try #require(isSame, "step \(step): \(entry) is to be \(expected)")
             }

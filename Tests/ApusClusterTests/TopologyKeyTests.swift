@@ -4,19 +4,21 @@ import Testing
 
 @Suite("topology_keys")
 struct TopologyKeyTests {
-    @Test("Every valid form of one key", arguments: [
-        ("aws.eu-west-1.a", "aws", "eu-west-1", "a", 1),
-        ("aws.eu-west-1.*", "aws", "eu-west-1", nil, 1),
-        ("aws.eu-west-1.a:1", "aws", "eu-west-1", "a", 1),
-        ("aws.eu-west-1.a:10", "aws", "eu-west-1", "a", 10),
-        ("aws.eu-west-1.*:7", "aws", "eu-west-1", nil, 7),
-        ("aws.eu-west-1.a:03", "aws", "eu-west-1", "a", 3),
-        ("  aws.eu-west-1.a  ", "aws", "eu-west-1", "a", 1),
-        ("aws . eu-west-1 . a : 2", "aws", "eu-west-1", "a", 2),
-        ("\taws.eu-west-1.a:2\r\n", "aws", "eu-west-1", "a", 2),
-        ("Wolke.Süd.Zone eins", "Wolke", "Süd", "Zone eins", 1),
-        ("1.2.3:4", "1", "2", "3", 4),
-    ] as [(String, String, String, String?, Int)])
+    @Test(
+        "Every valid form of one key",
+        arguments: [
+            ("aws.eu-west-1.a", "aws", "eu-west-1", "a", 1),
+            ("aws.eu-west-1.*", "aws", "eu-west-1", nil, 1),
+            ("aws.eu-west-1.a:1", "aws", "eu-west-1", "a", 1),
+            ("aws.eu-west-1.a:10", "aws", "eu-west-1", "a", 10),
+            ("aws.eu-west-1.*:7", "aws", "eu-west-1", nil, 7),
+            ("aws.eu-west-1.a:03", "aws", "eu-west-1", "a", 3),
+            ("  aws.eu-west-1.a  ", "aws", "eu-west-1", "a", 1),
+            ("aws . eu-west-1 . a : 2", "aws", "eu-west-1", "a", 2),
+            ("\taws.eu-west-1.a:2\r\n", "aws", "eu-west-1", "a", 2),
+            ("Wolke.Süd.Zone eins", "Wolke", "Süd", "Zone eins", 1),
+            ("1.2.3:4", "1", "2", "3", 4),
+        ] as [(String, String, String, String?, Int)])
     func validKey(text: String, cloud: String, region: String, zone: String?, preference: Int) throws {
         let key = try TopologyKey(text)
         #expect(key.cloud == cloud)
@@ -25,34 +27,36 @@ struct TopologyKeyTests {
         #expect(key.preference == preference)
     }
 
-    @Test("Every malformed form, with what is wrong in words", arguments: [
-        ("aws", "there is 1 part"),
-        ("aws.eu", "there are 2 parts"),
-        ("aws.eu.a.b", "there are 4 parts"),
-        ("aws.eu.a.b.c:1", "there are 5 parts"),
-        (".eu.a", "there is an empty part"),
-        ("aws..a", "there is an empty part"),
-        ("aws.eu.", "there is an empty part"),
-        ("aws. .a", "there is an empty part"),
-        ("..", "there is an empty part"),
-        ("*.eu.a", "there is * for cloud or region"),
-        ("aws.*.a", "there is * for cloud or region"),
-        ("*.*.*", "there is * for cloud or region"),
-        ("aws.eu-*.a", "there is * within a name"),
-        ("aws.eu.a*", "there is * within a name"),
-        ("aws.eu.a:0", "there is preference \"0\""),
-        ("aws.eu.a:11", "there is preference \"11\""),
-        ("aws.eu.a:-1", "there is preference \"-1\""),
-        ("aws.eu.a:+1", "there is preference \"+1\""),
-        ("aws.eu.a:", "there is preference \"\""),
-        ("aws.eu.a:one", "there is preference \"one\""),
-        ("aws.eu.a:1.5", "there is preference \"1.5\""),
-        ("aws.eu.a:1:2", "there is preference \"1:2\""),
-        ("aws.eu.a:٣", "there is preference \"٣\""),
-        ("aws.eu.a:99999999999999999999", "there is preference \"99999999999999999999\""),
-        (":1", "there is 1 part"),
-        ("", "there is an empty key"),
-    ])
+    @Test(
+        "Every malformed form, with what is wrong in words",
+        arguments: [
+            ("aws", "there is 1 part"),
+            ("aws.eu", "there are 2 parts"),
+            ("aws.eu.a.b", "there are 4 parts"),
+            ("aws.eu.a.b.c:1", "there are 5 parts"),
+            (".eu.a", "there is an empty part"),
+            ("aws..a", "there is an empty part"),
+            ("aws.eu.", "there is an empty part"),
+            ("aws. .a", "there is an empty part"),
+            ("..", "there is an empty part"),
+            ("*.eu.a", "there is * for cloud or region"),
+            ("aws.*.a", "there is * for cloud or region"),
+            ("*.*.*", "there is * for cloud or region"),
+            ("aws.eu-*.a", "there is * within a name"),
+            ("aws.eu.a*", "there is * within a name"),
+            ("aws.eu.a:0", "there is preference \"0\""),
+            ("aws.eu.a:11", "there is preference \"11\""),
+            ("aws.eu.a:-1", "there is preference \"-1\""),
+            ("aws.eu.a:+1", "there is preference \"+1\""),
+            ("aws.eu.a:", "there is preference \"\""),
+            ("aws.eu.a:one", "there is preference \"one\""),
+            ("aws.eu.a:1.5", "there is preference \"1.5\""),
+            ("aws.eu.a:1:2", "there is preference \"1:2\""),
+            ("aws.eu.a:٣", "there is preference \"٣\""),
+            ("aws.eu.a:99999999999999999999", "there is preference \"99999999999999999999\""),
+            (":1", "there is 1 part"),
+            ("", "there is an empty key"),
+        ])
     func malformedKey(text: String, why: String) {
         let error = #expect(throws: InvalidOption.self) { try TopologyKey(text) }
         #expect(error?.keyword == "topology_keys")
@@ -73,14 +77,16 @@ struct TopologyKeyTests {
         #expect(try TopologyKey.parse(value).isEmpty)
     }
 
-    @Test("One bad key spoils the list, and the error names key and list", arguments: [
-        ("aws.eu.a,aws.eu", "there are 2 parts in \"aws.eu\""),
-        ("aws.eu.a:11,aws.eu.b", "there is preference \"11\" in \"aws.eu.a:11\""),
-        ("aws.eu.a,,aws.eu.b", "there is an empty key in \"\""),
-        ("aws.eu.a,", "there is an empty key in \"\""),
-        (",", "there is an empty key in \"\""),
-        ("aws.eu.a;aws.eu.b", "there are 5 parts"),
-    ])
+    @Test(
+        "One bad key spoils the list, and the error names key and list",
+        arguments: [
+            ("aws.eu.a,aws.eu", "there are 2 parts in \"aws.eu\""),
+            ("aws.eu.a:11,aws.eu.b", "there is preference \"11\" in \"aws.eu.a:11\""),
+            ("aws.eu.a,,aws.eu.b", "there is an empty key in \"\""),
+            ("aws.eu.a,", "there is an empty key in \"\""),
+            (",", "there is an empty key in \"\""),
+            ("aws.eu.a;aws.eu.b", "there are 5 parts"),
+        ])
     func badList(value: String, why: String) {
         let error = #expect(throws: InvalidOption.self) { try TopologyKey.parse(value) }
         #expect(error?.value == value)
@@ -98,12 +104,14 @@ struct TopologyKeyTests {
                 """)
     }
 
-    @Test("A key matches its placement, without regard to case, and nothing else", arguments: [
-        ("aws.eu.a", "aws.eu.a", true), ("aws.eu.a", "AWS.Eu.A", true), ("AWS.EU.A", "aws.eu.a", true),
-        ("aws.eu.*", "aws.eu.a", true), ("aws.eu.*", "aws.EU.b", true),
-        ("aws.eu.a", "aws.eu.b", false), ("aws.eu.a", "aws.us.a", false), ("aws.eu.a", "gcp.eu.a", false),
-        ("aws.eu.*", "aws.us.a", false), ("aws.eu.*", "gcp.eu.a", false), ("aws.eu.a", "aws.eu.aa", false),
-    ])
+    @Test(
+        "A key matches its placement, without regard to case, and nothing else",
+        arguments: [
+            ("aws.eu.a", "aws.eu.a", true), ("aws.eu.a", "AWS.Eu.A", true), ("AWS.EU.A", "aws.eu.a", true),
+            ("aws.eu.*", "aws.eu.a", true), ("aws.eu.*", "aws.EU.b", true),
+            ("aws.eu.a", "aws.eu.b", false), ("aws.eu.a", "aws.us.a", false), ("aws.eu.a", "gcp.eu.a", false),
+            ("aws.eu.*", "aws.us.a", false), ("aws.eu.*", "gcp.eu.a", false), ("aws.eu.a", "aws.eu.aa", false),
+        ])
     func matching(key: String, placement: String, isMatch: Bool) throws {
         #expect(try TopologyKey(key).matches(ClusterNode.at("h", placement).placement) == isMatch)
     }

@@ -11,7 +11,8 @@ import Testing
         try await withLocalCluster(.init(nodes: 3)) { cluster in
             let driver = Driver()
             let sessions = try driver.open(12, cluster.dsn())
-            #expect(distribution(sessions) == Dictionary(uniqueKeysWithValues: (1...3).map { (cluster.address($0), 4) }))
+            #expect(
+                distribution(sessions) == Dictionary(uniqueKeysWithValues: (1...3).map { (cluster.address($0), 4) }))
             #expect(driver.counts.values.allSatisfy { $0 == 4 })
             sessions.forEach { $0.close() }
             #expect(driver.total == 0)

@@ -18,9 +18,11 @@ import Testing
     }
 
     @Test func everyFormAndMixtures() throws {
-        let text = "load_balance=prefer-primary topology_keys='c.r.z1:1, c.r.*:2' yb_servers_refresh_interval=0"
+        let text =
+            "load_balance=prefer-primary topology_keys='c.r.z1:1, c.r.*:2' yb_servers_refresh_interval=0"
             + " failed_host_ttl_seconds=60 fallback_to_topology_keys_only=true"
-        let uri = "postgresql://?load_balance=Prefer-Primary&topology_keys=c.r.z1%3A1,c.r.*:2"
+        let uri =
+            "postgresql://?load_balance=Prefer-Primary&topology_keys=c.r.z1%3A1,c.r.*:2"
             + "&yb_servers_refresh_interval=0&failed_host_ttl_seconds=60&fallback_to_topology_keys_only=yes"
         let keywords = [
             "load_balance": "prefer-primary", "topology_keys": "c.r.z1:1,c.r.*:2", "yb_servers_refresh_interval": "0",
@@ -47,7 +49,8 @@ import Testing
     @Test func keywordsWinOverTheStringAndTheStringOverTheEnvironment() throws {
         let balance = try options(
             "load_balance=any failed_host_ttl_seconds=1", ["failed_host_ttl_seconds": "2"],
-            environment: ["PGFAILEDHOSTTTLSECONDS": "3", "PGLOADBALANCE": "false"]).balance
+            environment: ["PGFAILEDHOSTTTLSECONDS": "3", "PGLOADBALANCE": "false"]
+        ).balance
         #expect(balance?.failedHostTTL == .seconds(2))
         #expect(balance?.refreshInterval == .seconds(300))
     }
@@ -108,14 +111,16 @@ import Testing
             ["password": "Xhost=42 my port=9 pw", "options": "-c my.host=abc", "dbname": "postgres://@x/"])
         let parameters = options.parameters(for: NodeTarget(host: "n", address: "", port: 2))
         let values = Dictionary(parameters.map { ($0.keyword, $0.value) }, uniquingKeysWith: { $1 })
-        #expect(values == [
-            "host": "n", "hostaddr": "", "port": "2", "password": "Xhost=42 my port=9 pw",
-            "options": "-c my.host=abc", "dbname": "postgres://@x/",
-        ])
+        #expect(
+            values == [
+                "host": "n", "hostaddr": "", "port": "2", "password": "Xhost=42 my port=9 pw",
+                "options": "-c my.host=abc", "dbname": "postgres://@x/",
+            ])
     }
 
     @Test func aControlConnectionIsAPlainSession() throws {
-        let options = try options("load_balance=any replication=database target_session_attrs=read-write client_encoding=latin1")
+        let options = try options(
+            "load_balance=any replication=database target_session_attrs=read-write client_encoding=latin1")
         let parameters = options.controlParameters(for: NodeTarget(host: "n", address: "", port: 2))
         #expect(parameters.filter { $0.keyword == "target_session_attrs" }.map(\.value) == ["any"])
         #expect(parameters.filter { $0.keyword == "client_encoding" }.map(\.value) == ["UTF8"])

@@ -23,16 +23,33 @@ import Testing
     func keywordsAndValues(_ text: String, _ expected: [String: String]) throws { #expect(try pairs(text) == expected) }
 
     @Test(arguments: [
-        ("postgresql://u:p@h:1/d?load_balance=true&sslmode=disable",
-         ["user": "u", "password": "p", "host": "h", "port": "1", "dbname": "d", "load_balance": "true", "sslmode": "disable"]),
-        ("postgres://h/d?load_balance=true&topology_keys=c.r.z1%2Cc.r.z2:2&application_name=x",
-         ["host": "h", "dbname": "d", "load_balance": "true", "topology_keys": "c.r.z1,c.r.z2:2", "application_name": "x"]),
-        ("postgresql://u:a?load_balance=no@h/d?load_balance=any",
-         ["user": "u", "password": "a?load_balance=no", "host": "h", "dbname": "d", "load_balance": "any"]),
-        ("postgresql://[::1]:5433,h2:5434/?load_balance=prefer-rr",
-         ["host": "::1,h2", "port": "5433,5434", "load_balance": "prefer-rr"]),
+        (
+            "postgresql://u:p@h:1/d?load_balance=true&sslmode=disable",
+            [
+                "user": "u", "password": "p", "host": "h", "port": "1", "dbname": "d", "load_balance": "true",
+                "sslmode": "disable",
+            ]
+        ),
+        (
+            "postgres://h/d?load_balance=true&topology_keys=c.r.z1%2Cc.r.z2:2&application_name=x",
+            [
+                "host": "h", "dbname": "d", "load_balance": "true", "topology_keys": "c.r.z1,c.r.z2:2",
+                "application_name": "x",
+            ]
+        ),
+        (
+            "postgresql://u:a?load_balance=no@h/d?load_balance=any",
+            ["user": "u", "password": "a?load_balance=no", "host": "h", "dbname": "d", "load_balance": "any"]
+        ),
+        (
+            "postgresql://[::1]:5433,h2:5434/?load_balance=prefer-rr",
+            ["host": "::1,h2", "port": "5433,5434", "load_balance": "prefer-rr"]
+        ),
         ("postgresql://?load%5Fbalance=%74rue", ["load_balance": "true"]),
-        ("postgresql://db@db/db?failed-host-ttl-seconds=3", ["user": "db", "host": "db", "dbname": "db", "failed_host_ttl_seconds": "3"]),
+        (
+            "postgresql://db@db/db?failed-host-ttl-seconds=3",
+            ["user": "db", "host": "db", "dbname": "db", "failed_host_ttl_seconds": "3"]
+        ),
     ])
     func uris(_ text: String, _ expected: [String: String]) throws { #expect(try pairs(text) == expected) }
 
@@ -55,11 +72,17 @@ import Testing
         var generator = SystemRandomNumberGenerator()
         let alphabet = Array("ab '\\=?&%,:/@\t\u{e9}\u{1F426}host=port=load_balance=true")
         for _ in 0..<2000 {
-            let value = String((0..<Int.random(in: 0...12, using: &generator)).map { _ in alphabet.randomElement(using: &generator) ?? "x" })
-            let text = ConnectionParameter.format([.init("password", value), .init("host", "h"), .init("load_balance", "any")])
+            let value = String(
+                (0..<Int.random(in: 0...12, using: &generator)).map { _ in
+                    alphabet.randomElement(using: &generator) ?? "x"
+                })
+            let text = ConnectionParameter.format([
+                .init("password", value), .init("host", "h"), .init("load_balance", "any"),
+            ])
             let parsed = try ConnectionString.parse(text)
             #expect(parsed.first == ConnectionParameter("password", value))
-            let theirs = try ConnectionParameter.parse(ConnectionParameter.format([.init("password", value), .init("host", "h")]))
+            let theirs = try ConnectionParameter.parse(
+                ConnectionParameter.format([.init("password", value), .init("host", "h")]))
             #expect(theirs.first { $0.keyword == "password" }?.value == value)
         }
     }

@@ -53,7 +53,8 @@ import Testing
             try await Task.sleep(for: .milliseconds(300))
             let count = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'mine'"
             let seen = try [1, 2].map { number in
-                try Driver().open("host=\(cluster.address(number)) port=5433 user=yugabyte dbname=postgres").value(count)
+                try Driver().open("host=\(cluster.address(number)) port=5433 user=yugabyte dbname=postgres").value(
+                    count)
             }
             #expect(seen == ["2", "2"])
         }
@@ -89,11 +90,13 @@ import Testing
                 try await cluster.setHost(number, "private\(number).invalid")
             }
             let driver = Driver()
-            try #expect(distribution(driver.open(4, cluster.dsn([1]))) == [cluster.address(1): 2, cluster.address(2): 2])
+            try #expect(
+                distribution(driver.open(4, cluster.dsn([1]))) == [cluster.address(1): 2, cluster.address(2): 2])
             #expect(driver.registry.clusters.map(\.addressing) == [.publicHost])
             // Reached by a name that is in neither column: undecided, so private first, then public.
             let other = Driver()
-            let dsn = "host=localhost hostaddr=\(cluster.address(1)) port=5433 user=yugabyte dbname=yugabyte load_balance=any"
+            let dsn =
+                "host=localhost hostaddr=\(cluster.address(1)) port=5433 user=yugabyte dbname=yugabyte load_balance=any"
             try #expect(distribution(other.open(4, dsn)) == [cluster.address(1): 2, cluster.address(2): 2])
         }
     }

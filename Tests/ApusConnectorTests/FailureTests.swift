@@ -163,7 +163,8 @@ import Testing
     @Test func nodesKilledAtRandomUnderManyThreads() async throws {
         try await withLocalCluster(.init(nodes: 3, listedTTL: 2)) { cluster in
             let driver = Driver()
-            let dsn = try cluster.dsn([1, 2, 3], "load_balance=any yb_servers_refresh_interval=1 failed_host_ttl_seconds=1")
+            let dsn = try cluster.dsn(
+                [1, 2, 3], "load_balance=any yb_servers_refresh_interval=1 failed_host_ttl_seconds=1")
             _ = try driver.open(dsn)
             let stop = Flag()
             let opened = Mutex(0)

@@ -121,7 +121,9 @@ extension LocalCluster {
         for node in nodes where node.state == .running {
             let dsn = "host=\(node.address) port=\(node.port) user=\(Self.user) dbname=postgres"
             let session = try Driver().open(dsn, ["password": Self.password])
-            sum += Int(try session.value("SELECT sessions FROM pg_stat_database WHERE datname = '\(Self.database)'") ?? "") ?? 0
+            sum +=
+                Int(try session.value("SELECT sessions FROM pg_stat_database WHERE datname = '\(Self.database)'") ?? "")
+                ?? 0
         }
         return sum
     }

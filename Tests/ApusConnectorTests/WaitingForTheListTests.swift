@@ -31,7 +31,8 @@ struct WaitingForTheListTests {
             ticket, nodes: [primary], from: .contactPoint, contactPoints: contactPoints, now: Monotonic.now)
     }
 
-    @Test("Nobody on the list is eligible: waits once, then tells so", .timeLimit(.minutes(1)), arguments: [true, false])
+    @Test(
+        "Nobody on the list is eligible: waits once, then tells so", .timeLimit(.minutes(1)), arguments: [true, false])
     func waitsForForcedRefresh(isAnswered: Bool) throws {
         finish(try ticket(force: false))
         let refresh = try ticket(force: true)

@@ -126,7 +126,7 @@ import Testing
 }
 
 #if canImport(Darwin)
-    private let streamSocket = SOCK_STREAM
+private let streamSocket = SOCK_STREAM
 #else
-    private let streamSocket = SOCK_STREAM.rawValue
+private let streamSocket = SOCK_STREAM.rawValue
 #endif

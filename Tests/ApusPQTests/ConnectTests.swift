@@ -12,9 +12,13 @@ import Testing
                 let failure = try #require(try cluster.failure(1, more))
                 #expect(failure.reason == reason && failure.sqlState == state, "\(failure)")
                 #expect(failure.message.contains(words) && !failure.message.hasSuffix("\n"), "\(failure)")
-                #expect(!failure.message.contains("LOCATION") && !(state.map { failure.message.contains($0.rawValue) } ?? false))
+                #expect(
+                    !failure.message.contains("LOCATION")
+                        && !(state.map { failure.message.contains($0.rawValue) } ?? false))
             }
-            try check(["password": "wrong"], .rejected, .invalidPassword, "password authentication failed for user \"yugabyte\"")
+            try check(
+                ["password": "wrong"], .rejected, .invalidPassword,
+                "password authentication failed for user \"yugabyte\"")
             try check(["dbname": "nowhere"], .rejected, .invalidCatalogName, "database \"nowhere\" does not exist")
             try check(["options": "-c nonsense.setting"], .rejected, .syntaxError, "nonsense")
             try check(["port": "1"], .unreachable, nil, "failed")
@@ -79,16 +83,22 @@ import Testing
                 + "DETAIL:  more: 12345: text\nLOCATION:  auth_failed, auth.c:326\n")
         #expect(message.sqlState == .invalidPassword)
         #expect(
-            message.text == "connection to server at \"h\" (10.0.0.1), port 5433 failed: FATAL:  password authentication failed\n"
+            message.text
+                == "connection to server at \"h\" (10.0.0.1), port 5433 failed: FATAL:  password authentication failed\n"
                 + "DETAIL:  more: 12345: text")
     }
 
     @Test func translatedWordsAndOtherLinesAreLeftAlone() {
-        let german = VerboseMessage("FEHLER:  3D000: Datenbank »x« existiert nicht\nORT:  InitPostgres, postinit.c:941\n")
+        let german = VerboseMessage(
+            "FEHLER:  3D000: Datenbank »x« existiert nicht\nORT:  InitPostgres, postinit.c:941\n")
         #expect(german.sqlState == .invalidCatalogName && german.text == "FEHLER:  Datenbank »x« existiert nicht")
         let none = VerboseMessage("could not translate host name \"a:  b\" to address: Name or service not known\n")
         #expect(none.sqlState == nil && none.text.hasSuffix("not known"))
-        let several = VerboseMessage("a failed: FATAL:  57P03: starting\nLOCATION:  f, p.c:1\nb failed: FATAL:  28000: no\nLOCATION:  f, p.c:2\n")
-        #expect(several.sqlState == .invalidAuthorization && several.text == "a failed: FATAL:  starting\nb failed: FATAL:  no")
+        let several = VerboseMessage(
+            "a failed: FATAL:  57P03: starting\nLOCATION:  f, p.c:1\nb failed: FATAL:  28000: no\nLOCATION:  f, p.c:2\n"
+        )
+        #expect(
+            several.sqlState == .invalidAuthorization
+                && several.text == "a failed: FATAL:  starting\nb failed: FATAL:  no")
     }
 }

@@ -8,7 +8,8 @@ import Testing
     @Test func severalStatementsAnswerInTurn() async throws {
         try await withLocalCluster(.init(nodes: 1)) { cluster in
             var connection = try cluster.connect()
-            let answers = try connection.ask("SELECT 1 AS a, NULL AS b; CREATE TEMP TABLE t (i int); INSERT INTO t VALUES (1), (2)")
+            let answers = try connection.ask(
+                "SELECT 1 AS a, NULL AS b; CREATE TEMP TABLE t (i int); INSERT INTO t VALUES (1), (2)")
             #expect(answers.map(\.tag) == ["SELECT 1", "CREATE TABLE", "INSERT 0 2"])
             #expect(answers[0].rows == [["1", nil]])
         }
@@ -52,7 +53,8 @@ import Testing
             parameters.append(type: 25, binary: false) { $0 += Array("it's".utf8) }
             parameters.append(type: 17, binary: true) { _ in }
             parameters.appendNull(type: 25)
-            try connection.send(query: "SELECT $1, $2, octet_length($3), $4", parameters: parameters, binaryResults: false)
+            try connection.send(
+                query: "SELECT $1, $2, octet_length($3), $4", parameters: parameters, binaryResults: false)
             #expect(try connection.answers().first?.rows == [["256", "it's", "0", nil]])
         }
     }
@@ -123,7 +125,8 @@ import Testing
             var speaker = try cluster.connect()
             _ = try listener.ask("LISTEN news")
             _ = try speaker.ask("NOTIFY news, 'payload'")
-            _ = BlockingWaiter.wait(for: Wait(descriptor: listener.descriptor, interest: .read, deadline: Monotonic.now + .seconds(10)))
+            _ = BlockingWaiter.wait(
+                for: Wait(descriptor: listener.descriptor, interest: .read, deadline: Monotonic.now + .seconds(10)))
             try listener.consumeInput()
             let pid = speaker.backendPID
             #expect(listener.takeNotification() == PQNotification(channel: "news", payload: "payload", backendPID: pid))
@@ -138,8 +141,11 @@ import Testing
             _ = try connection.nextResult()
             // A request that comes before its statement finds nothing to cancel.
             var observer = try cluster.connect()
-            let isRunning = "SELECT 1 FROM pg_stat_activity WHERE pid = \(connection.backendPID) AND wait_event = 'PgSleep'"
-            while try observer.ask(isRunning).first?.rows.isEmpty != false { try await Task.sleep(for: .milliseconds(20)) }
+            let isRunning =
+                "SELECT 1 FROM pg_stat_activity WHERE pid = \(connection.backendPID) AND wait_event = 'PgSleep'"
+            while try observer.ask(isRunning).first?.rows.isEmpty != false {
+                try await Task.sleep(for: .milliseconds(20))
+            }
             var cancel = try CancelMachine(connection, deadline: Monotonic.now + .seconds(10))
             try BlockingWaiter.run(&cancel)
             #expect(try connection.answers().first?.error?.sqlState == .queryCanceled)
@@ -177,7 +183,9 @@ import Testing
             let text = #"it's "a" \ path é"#
             let query = "SELECT \(try connection.literal(text)) AS \(try connection.identifier(#"a "b""#))"
             #expect(try connection.ask(query).first?.rows == [[text]])
-            #expect(try connection.encrypted(password: "p", user: "u", algorithm: "scram-sha-256").hasPrefix("SCRAM-SHA-256$"))
+            #expect(
+                try connection.encrypted(password: "p", user: "u", algorithm: "scram-sha-256").hasPrefix(
+                    "SCRAM-SHA-256$"))
         }
     }
 }

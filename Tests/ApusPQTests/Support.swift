@@ -16,15 +16,21 @@ extension LocalCluster {
         return values.sorted { $0.key < $1.key }.map { ConnectionParameter($0.key, $0.value) }
     }
 
-    func connect(_ number: Int = 1, _ more: [String: String] = [:], timeout: Duration? = .seconds(10)) throws -> PQConnection {
+    func connect(_ number: Int = 1, _ more: [String: String] = [:], timeout: Duration? = .seconds(10)) throws
+        -> PQConnection
+    {
         var machine = ConnectMachine(parameters: try parameters(number, more), timeout: timeout)
         try BlockingWaiter.run(&machine)
-        guard let connection = machine.takeConnection() else { throw PQError(.usage, "the machine holds no connection") }
+        guard let connection = machine.takeConnection() else {
+            throw PQError(.usage, "the machine holds no connection")
+        }
         return connection
     }
 
     /// The failure to connect.
-    func failure(_ number: Int = 1, _ more: [String: String] = [:], timeout: Duration? = .seconds(10)) throws -> ConnectFailure? {
+    func failure(_ number: Int = 1, _ more: [String: String] = [:], timeout: Duration? = .seconds(10)) throws
+        -> ConnectFailure?
+    {
         var machine = ConnectMachine(parameters: try parameters(number, more), timeout: timeout)
         do {
             try BlockingWaiter.run(&machine)

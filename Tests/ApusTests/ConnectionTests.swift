@@ -87,8 +87,8 @@ extension AllTests {
                 let victim = try await ApusConnection.connect(try await Servers.options, logger: keeper.logger)
                 let waiting = Task { try await victim.execute("SELECT pg_sleep(60)") }
                 // The order of tasks is nobody's promise.
-            try await Task.sleep(for: .milliseconds(50))
-            let behind = Task { try await victim.execute("SELECT 1") }
+                try await Task.sleep(for: .milliseconds(50))
+                let behind = Task { try await victim.execute("SELECT 1") }
                 try await Task.sleep(for: .milliseconds(50))
                 try await killer.execute("SELECT pg_terminate_backend(\(victim.backendPID))")
                 let error = await failure { _ = try await waiting.value }

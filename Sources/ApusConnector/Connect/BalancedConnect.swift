@@ -124,7 +124,8 @@ public struct BalancedConnect: ~Copyable, StepMachine, @unchecked Sendable {
             self.ticket = ticket
             let ttl = balance.failedHostTTL
             refresh = RefreshMachine(
-                options, timeout: balance.refreshTimeout, sources: sources(cluster, now), hasList: !cluster.nodes.isEmpty,
+                options, timeout: balance.refreshTimeout, sources: sources(cluster, now),
+                hasList: !cluster.nodes.isEmpty,
                 now: now,
                 onUnreachable: { source in
                     if source.kind == .knownNode {
@@ -190,8 +191,9 @@ public struct BalancedConnect: ~Copyable, StepMachine, @unchecked Sendable {
         switch outcome {
         case .list(let nodes, let source, let host, let address):
             let contactPoints = Set(options.contactPoints.map(\.endpoint))
-            guard let found = registry.finish(
-                ticket, nodes: nodes, from: source.kind, contactPoints: contactPoints, now: now)
+            guard
+                let found = registry.finish(
+                    ticket, nodes: nodes, from: source.kind, contactPoints: contactPoints, now: now)
             else {
                 refresh?.rejectList()
                 return nil
@@ -259,7 +261,8 @@ public struct BalancedConnect: ~Copyable, StepMachine, @unchecked Sendable {
     /// The ways to address a node, best first.
     private static func candidates(_ node: ClusterNode, _ addressing: Cluster.Addressing) -> [Candidate] {
         let own = Candidate(
-            target: NodeTarget(host: node.endpoint.host, address: "", port: node.endpoint.port), addressing: .privateHost)
+            target: NodeTarget(host: node.endpoint.host, address: "", port: node.endpoint.port),
+            addressing: .privateHost)
         guard let publicHost = node.publicHost, publicHost != node.endpoint.host else { return [own] }
         // A name is kept for TLS where the public address is in numbers.
         let keepsName = HostAddresses.isNumeric(publicHost) && !HostAddresses.isNumeric(node.endpoint.host)
@@ -366,9 +369,12 @@ public struct BalancedConnect: ~Copyable, StepMachine, @unchecked Sendable {
 
     private func nobodyLeft(_ balance: BalanceOptions) -> PQError {
         let listed = cluster?.nodes.count ?? 0
-        let reason = isPlainServer ? "no contact point could be reached" : failed.isEmpty
-            ? "none of the \(listed) nodes of the cluster is eligible for \(balance.policy.description)"
-            : "no eligible node could be reached for \(balance.policy.description)"
+        let reason =
+            isPlainServer
+            ? "no contact point could be reached"
+            : failed.isEmpty
+                ? "none of the \(listed) nodes of the cluster is eligible for \(balance.policy.description)"
+                : "no eligible node could be reached for \(balance.policy.description)"
         return PQError(nobodyLeft: reason, after: failed)
     }
 }

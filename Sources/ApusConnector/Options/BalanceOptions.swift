@@ -28,7 +28,8 @@ public struct BalanceOptions: Sendable, Hashable {
     /// - Throws: ``PQError/Kind/options`` naming the property, the value, and what would be valid.
     init?(reading value: (BalanceProperty) -> String?) throws(PQError) {
         do {
-            let mode = try value(.loadBalance).map { text throws(InvalidOption) in try LoadBalanceMode.parse(text) } ?? nil
+            let mode =
+                try value(.loadBalance).map { text throws(InvalidOption) in try LoadBalanceMode.parse(text) } ?? nil
             let keys = try TopologyKey.parse(value(.topologyKeys) ?? "")
             let only = try Self.boolean(.fallbackToTopologyKeysOnly, value(.fallbackToTopologyKeysOnly)) ?? false
             let interval = try Self.seconds(.refreshInterval, value(.refreshInterval), 0...600)

@@ -2,11 +2,11 @@ import ApusCluster
 import ApusPQ
 
 #if canImport(Darwin)
-    import Darwin
+import Darwin
 #elseif canImport(Musl)
-    import Musl
+import Musl
 #else
-    import Glibc
+import Glibc
 #endif
 
 /// Everything that decides where and how to connect, merged before anything is decided.
@@ -84,8 +84,11 @@ public struct ConnectionOptions: Sendable {
         self.balance = balance
         connectTimeout = timeout
         parameters = given.filter { BalanceProperty(keyword: $0.keyword) == nil }
-        contactPoints = balance == nil ? [] : try ContactPoint.list(
-            hosts: value("host"), addresses: value("hostaddr"), ports: value("port"))
+        contactPoints =
+            balance == nil
+            ? []
+            : try ContactPoint.list(
+                hosts: value("host"), addresses: value("hostaddr"), ports: value("port"))
         var effective: [String: String] = [:]
         for keyword in ["user", "dbname", "password", "passfile"] { effective[keyword] = value(keyword) }
         self.effective = effective

@@ -9,7 +9,8 @@ struct KnownKeywords: Sendable {
 
     private init() {
         let known = (try? ConnectionParameter.known()) ?? []
-        variables = Dictionary(known.map { ($0.keyword, $0.environmentVariable) }, uniquingKeysWith: { first, _ in first })
+        variables = Dictionary(
+            known.map { ($0.keyword, $0.environmentVariable) }, uniquingKeysWith: { first, _ in first })
     }
 
     func contains(_ keyword: String) -> Bool { variables[keyword] != nil }

@@ -92,7 +92,9 @@ struct VerboseMessage {
             let rest = line[colon...].dropFirst()
             if rest.hasPrefix("  ") {
                 let code = rest.dropFirst(2).prefix(5)
-                let isCode = code.utf8.count == 5 && code.utf8.allSatisfy { (0x30...0x39).contains($0) || (0x41...0x5A).contains($0) }
+                let isCode =
+                    code.utf8.count == 5
+                    && code.utf8.allSatisfy { (0x30...0x39).contains($0) || (0x41...0x5A).contains($0) }
                 if isCode, line[code.endIndex...].hasPrefix(": ") {
                     return (SQLState(rawValue: String(code)), code.startIndex..<line.index(code.endIndex, offsetBy: 2))
                 }

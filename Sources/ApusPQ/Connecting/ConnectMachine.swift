@@ -1,11 +1,11 @@
 import CApusLibPQ
 
 #if canImport(Darwin)
-    import Darwin
+import Darwin
 #elseif canImport(Musl)
-    import Musl
+import Musl
 #else
-    import Glibc
+import Glibc
 #endif
 
 /// Opens one connection, step by step.
@@ -43,7 +43,8 @@ public struct ConnectMachine: ~Copyable, StepMachine, @unchecked Sendable {
     public static func timeout(from value: String?) throws(PQError) -> Duration? {
         guard let value, !value.allSatisfy(\.isWhitespace) else { return nil }
         let digits = value.drop(while: \.isWhitespace)
-        guard let seconds = Int32(digits.prefix { !$0.isWhitespace }), digits.drop(while: { !$0.isWhitespace }).allSatisfy(\.isWhitespace)
+        guard let seconds = Int32(digits.prefix { !$0.isWhitespace }),
+            digits.drop(while: { !$0.isWhitespace }).allSatisfy(\.isWhitespace)
         else {
             throw PQError(.options, "invalid integer value \"\(value)\" for connection option \"connect_timeout\"")
         }
@@ -161,7 +162,8 @@ public struct ConnectMachine: ~Copyable, StepMachine, @unchecked Sendable {
     /// Whether libpq refuses the options themselves: then it says the same whatever the host is, while an unreachable
     /// host has a message of its own. The words may be translated; whether they are equal is all that counts.
     private static func isRefused(_ parameters: [ConnectionParameter], _ failure: ConnectFailure) -> Bool {
-        let nowhere = parameters.filter { !ConnectTargets.keywords.contains($0.keyword) }
+        let nowhere =
+            parameters.filter { !ConnectTargets.keywords.contains($0.keyword) }
             + [ConnectionParameter("host", "/dev/null/no-such-directory"), ConnectionParameter("port", "1")]
         guard let pointer = start(nowhere) else { return false }
         defer { PQfinish(pointer) }

@@ -1,11 +1,11 @@
 import CApusLibPQ
 
 #if canImport(Darwin)
-    import Darwin
+import Darwin
 #elseif canImport(Musl)
-    import Musl
+import Musl
 #else
-    import Glibc
+import Glibc
 #endif
 
 /// The waiter that blocks its thread: `poll(2)` until the descriptor is ready or the deadline has come.

@@ -1,9 +1,9 @@
 #if canImport(Darwin)
-    import Darwin
+import Darwin
 #elseif canImport(Musl)
-    import Musl
+import Musl
 #else
-    import Glibc
+import Glibc
 #endif
 
 /// A thread for one piece of work, with every signal blocked: signals belong to the application's threads.
@@ -28,17 +28,17 @@ public enum Thread {
 
         let work = Unmanaged.passRetained(Work(body))
         #if canImport(Darwin)
-            var thread: pthread_t?
+        var thread: pthread_t?
         #else
-            var thread = pthread_t()
+        var thread = pthread_t()
         #endif
         let code = pthread_create(
             &thread, &attributes,
             { context in
                 #if canImport(Darwin)
-                    Unmanaged<Work>.fromOpaque(context).takeRetainedValue().body()
+                Unmanaged<Work>.fromOpaque(context).takeRetainedValue().body()
                 #else
-                    if let context { Unmanaged<Work>.fromOpaque(context).takeRetainedValue().body() }
+                if let context { Unmanaged<Work>.fromOpaque(context).takeRetainedValue().body() }
                 #endif
                 return nil
             }, work.toOpaque())

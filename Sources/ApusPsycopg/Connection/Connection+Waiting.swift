@@ -65,8 +65,9 @@ extension Connection {
         case PGRES_BAD_RESPONSE, PGRES_NONFATAL_ERROR, PGRES_FATAL_ERROR:
             throw ServerFailure(
                 result: result, encoding: core.encoding, prefixLength: exchange.prefixLength,
-                prefixLines: exchange.prefixLines)
-                .raise(raising, cursor: cursor, connectionIsLost: core.closed == .broken)
+                prefixLines: exchange.prefixLines
+            )
+            .raise(raising, cursor: cursor, connectionIsLost: core.closed == .broken)
         default: return
         }
     }
