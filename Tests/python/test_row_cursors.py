@@ -96,9 +96,10 @@ def test_pickles_name_the_public_module(connection, kind, protocol):
 
 
 def test_a_row_pickled_by_psycopg2_is_read():
-    pickled = (b"\x80\x02ccopy_reg\n_reconstructor\nq\x00cpsycopg2.extras\nDictRow\nq\x01c__builtin__\nlist\nq\x02]q\x03("
-               b"K\x07K\x08e\x87q\x05Rq\x06]q\x07(K\x07K\x08eccollections\nOrderedDict\nq\x08)Rq\t(X\x01\x00\x00\x00aq\n"
-               b"K\x00X\x01\x00\x00\x00bq\x0bK\x01u\x86q\x0cb.")
+    pickled = (
+        b"\x80\x02ccopy_reg\n_reconstructor\nq\x00cpsycopg2.extras\nDictRow\nq\x01c__builtin__\nlist\nq\x02]q\x03("
+        b"K\x07K\x08e\x87q\x05Rq\x06]q\x07(K\x07K\x08eccollections\nOrderedDict\nq\x08)Rq\t(X\x01\x00\x00\x00aq\n"
+        b"K\x00X\x01\x00\x00\x00bq\x0bK\x01u\x86q\x0cb.")
     row = pickle.loads(pickled)
     assert row == [7, 8] and row["b"] == 8 and list(row.items()) == [("a", 7), ("b", 8)]
 
