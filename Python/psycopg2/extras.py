@@ -47,9 +47,19 @@ from psycopg2._rows import (  # noqa: F401
     RealDictCursor,
     RealDictRow,
 )
+from psycopg2._scope import connection_and_cursor as _solve_conn_curs  # noqa: F401 (other packages use that name)
 from psycopg2.extensions import connection as _connection
 from psycopg2.extensions import cursor as _cursor
 from psycopg2.extensions import quote_ident  # noqa: F401
+
+# Pickles name a class by its module: one that is written here has to be readable where psycopg2 is installed.
+for _class in (
+    CompositeCaster, HstoreAdapter,
+    DictConnection, DictCursor, DictCursorBase, DictRow, NamedTupleConnection, NamedTupleCursor,
+    RealDictConnection, RealDictCursor, RealDictRow,
+    LogicalReplicationConnection, PhysicalReplicationConnection, ReplicationCursor, StopReplication,
+):
+    _class.__module__ = __name__
 
 
 class LoggingConnection(_connection):
