@@ -3,7 +3,8 @@
 import re
 from collections import namedtuple
 
-from psycopg2._psycopg import DataError, ProgrammingError, new_array_type, new_type, register_type
+from psycopg2 import extensions as _ext
+from psycopg2._psycopg import DataError, ProgrammingError, new_array_type, new_type
 from psycopg2._scope import connection_and_cursor, undisturbed
 
 
@@ -99,7 +100,8 @@ def register_composite(name, conn_or_curs, globally=False, factory=None):
     """
     caster = (factory or CompositeCaster)._from_db(name, conn_or_curs)
     scope = None if globally else conn_or_curs
-    register_type(caster.typecaster, scope)
+    # By its public name, which who wraps connections replaces by what unwraps them (New Relic, AWS X-Ray, Elastic APM).
+    _ext.register_type(caster.typecaster, scope)
     if caster.array_typecaster is not None:
-        register_type(caster.array_typecaster, scope)
+        _ext.register_type(caster.array_typecaster, scope)
     return caster

@@ -2,8 +2,8 @@
 
 import re
 
-from psycopg2._psycopg import InterfaceError, ISQLQuote, ProgrammingError, adapt, adapters, new_array_type
-from psycopg2._psycopg import new_type, register_type
+from psycopg2 import extensions as _ext
+from psycopg2._psycopg import InterfaceError, ISQLQuote, ProgrammingError, adapt, adapters, new_array_type, new_type
 from psycopg2._scope import connection_and_cursor, undisturbed
 
 
@@ -84,10 +84,10 @@ def register_hstore(conn_or_curs, globally=False, unicode=False, oid=None, array
     oid, array_oid = _as_tuple(oid), _as_tuple(array_oid)
     scope = None if globally else conn_or_curs
     element = new_type(oid, "HSTORE", HstoreAdapter.parse)
-    register_type(element, scope)
+    _ext.register_type(element, scope)
     adapters[dict, ISQLQuote] = HstoreAdapter
     if array_oid:
-        register_type(new_array_type(array_oid, "HSTOREARRAY", element), scope)
+        _ext.register_type(new_array_type(array_oid, "HSTOREARRAY", element), scope)
 
 
 def _as_tuple(oids):

@@ -2,16 +2,18 @@
 
 from contextlib import contextmanager
 
-from psycopg2._psycopg import connection, cursor
+from psycopg2._psycopg import ProgrammingError, cursor
 
 
 def connection_and_cursor(scope):
-    """Return the connection of a connection or cursor, and a plain cursor of it."""
-    if isinstance(scope, cursor):
-        return scope.connection, scope.connection.cursor(cursor_factory=cursor)
-    if isinstance(scope, connection):
-        return scope, scope.cursor(cursor_factory=cursor)
-    raise TypeError(f"expected a connection or a cursor, not {type(scope).__name__}")
+    """Return the connection of a connection or cursor, and a plain cursor of it.
+
+    What wraps one, as SQLAlchemy's pooled connections and Django's cursors do, serves as well.
+    """
+    if scope is None:
+        raise ProgrammingError("no connection or cursor provided")
+    connection = scope.connection if hasattr(scope, "execute") else scope
+    return connection, connection.cursor(cursor_factory=cursor)
 
 
 @contextmanager

@@ -44,6 +44,7 @@ from psycopg2._rows import (  # noqa: F401
     RealDictCursor,
     RealDictRow,
 )
+from psycopg2._scope import connection_and_cursor as _solve_conn_curs  # noqa: F401 (other packages use that name)
 from psycopg2._statement_log import (  # noqa: F401
     LoggingConnection,
     LoggingCursor,
