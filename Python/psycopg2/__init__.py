@@ -57,11 +57,19 @@ def connect(dsn=None, connection_factory=None, cursor_factory=None, **kwargs):
 
     `connection_factory(dsn)` makes the connection, in place of `extensions.connection`; `cursor_factory` is what the
     connection makes its cursors with. With `async_=True` the connection is asynchronous: see `connection.poll()`.
+
+    `command_timeout` and `cancellation_timeout`, in seconds, are the connection's attributes of these names: how long
+    a statement's answer is waited for before the statement is canceled, and how long after that before the connection
+    is closed.
     """
     asynchronous = {name: kwargs.pop(name) for name in ("async", "async_") if name in kwargs}
+    attributes = {name: kwargs.pop(name) for name in ("command_timeout", "cancellation_timeout") if name in kwargs}
     connection = _connect(_make_dsn(dsn, **kwargs), connection_factory=connection_factory, **asynchronous)
     if cursor_factory is not None:
         connection.cursor_factory = cursor_factory
+    for name, value in attributes.items():
+        if value is not None:
+            setattr(connection, name, value)
     return connection
 
 

@@ -1,12 +1,20 @@
-"""What Apus has beyond psycopg2: a look at the clusters that this process is connected to, for metrics and people.
+"""What Apus has beyond psycopg2: a look at the clusters that this process is connected to, for metrics and people; and
+what belongs to the time limits of connections.
 
     for node in psycopg2.apus.cluster_status():
         gauge("sessions", node.sessions, host=node.host, placement=node.placement)
+
+    connection = psycopg2.connect(dsn, command_timeout=2.5)
+    try:
+        connection.cursor().execute("SELECT pg_sleep(60)")
+    except psycopg2.apus.CommandTimeout:
+        connection.rollback()
 """
 
 from typing import NamedTuple, Optional, Tuple
 
 from psycopg2 import _psycopg
+from psycopg2._psycopg import CommandTimeout, ping  # noqa: F401
 
 
 class NodeStatus(NamedTuple):

@@ -1,5 +1,8 @@
 from typing import NamedTuple
 
+from psycopg2._psycopg import CommandTimeout as CommandTimeout
+from psycopg2._psycopg import ping as ping
+
 class NodeStatus(NamedTuple):
     contact_points: tuple[str, ...]
     host: str

@@ -1,19 +1,62 @@
-"""Pools of connections."""
+"""Pools of connections.
 
+They are psycopg2's; what they can do beyond is asked for by keywords of their own, which begin with `pool_` and are
+not passed on to `connect()`. Without them nothing differs:
+
+- `pool_timeout`: how many seconds `getconn()` waits when the pool is exhausted, before it raises PoolTimeout. Who came
+  first is served first. Without it, PoolError is raised at once. For ThreadedConnectionPool only.
+- `pool_check`: True asks each connection's server for a sign of life, one round trip, before it is handed out again;
+  a callable is called with the connection instead, and raises if it is no good. One that is no good is replaced.
+- `pool_max_lifetime`: how many seconds after it was opened a connection is replaced, when it is not in use. Up to a
+  tenth less, by chance, so that not all are replaced at once.
+- `pool_max_idle`: how many seconds a connection beyond `minconn` is kept for who comes next; without it, it is closed
+  when it is given back. The pool has no thread: it looks when it is used.
+
+With any of them connections are opened, checked, rolled back and closed while other threads use the pool, and what
+cannot be rolled back is closed and no longer counted.
+"""
+
+import contextlib
 import threading
+from collections import deque
 
 import psycopg2
 from psycopg2 import extensions as _ext
+from psycopg2._upkeep import Upkeep as _Upkeep
 
 
 class PoolError(psycopg2.Error):
     """The pool is exhausted or closed, or the connection is not the pool's."""
 
 
-class AbstractConnectionPool:
-    """What the pools have in common. `minconn` connections are opened at once; what follows goes to `connect()`."""
+class PoolTimeout(PoolError):
+    """No connection became free within `pool_timeout`."""
 
-    def __init__(self, minconn, maxconn, *args, **kwargs):
+
+class _Waiter:
+    """Somebody who waits for a connection."""
+
+    def __init__(self, key):
+        self.key = key
+        self.changed = None
+        self.is_served = False
+        # Whether it may be used as it is; if not, it is to be checked or, if it is None, opened.
+        self.is_ready = False
+        self.connection = None
+
+    def tell(self):
+        if self.changed is not None:
+            self.changed.notify()
+
+
+class AbstractConnectionPool:
+    """What the pools have in common. `minconn` connections are opened at once; what follows goes to `connect()`, but
+    for the keywords that this module's documentation lists."""
+
+    def __init__(
+        self, minconn, maxconn, *args, pool_timeout=None, pool_check=None, pool_max_lifetime=None, pool_max_idle=None,
+        **kwargs,
+    ):
         self.minconn = int(minconn)
         self.maxconn = int(maxconn)
         self.closed = False
@@ -23,11 +66,21 @@ class AbstractConnectionPool:
         self._used = {}
         self._rused = {}
         self._keys = 0
+        self._upkeep = None
+        if not (pool_timeout is pool_max_lifetime is pool_max_idle is None) or pool_check:
+            self._upkeep = _Upkeep(pool_timeout, pool_check, pool_max_lifetime, pool_max_idle)
+            if pool_timeout is not None and not hasattr(self, "_lock"):
+                raise ValueError("pool_timeout is for pools that threads share: nobody else could return a connection")
+        # Keys for which a connection is being opened, checked or given back just now.
+        self._moving = set()
+        self._waiters = deque()
         for _ in range(self.minconn):
             self._connect()
 
     def _connect(self, key=None):
         connection = psycopg2.connect(*self._args, **self._kwargs)
+        if self._upkeep is not None:
+            self._upkeep.opened(connection)
         if key is None:
             self._pool.append(connection)
         else:
@@ -40,6 +93,8 @@ class AbstractConnectionPool:
         return self._keys
 
     def _getconn(self, key=None):
+        if self._upkeep is not None:
+            return self._check_out(key)
         if self.closed:
             raise PoolError("connection pool is closed")
         if key is None:
@@ -55,6 +110,9 @@ class AbstractConnectionPool:
         return self._connect(key)
 
     def _putconn(self, conn, key=None, close=False):
+        if self._upkeep is not None:
+            self._check_in(conn, key, close)
+            return
         if self.closed:
             raise PoolError("connection pool is closed")
         if key is None:
@@ -91,6 +149,172 @@ class AbstractConnectionPool:
             except psycopg2.Error:
                 pass
         self.closed = True
+        for waiter in self._waiters:
+            waiter.tell()
+
+    @contextlib.contextmanager
+    def connection(self, key=None):
+        """A connection for a block, given back in every case: committed, or rolled back if the block raises."""
+        conn = self.getconn(key)
+        try:
+            yield conn
+            conn.commit()
+        except BaseException:
+            with contextlib.suppress(psycopg2.Error):
+                conn.rollback()
+            raise
+        finally:
+            if self.closed:
+                conn.close()
+            else:
+                self.putconn(conn, key)
+
+    # With upkeep. What is slow is done without the lock; meanwhile the key is in `_moving`, and counts as in use.
+
+    _turn = contextlib.nullcontext()
+
+    def _check_out(self, key):
+        with self._turn:
+            if key is None:
+                key = self._getkey()
+            taken = self._take(key)
+        conn = taken.connection
+        if taken.is_ready:
+            return conn
+        try:
+            if conn is not None and not self._upkeep.is_well(conn):
+                self._end([conn])
+                conn = None
+            if conn is None:
+                # One that is no good says nothing good of the others: a new one is what the caller can count on.
+                conn = self._connect(key)
+        except BaseException:
+            with self._turn:
+                self._moving.discard(key)
+                conn = self._used.pop(key, conn)
+                self._rused.pop(id(conn), None)
+                self._serve()
+            if conn is not None:
+                self._end([conn])
+            raise
+        with self._turn:
+            self._moving.discard(key)
+            if not self.closed:
+                self._used[key] = conn
+                self._rused[id(conn)] = key
+                self._serve()
+                return conn
+        self._end([conn])
+        raise PoolError("connection pool is closed")
+
+    def _take(self, key):
+        """Wait for a connection, and return the _Waiter that was served with it. If it is not ready, the key is in
+        `_moving` from now on."""
+        if self.closed:
+            raise PoolError("connection pool is closed")
+        waiter = _Waiter(key)
+        self._waiters.append(waiter)
+        try:
+            self._serve()
+            if not waiter.is_served and key not in self._moving and self._upkeep.timeout is None:
+                raise PoolError("connection pool exhausted")
+            self._wait(waiter)
+        except BaseException:
+            if waiter.is_served:
+                self._take_back(waiter)
+            else:
+                self._waiters.remove(waiter)
+            raise
+        return waiter
+
+    def _wait(self, waiter):
+        if waiter.is_served:
+            return
+        waiter.changed = threading.Condition(self._lock)
+        clock, timeout = self._upkeep.clock, self._upkeep.timeout
+        end = None if timeout is None else clock() + timeout
+        while not waiter.is_served:
+            left = None if end is None else end - clock()
+            if left is not None and left <= 0:
+                raise PoolTimeout(f"no connection became free within {timeout:g} s")
+            waiter.changed.wait(left if left is None else min(left, threading.TIMEOUT_MAX))
+            if self.closed:
+                raise PoolError("connection pool is closed")
+
+    def _serve(self):
+        """Give those who wait what they wait for, in the order in which they came."""
+        for waiter in list(self._waiters):
+            if waiter.key in self._used:
+                waiter.connection = self._used[waiter.key]
+                waiter.is_ready = True
+            elif waiter.key in self._moving:
+                continue
+            elif self._pool:
+                waiter.connection = self._pool.pop()
+                self._moving.add(waiter.key)
+            elif len(self._used) + len(self._moving) < self.maxconn:
+                self._moving.add(waiter.key)
+            else:
+                continue
+            self._waiters.remove(waiter)
+            waiter.is_served = True
+            waiter.tell()
+
+    def _take_back(self, waiter):
+        """What was given to somebody who went away goes to the next."""
+        if waiter.is_ready:
+            return
+        self._moving.discard(waiter.key)
+        if waiter.connection is not None and not self.closed:
+            self._pool.append(waiter.connection)
+        self._serve()
+
+    def _check_in(self, conn, key, close):
+        with self._turn:
+            if self.closed:
+                raise PoolError("connection pool is closed")
+            if key is None:
+                key = self._rused.get(id(conn))
+            if key is None or self._used.get(key) is not conn:
+                raise PoolError("trying to put unkeyed connection")
+            del self._used[key]
+            del self._rused[id(conn)]
+            self._moving.add(key)
+        ended = [conn]
+        try:
+            if not close and not self._upkeep.is_expired(conn) and self._upkeep.tidy(conn):
+                ended = []
+        finally:
+            with self._turn:
+                self._moving.discard(key)
+                if self.closed:
+                    ended = [conn]
+                elif not ended:
+                    self._pool.append(conn)
+                    self._upkeep.kept(conn)
+                self._serve()
+                ended += self._spare()
+            self._end(ended)
+
+    def _spare(self):
+        """Take the idle connections off the list that the pool can do without: the longest idle are first."""
+        spare = []
+        while self._pool:
+            if self._upkeep.max_idle is None:
+                is_spare = len(self._pool) > self.minconn
+            else:
+                total = len(self._pool) + len(self._used) + len(self._moving)
+                is_spare = total > self.minconn and self._upkeep.is_stale(self._pool[0])
+            if not is_spare:
+                break
+            spare.append(self._pool.pop(0))
+        return spare
+
+    def _end(self, connections):
+        for conn in connections:
+            self._upkeep.forget(conn)
+            with contextlib.suppress(psycopg2.Error):
+                conn.close()
 
 
 class SimpleConnectionPool(AbstractConnectionPool):
@@ -105,16 +329,22 @@ class ThreadedConnectionPool(AbstractConnectionPool):
     """A pool that threads share."""
 
     def __init__(self, minconn, maxconn, *args, **kwargs):
-        self._lock = threading.Lock()
+        self._lock = self._turn = threading.Lock()
         super().__init__(minconn, maxconn, *args, **kwargs)
 
     def getconn(self, key=None):
-        """Return a free connection; PoolError if there is none and no more may be opened."""
+        """Return a free connection; PoolError if there is none and no more may be opened, unless `pool_timeout` says
+        to wait."""
+        if self._upkeep is not None:
+            return self._getconn(key)
         with self._lock:
             return self._getconn(key)
 
     def putconn(self, conn=None, key=None, close=False):
         """Give a connection back."""
+        if self._upkeep is not None:
+            self._putconn(conn=conn, key=key, close=close)
+            return
         with self._lock:
             self._putconn(conn=conn, key=key, close=close)
 

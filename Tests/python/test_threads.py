@@ -86,6 +86,25 @@ def test_threads_with_a_connection_each(dsn):
     together(32, work)
 
 
+def test_a_commit_waits_for_the_first_statement_of_another_thread(dsn, connection):
+    cursor = connection.cursor()
+    cursor.execute("CREATE TABLE IF NOT EXISTS first_statement (i int); TRUNCATE first_statement")
+    connection.commit()
+    thread = threading.Thread(
+        target=lambda: connection.cursor().execute("INSERT INTO first_statement SELECT 1 FROM pg_sleep(0.7)"))
+    thread.start()
+    time.sleep(0.3)
+    connection.commit()
+    assert not thread.is_alive() or thread.join(5) is None
+    other = psycopg2.connect(dsn)
+    other_cursor = other.cursor()
+    other_cursor.execute("SELECT count(*) FROM first_statement")
+    assert other_cursor.fetchone() == (1,)
+    other.close()
+    cursor.execute("DROP TABLE first_statement")
+    connection.commit()
+
+
 def test_closing_while_others_work(dsn):
     """Whoever comes too late is told so; nobody crashes and nobody waits for ever."""
     for _ in range(10):

@@ -19,7 +19,7 @@ extension Quoting {
         var count = 1
         if encoding.kind == .ambiguous, let connection {
             guard !bytes.contains(0) else { throw zeroByte() }
-            count &+= escape(bytes, for: try Connection(connection).core, to: start + 1)
+            count &+= try escape(bytes, for: Connection(connection), to: start + 1)
         } else {
             let backslash: UInt8 = doublesBackslashes ? UInt8(ascii: "\\") : UInt8(ascii: "'")
             for byte in bytes {
@@ -38,12 +38,12 @@ extension Quoting {
     }
 
     private func escape(
-        _ bytes: UnsafeRawBufferPointer, for core: ConnectionCore, to target: UnsafeMutablePointer<UInt8>
-    ) -> Int {
+        _ bytes: UnsafeRawBufferPointer, for connection: Connection, to target: UnsafeMutablePointer<UInt8>
+    ) throws(Raised) -> Int {
         let source = bytes.baseAddress?.assumingMemoryBound(to: CChar.self)
-        return target.withMemoryRebound(to: CChar.self, capacity: bytes.count * 2 + 1) { target in
-            core.locked { PQescapeStringConn(core.libpq, target, source, bytes.count, nil) }
-        }
+        let target = UnsafeMutableRawPointer(target).assumingMemoryBound(to: CChar.self)
+        let core = connection.core
+        return try connection.looking { PQescapeStringConn(core.libpq, target, source, bytes.count, nil) }
     }
 
     private func zeroByte() -> Raised {

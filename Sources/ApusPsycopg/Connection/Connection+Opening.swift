@@ -54,26 +54,25 @@ extension Connection {
         let failure = try blocking { () throws(PQError) -> Wait? in
             guard core.opening != nil else { return nil }
             return try core.opening?.advance(now: Monotonic.now) ?? nil
-        } finally: {
+        } finally: { _ in
             core.adoptSession()
         }
         if let failure { throw raise(failure) }
         try logWarnings()
         try settle()
-        if !hasISODates, !isReplication { try command("SET DateStyle TO 'ISO'") }
+        if try !hasISODates, !isReplication { try command("SET DateStyle TO 'ISO'") }
     }
 
     /// `poll()` while the connection is being opened.
     func pollOpening() throws(Raised) -> Int {
         if core.session == nil {
             // A step may compute for milliseconds, and look up names.
-            let thread = PyEval_SaveThread()
             var failure: PQError?
             var wait: Wait?
             // Two threads that poll at once take turns.
-            let isLocked = core.lock.lock()
+            let thread = try lockWithoutGIL()
             do { wait = try core.opening?.advance(now: Monotonic.now) ?? nil } catch { failure = error }
-            if isLocked { core.lock.unlock() }
+            core.lock.unlock()
             PyEval_RestoreThread(thread)
             if let failure {
                 core.finish()
@@ -84,7 +83,7 @@ extension Connection {
             core.adoptSession(keepsOpening: true)
             try logWarnings()
             try settle()
-            if !hasISODates, !isReplication {
+            if try !hasISODates, !isReplication {
                 core.exchange = Exchange(Self.setDates, begin: nil, joins: false)
             }
         }
@@ -107,7 +106,9 @@ extension Connection {
     }
 
     /// The typecasters read dates in ISO's form only.
-    private var hasISODates: Bool { parameterStatus("DateStyle")?.hasPrefix("ISO") ?? false }
+    private var hasISODates: Bool {
+        get throws(Raised) { try parameterStatus("DateStyle")?.hasPrefix("ISO") ?? false }
+    }
 
     /// Whether the server takes replication commands, and perhaps nothing else.
     private var isReplication: Bool {
@@ -120,7 +121,7 @@ extension Connection {
     private func settle() throws(Raised) {
         try followEncoding()
         // YugabyteDB repeats a statement by itself after a conflict, but not one that shares its message with others.
-        core.joinsBegin = parameterStatus("server_version")?.contains("-YB-") != true
+        core.joinsBegin = try parameterStatus("server_version")?.contains("-YB-") != true
         core.status = .ready
         core.closed = .open
         try collect()

@@ -7,8 +7,15 @@ extension Connection {
 
     /// Ends the transaction if there is one; `command` is COMMIT or ROLLBACK.
     func end(by command: StaticString) throws(Raised) {
-        if core.status != .begin { return }
         let core = self.core
+        if core.status != .begin {
+            if core.transaction.autocommit && !core.isInBlock { return }
+            // A statement that another thread is at may be a transaction's first: that one is meant, then.
+            if core.lock.tryLock() {
+                core.lock.unlock()
+                return
+            }
+        }
         let text = UnsafeRawBufferPointer(start: command.utf8Start, count: command.utf8CodeUnitCount)
         let exchange = try perform { core.makeEnd(text) }
         if exchange.endsTransaction { try checkSuccess(exchange, cursor: nil) }
@@ -57,7 +64,7 @@ extension Connection {
         try command("RESET ALL")
         try command("SET SESSION AUTHORIZATION DEFAULT")
         core.transaction = TransactionSettings()
-        if parameterStatus("DateStyle")?.hasPrefix("ISO") != true { try command("SET DateStyle TO 'ISO'") }
+        if try parameterStatus("DateStyle")?.hasPrefix("ISO") != true { try command("SET DateStyle TO 'ISO'") }
     }
 
     // MARK: Settings
@@ -140,15 +147,19 @@ extension Connection {
 
     /// Ends the session; a second time, nothing.
     func close() throws(Raised) {
-        if core.closed == .closed { return }
+        let before = core.closed
+        if before == .closed { return }
+        // From now on nobody begins anything; what another thread is at is waited for.
         core.closed = .closed
         guard core.isOurs else {
             core.letGo()
             return
         }
-        let waiting = PyEval_SaveThread()
-        let isLocked = core.lock.lock()
-        PyEval_RestoreThread(waiting)
+        let isLocked: Bool
+        do throws(Raised) { isLocked = try takeLock() } catch {
+            core.closed = before
+            throw error
+        }
         let session = core.session.take()
         core.finish()
         let closing = PyEval_SaveThread()
@@ -161,15 +172,25 @@ extension Connection {
     func cancel() throws(Raised) {
         try checkOpen()
         try checkNotPrepared("cancel")
-        var failure: PQError?
-        let core = self.core
         // The request is made of what cannot change while the GIL is held.
-        do {
-            var machine = try core.cancelMachine(within: .seconds(10))
+        var machine: CancelMachine
+        do throws(PQError) { machine = try core.cancelMachine(within: .seconds(10)) } catch {
+            throw raise(module.pointee.operationalError, error.message)
+        }
+        var isDelivered = false
+        while !isDelivered {
+            var failure: PQError?
             let thread = PyEval_SaveThread()
-            defer { PyEval_RestoreThread(thread) }
-            while let wait = try machine.advance(now: Monotonic.now) { _ = BlockingWaiter.wait(for: wait) }
-        } catch { failure = error }
-        if let failure { throw raise(module.pointee.operationalError, failure.message) }
+            do throws(PQError) {
+                if let wait = try machine.advance(now: Monotonic.now) {
+                    _ = BlockingWaiter.wait(for: wait, slice: .milliseconds(500))
+                } else {
+                    isDelivered = true
+                }
+            } catch { failure = error }
+            PyEval_RestoreThread(thread)
+            if let failure { throw raise(module.pointee.operationalError, failure.message) }
+            try check(PyErr_CheckSignals())
+        }
     }
 }

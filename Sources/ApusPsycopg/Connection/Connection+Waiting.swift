@@ -25,9 +25,27 @@ extension Connection {
             try collect()
             return exchange
         }
-        let exchange = try performBlocking(make)
+        let exchange = try performBlocking(timeout: core.commandTimeout, make)
         try collectGathered()
         return exchange
+    }
+
+    /// Asks the server for a sign of life: for an answer to nothing, in one round trip and without a transaction. One
+    /// that gives none in that time loses its session. A wait callback waits as long as it likes.
+    func ping(within timeout: Duration) throws(Raised) {
+        try checkOpen()
+        try checkSynchronous("ping")
+        try checkIdle("ping")
+        let core = self.core
+        let nothing: StaticString = ";"
+        let make = {
+            core.makeExchange(UnsafeRawBufferPointer(start: nothing.utf8Start, count: 1), mayBegin: false)
+        }
+        let exchange =
+            try Self.isGreen ? performGreen(make) : performBlocking(timeout: timeout, grace: .zero, make)
+        try collect()
+        if exchange.result.map({ PQresultStatus($0) }) == PGRES_EMPTY_QUERY { return }
+        try checkSuccess(exchange, cursor: nil)
     }
 
     /// Executes a command of the driver's own and raises what the server says against it.
@@ -63,143 +81,37 @@ extension Connection {
         case PGRES_EMPTY_QUERY:
             throw raise(module.pointee.programmingError, "can't execute an empty query")
         case PGRES_BAD_RESPONSE, PGRES_NONFATAL_ERROR, PGRES_FATAL_ERROR:
-            throw ServerFailure(
+            var failure = ServerFailure(
                 result: result, encoding: core.encoding, prefixLength: exchange.prefixLength,
-                prefixLines: exchange.prefixLines
-            )
-            .raise(raising, cursor: cursor, connectionIsLost: core.closed == .broken)
+                prefixLines: exchange.prefixLines)
+            var raising = raising
+            if let timeout = exchange.timeout, failure.isCancellation {
+                raising = module.pointee.commandTimeout
+                failure.preface = "no answer within the command timeout of \(timeout.inSeconds): "
+            }
+            throw failure.raise(raising, cursor: cursor, connectionIsLost: core.closed == .broken)
         default: return
         }
     }
 
     // MARK: Blocking
 
-    private func performBlocking(_ make: () -> Exchange) throws(Raised) -> Exchange {
+    private func performBlocking(
+        timeout: Duration?, grace: Duration? = nil, _ make: () -> Exchange
+    ) throws(Raised) -> Exchange {
         let core = self.core
         var exchange: Exchange?
-        let failure = try blocking { () throws(PQError) -> Wait? in
+        let failure = try blocking(timeout: timeout, grace: grace) { () throws(PQError) -> Wait? in
             let running = exchange ?? make()
             exchange = running
             return try running.advance(on: &core.session)
-        } finally: {
+        } finally: { isOverdue in
+            if isOverdue { exchange?.timeout = timeout }
             if let exchange { core.note(exchange) }
         }
         if let failure { throw raise(failure) }
         guard let exchange else { throw raise(module.pointee.interfaceError, "connection already closed") }
         return exchange
-    }
-
-    /// Drives a machine under the lock and without the GIL. A signal handler that raises (Ctrl-C) cancels what the
-    /// server is doing; its answer is read and dropped, so that the connection stays usable, and the exception raised.
-    /// - Parameter finally: runs under the lock when the machine has come to its end.
-    func blocking(
-        _ step: () throws(PQError) -> Wait?, finally: () -> Void
-    ) throws(Raised) -> PQError? {
-        var thread = PyEval_SaveThread()
-        guard core.lock.lock() else {
-            PyEval_RestoreThread(thread)
-            throw raise(module.pointee.programmingError, "the connection is already in use by this thread")
-        }
-        let driven = drive(&thread, step)
-        finally()
-        core.gather()
-        if driven.isLost {
-            // A session is let go of under the lock and the GIL.
-            PyEval_RestoreThread(thread)
-            loseSession()
-            core.lock.unlock()
-        } else {
-            core.lock.unlock()
-            PyEval_RestoreThread(thread)
-        }
-        if let interruption = driven.interruption {
-            do throws(Raised) { try collect() } catch { PyErr_Clear() }
-            apus_give_exception(interruption)
-            throw Raised()
-        }
-        return driven.failure
-    }
-
-    /// The same for a conversation of several steps with Python code in between, under a lock that is held for all of
-    /// it: see `holdingLock`.
-    /// - Parameter cancels: whether Ctrl-C cancels what the server does, or only ends the wait.
-    func blockingUnderLock(cancels: Bool = true, _ step: () throws(PQError) -> Wait?) throws(Raised) {
-        var thread = PyEval_SaveThread()
-        let driven = drive(&thread, cancels: cancels, step)
-        if core.session?.isBroken ?? true { core.markBroken() }
-        PyEval_RestoreThread(thread)
-        if driven.isLost { loseSession() }
-        if let interruption = driven.interruption {
-            apus_give_exception(interruption)
-            throw Raised()
-        }
-        if let failure = driven.failure { throw raise(failure) }
-    }
-
-    /// Lets go of a session whose server answers no more; under the lock and the GIL.
-    private func loseSession() {
-        core.finish()
-        core.closed = .broken
-    }
-
-    /// Runs Python code while no other thread can use the connection.
-    func holdingLock<Result>(_ body: () throws(Raised) -> Result) throws(Raised) -> Result {
-        let thread = PyEval_SaveThread()
-        let locked = core.lock.lock()
-        PyEval_RestoreThread(thread)
-        guard locked else {
-            throw raise(module.pointee.programmingError, "the connection is already in use by this thread")
-        }
-        defer { core.lock.unlock() }
-        return try body()
-    }
-
-    /// How a machine came to its end.
-    private struct Driven {
-        /// What it failed by.
-        var failure: PQError?
-        /// The exception that a signal handler raised, owned.
-        var interruption: PyObj?
-        /// The server ignored the request to cancel: the session cannot be saved.
-        var isLost = false
-    }
-
-    /// Drives a machine to its end, without the GIL but for a look at Python's signals now and then.
-    private func drive(
-        _ thread: inout UnsafeMutablePointer<PyThreadState>?, cancels: Bool = true, _ step: () throws(PQError) -> Wait?
-    ) -> Driven {
-        var driven = Driven()
-        var giveUp: Duration?
-        do throws(PQError) {
-            while let wait = try step() {
-                let slice: Duration = .seconds(1)
-                if BlockingWaiter.wait(for: wait.until(giveUp), slice: slice) == .ready { continue }
-                if let giveUp, Monotonic.now >= giveUp {
-                    driven.isLost = true
-                    break
-                }
-                PyEval_RestoreThread(thread)
-                let raised = PyErr_CheckSignals() != 0
-                if raised {
-                    driven.interruption?.release()
-                    driven.interruption = apus_take_exception()
-                }
-                thread = PyEval_SaveThread()
-                if !raised { continue }
-                // While connecting there is nothing to cancel, and nothing to keep.
-                if !cancels || core.session == nil { break }
-                if giveUp == nil {
-                    giveUp = Monotonic.now + .seconds(10)
-                    cancelRunning()
-                }
-            }
-        } catch { driven.failure = error }
-        return driven
-    }
-
-    /// Asks the server to cancel; without the GIL.
-    private func cancelRunning() {
-        try? core.cancel(within: .seconds(5))
     }
 
     // MARK: Green
@@ -259,7 +171,7 @@ extension Connection {
         let failure = try blocking { () throws(PQError) -> Wait? in
             try core.session?.consumeInput()
             return nil
-        } finally: {
+        } finally: { _ in
             if core.session?.isBroken ?? true { core.markBroken() }
         }
         if let failure { throw raise(failure) }

@@ -24,6 +24,12 @@ struct Connection {
     @inline(__always)
     func checkOpen() throws(Raised) {
         if core.closed != .open { throw raise(module.pointee.interfaceError, "connection already closed") }
+        try checkOwner()
+    }
+
+    /// Raises InterfaceError for a connection that a fork's child inherited.
+    @inline(__always)
+    func checkOwner() throws(Raised) {
         if !core.isOurs { throw inherited() }
     }
 
@@ -68,7 +74,10 @@ struct Connection {
     /// libpq's connection, for looking; nil when closed.
     var libpq: OpaquePointer? { core.session?.pointer }
 
-    func parameterStatus(_ name: String) -> String? { core.locked { core.session?.parameterStatus(name) } }
+    func parameterStatus(_ name: String) throws(Raised) -> String? {
+        let core = self.core
+        return try looking { core.session?.parameterStatus(name) }
+    }
 
     /// Moves what the server sent unasked to the lists that Python sees, and follows a change of the encoding.
     func collect() throws(Raised) {
@@ -137,21 +146,5 @@ func quoting(for connection: PyObj) throws(Raised) -> Quoting { try Connection(c
 extension Connection {
     var quoting: Quoting {
         Quoting(connection: object, encoding: core.encoding, doublesBackslashes: core.doublesBackslashes)
-    }
-}
-
-extension ConnectionCore {
-    /// Looks at what libpq changes while it works. Another thread's statement is waited for, without the GIL.
-    /// - Parameter body: touches nothing of Python.
-    func locked<Result>(_ body: () -> Result) -> Result {
-        if lock.tryLock() {
-            defer { lock.unlock() }
-            return body()
-        }
-        let thread = PyEval_SaveThread()
-        defer { PyEval_RestoreThread(thread) }
-        let isLocked = lock.lock()
-        defer { if isLocked { lock.unlock() } }
-        return body()
     }
 }

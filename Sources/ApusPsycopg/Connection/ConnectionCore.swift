@@ -56,6 +56,11 @@ final class ConnectionCore: @unchecked Sendable {
     /// What the opening has to say to the application's log.
     var warnings: [String] = []
 
+    /// How long a statement's answer is waited for before the server is asked to cancel it; nil is for ever.
+    var commandTimeout: Duration?
+    /// How long the answer is waited for after that, or after a signal handler raised, before the session is given up.
+    var cancellationTimeout: Duration = .seconds(10)
+
     /// Whether a `with connection:` block is open: it is a transaction, in autocommit too.
     var isInBlock = false
 
@@ -193,7 +198,7 @@ final class ConnectionCore: @unchecked Sendable {
     func letGo() {
         if lock.tryLock() {
             finish()
-            lock.unlock()
+            lock.unlockInChild()
         } else {
             _ = Unmanaged.passRetained(self)
         }

@@ -76,11 +76,13 @@ enum ConnectionInfo {
             number(me) { $0.session?.serverVersion ?? 0 }
         },
         .computed("error_message", "libpq's last error message, or None.") { me, _ in
-            string(me) { core in
-                guard let message = core.locked({ core.session?.errorMessage }) else {
-                    return "connection pointer is NULL\n"
+            answer { () throws(Raised) in
+                let connection = try connection(me)
+                let core = connection.core
+                guard let message = try connection.looking({ core.session?.errorMessage }) else {
+                    return try python("connection pointer is NULL\n")
                 }
-                return message.isEmpty ? nil : message
+                return message.isEmpty ? none() : try python(message)
             }
         },
         .computed("socket", "The descriptor of the socket.") { me, _ in number(me) { Int($0.session?.descriptor ?? -1) }

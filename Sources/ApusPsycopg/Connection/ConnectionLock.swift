@@ -1,3 +1,7 @@
+import ApusPQ
+import CApusPython
+import Synchronization
+
 #if canImport(Darwin)
 import Darwin
 #elseif canImport(Musl)
@@ -9,29 +13,95 @@ import Glibc
 /// One statement at a time on a connection that threads share.
 ///
 /// It is waited for without the GIL, and the GIL is never waited for by who holds it without having released the GIL
-/// before: so the two cannot deadlock.
+/// before: so the two cannot deadlock. It is waited for in slices of time, so that a signal that comes meanwhile is not
+/// left until another thread's statement has ended: no mutex of the system can be waited for that way.
 final class ConnectionLock: @unchecked Sendable {
+    /// How an attempt ended.
+    enum Outcome {
+        case locked
+        /// This thread holds the lock already: it asks from a signal handler, say.
+        case alreadyMine
+        case timeIsOver
+    }
+
+    /// The thread that holds the lock; 0 for nobody.
+    private let owner = Atomic<UInt>(0)
+    /// How many threads wait, or are about to.
+    private let waiting = Atomic<Int>(0)
     private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
+    private let freed = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
 
     init() {
-        var attributes = pthread_mutexattr_t()
-        pthread_mutexattr_init(&attributes)
-        // A thread that asks twice (from a signal handler, say) is told so.
-        pthread_mutexattr_settype(&attributes, Int32(PTHREAD_MUTEX_ERRORCHECK))
-        pthread_mutex_init(mutex, &attributes)
-        pthread_mutexattr_destroy(&attributes)
+        pthread_mutex_init(mutex, nil)
+        #if canImport(Darwin)
+        pthread_cond_init(freed, nil)
+        #else
+        var attributes = pthread_condattr_t()
+        pthread_condattr_init(&attributes)
+        pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)
+        pthread_cond_init(freed, &attributes)
+        pthread_condattr_destroy(&attributes)
+        #endif
     }
 
     deinit {
+        // In a fork's child they may be waited for by threads that are not there: to destroy them would wait too.
+        guard waiting.load(ordering: .relaxed) == 0 else { return }
+        pthread_cond_destroy(freed)
         pthread_mutex_destroy(mutex)
+        freed.deallocate()
         mutex.deallocate()
     }
 
-    /// - Returns: false if this thread holds the lock already.
-    func lock() -> Bool { pthread_mutex_lock(mutex) == 0 }
+    private static var thread: UInt { UInt(PyThread_get_thread_ident()) }
+
+    /// Takes the lock, or waits for it for so long.
+    func lock(within time: Duration) -> Outcome {
+        let me = Self.thread
+        if take(for: me) { return .locked }
+        if owner.load(ordering: .relaxed) == me { return .alreadyMine }
+        let deadline = Monotonic.now + time
+        pthread_mutex_lock(mutex)
+        // Counted before the next look at the owner: whoever lets go after that look sees the count, and tells us.
+        waiting.add(1, ordering: .sequentiallyConsistent)
+        defer {
+            waiting.subtract(1, ordering: .sequentiallyConsistent)
+            pthread_mutex_unlock(mutex)
+        }
+        while !take(for: me) {
+            if !waitUntilFreed(deadline) { return take(for: me) ? .locked : .timeIsOver }
+        }
+        return .locked
+    }
 
     /// - Returns: false if anybody holds the lock.
-    func tryLock() -> Bool { pthread_mutex_trylock(mutex) == 0 }
+    func tryLock() -> Bool { take(for: Self.thread) }
 
-    func unlock() { pthread_mutex_unlock(mutex) }
+    func unlock() {
+        owner.store(0, ordering: .sequentiallyConsistent)
+        guard waiting.load(ordering: .sequentiallyConsistent) > 0 else { return }
+        pthread_mutex_lock(mutex)
+        pthread_cond_signal(freed)
+        pthread_mutex_unlock(mutex)
+    }
+
+    /// Lets go in a fork's child, where nobody waits, and the mutex may be a lost thread's.
+    func unlockInChild() { owner.store(0, ordering: .sequentiallyConsistent) }
+
+    private func take(for thread: UInt) -> Bool {
+        owner.compareExchange(expected: 0, desired: thread, ordering: .sequentiallyConsistent).exchanged
+    }
+
+    /// - Returns: false when the time is over.
+    private func waitUntilFreed(_ deadline: Duration) -> Bool {
+        #if canImport(Darwin)
+        let left = max(0, (deadline - Monotonic.now).clampedNanoseconds)
+        var time = timespec(tv_sec: Int(left / 1_000_000_000), tv_nsec: Int(left % 1_000_000_000))
+        return pthread_cond_timedwait_relative_np(freed, mutex, &time) == 0
+        #else
+        let moment = deadline.clampedNanoseconds
+        var time = timespec(tv_sec: Int(moment / 1_000_000_000), tv_nsec: Int(moment % 1_000_000_000))
+        return pthread_cond_timedwait(freed, mutex, &time) == 0
+        #endif
+    }
 }

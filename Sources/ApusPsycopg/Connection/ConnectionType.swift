@@ -99,6 +99,26 @@ enum ConnectionType {
         },
         .computed("async", "Whether the connection is asynchronous.", get: isAsynchronous),
         .computed("async_", "Whether the connection is asynchronous.", get: isAsynchronous),
+        .computed(
+            "command_timeout",
+            "How many seconds to wait for a statement's answer before it is canceled and psycopg2.apus.CommandTimeout raised; None for ever.",
+            set: setCommandTimeout
+        ) { me, _ in
+            answer { () throws(Raised) in
+                guard let timeout = try Connection(me).core.commandTimeout else { return none() }
+                return try owned(PyFloat_FromDouble(Double(timeout.clampedNanoseconds) / 1e9))
+            }
+        },
+        .computed(
+            "cancellation_timeout",
+            "How many seconds to wait for the answer to a statement that was canceled before the connection is closed.",
+            set: setCancellationTimeout
+        ) { me, _ in
+            answer { () throws(Raised) in
+                let timeout = try Connection(me).core.cancellationTimeout
+                return try owned(PyFloat_FromDouble(Double(timeout.clampedNanoseconds) / 1e9))
+            }
+        },
         .computed("protocol_version", "The version of the protocol.") { me, _ in
             answer { () throws(Raised) in
                 try Connection(me).checkOpen()
@@ -176,6 +196,38 @@ enum ConnectionType {
             try change(&settings, value)
             try connection.set(settings)
         }
+    }
+
+    private static let setCommandTimeout: Setter = { me, value, _ in
+        succeed { () throws(Raised) in
+            let connection = try Connection(me)
+            guard let value else { throw raise(apus_exc_attribute(), "the attribute cannot be deleted") }
+            if value.isNone {
+                connection.core.commandTimeout = nil
+                return
+            }
+            try connection.checkSynchronous("command_timeout")
+            let timeout = try seconds(value)
+            guard timeout > .zero else { throw raiseValueError("command_timeout must be more than 0 seconds, or None") }
+            connection.core.commandTimeout = timeout
+        }
+    }
+    private static let setCancellationTimeout: Setter = { me, value, _ in
+        succeed { () throws(Raised) in
+            let connection = try Connection(me)
+            guard let value else { throw raise(apus_exc_attribute(), "the attribute cannot be deleted") }
+            let timeout = try seconds(value)
+            guard timeout >= .zero else { throw raiseValueError("cancellation_timeout must not be negative") }
+            connection.core.cancellationTimeout = timeout
+        }
+    }
+
+    /// Reads a number of seconds, or what `float()` makes one of; infinity is more than a life.
+    static func seconds(_ value: PyObj) throws(Raised) -> Duration {
+        let number = try Owned(owned(PyNumber_Float(value)))
+        let seconds = apus_float_value(number.object)
+        guard !seconds.isNaN else { throw raiseValueError("not a number of seconds") }
+        return .nanoseconds(Int64(max(-1, min(seconds, 4e9)) * 1e9))
     }
 
     private static let setAutocommit: Setter = { me, value, _ in

@@ -34,6 +34,10 @@ final class Exchange {
     /// How long the text in front of the statements was, where an error's position counts it: characters, lines.
     private(set) var prefixLength = 0
     private(set) var prefixLines = 0
+    /// The time limit that the server was asked to cancel after; nil as long as it was not.
+    var timeout: Duration?
+    /// Whether a signal handler raised in its midst.
+    var isInterrupted = false
     /// Counts the results, if somebody wants to know.
     var tally: Tally?
 

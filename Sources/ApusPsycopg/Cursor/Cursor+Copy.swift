@@ -80,10 +80,12 @@ extension Cursor {
     private func converse(_ exchange: Exchange, _ file: PyObj, size: Int, _ connection: Connection) throws(Raised) {
         let core = connection.core
         while true {
-            try connection.blockingUnderLock { () throws(PQError) in try exchange.advance(on: &core.session) }
+            try connection.blockingUnderLock(limiting: exchange) { () throws(PQError) in
+                try exchange.advance(on: &core.session)
+            }
             switch exchange.result.map({ PQresultStatus($0) }) {
             case PGRES_COPY_IN: try feed(file, size: size, connection, exchange)
-            case PGRES_COPY_OUT: try drain(into: file, connection)
+            case PGRES_COPY_OUT: try drain(into: file, connection, exchange)
             default: return
             }
             exchange.leaveCopy()
@@ -99,26 +101,32 @@ extension Cursor {
         while problem == nil {
             guard let piece = apus_method1(file, state.pointee.nameRead, size.object) else {
                 cause = apus_take_exception()
+                if let exception = cause, apus_is_instance(exception, apus_exc_exception()) == 0 {
+                    // Ctrl-C and SystemExit are no errors of the file's.
+                    cause = nil
+                    apus_give_exception(exception)
+                    throw Raised()
+                }
                 problem = "error in .read() call" + (cause.map(Self.description) ?? "")
                 break
             }
             let data = Owned(piece)
+            try Self.lookForSignals(exchange)
             if apus_is_bytes(piece) != 0 {
                 let bytes = UnsafeRawBufferPointer(start: apus_bytes_data(piece), count: apus_bytes_size(piece))
                 if bytes.count == 0 { break }
-                try connection.sendCopyData(bytes)
+                try connection.sendCopyData(bytes, exchange)
             } else if apus_is_str(piece) != 0 {
                 if apus_str_length(piece) == 0 { break }
-                do throws(Raised) {
-                    let (bytes, owner) = try connection.core.encoding.encode(piece)
-                    let keeper = Owned(owner)
-                    try connection.sendCopyData(bytes)
-                    _ = keeper.object
-                } catch {
-                    if connection.core.closed != .open { throw error }
+                let text: (bytes: UnsafeRawBufferPointer, owner: PyObj)
+                do throws(Raised) { text = try connection.core.encoding.encode(piece) } catch {
                     cause = apus_take_exception()
                     problem = "error in .read() call" + (cause.map(Self.description) ?? "")
+                    break
                 }
+                let keeper = Owned(text.owner)
+                try connection.sendCopyData(text.bytes, exchange)
+                _ = keeper.object
             } else {
                 problem = "error in .read() call"
             }
@@ -126,14 +134,16 @@ extension Cursor {
         }
         let core = connection.core
         defer { cause?.release() }
-        try connection.blockingUnderLock { () throws(PQError) in
+        try connection.blockingUnderLock(limiting: exchange) { () throws(PQError) in
             if case .wait(let wait)? = try core.session?.sendCopyEnd(error: problem) { return wait }
             return nil
         }
         guard let cause else { return }
         // The server's complaint is what is raised; what led to it is not to be lost.
         exchange.leaveCopy()
-        try connection.blockingUnderLock { () throws(PQError) in try exchange.advance(on: &core.session) }
+        try connection.blockingUnderLock(limiting: exchange) { () throws(PQError) in
+            try exchange.advance(on: &core.session)
+        }
         do throws(Raised) { try connection.checkSuccess(exchange, cursor: object) } catch {
             if let exception = apus_take_exception() {
                 PyException_SetCause(exception, cause.retained())
@@ -141,6 +151,13 @@ extension Cursor {
             }
             throw error
         }
+    }
+
+    /// A file of C code never lets Python look.
+    private static func lookForSignals(_ exchange: Exchange) throws(Raised) {
+        guard PyErr_CheckSignals() != 0 else { return }
+        exchange.isInterrupted = true
+        throw Raised()
     }
 
     private static func description(_ exception: PyObj) -> String {
@@ -155,7 +172,7 @@ extension Cursor {
     }
 
     /// COPY TO: whole rows go to the file's `write()`, as many at once as have come.
-    private func drain(into file: PyObj, _ connection: Connection) throws(Raised) {
+    private func drain(into file: PyObj, _ connection: Connection, _ exchange: Exchange) throws(Raised) {
         let core = connection.core
         let isText = try Self.takesText(file)
         var piece = ByteWriter(minimumCapacity: Self.pieceSize + 4096)
@@ -163,7 +180,7 @@ extension Cursor {
         while !ended {
             // libpq reads less at once than a piece holds: it is asked again before what has come is handed over.
             var hasAskedAgain = false
-            try connection.blockingUnderLock { () throws(PQError) in
+            try connection.blockingUnderLock(limiting: exchange) { () throws(PQError) in
                 while piece.count < Self.pieceSize {
                     guard let step = try core.session?.nextCopyData() else { throw PQError(.connectionLost, "closed") }
                     switch consume step {
@@ -190,6 +207,7 @@ extension Cursor {
                 _ = try Owned(owned(apus_method1(file, module.pointee.nameWrite, chunk.object)))
             }
             piece.removeAll()
+            try Self.lookForSignals(exchange)
         }
     }
 
@@ -234,9 +252,9 @@ struct CopyFormat {
 
 extension Connection {
     /// Sends a piece of COPY's data, under a lock that is held.
-    fileprivate func sendCopyData(_ bytes: UnsafeRawBufferPointer) throws(Raised) {
+    fileprivate func sendCopyData(_ bytes: UnsafeRawBufferPointer, _ exchange: Exchange) throws(Raised) {
         let core = self.core
-        try blockingUnderLock { () throws(PQError) in
+        try blockingUnderLock(limiting: exchange) { () throws(PQError) in
             if case .wait(let wait)? = try core.session?.sendCopyData(bytes) { return wait }
             return nil
         }
@@ -246,10 +264,16 @@ extension Connection {
     fileprivate func abandonCopy(_ exchange: Exchange) {
         let exception = apus_take_exception()
         let core = self.core
-        var isFed = exchange.result.map { PQresultStatus($0) } != PGRES_COPY_IN
+        let status = exchange.result.map { PQresultStatus($0) }
+        var isFed = status != PGRES_COPY_IN
+        // After an error of the file's the rest is read, and the transaction goes on. Who interrupts does not wait for it.
+        let isInterrupted = exchange.isInterrupted || exception.map { apus_is_instance($0, apus_exc_exception()) } == 0
+        var cancels = status == PGRES_COPY_OUT && isInterrupted
         do throws(Raised) {
             try blockingUnderLock { () throws(PQError) in
                 guard core.session?.transactionStatus == PQTRANS_ACTIVE else { return nil }
+                if cancels { try? core.cancel(within: .seconds(5)) }
+                cancels = false
                 if !isFed, case .wait(let wait)? = try core.session?.sendCopyEnd(error: "interrupted") { return wait }
                 isFed = true
                 return try core.drain()

@@ -176,7 +176,7 @@ extension Connection {
             }
             ended = true
             return try core.drain()
-        } finally: {
+        } finally: { _ in
             if core.session?.isBroken ?? true { core.markBroken() }
         }
     }

@@ -35,6 +35,9 @@ func makeExceptions(_ state: UnsafeMutablePointer<ModuleState>, in owner: PyObj)
         try check(PyDict_SetItemString(state.pointee.sqlStateErrors, code, type.object))
     }
     try add(state.pointee.sqlStateErrors, as: "sqlstate_errors", to: owner)
+    state.pointee.commandTimeout = try exception(
+        "CommandTimeout", "psycopg2.apus.CommandTimeout",
+        PyDict_GetItemString(state.pointee.sqlStateErrors, "57014") ?? state.pointee.queryCanceledError, in: owner)
 }
 
 private func exception(

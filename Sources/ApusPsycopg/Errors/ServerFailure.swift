@@ -9,6 +9,13 @@ struct ServerFailure {
     /// Text that was sent in front of the program's statement, on lines of its own: positions are shown without it.
     var prefixLength = 0
     var prefixLines = 0
+    /// What is to be said before the server's own words.
+    var preface = ""
+
+    /// Whether the server did what it was asked to: SQLSTATE 57014, query_canceled.
+    var isCancellation: Bool {
+        PQresultErrorField(result, apus_diag_sqlstate).map { strcmp($0, "57014") == 0 } ?? false
+    }
 
     /// Sets the exception.
     /// - Parameters:
@@ -20,7 +27,9 @@ struct ServerFailure {
                 in: PQresultErrorMessage(result).map { Array(UnsafeRawBufferPointer(start: $0, count: strlen($0))) }
                     ?? [])
             let message = try Owned(
-                decode(text.isEmpty ? Array("no message from the server".utf8) : withoutSeverity(text)))
+                decode(
+                    Array(preface.utf8)
+                        + (text.isEmpty ? Array("no message from the server".utf8) : withoutSeverity(text))))
             let type = `class` ?? errorType(connectionIsLost: connectionIsLost)
             let exception = try Owned(owned(apus_call1(type, message.object)))
             if apus_is_instance(exception.object, module.pointee.error) != 0 {

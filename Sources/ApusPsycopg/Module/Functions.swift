@@ -93,6 +93,20 @@ extension Module {
             .plain("cluster_status", "cluster_status() -> list of dict: see psycopg2.apus") { _, _ in
                 answer { () throws(Raised) in try ClusterStatus.list() }
             },
+            .fast("ping", "ping(connection, timeout=5.0): see psycopg2.apus") { _, positional, count, keywords in
+                answer { () throws(Raised) in
+                    let given = try Arguments(
+                        "ping", ["connection", "timeout"], required: 1, positional, count, keywords)
+                    let connection = try given.required(0)
+                    guard apus_is_instance(connection, module.pointee.connection) != 0 else {
+                        throw raiseTypeError("argument 1 must be a connection")
+                    }
+                    let timeout = try given.unlessNone(1).map(ConnectionType.seconds) ?? .seconds(5)
+                    guard timeout > .zero else { throw raiseValueError("timeout must be more than 0 seconds") }
+                    try Connection(connection).ping(within: timeout)
+                    return none()
+                }
+            },
             .plain("balance_policies", "balance_policies() -> list of tuple: see psycopg2.loadbalanceproperties") {
                 _, _ in
                 answer { () throws(Raised) in try ClusterStatus.policies() }

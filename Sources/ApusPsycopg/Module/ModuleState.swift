@@ -8,7 +8,7 @@ import CApusPython
 struct ModuleState {
     // Exceptions.
     var warning, error, interfaceError, databaseError, dataError, operationalError, integrityError, internalError,
-        programmingError, notSupportedError, queryCanceledError, transactionRollbackError: PyObj
+        programmingError, notSupportedError, queryCanceledError, transactionRollbackError, commandTimeout: PyObj
     /// {sqlstate: class}
     var sqlStateErrors: PyObj
 

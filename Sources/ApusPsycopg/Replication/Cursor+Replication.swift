@@ -105,7 +105,7 @@ extension Cursor {
         if let failure = try connection.blocking(
             { () throws(PQError) in
                 try exchange.advance(on: &core.session)
-            }, finally: { core.note(exchange) })
+            }, finally: { _ in core.note(exchange) })
         {
             throw raise(failure)
         }

@@ -1,0 +1,289 @@
+"""Ctrl-C: a signal handler that raises ends every wait at once, and the connection is usable afterwards.
+
+Each wait happens in a process of its own, whose timer sends it the signal while it waits. What it waits for would take a
+minute; nothing here is measured more finely than that, for the machine may be slow.
+"""
+
+import os
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+PROLOGUE = """
+import os, signal, sys, threading, time
+import psycopg2, psycopg2.apus
+from psycopg2 import extensions, extras
+
+dsn, name = sys.argv[1:]
+number = getattr(signal, name)
+
+class Interrupted(Exception):
+    pass
+
+def handler(*_):
+    raise Interrupted
+
+if name == "SIGINT":
+    Interrupted = KeyboardInterrupt
+else:
+    signal.signal(number, handler)
+
+def soon(seconds=0.4):
+    threading.Timer(seconds, os.kill, (os.getpid(), number)).start()
+
+def interrupted(body, seconds=0.4):
+    begun = time.monotonic()
+    soon(seconds)
+    try:
+        body()
+    except Interrupted:
+        assert time.monotonic() - begun < 25, "it was waited for to the end"
+        return
+    raise SystemExit("not interrupted")
+
+def usable(connection):
+    connection.rollback()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 42")
+        assert cursor.fetchone() == (42,)
+    connection.rollback()
+
+connection = psycopg2.connect(dsn)
+cursor = connection.cursor()
+"""
+
+WAITS = {
+    "execute": """
+        interrupted(lambda: cursor.execute("SELECT pg_sleep(60)"))
+        assert connection.get_transaction_status() == extensions.TRANSACTION_STATUS_INERROR
+    """,
+    "execute that never stops sending": """
+        interrupted(lambda: cursor.execute("SELECT repeat('x', 1000) FROM generate_series(1, 100000000)"))
+    """,
+    "executemany": """
+        interrupted(lambda: cursor.executemany("SELECT pg_sleep(%s)", [(0,), (60,), (60,)]))
+    """,
+    "callproc": """
+        interrupted(lambda: cursor.callproc("pg_sleep", [60]))
+    """,
+    "commit": """
+        cursor.execute("CREATE TEMP TABLE t (i int);"
+                       "CREATE FUNCTION pg_temp.slow() RETURNS trigger LANGUAGE plpgsql AS"
+                       " $$ BEGIN PERFORM pg_sleep(60); RETURN NULL; END $$;"
+                       "CREATE CONSTRAINT TRIGGER slow AFTER INSERT ON t DEFERRABLE INITIALLY DEFERRED"
+                       " FOR EACH ROW EXECUTE FUNCTION pg_temp.slow()")
+        connection.commit()
+        cursor.execute("INSERT INTO t VALUES (1)")
+        interrupted(connection.commit)
+        assert connection.status == extensions.STATUS_READY
+    """,
+    "named cursor": """
+        named = connection.cursor("n")
+        named.execute("SELECT pg_sleep(60)")
+        interrupted(named.fetchone)
+    """,
+    "another thread's statement": """
+        def cancelled():
+            try:
+                cursor.connection.cursor().execute("SELECT pg_sleep(60)")
+            except extensions.QueryCanceledError:
+                pass
+        other = threading.Thread(target=cancelled)
+        other.start()
+        time.sleep(0.3)
+        interrupted(lambda: cursor.execute("SELECT 1"))
+        interrupted(connection.commit)
+        interrupted(connection.close)
+        assert connection.closed == 0
+        interrupted(lambda: connection.info.parameter_status("TimeZone"))
+        interrupted(connection.poll)
+        connection.cancel()
+        other.join()
+    """,
+    "connect": """
+        import socket
+        silent = socket.create_server(("127.0.0.1", 0))
+        interrupted(lambda: psycopg2.connect(host="127.0.0.1", port=silent.getsockname()[1], connect_timeout=60))
+        interrupted(lambda: psycopg2.connect(
+            host="127.0.0.1", port=silent.getsockname()[1], connect_timeout=60, load_balance=True))
+    """,
+    "copy to": """
+        class File:
+            def write(self, data):
+                pass
+        interrupted(lambda: cursor.copy_expert("COPY (SELECT 1 FROM pg_sleep(60)) TO STDOUT", File()))
+    """,
+    "copy to a file of C": """
+        with open(os.devnull, "wb") as file:
+            query = "COPY (SELECT repeat('x', 1000) FROM generate_series(1, 100000000)) TO STDOUT"
+            interrupted(lambda: cursor.copy_expert(query, file))
+    """,
+    "copy from that the server holds up": """
+        cursor.execute("CREATE TEMP TABLE t (i int, x text DEFAULT pg_sleep(0.001)::text)")
+        class File:
+            def read(self, size):
+                return "1\\n" * (size // 2)
+        interrupted(lambda: cursor.copy_expert("COPY t (i) FROM STDIN", File(), 1 << 20))
+    """,
+    "copy from a file that waits": """
+        cursor.execute("CREATE TEMP TABLE t (i int)")
+        class File:
+            def read(self, size):
+                time.sleep(60)
+        if number == signal.SIGINT:
+            interrupted(lambda: cursor.copy_expert("COPY t FROM STDIN", File()))
+        else:
+            # What read() raises is the file's error, as it always was.
+            soon()
+            try:
+                cursor.copy_expert("COPY t FROM STDIN", File())
+                raise SystemExit("not interrupted")
+            except extensions.QueryCanceledError as error:
+                assert isinstance(error.__cause__, Interrupted)
+    """,
+    "copy from a file of C": """
+        cursor.execute("CREATE TEMP TABLE t (i int)")
+        file = open("/dev/zero", "rb")
+        interrupted(lambda: cursor.copy_expert("COPY t FROM STDIN", file))
+    """,
+    "large object": """
+        large = connection.lobject(0, "w")
+        oid = large.oid
+        large.close()
+        connection.commit()
+        with psycopg2.connect(dsn) as other:
+            # Who unlinks waits for the other who did.
+            other.lobject(oid, "n").unlink()
+            mine = connection.lobject(oid, "n")
+            interrupted(mine.unlink)
+        connection.rollback()
+    """,
+    "tpc": """
+        connection.tpc_begin(connection.xid(1, "interrupted", ""))
+        cursor.execute("SELECT 1")
+        interrupted(lambda: cursor.execute("SELECT pg_sleep(60)"))
+        connection.tpc_rollback()
+    """,
+    "a ping": """
+        connection.cancellation_timeout = 60
+        def slow():
+            try:
+                connection.cursor().execute("SELECT pg_sleep(60)")
+            except extensions.QueryCanceledError:
+                pass
+        other = threading.Thread(target=slow)
+        other.start()
+        time.sleep(0.3)
+        interrupted(lambda: psycopg2.apus.ping(connection, 60))
+        connection.cancel()
+        other.join()
+    """,
+    "waiting for notifications": """
+        import select
+        connection.autocommit = True
+        cursor.execute("LISTEN interrupted")
+        def wait():
+            while True:
+                select.select([connection], [], [], 60)
+                connection.poll()
+        interrupted(wait)
+        cursor.execute("NOTIFY interrupted")
+        connection.poll()
+        assert len(connection.notifies) == 1
+    """,
+    "green": """
+        import select
+        def wait(connection):
+            while True:
+                state = connection.poll()
+                if state == extensions.POLL_OK:
+                    return
+                reading, writing = ([connection], []) if state == extensions.POLL_READ else ([], [connection])
+                try:
+                    select.select(reading, writing, [])
+                except Interrupted:
+                    connection.cancel()
+                    seen.append(True)
+        seen = []
+        extensions.set_wait_callback(wait)
+        soon()
+        try:
+            cursor.execute("SELECT pg_sleep(60)")
+            raise SystemExit("not interrupted")
+        except extensions.QueryCanceledError:
+            assert seen
+    """,
+}
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGALRM"])
+@pytest.mark.parametrize("wait", WAITS)
+def test_every_wait_can_be_interrupted(dsn, wait, name):
+    program = PROLOGUE + textwrap.dedent(WAITS[wait]) + "usable(connection)\n"
+    run(program, dsn, name)
+
+
+def run(program, *arguments):
+    done = subprocess.run(
+        [sys.executable, "-X", "faulthandler", "-c", program, *arguments], capture_output=True, text=True, timeout=120,
+        env={**os.environ, "PGCONNECT_TIMEOUT": ""})
+    assert done.returncode == 0, done.stderr
+    assert not done.stderr
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGALRM"])
+def test_a_replication_stream_can_be_interrupted_and_goes_on(dsn, name):
+    run(PROLOGUE + textwrap.dedent("""
+        connection.autocommit = True
+        slot = f"interrupted_{os.getpid()}"
+        replicating = psycopg2.connect(dsn, connection_factory=extras.LogicalReplicationConnection)
+        stream = replicating.cursor()
+        stream.create_replication_slot(slot, output_plugin="test_decoding")
+        try:
+            stream.start_replication(slot, decode=True)
+            interrupted(lambda: stream.consume_stream(print))
+            interrupted(lambda: stream.consume_stream(print))
+            cursor.execute("CREATE TABLE interrupted_stream (i int); DROP TABLE interrupted_stream")
+            seen = []
+            def consume(message):
+                seen.append(message.payload)
+                raise extras.StopReplication
+            try:
+                stream.consume_stream(consume)
+            except extras.StopReplication:
+                assert seen
+        finally:
+            replicating.close()
+            for _ in range(200):
+                cursor.execute("SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots"
+                               " WHERE slot_name = %s AND NOT active", (slot,))
+                if cursor.rowcount:
+                    break
+                time.sleep(0.05)
+        connection.autocommit = False
+        usable(connection)
+        """), dsn, name)
+
+
+def test_asked_twice_a_server_that_is_frozen_loses_the_connection(mortal):
+    """The first signal asks the server to cancel, and waits for its answer; who asks again has waited enough."""
+    program = PROLOGUE + textwrap.dedent("""
+        sys.stdin.readline()
+        soon(0.2)
+        soon(2)
+        begun = time.monotonic()
+        try:
+            cursor.execute("SELECT 1")
+            raise SystemExit("not interrupted")
+        except Interrupted:
+            assert time.monotonic() - begun < 8
+        assert connection.closed == 2
+        """)
+    child = subprocess.Popen(
+        [sys.executable, "-c", program, mortal.dsn(2), "SIGINT"], stdin=subprocess.PIPE, stderr=subprocess.PIPE,
+        text=True)
+    with mortal.frozen(2):
+        _, errors = child.communicate("go\n", timeout=60)
+    assert child.returncode == 0, errors
