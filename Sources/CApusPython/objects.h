@@ -153,7 +153,8 @@ typedef struct {
     PyObject *casts; /* a tuple: the typecaster of every column of the result */
     PyObject *copy_file;
     PyObject *weak_references;
-    void *result; /* the PGresult, owned, or NULL */
+    void *result; /* the PGresult, owned, or NULL; without its rows where `large` has them */
+    void *large;  /* the rows of a large result, owned, or NULL */
     void *stream; /* the replication stream, retained, or NULL */
     long arraysize;
     long itersize;
@@ -165,6 +166,7 @@ typedef struct {
     char withhold;
     char closed;
     char no_tuples; /* the last result has no rows to fetch */
+    char is_pinned; /* the program has the address of the PGresult, which must stay as it is */
 } apus_cursor;
 APUS_OWNED(apus_cursor_fields, apus_cursor, connection, 11)
 

@@ -63,6 +63,30 @@ static inline int apus_has_index(PyObject *o) { return PyIndex_Check(o); }
 static inline PyObject *_Nonnull apus_tuple_get(PyObject *o, Py_ssize_t i) { return PyTuple_GET_ITEM(o, i); }
 static inline void apus_tuple_set(PyObject *o, Py_ssize_t i, PyObject *v) { PyTuple_SET_ITEM(o, i, v); }
 static inline Py_ssize_t apus_tuple_size(PyObject *o) { return PyTuple_GET_SIZE(o); }
+
+/* A tuple whose items are still to be set, each once. When many are made, none comes from those that CPython keeps for
+   use again, and the collector learns of them only when they are finished, if it has to. Until then no Python code can
+   see them. */
+static inline PyObject *apus_new_tuple(Py_ssize_t count, int many) {
+#if PY_VERSION_HEX < 0x030E0000
+    if (many && count > 0) return (PyObject *)PyObject_GC_NewVar(PyTupleObject, &PyTuple_Type, count);
+#endif
+    (void)many;
+    return PyTuple_New(count);
+}
+static inline void apus_finish_tuple(PyObject *tuple, int many, int is_atomic) {
+#if PY_VERSION_HEX >= 0x030E0000
+    many = 0;
+#endif
+    if (PyTuple_GET_SIZE(tuple) == 0) return;
+    if (!many && is_atomic) PyObject_GC_UnTrack(tuple);
+    if (many && !is_atomic) PyObject_GC_Track(tuple);
+}
+/* The end of a tuple of which only so many items are set. */
+static inline void apus_drop_tuple(PyObject *tuple, Py_ssize_t set) {
+    for (Py_ssize_t i = set; i < PyTuple_GET_SIZE(tuple); i++) PyTuple_SET_ITEM(tuple, i, NULL);
+    Py_DECREF(tuple);
+}
 static inline PyObject *apus_tuple2(PyObject *a, PyObject *b) { return PyTuple_Pack(2, a, b); }
 static inline PyObject *apus_tuple3(PyObject *a, PyObject *b, PyObject *c) { return PyTuple_Pack(3, a, b, c); }
 static inline PyObject *_Nonnull apus_list_get(PyObject *o, Py_ssize_t i) { return PyList_GET_ITEM(o, i); }
@@ -214,6 +238,13 @@ static inline int apus_time_hour(PyObject *o) { return PyDateTime_TIME_GET_HOUR(
 static inline int apus_time_minute(PyObject *o) { return PyDateTime_TIME_GET_MINUTE(o); }
 static inline int apus_time_second(PyObject *o) { return PyDateTime_TIME_GET_SECOND(o); }
 static inline int apus_time_microsecond(PyObject *o) { return PyDateTime_TIME_GET_MICROSECOND(o); }
+/* The time zone of a datetime or time, borrowed; NULL for one without, and for anything else. */
+static inline PyObject *apus_tzinfo(PyDateTime_CAPI *api, PyObject *o) {
+    int is_datetime = PyObject_TypeCheck(o, api->DateTimeType);
+    if (!is_datetime && !PyObject_TypeCheck(o, api->TimeType)) return NULL;
+    if (!((_PyDateTime_BaseTZInfo *)o)->hastzinfo) return NULL;
+    return is_datetime ? ((PyDateTime_DateTime *)o)->tzinfo : ((PyDateTime_Time *)o)->tzinfo;
+}
 static inline int apus_delta_days(PyObject *o) { return PyDateTime_DELTA_GET_DAYS(o); }
 static inline int apus_delta_seconds(PyObject *o) { return PyDateTime_DELTA_GET_SECONDS(o); }
 static inline int apus_delta_microseconds(PyObject *o) { return PyDateTime_DELTA_GET_MICROSECONDS(o); }

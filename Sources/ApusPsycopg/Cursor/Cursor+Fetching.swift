@@ -47,101 +47,39 @@ extension Cursor {
     private func nextRow(_ connection: Connection) throws(Raised) -> PyObj? {
         let row = fields.pointee.row
         guard let result, row < fields.pointee.rowcount, let casts = fields.pointee.casts else { return nil }
-        var decoding = try Decoding(
-            encoding: connection.core.encoding, cursor: object, tzinfoFactory: fields.pointee.tzinfo_factory)
+        var maker = try RowMaker(self, casts: casts, encoding: connection.core.encoding)
         fields.pointee.readers += 1
         defer { fields.pointee.readers -= 1 }
         fields.pointee.row = row + 1
-        return try makeRow(row, result, casts, &decoding)
+        if let large { return try Self.row(row, of: large, &maker) }
+        var reader = ResultReader(result, row: row)
+        return try maker.row(&reader)
     }
 
     private func rows(_ count: Int, _ connection: Connection) throws(Raised) -> PyObj {
         let first = fields.pointee.row
         let count = max(0, min(count, fields.pointee.rowcount - first))
-        guard count > 0, let result, let casts = fields.pointee.casts else { return try owned(PyList_New(0)) }
+        guard count > 0, let casts = fields.pointee.casts else { return try owned(PyList_New(0)) }
+        if mayPack(count) { pack() }
+        guard let result else { return try owned(PyList_New(0)) }
         let list = try Owned(owned(PyList_New(count)))
-        var decoding = try Decoding(
-            encoding: connection.core.encoding, cursor: object, tzinfoFactory: fields.pointee.tzinfo_factory)
+        var maker = try RowMaker(self, casts: casts, encoding: connection.core.encoding)
         fields.pointee.readers += 1
         defer { fields.pointee.readers -= 1 }
         // What is being made is no garbage yet: looking through it again and again would find none.
-        let isPaused = count > 100 && makesNative(casts) && apus_pause_collector() != 0
+        let isPaused = count > 100 && maker.isNative && apus_pause_collector() != 0
         defer { if isPaused { apus_resume_collector() } }
+        maker.makesMany = count > 10_000
+        if let large {
+            try fill(list.object, first..<first + count, from: large, &maker)
+            return list.take()
+        }
         for index in 0..<count {
             fields.pointee.row = first &+ index &+ 1
-            try apus_list_set(list.object, index, makeRow(first &+ index, result, casts, &decoding))
+            var reader = ResultReader(result, row: first &+ index)
+            apus_list_set(list.object, index, try maker.row(&reader))
         }
         return list.take()
-    }
-
-    /// Whether rows are made without a Python function, which might leave garbage behind.
-    private func makesNative(_ casts: PyObj) -> Bool {
-        if let factory = fields.pointee.row_factory, !factory.isNone { return false }
-        return (0..<apus_tuple_size(casts)).allSatisfy { index in
-            var caster = apus_tuple_get(casts, index).fields(apus_typecaster.self)
-            while let base = caster.pointee.base { caster = base.fields(apus_typecaster.self) }
-            return caster.pointee.decoder != Decoder.python.rawValue
-        }
-    }
-
-    @inline(__always)
-    private func makeRow(
-        _ row: Int, _ result: OpaquePointer, _ casts: PyObj, _ decoding: inout Decoding
-    ) throws(Raised) -> PyObj {
-        if let factory = fields.pointee.row_factory, !factory.isNone {
-            return try makeRow(row, result, casts, &decoding, by: factory)
-        }
-        let count = apus_tuple_size(casts)
-        let tuple = try owned(PyTuple_New(count))
-        let row = Int32(truncatingIfNeeded: row)
-        do throws(Raised) {
-            var isAtomic = true
-            for index in 0..<count {
-                let item = try cell(
-                    row, Int32(truncatingIfNeeded: index), result, apus_tuple_get(casts, index), &decoding, &isAtomic)
-                apus_tuple_set(tuple, index, item)
-            }
-            // The collector would find out by itself, after having walked through every row.
-            if isAtomic { PyObject_GC_UnTrack(tuple) }
-        } catch {
-            tuple.release()
-            throw error
-        }
-        return tuple
-    }
-
-    /// A row object of the program's own: it is made empty, then its items are set by their numbers.
-    @inline(never)
-    private func makeRow(
-        _ row: Int, _ result: OpaquePointer, _ casts: PyObj, _ decoding: inout Decoding, by factory: PyObj
-    ) throws(Raised) -> PyObj {
-        let made = try Owned(owned(apus_call1(factory, object)))
-        let row = Int32(truncatingIfNeeded: row)
-        var isAtomic = true
-        for index in 0..<apus_tuple_size(casts) {
-            let item = try Owned(
-                cell(
-                    row, Int32(truncatingIfNeeded: index), result, apus_tuple_get(casts, index), &decoding, &isAtomic))
-            let key = try Owned(python(index))
-            try check(PyObject_SetItem(made.object, key.object, item.object))
-        }
-        return made.take()
-    }
-
-    @inline(__always)
-    private func cell(
-        _ row: Int32, _ column: Int32, _ result: OpaquePointer, _ cast: PyObj, _ decoding: inout Decoding,
-        _ isAtomic: inout Bool
-    ) throws(Raised) -> PyObj {
-        let caster = cast.fields(apus_typecaster.self)
-        let decoder = Decoder(rawValue: caster.pointee.decoder) ?? .python
-        isAtomic = isAtomic && decoder.isAtomic
-        let count = Int(PQgetlength(result, row, column))
-        if count == 0, PQgetisnull(result, row, column) != 0 {
-            return decoder == .python ? try decoding.python(caster, nil) : none()
-        }
-        return try decoding.decode(
-            decoder, caster, UnsafeRawBufferPointer(start: PQgetvalue(result, row, column), count: count))
     }
 
     // MARK: Moving

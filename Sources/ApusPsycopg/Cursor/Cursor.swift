@@ -56,16 +56,31 @@ struct Cursor {
 
     /// Frees what belongs to the last result.
     func clearResult() {
-        if let result = fields.pointee.result {
-            fields.pointee.result = nil
-            PQclear(OpaquePointer(result))
-        }
+        Self.dropRows(fields)
         if fields.pointee.description != nil { replace(&fields.pointee.description, with: nil) }
         if fields.pointee.casts != nil { replace(&fields.pointee.casts, with: nil) }
         fields.pointee.rowcount = -1
         fields.pointee.row = 0
         fields.pointee.lastoid = 0
         fields.pointee.no_tuples = 1
+    }
+
+    /// Frees the rows and the PGresult.
+    static func dropRows(_ fields: UnsafeMutablePointer<apus_cursor>) {
+        if let result = fields.pointee.result {
+            fields.pointee.result = nil
+            PQclear(OpaquePointer(result))
+        }
+        if let large = fields.pointee.large { dropLargeRows(large, fields) }
+        fields.pointee.is_pinned = 0
+    }
+
+    @inline(never)
+    private static func dropLargeRows(_ large: UnsafeMutableRawPointer, _ fields: UnsafeMutablePointer<apus_cursor>) {
+        fields.pointee.large = nil
+        let rows = large.assumingMemoryBound(to: LargeRows.self)
+        rows.deinitialize(count: 1)
+        rows.deallocate()
     }
 
     /// Takes over a result that the server is content with.

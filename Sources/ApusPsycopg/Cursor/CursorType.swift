@@ -45,8 +45,7 @@ enum CursorType {
         PyObject_GC_UnTrack(me)
         let fields = me.fields(apus_cursor.self)
         if fields.pointee.weak_references != nil { PyObject_ClearWeakRefs(me) }
-        if let result = fields.pointee.result { PQclear(OpaquePointer(result)) }
-        fields.pointee.result = nil
+        Cursor.dropRows(fields)
         if let stream = fields.pointee.stream {
             Unmanaged<ReplicationStream>.fromOpaque(stream).release()
             fields.pointee.stream = nil
@@ -141,7 +140,9 @@ enum CursorType {
             },
             .computed("pgresult_ptr", "The address of the result's PGresult, or None.") { me, _ in
                 answer { () throws(Raised) in
-                    guard let result = try Cursor(me).fields.pointee.result else { return none() }
+                    let fields = try Cursor(me).fields
+                    guard let result = fields.pointee.result else { return none() }
+                    fields.pointee.is_pinned = 1
                     return try owned(PyLong_FromVoidPtr(result))
                 }
             },

@@ -1,0 +1,102 @@
+import ApusPQ
+import CApusLibPQ
+import CApusPython
+
+/// Large results whose rows are asked for all at once: see `LargeRows`.
+extension Cursor {
+    var large: UnsafeMutablePointer<LargeRows>? { fields.pointee.large?.assumingMemoryBound(to: LargeRows.self) }
+
+    /// From how many bytes of libpq's on the rows are copied: less is not worth the time.
+    private static let packingThreshold = 8 << 20
+
+    /// Whether the rows to come may be copied out of the PGresult. A program that asks for few at a time may hold few
+    /// at a time: for the copy there would have to be more memory than for the result.
+    @inline(__always)
+    func mayPack(_ count: Int) -> Bool {
+        count > 1000 && mayPackLarge(count)
+    }
+
+    @inline(never)
+    private func mayPackLarge(_ count: Int) -> Bool {
+        guard let result, fields.pointee.large == nil, fields.pointee.is_pinned == 0, fields.pointee.readers == 0,
+            count == fields.pointee.rowcount - fields.pointee.row, count > fields.pointee.rowcount / 2
+        else { return false }
+        return PQresultMemorySize(result) >= Self.packingThreshold && PQnfields(result) > 0
+    }
+
+    /// Copies the rows out of the PGresult, which loses them; without the GIL. Where that cannot be, all stays as it is.
+    func pack() {
+        guard let result else { return }
+        fields.pointee.readers += 1
+        var thread = PyEval_SaveThread()
+        let packed = PackedRows.copying(result)
+        // Columns, status and command tag stay.
+        let head = PQcopyResult(result, PG_COPYRES_ATTRS)
+        PyEval_RestoreThread(thread)
+        fields.pointee.readers -= 1
+        // Meanwhile another thread may have got hold of the PGresult.
+        guard let packed, let head, fields.pointee.readers == 0, fields.pointee.is_pinned == 0, self.result == result
+        else {
+            PQclear(head)
+            return
+        }
+        let large = UnsafeMutablePointer<LargeRows>.allocate(capacity: 1)
+        large.initialize(to: LargeRows(packed))
+        fields.pointee.large = UnsafeMutableRawPointer(large)
+        fields.pointee.result = UnsafeMutableRawPointer(head)
+        thread = PyEval_SaveThread()
+        PQclear(result)
+        apus_trim_heap()
+        PyEval_RestoreThread(thread)
+    }
+
+    /// One row.
+    @inline(never)
+    static func row(
+        _ row: Int, of large: UnsafeMutablePointer<LargeRows>, _ maker: inout RowMaker
+    ) throws(Raised) -> PyObj {
+        if let kept = large.pointee.kept[row] { return try maker.row(again: kept) }
+        guard var place = large.pointee.place(of: row) else { throw lost() }
+        let made = try maker.row(&place.reader)
+        large.pointee.mark(place, row: row + 1)
+        return made
+    }
+
+    /// Puts rows into a list. Those whose cells were given back come from the rows that were kept for them.
+    @inline(never)
+    func fill(
+        _ list: PyObj, _ rows: Range<Int>, from large: UnsafeMutablePointer<LargeRows>, _ maker: inout RowMaker
+    ) throws(Raised) {
+        // The rows of a named cursor's fetch cannot be moved back to.
+        let isPassing = isNamed
+        let keeps =
+            !isPassing && rows.upperBound == fields.pointee.rowcount && rows.count > rows.upperBound / 2
+            && maker.isFaithful
+        if keeps { large.pointee.kept.prepare(for: rows) }
+        var row = rows.lowerBound
+        while row < rows.upperBound {
+            if let kept = large.pointee.kept[row] {
+                fields.pointee.row = row &+ 1
+                apus_list_set(list, row &- rows.lowerBound, try maker.row(again: kept))
+                row &+= 1
+                continue
+            }
+            guard var place = large.pointee.place(of: row) else { throw Self.lost() }
+            var end = min(rows.upperBound, large.pointee.end(of: place.block))
+            if large.pointee.kept.range.lowerBound > row { end = min(end, large.pointee.kept.range.lowerBound) }
+            while row < end {
+                fields.pointee.row = row &+ 1
+                let made = try maker.row(&place.reader)
+                if keeps { large.pointee.kept.append(made, number: row) }
+                apus_list_set(list, row &- rows.lowerBound, made)
+                row &+= 1
+            }
+            // Somebody else's fetch may stand in the block.
+            if keeps || isPassing, row == large.pointee.end(of: place.block), fields.pointee.readers == 1 {
+                large.pointee.release(block: place.block, isPassed: isPassing)
+            }
+        }
+    }
+
+    private static func lost() -> Raised { raise(module.pointee.internalError, "the row is no longer there") }
+}

@@ -1,0 +1,111 @@
+import CApusLibPQ
+
+/// The rows of a large result, copied out of libpq's into blocks that go back to the system one by one, when their rows
+/// have been read. libpq needs 24 bytes beside each cell and gives all back or nothing.
+struct PackedRows: ~Copyable {
+    /// Rows that lie behind one another, never cut.
+    struct Block {
+        fileprivate let start: UnsafeMutableRawPointer
+        fileprivate let capacity: Int
+        fileprivate var count = 0
+        /// The numbers of its rows.
+        fileprivate(set) var rows: Range<Int>
+        /// Whether it has been given back to the system.
+        fileprivate var isReleased = false
+
+        /// Whether a row's cells are still there.
+        func holds(_ row: Int) -> Bool { rows.contains(row) && !isReleased }
+    }
+    private(set) var blocks: [Block] = []
+    private let columns: Int
+
+    fileprivate static let blockSize = 256 << 10
+
+    private init(columns: Int) { self.columns = columns }
+
+    /// Copies all rows of a result, without touching a Python object.
+    /// - Returns: nil if there is no memory for them.
+    static func copying(_ result: OpaquePointer) -> PackedRows? {
+        var packed = PackedRows(columns: Int(PQnfields(result)))
+        if !packed.copy(result) { return nil }
+        return packed
+    }
+
+    deinit {
+        for block in blocks where !block.isReleased { block.unmap() }
+    }
+
+    /// The number of the block that a row is in.
+    func block(of row: Int) -> Int? {
+        var range = blocks.indices
+        while let middle = range.isEmpty ? nil : range.lowerBound + range.count / 2 {
+            let rows = blocks[middle].rows
+            if rows.contains(row) { return middle }
+            range = row < rows.lowerBound ? range.lowerBound..<middle : middle + 1..<range.upperBound
+        }
+        return nil
+    }
+
+    /// Reads the cells of a row that the block holds.
+    func reader(of row: Int, in block: Int) -> PackedReader {
+        let block = blocks[block]
+        var reader = PackedReader(at: block.start)
+        for _ in 0..<(row - block.rows.lowerBound) * columns { _ = reader.next() }
+        return reader
+    }
+
+    /// Gives a block back to the system.
+    mutating func release(block: Int) {
+        if blocks[block].isReleased { return }
+        blocks[block].unmap()
+        blocks[block].isReleased = true
+    }
+
+    // MARK: Copying
+
+    private mutating func copy(_ result: OpaquePointer) -> Bool {
+        let columns = Int32(truncatingIfNeeded: columns)
+        guard var block = Block(capacity: Self.blockSize, firstRow: 0) else { return false }
+        for row in 0..<PQntuples(result) {
+            var end = block.count
+            for column in 0..<columns {
+                let length = PQgetlength(result, row, column)
+                let size = 4 + Int(length)
+                if block.capacity - end < size {
+                    // A row that is larger than a block gets one of its own, with room to grow.
+                    let begun = end - block.count
+                    let room = begun + size <= Self.blockSize ? Self.blockSize : 2 * (begun + size)
+                    guard let next = Block(capacity: room, firstRow: Int(row)) else {
+                        blocks.append(block)
+                        return false
+                    }
+                    memcpy(next.start, block.start + block.count, begun)
+                    if block.rows.isEmpty { block.unmap() } else { blocks.append(block) }
+                    block = next
+                    end = begun
+                }
+                let cell = block.start + end
+                let isNull = length == 0 && PQgetisnull(result, row, column) != 0
+                cell.storeBytes(of: isNull ? -1 : length, as: Int32.self)
+                if length > 0, let value = PQgetvalue(result, row, column) { memcpy(cell + 4, value, Int(length)) }
+                end += size
+            }
+            block.count = end
+            block.rows = block.rows.lowerBound..<Int(row) + 1
+        }
+        blocks.append(block)
+        return true
+    }
+}
+
+extension PackedRows.Block {
+    fileprivate init?(capacity: Int, firstRow: Int) {
+        let page = Int(apus_page_size())
+        self.capacity = (capacity + page - 1) / page * page
+        guard let start = apus_map_pages(self.capacity, capacity == PackedRows.blockSize ? 1 : 0) else { return nil }
+        self.start = start
+        rows = firstRow..<firstRow
+    }
+
+    fileprivate func unmap() { apus_unmap_pages(start, capacity) }
+}
