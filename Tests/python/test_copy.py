@@ -210,3 +210,26 @@ def test_the_file_is_let_go(cursor):
     del file
     gc.collect()
     assert alive() is None
+
+
+def test_a_file_is_not_taken_into_memory(connection):
+    """The server is slower than the file: who reads ahead without end fills the memory."""
+    class File:
+        def __init__(self):
+            self.count = 0
+
+        def read(self, size):
+            self.count += 1
+            return "x" * 9_999 + "\n" if self.count <= 4000 else ""
+
+    def peak():
+        with open("/proc/self/status") as status:
+            return int(next(line for line in status if line.startswith("VmHWM")).split()[1])
+
+    cursor = connection.cursor()
+    cursor.execute("CREATE TEMP TABLE slow (data text)")
+    before = peak()
+    cursor.copy_expert("COPY slow FROM STDIN WHERE pg_sleep(0.0005) IS NULL", File())
+    assert cursor.rowcount == 0
+    # 40 MB went through.
+    assert peak() - before < 16 << 10

@@ -227,7 +227,7 @@ def test_every_wait_can_be_interrupted(dsn, wait, name):
 
 def run(program, *arguments):
     done = subprocess.run(
-        [sys.executable, "-X", "faulthandler", "-c", program, *arguments], capture_output=True, text=True, timeout=120,
+        [sys.executable, "-X", "faulthandler", "-c", program, *arguments], capture_output=True, text=True, timeout=60,
         env={**os.environ, "PGCONNECT_TIMEOUT": ""})
     assert done.returncode == 0, done.stderr
     assert not done.stderr
@@ -270,6 +270,7 @@ def test_a_replication_stream_can_be_interrupted_and_goes_on(dsn, name):
 def test_asked_twice_a_server_that_is_frozen_loses_the_connection(mortal):
     """The first signal asks the server to cancel, and waits for its answer; who asks again has waited enough."""
     program = PROLOGUE + textwrap.dedent("""
+        print("connected", flush=True)
         sys.stdin.readline()
         soon(0.2)
         soon(2)
@@ -282,8 +283,9 @@ def test_asked_twice_a_server_that_is_frozen_loses_the_connection(mortal):
         assert connection.closed == 2
         """)
     child = subprocess.Popen(
-        [sys.executable, "-c", program, mortal.dsn(2), "SIGINT"], stdin=subprocess.PIPE, stderr=subprocess.PIPE,
-        text=True)
+        [sys.executable, "-c", program, mortal.dsn(2), "SIGINT"], stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert child.stdout.readline() == "connected\n"
     with mortal.frozen(2):
         _, errors = child.communicate("go\n", timeout=60)
     assert child.returncode == 0, errors

@@ -98,6 +98,7 @@ extension Cursor {
         let size = try Owned(python(size))
         var problem: String?
         var cause: PyObj?
+        var unwritten = 0
         while problem == nil {
             guard let piece = apus_method1(file, state.pointee.nameRead, size.object) else {
                 cause = apus_take_exception()
@@ -115,7 +116,7 @@ extension Cursor {
             if apus_is_bytes(piece) != 0 {
                 let bytes = UnsafeRawBufferPointer(start: apus_bytes_data(piece), count: apus_bytes_size(piece))
                 if bytes.count == 0 { break }
-                try connection.sendCopyData(bytes, exchange)
+                try connection.sendCopyData(bytes, exchange, &unwritten)
             } else if apus_is_str(piece) != 0 {
                 if apus_str_length(piece) == 0 { break }
                 let text: (bytes: UnsafeRawBufferPointer, owner: PyObj)
@@ -125,7 +126,7 @@ extension Cursor {
                     break
                 }
                 let keeper = Owned(text.owner)
-                try connection.sendCopyData(text.bytes, exchange)
+                try connection.sendCopyData(text.bytes, exchange, &unwritten)
                 _ = keeper.object
             } else {
                 problem = "error in .read() call"
@@ -251,14 +252,24 @@ struct CopyFormat {
 }
 
 extension Connection {
-    /// Sends a piece of COPY's data, under a lock that is held.
-    fileprivate func sendCopyData(_ bytes: UnsafeRawBufferPointer, _ exchange: Exchange) throws(Raised) {
+    /// Sends a piece of COPY's data, under a lock that is held. libpq would take a whole file into memory: it is asked
+    /// now and then to write what it holds.
+    /// - Parameter unwritten: counts the bytes since then.
+    fileprivate func sendCopyData(
+        _ bytes: UnsafeRawBufferPointer, _ exchange: Exchange, _ unwritten: inout Int
+    ) throws(Raised) {
         let core = self.core
+        unwritten += bytes.count
+        let writes = unwritten >= 256 << 10
+        if writes { unwritten = 0 }
+        var isTaken = false
         try blockingUnderLock(limiting: exchange) { () throws(PQError) in
-            if case .wait(let wait)? = try core.session?.sendCopyData(bytes) { return wait }
-            return nil
+            if !isTaken, case .wait(let wait)? = try core.session?.sendCopyData(bytes) { return wait }
+            isTaken = true
+            return writes ? try core.session?.flush() ?? nil : nil
         }
     }
+
     /// Ends a COPY that Python code gave up: what is left of the answer is read and dropped, so that the connection
     /// stays usable. The pending exception stays.
     fileprivate func abandonCopy(_ exchange: Exchange) {
@@ -268,7 +279,7 @@ extension Connection {
         var isFed = status != PGRES_COPY_IN
         // After an error of the file's the rest is read, and the transaction goes on. Who interrupts does not wait for it.
         let isInterrupted = exchange.isInterrupted || exception.map { apus_is_instance($0, apus_exc_exception()) } == 0
-        var cancels = status == PGRES_COPY_OUT && isInterrupted
+        var cancels = isInterrupted
         do throws(Raised) {
             try blockingUnderLock { () throws(PQError) in
                 guard core.session?.transactionStatus == PQTRANS_ACTIVE else { return nil }

@@ -1,0 +1,535 @@
+"""psycopg2.pool: as psycopg2's without the `pool_…` keywords, and what they do."""
+
+import random
+import signal
+import sys
+import threading
+import time
+from collections import Counter
+
+import psycopg2
+import psycopg2.apus
+import pytest
+from psycopg2 import extensions
+from psycopg2.pool import AbstractConnectionPool, PoolError, PoolTimeout, SimpleConnectionPool, ThreadedConnectionPool
+
+from observing import ping, reached
+
+KINDS = pytest.mark.parametrize("kind", [SimpleConnectionPool, ThreadedConnectionPool])
+
+
+def in_threads(count, body, timeout=120):
+    """Runs body(0), body(1), … in threads and raises the first thing that one of them raised."""
+    raised = []
+
+    def run(number):
+        try:
+            body(number)
+        except BaseException as error:
+            raised.append(error)
+
+    threads = [threading.Thread(target=run, args=(number,), daemon=True) for number in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout)
+        assert not thread.is_alive(), "deadlock"
+    if raised:
+        raise raised[0]
+
+
+def until(condition):
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def kill(connection):
+    """Ends a session from the server's side, and waits until the end has arrived."""
+    with psycopg2.connect(connection.dsn) as killer, killer.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(%s, 5000)", (connection.info.backend_pid,))
+    killer.close()
+
+
+# Without the keywords
+
+@KINDS
+def test_as_psycopg2(kind, dsn):
+    pool = kind(1, 2, dsn)
+    one, two = pool.getconn(), pool.getconn("key")
+    assert pool.getconn("key") is two
+    with pytest.raises(PoolError, match="exhausted"):
+        pool.getconn()
+    one.cursor().execute("SELECT 1")
+    pool.putconn(one)
+    assert one.status == extensions.STATUS_READY and not one.closed
+    pool.putconn(two)
+    assert two.closed, "one idle connection is enough"
+    with pytest.raises(PoolError, match="unkeyed"):
+        pool.putconn(two)
+    assert pool.getconn() is one
+    pool.closeall()
+    assert one.closed
+    for call in (pool.getconn, pool.closeall, lambda: pool.putconn(one)):
+        with pytest.raises(PoolError, match="closed"):
+            call()
+
+
+@KINDS
+def test_the_keywords_are_no_connection_parameters(kind, dsn):
+    pool = kind(1, 2, dsn, pool_check=True, pool_max_lifetime=60, pool_max_idle=60, application_name="kept")
+    connection = pool.getconn()
+    assert connection.get_dsn_parameters()["application_name"] == "kept"
+    pool.closeall()
+    for wrong in ({"pool_size": 3}, {"timeout": 3}, {"max_lifetime": 3}):
+        with pytest.raises(psycopg2.ProgrammingError):
+            kind(1, 2, dsn, **wrong)
+    for wrong in ({"pool_max_lifetime": 0}, {"pool_max_idle": -1}, {"pool_max_idle": float("nan")}):
+        with pytest.raises(ValueError):
+            kind(0, 2, dsn, **wrong)
+    with pytest.raises(TypeError):
+        kind(0, 2, dsn, pool_check="yes")
+
+
+def test_a_pool_of_one_thread_has_nobody_to_wait_for(dsn):
+    with pytest.raises(ValueError, match="pool_timeout"):
+        SimpleConnectionPool(0, 1, dsn, pool_timeout=1)
+    with pytest.raises(ValueError, match="pool_timeout"):
+        ThreadedConnectionPool(0, 1, dsn, pool_timeout=-1)
+
+
+# connection()
+
+@KINDS
+@pytest.mark.parametrize("keywords", [{}, {"pool_check": True}])
+def test_a_block_gives_its_connection_back(kind, keywords, dsn):
+    pool = kind(1, 1, dsn, **keywords)
+    with pool.connection() as connection:
+        connection.cursor().execute("CREATE TABLE pool_block (i int)")
+    with pytest.raises(ZeroDivisionError):
+        with pool.connection() as same:
+            assert same is connection
+            same.cursor().execute("INSERT INTO pool_block VALUES (1)")
+            1 / 0
+    with pool.connection() as same:
+        cursor = same.cursor()
+        cursor.execute("SELECT count(*) FROM pool_block")
+        assert same is connection and cursor.fetchone() == (0,)
+        cursor.execute("DROP TABLE pool_block")
+    with pytest.raises(psycopg2.OperationalError):
+        with pool.connection() as same:
+            kill(same)
+            ping(same)
+    with pool.connection() as other:
+        assert other is not connection and ping(other)
+    with pool.connection("key") as one:
+        assert pool.getconn("key") is one
+    with pool.connection() as last:
+        last.autocommit = True
+        last.cursor().execute("VACUUM pg_class")
+    with pytest.raises(psycopg2.InterfaceError, match="closed"):
+        with pool.connection() as last:
+            pool.closeall()
+    assert last.closed
+
+
+# pool_timeout
+
+def test_waiting_for_a_connection(dsn):
+    pool = ThreadedConnectionPool(1, 1, dsn, pool_timeout=30)
+    connection = pool.getconn()
+    threading.Timer(0.3, pool.putconn, (connection,)).start()
+    assert pool.getconn() is connection
+    pool.closeall()
+
+
+def test_waiting_in_vain(dsn):
+    for timeout in (0, 0.2):
+        pool = ThreadedConnectionPool(1, 1, dsn, pool_timeout=timeout)
+        connection = pool.getconn()
+        with pytest.raises(PoolTimeout, match=f"within {timeout} s"):
+            pool.getconn()
+        assert not pool._waiters
+        pool.putconn(connection)
+        assert pool.getconn() is connection
+        pool.closeall()
+
+
+def test_first_come_first_served(dsn):
+    pool = ThreadedConnectionPool(1, 1, dsn, pool_timeout=60)
+    connection, order = pool.getconn(), []
+
+    def work(number):
+        with pool.connection():
+            order.append(number)
+
+    threads = []
+    for number in range(20):
+        threads.append(threading.Thread(target=work, args=(number,)))
+        threads[-1].start()
+        until(lambda: len(pool._waiters) == number + 1)
+    pool.putconn(connection)
+    # Who comes now is served after those who wait, though the connection may be free for a moment.
+    work(20)
+    for thread in threads:
+        thread.join()
+    assert order == list(range(21))
+    pool.closeall()
+
+
+def test_who_goes_away_takes_nothing_along(dsn):
+    """A wait that is interrupted, or over, leaves its place to the next."""
+    pool = ThreadedConnectionPool(1, 1, dsn, pool_timeout=60)
+    connection, served = pool.getconn(), []
+    before = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.3)
+        with pytest.raises(KeyboardInterrupt):
+            pool.getconn()
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert not pool._waiters
+    thread = threading.Thread(target=lambda: served.append(pool.getconn()))
+    thread.start()
+    until(lambda: pool._waiters)
+    pool.putconn(connection)
+    thread.join()
+    assert served == [connection]
+    pool.closeall()
+
+
+def test_closing_wakes_who_waits(dsn):
+    pool = ThreadedConnectionPool(1, 1, dsn, pool_timeout=60)
+    connection = pool.getconn()
+
+    def wait(number):
+        if number == 0:
+            until(lambda: len(pool._waiters) == 4)
+            pool.closeall()
+        else:
+            with pytest.raises(PoolError, match="closed"):
+                pool.getconn()
+
+    in_threads(5, wait)
+    assert connection.closed
+
+
+def test_a_key_is_one_connection_for_all_who_wait_for_it(dsn):
+    pool = ThreadedConnectionPool(0, 1, dsn, pool_timeout=60)
+    connection, got = pool.getconn(), []
+    threads = [threading.Thread(target=lambda: got.append(pool.getconn("shared"))) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    until(lambda: len(pool._waiters) == 5)
+    pool.putconn(connection)
+    for thread in threads:
+        thread.join()
+    assert len(set(map(id, got))) == 1
+    pool.closeall()
+
+
+def test_a_connect_that_fails_gives_its_place_back(dsn):
+    pool = ThreadedConnectionPool(0, 1, dsn, pool_timeout=60)
+    pool._kwargs["dbname"] = "no_such_database"
+    for _ in range(3):
+        with pytest.raises(psycopg2.OperationalError):
+            pool.getconn()
+    del pool._kwargs["dbname"]
+    assert ping(pool.getconn())
+    pool.closeall()
+
+
+def test_32_threads_share_4_connections(dsn):
+    pool = ThreadedConnectionPool(
+        2, 4, dsn, pool_timeout=60, pool_check=True, pool_max_lifetime=0.2, pool_max_idle=0.05)
+    before, most, served = sys.getswitchinterval(), [], Counter()
+
+    def work(number):
+        for turn in range(20):
+            try:
+                with pool.connection() as connection:
+                    most.append(len(pool._used) + len(pool._pool))
+                    cursor = connection.cursor()
+                    cursor.execute("SELECT %s, %s", (number, turn))
+                    assert cursor.fetchone() == (number, turn)
+                    if turn == 3:
+                        kill(connection)
+                served[number] += 1
+            except psycopg2.OperationalError:
+                assert turn == 3, "only what was killed cannot be committed"
+
+    sys.setswitchinterval(1e-6)
+    try:
+        in_threads(32, work)
+    finally:
+        sys.setswitchinterval(before)
+    assert max(most) <= 4 and set(served.values()) == {19} and len(served) == 32
+    assert not pool._used and not pool._rused and not pool._moving and not pool._waiters
+    with pool.connection() as connection:
+        assert ping(connection)
+    pool.closeall()
+
+
+# pool_check
+
+@KINDS
+def test_the_dead_are_replaced(kind, dsn):
+    pool = kind(2, 2, dsn, pool_check=True)
+    connections = [pool.getconn(), pool.getconn()]
+    for connection in connections:
+        pool.putconn(connection)
+        kill(connection)
+    new = [pool.getconn(), pool.getconn()]
+    assert all(ping(connection) for connection in new) and not set(new) & set(connections)
+    assert all(connection.closed for connection in connections)
+    for connection in new:
+        assert connection.rollback() is None
+        pool.putconn(connection)
+    assert {pool.getconn(), pool.getconn()} == set(new)
+    pool.closeall()
+
+
+@KINDS
+def test_without_the_check_the_dead_are_handed_out(kind, dsn):
+    pool = kind(1, 1, dsn)
+    connection = pool.getconn()
+    pool.putconn(connection)
+    kill(connection)
+    assert pool.getconn() is connection
+    pool.closeall()
+
+
+@KINDS
+def test_a_check_of_ones_own(kind, dsn):
+    seen = []
+
+    def check(connection):
+        seen.append(connection)
+        connection.cursor().execute("SELECT 1")
+        if len(seen) == 2:
+            raise RuntimeError("no good")
+
+    pool = kind(1, 1, dsn, pool_check=check)
+    connection = pool.getconn()
+    assert seen == [connection] and connection.status == extensions.STATUS_READY
+    pool.putconn(connection)
+    other = pool.getconn()
+    assert other is not connection and connection.closed and ping(other)
+    pool.closeall()
+
+
+def test_connections_of_a_dead_node_are_replaced(mortal):
+    pool = ThreadedConnectionPool(
+        6, 6, mortal.dsn(1, load_balance=True, failed_host_ttl_seconds=60), pool_check=True, pool_timeout=30)
+    connections = [pool.getconn() for _ in range(6)]
+    assert sorted(reached(connections).values()) == [2, 2, 2]
+    for connection in connections:
+        pool.putconn(connection)
+    with mortal.stopped(3):
+        connections = [pool.getconn() for _ in range(6)]
+        assert all(ping(connection) for connection in connections)
+        assert mortal.address(3) not in reached(connections)
+        for connection in connections:
+            pool.putconn(connection)
+    pool.closeall()
+
+
+def test_connections_of_a_frozen_node_are_replaced(mortal):
+    pool = ThreadedConnectionPool(
+        3, 3, mortal.dsn(1, load_balance=True, connect_timeout=1, failed_host_ttl_seconds=60),
+        pool_check=lambda connection: psycopg2.apus.ping(connection, 0.5))
+    connections = [pool.getconn() for _ in range(3)]
+    for connection in connections:
+        pool.putconn(connection)
+    with mortal.frozen(2):
+        connections = [pool.getconn() for _ in range(3)]
+        assert all(ping(connection) for connection in connections)
+        assert mortal.address(2) not in reached(connections)
+    pool.closeall()
+
+
+@KINDS
+def test_what_cannot_be_rolled_back_is_no_longer_counted(kind, dsn):
+    pool = kind(1, 1, dsn, pool_check=True)
+    connection = pool.getconn()
+    connection.cursor().execute("SELECT 1")
+    kill(connection)
+    pool.putconn(connection)
+    assert connection.closed and ping(pool.getconn())
+    pool.closeall()
+
+
+# Lifetimes, by a clock that the test turns, and connections that nobody opened
+
+class Clock:
+    now = 1000.0
+
+    def __call__(self):
+        return self.now
+
+
+class Fake:
+    """A connection without a server."""
+    closed = 0
+
+    class info:
+        transaction_status = extensions.TRANSACTION_STATUS_IDLE
+
+    def close(self):
+        self.closed = 1
+
+    def commit(self):
+        pass
+
+    rollback = commit
+
+
+@pytest.fixture
+def fakes(monkeypatch):
+    """Pools open connections without a server; the list has all of them."""
+    opened = []
+
+    def connect(*_, **__):
+        opened.append(Fake())
+        return opened[-1]
+
+    monkeypatch.setattr(psycopg2, "connect", connect)
+    return opened
+
+
+def with_clock(pool, chance=lambda: 0.0):
+    pool._upkeep.clock = Clock()
+    pool._upkeep._chance = chance
+    for connection in pool._pool:
+        pool._upkeep.opened(connection)
+    return pool, pool._upkeep.clock
+
+
+@KINDS
+def test_old_connections_are_replaced(kind, fakes):
+    pool, clock = with_clock(kind(0, 2, pool_max_lifetime=60))
+    pool.minconn = 2
+    first = pool.getconn()
+    clock.now += 59
+    pool.putconn(first)
+    assert pool.getconn() is first
+    clock.now += 2
+    assert not first.closed, "what is in use is left alone"
+    pool.putconn(first)
+    assert first.closed
+    second = pool.getconn()
+    pool.putconn(second)
+    clock.now += 61
+    third = pool.getconn()
+    assert third not in (first, second) and second.closed and len(fakes) == 3
+
+
+@KINDS
+def test_connections_of_one_age_end_apart(kind, fakes):
+    pool, clock = with_clock(kind(0, 50, pool_max_lifetime=100), random.Random(1).random)
+    pool.minconn = 50
+    connections = [pool.getconn() for _ in range(50)]
+    for connection in connections:
+        pool.putconn(connection)
+    ended = []
+    for _ in range(12):
+        clock.now += 1 if ended else 90
+        for connection in [pool.getconn() for _ in range(50)]:
+            pool.putconn(connection)
+        ended.append(sum(connection.closed for connection in connections))
+    assert ended[0] == 0 and ended[-1] == 50
+    assert len(set(ended)) > 6, "not all at once"
+
+
+@KINDS
+def test_connections_beyond_the_minimum_are_kept_for_a_while(kind, fakes):
+    pool, clock = with_clock(kind(1, 5, pool_max_idle=10))
+    connections = [pool.getconn() for _ in range(5)]
+    for connection in connections:
+        pool.putconn(connection)
+    assert not any(connection.closed for connection in connections)
+    clock.now += 9
+    # The one that is used stays; those that are not are closed when the pool is next used.
+    pool.putconn(pool.getconn())
+    assert not any(connection.closed for connection in connections)
+    clock.now += 2
+    pool.putconn(pool.getconn())
+    assert sum(connection.closed for connection in connections) == 4
+    clock.now += 100
+    pool.putconn(pool.getconn())
+    assert sum(connection.closed for connection in connections) == 4, "one is the minimum"
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_whatever_happens_the_books_are_right(seed, fakes):
+    """A pool is used at random: never are there more connections than allowed, nobody gets one that is in use, dead or
+    too old, and none is lost."""
+    chance = random.Random(seed)
+    minimum = chance.randrange(4)
+    maximum = minimum + chance.randrange(1, 5)
+    bad = set()
+
+    def check(connection):
+        if connection in bad:
+            raise ValueError
+
+    pool, clock = with_clock(
+        chance.choice([SimpleConnectionPool, ThreadedConnectionPool])(
+            minimum, maximum, pool_check=chance.choice([None, check]), pool_max_lifetime=100,
+            pool_max_idle=chance.choice([None, 20])), chance.random)
+    out, births = {}, {id(connection): clock.now for connection in fakes}
+    for _ in range(600):
+        clock.now += chance.expovariate(1)
+        what = chance.randrange(10)
+        if what < 5:
+            key = chance.choice([None, None, "a", "b"])
+            if len(out) == maximum and (key is None or key not in pool._used):
+                with pytest.raises(PoolError):
+                    pool.getconn(key)
+                continue
+            connection = pool.getconn(key)
+            births.setdefault(id(connection), clock.now)
+            if key in out:
+                assert out[key] is connection
+                continue
+            assert connection not in out.values() and not connection.closed
+            assert clock.now - births[id(connection)] <= 100
+            if pool._upkeep._check:
+                assert connection not in bad
+            out[key if key else object()] = connection
+        elif out and what < 9:
+            connection = out.pop(chance.choice(list(out)))
+            pool.putconn(connection, close=chance.random() < 0.1)
+        elif fakes:
+            bad.add(chance.choice(fakes))
+        living = [connection for connection in fakes if not connection.closed]
+        assert set(living) == set(pool._pool) | set(out.values())
+        assert len(living) == len(pool._pool) + len(out) <= maximum
+        assert set(pool._used.values()) == set(out.values()) and len(pool._rused) == len(pool._used)
+        assert pool._upkeep.max_idle or len(pool._pool) <= minimum
+        assert set(pool._upkeep._ends) == {id(connection) for connection in living}
+        assert not pool._moving and not pool._waiters
+    pool.closeall()
+    assert all(connection.closed for connection in fakes)
+
+
+def test_pools_of_ones_own(dsn):
+    """A subclass of the abstract pool, with its own ways, may use the keywords as well."""
+    class Pool(AbstractConnectionPool):
+        def _connect(self, key=None):
+            connection = super()._connect(key)
+            connection.autocommit = True
+            return connection
+
+        getconn = AbstractConnectionPool._getconn
+        putconn = AbstractConnectionPool._putconn
+        closeall = AbstractConnectionPool._closeall
+
+    for keywords in ({}, {"pool_check": True, "pool_max_idle": 5}):
+        pool = Pool(1, 2, dsn, **keywords)
+        connections = pool.getconn(), pool.getconn()
+        assert all(connection.autocommit for connection in connections)
+        for connection in connections:
+            pool.putconn(connection)
+        pool.closeall()
