@@ -12,8 +12,8 @@ not passed on to `connect()`. Without them nothing differs:
 - `pool_max_idle`: how many seconds a connection beyond `minconn` is kept for who comes next; without it, it is closed
   when it is given back. The pool has no thread: it looks when it is used.
 
-With any of them connections are opened, checked, rolled back and closed while other threads use the pool, and what
-cannot be rolled back is closed and no longer counted.
+Connections are opened, checked, rolled back and closed while other threads use the pool. What cannot be rolled back is
+closed and no longer counted.
 """
 
 import contextlib
@@ -21,7 +21,6 @@ import threading
 from collections import deque
 
 import psycopg2
-from psycopg2 import extensions as _ext
 from psycopg2._upkeep import Upkeep as _Upkeep
 
 
@@ -50,37 +49,35 @@ class _Waiter:
 
 
 class AbstractConnectionPool:
-    """What the pools have in common. `minconn` connections are opened at once; what follows goes to `connect()`, but
-    for the keywords that this module's documentation lists."""
+    """What the pools have in common. `minconn` connections are opened at once, `maxconn` may be open at a time; what
+    follows goes to `connect()`, but for the keywords that this module's documentation lists."""
+
+    # What is slow is done without it; meanwhile the key is in `_moving`, and counts as in use.
+    _turn = contextlib.nullcontext()
 
     def __init__(
         self, minconn, maxconn, *args, pool_timeout=None, pool_check=None, pool_max_lifetime=None, pool_max_idle=None,
         **kwargs,
     ):
-        self.minconn = int(minconn)
-        self.maxconn = int(maxconn)
+        self._upkeep = _Upkeep(pool_timeout, pool_check, pool_max_lifetime, pool_max_idle)
+        if pool_timeout is not None and not hasattr(self, "_lock"):
+            raise ValueError("pool_timeout is for pools that threads share: nobody else could return a connection")
+        self.minconn, self.maxconn = int(minconn), int(maxconn)
         self.closed = False
-        self._args = args
-        self._kwargs = kwargs
-        self._pool = []
-        self._used = {}
-        self._rused = {}
-        self._keys = 0
-        self._upkeep = None
-        if not (pool_timeout is pool_max_lifetime is pool_max_idle is None) or pool_check:
-            self._upkeep = _Upkeep(pool_timeout, pool_check, pool_max_lifetime, pool_max_idle)
-            if pool_timeout is not None and not hasattr(self, "_lock"):
-                raise ValueError("pool_timeout is for pools that threads share: nobody else could return a connection")
+        self._args, self._kwargs = args, kwargs
+        # The idle ones, the longest idle first; those in use, by key; their keys, by id(connection).
+        self._pool, self._used, self._rused = [], {}, {}
         # Keys for which a connection is being opened, checked or given back just now.
         self._moving = set()
         self._waiters = deque()
-        for _ in range(self.minconn):
+        self._keys = 0
+        while len(self._pool) < self.minconn:
             self._connect()
 
     def _connect(self, key=None):
+        """Open a connection: for the user of that key, or to be idle."""
         connection = psycopg2.connect(*self._args, **self._kwargs)
-        if self._upkeep is not None:
-            self._upkeep.opened(connection)
+        self._upkeep.opened(connection)
         if key is None:
             self._pool.append(connection)
         else:
@@ -91,66 +88,6 @@ class AbstractConnectionPool:
     def _getkey(self):
         self._keys += 1
         return self._keys
-
-    def _getconn(self, key=None):
-        if self._upkeep is not None:
-            return self._check_out(key)
-        if self.closed:
-            raise PoolError("connection pool is closed")
-        if key is None:
-            key = self._getkey()
-        if key in self._used:
-            return self._used[key]
-        if self._pool:
-            connection = self._used[key] = self._pool.pop()
-            self._rused[id(connection)] = key
-            return connection
-        if len(self._used) >= self.maxconn:
-            raise PoolError("connection pool exhausted")
-        return self._connect(key)
-
-    def _putconn(self, conn, key=None, close=False):
-        if self._upkeep is not None:
-            self._check_in(conn, key, close)
-            return
-        if self.closed:
-            raise PoolError("connection pool is closed")
-        if key is None:
-            key = self._rused.get(id(conn))
-            if key is None:
-                raise PoolError("trying to put unkeyed connection")
-        if len(self._pool) < self.minconn and not close:
-            self._keep(conn)
-        else:
-            conn.close()
-        # The pool may have been closed while the connection was rolled back.
-        if not self.closed or key in self._used:
-            del self._used[key]
-            del self._rused[id(conn)]
-
-    def _keep(self, conn):
-        """Take a connection back without its transaction; one that is broken or unknown is closed."""
-        if conn.closed:
-            return
-        status = conn.info.transaction_status
-        if status == _ext.TRANSACTION_STATUS_UNKNOWN:
-            conn.close()
-        else:
-            if status != _ext.TRANSACTION_STATUS_IDLE:
-                conn.rollback()
-            self._pool.append(conn)
-
-    def _closeall(self):
-        if self.closed:
-            raise PoolError("connection pool is closed")
-        for conn in [*self._pool, *self._used.values()]:
-            try:
-                conn.close()
-            except psycopg2.Error:
-                pass
-        self.closed = True
-        for waiter in self._waiters:
-            waiter.tell()
 
     @contextlib.contextmanager
     def connection(self, key=None):
@@ -169,14 +106,22 @@ class AbstractConnectionPool:
             else:
                 self.putconn(conn, key)
 
-    # With upkeep. What is slow is done without the lock; meanwhile the key is in `_moving`, and counts as in use.
+    # Out
 
-    _turn = contextlib.nullcontext()
-
-    def _check_out(self, key):
+    def _getconn(self, key=None):
+        """Return a connection that is free, or a new one; the one that `key` has already. Raises PoolError if there is
+        none and no more may be opened, PoolTimeout if none came free in time."""
         with self._turn:
+            if self.closed:
+                raise PoolError("connection pool is closed")
             if key is None:
                 key = self._getkey()
+            elif key in self._used:
+                return self._used[key]
+            if self._pool and not self._waiters and self._upkeep.is_usable(self._pool[-1]):
+                conn = self._used[key] = self._pool.pop()
+                self._rused[id(conn)] = key
+                return conn
             taken = self._take(key)
         conn = taken.connection
         if taken.is_ready:
@@ -210,8 +155,6 @@ class AbstractConnectionPool:
     def _take(self, key):
         """Wait for a connection, and return the _Waiter that was served with it. If it is not ready, the key is in
         `_moving` from now on."""
-        if self.closed:
-            raise PoolError("connection pool is closed")
         waiter = _Waiter(key)
         self._waiters.append(waiter)
         try:
@@ -269,7 +212,10 @@ class AbstractConnectionPool:
             self._pool.append(waiter.connection)
         self._serve()
 
-    def _check_in(self, conn, key, close):
+    # In
+
+    def _putconn(self, conn, key=None, close=False):
+        """Take a connection back: without its transaction, or closed if the pool can do without it or it is no good."""
         with self._turn:
             if self.closed:
                 raise PoolError("connection pool is closed")
@@ -279,35 +225,37 @@ class AbstractConnectionPool:
                 raise PoolError("trying to put unkeyed connection")
             del self._used[key]
             del self._rused[id(conn)]
+            is_wanted = self._waiters or self._upkeep.max_idle is not None or len(self._pool) < self.minconn
+            if is_wanted and not close and not self._waiters and self._upkeep.is_tidy(conn):
+                self._pool.append(conn)
+                return
             self._moving.add(key)
-        ended = [conn]
+        is_fit = False
         try:
-            if not close and not self._upkeep.is_expired(conn) and self._upkeep.tidy(conn):
-                ended = []
+            is_fit = is_wanted and not close and not self._upkeep.is_expired(conn) and self._upkeep.tidy(conn)
         finally:
             with self._turn:
                 self._moving.discard(key)
-                if self.closed:
-                    ended = [conn]
-                elif not ended:
+                ended = []
+                if is_fit and not self.closed:
                     self._pool.append(conn)
                     self._upkeep.kept(conn)
+                else:
+                    ended.append(conn)
                 self._serve()
                 ended += self._spare()
             self._end(ended)
 
     def _spare(self):
-        """Take the idle connections off the list that the pool can do without: the longest idle are first."""
+        """Take the idle connections off the list that the pool can do without."""
         spare = []
-        while self._pool:
-            if self._upkeep.max_idle is None:
-                is_spare = len(self._pool) > self.minconn
-            else:
-                total = len(self._pool) + len(self._used) + len(self._moving)
-                is_spare = total > self.minconn and self._upkeep.is_stale(self._pool[0])
-            if not is_spare:
-                break
-            spare.append(self._pool.pop(0))
+        if self._upkeep.max_idle is None:
+            while len(self._pool) > self.minconn:
+                spare.append(self._pool.pop())
+        else:
+            total = len(self._pool) + len(self._used) + len(self._moving)
+            while self._pool and total - len(spare) > self.minconn and self._upkeep.is_stale(self._pool[0]):
+                spare.append(self._pool.pop(0))
         return spare
 
     def _end(self, connections):
@@ -315,6 +263,17 @@ class AbstractConnectionPool:
             self._upkeep.forget(conn)
             with contextlib.suppress(psycopg2.Error):
                 conn.close()
+
+    def _closeall(self):
+        """Close all connections, those in use too, and wake up who waits for one: PoolError."""
+        with self._turn:
+            if self.closed:
+                raise PoolError("connection pool is closed")
+            self.closed = True
+            for waiter in self._waiters:
+                waiter.tell()
+            connections = [*self._pool, *self._used.values()]
+        self._end(connections)
 
 
 class SimpleConnectionPool(AbstractConnectionPool):
@@ -328,27 +287,13 @@ class SimpleConnectionPool(AbstractConnectionPool):
 class ThreadedConnectionPool(AbstractConnectionPool):
     """A pool that threads share."""
 
-    def __init__(self, minconn, maxconn, *args, **kwargs):
+    def __init__(self, *args, **kwargs):
         self._lock = self._turn = threading.Lock()
-        super().__init__(minconn, maxconn, *args, **kwargs)
+        super().__init__(*args, **kwargs)
 
-    def getconn(self, key=None):
-        """Return a free connection; PoolError if there is none and no more may be opened, unless `pool_timeout` says
-        to wait."""
-        if self._upkeep is not None:
-            return self._getconn(key)
-        with self._lock:
-            return self._getconn(key)
+    getconn = AbstractConnectionPool._getconn
+    closeall = AbstractConnectionPool._closeall
 
     def putconn(self, conn=None, key=None, close=False):
-        """Give a connection back."""
-        if self._upkeep is not None:
-            self._putconn(conn=conn, key=key, close=close)
-            return
-        with self._lock:
-            self._putconn(conn=conn, key=key, close=close)
-
-    def closeall(self):
-        """Close all connections, those in use too."""
-        with self._lock:
-            self._closeall()
+        """Take a connection back; of a key, the one that it has."""
+        self._putconn(self._used.get(key) if conn is None else conn, key, close)
