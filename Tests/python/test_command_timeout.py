@@ -195,7 +195,8 @@ def test_a_frozen_node_gives_its_count_back(mortal):
     with mortal.frozen(number):
         with pytest.raises(psycopg2.apus.CommandTimeout):
             connection.cursor().execute("SELECT 1")
-        assert sum(node.sessions for node in psycopg2.apus.cluster_status() if node.host == mortal.addresses[number - 1]) == 0
+        host = mortal.addresses[number - 1]
+        assert sum(node.sessions for node in psycopg2.apus.cluster_status() if node.host == host) == 0
     del connection
 
 
