@@ -1,7 +1,6 @@
 """What is made is unmade: sessions, memory, descriptors, references."""
 
 import gc
-import os
 import subprocess
 import sys
 import time
