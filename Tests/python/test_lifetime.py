@@ -1,7 +1,6 @@
 """What is made is unmade: sessions, memory, descriptors, references."""
 
 import gc
-import os
 import subprocess
 import sys
 import time
@@ -92,77 +91,6 @@ def test_the_password_is_hidden(dsn):
     assert "secret" not in repr(connection)
     assert "password" not in connection.get_dsn_parameters()
     connection.close()
-
-
-def resident():
-    with open("/proc/self/statm") as statm:
-        return int(statm.read().split()[1]) * os.sysconf("SC_PAGESIZE")
-
-
-def growth(body, count):
-    """How much memory, how many descriptors and how many objects `count` calls leave behind."""
-    for _ in range(count // 10):
-        body()
-    gc.collect()
-    before = resident(), len(os.listdir("/proc/self/fd")), len(gc.get_objects())
-    for _ in range(count):
-        body()
-    gc.collect()
-    after = resident(), len(os.listdir("/proc/self/fd")), len(gc.get_objects())
-    return tuple(b - a for a, b in zip(before, after))
-
-
-@pytest.fixture
-def shared(dsn):
-    connection = psycopg2.connect(dsn)
-    connection.autocommit = True
-    yield connection
-    connection.close()
-
-
-ALL_TYPES = ("SELECT 1, 'é', 1.5::float8, 1.5::numeric, true, now(), now()::timestamp, now()::time, '1 day'::interval,"
-             " ARRAY[1, NULL], '{\"a\": 1}'::json, '\\x00'::bytea, NULL, %s, %s, %s, %s FROM generate_series(1, 3)")
-
-
-def test_nothing_leaks(dsn, shared):
-    def connect_and_close():
-        psycopg2.connect(dsn).close()
-
-    def connect_and_forget():
-        psycopg2.connect(dsn).cursor().execute("SELECT 1")
-
-    def fail_to_connect():
-        with pytest.raises(psycopg2.OperationalError):
-            psycopg2.connect(dsn, dbname="no_such_database")
-
-    def execute():
-        cursor = shared.cursor()
-        cursor.execute(ALL_TYPES, ("x", [1, 2], {"a": 1} and 2.5, b"\0"))
-        cursor.fetchone()
-        cursor.fetchall()
-        cursor.description
-
-    def fail():
-        try:
-            shared.cursor().execute("SELECT 1/0")
-        except psycopg2.Error as error:
-            error.diag.message_primary
-
-    def subclass():
-        class Cursor(extensions.cursor):
-            pass
-
-        cursor = shared.cursor(cursor_factory=Cursor)
-        cursor.execute("SELECT 1")
-        cursor.fetchall()
-
-    def notices():
-        shared.cursor().execute("DO $$BEGIN RAISE NOTICE 'n'; END$$")
-
-    for body, count in ((connect_and_close, 100), (connect_and_forget, 100), (fail_to_connect, 100), (execute, 3000),
-                        (fail, 3000), (subclass, 500), (notices, 2000)):
-        memory, descriptors, objects = growth(body, count)
-        assert memory < 2_000_000 and descriptors <= 0 and objects < 50, (body.__name__, memory, descriptors, objects)
 
 
 @pytest.mark.parametrize("program", [

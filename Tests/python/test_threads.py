@@ -1,5 +1,6 @@
 """One connection for many threads; the GIL; forks; signals."""
 
+import io
 import os
 import signal
 import sys
@@ -7,8 +8,11 @@ import threading
 import time
 
 import psycopg2
+import psycopg2.apus
 import pytest
 from psycopg2 import extensions
+
+from cold import in_child
 
 
 @pytest.fixture
@@ -40,7 +44,7 @@ def together(count, body):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(120)
         assert not thread.is_alive(), "deadlock"
     if raised:
         raise raised[0]
@@ -84,6 +88,78 @@ def test_threads_with_a_connection_each(dsn):
         connection.close()
 
     together(32, work)
+
+
+def test_32_threads_do_everything_on_one_connection(connection, quick_switches):
+    """Statements, errors, COPY, transactions, cursors that come and go, and looks at the connection meanwhile."""
+    connection.autocommit = True
+    setup = connection.cursor()
+    setup.execute("CREATE TEMP TABLE everything (thread int, turn int)")
+    done = []
+
+    def work(number):
+        for turn in range(12):
+            cursor = connection.cursor()
+            cursor.copy_expert("COPY everything FROM STDIN", io.StringIO(f"{number}\t{turn}\n"))
+            with pytest.raises(psycopg2.errors.DivisionByZero):
+                cursor.execute("SELECT %s / 0", (number,))
+            cursor.execute("SELECT %s, %s, %s", (number, "x" * turn, [turn]))
+            assert cursor.fetchall() == [(number, "x" * turn, [turn])]
+            cursor.executemany("SELECT %s", [(1,), (2,)])
+            out = io.StringIO()
+            cursor.copy_expert(f"COPY (SELECT {number}) TO STDOUT", out)
+            assert out.getvalue() == f"{number}\n"
+            assert connection.info.parameter_status("client_encoding") == "UTF8"
+            assert connection.encoding == "UTF8" and connection.status == extensions.STATUS_READY
+            connection.commit()
+            connection.poll()
+            psycopg2.apus.ping(connection)
+        done.append(number)
+
+    together(32, work)
+    assert len(done) == 32
+    setup.execute("SELECT count(*), count(DISTINCT (thread, turn)) FROM everything")
+    assert setup.fetchone() == (32 * 12, 32 * 12)
+
+
+@pytest.mark.parametrize("turns", [6])
+def test_forks_in_the_midst_of_32_threads_on_one_connection(dsn, quick_switches, turns):
+    """The child finds the connection in any state, its lock taken and threads waiting for it that are not there: it is
+    told that the connection is its parent's, can let go of it, and connects by itself."""
+    # libpq asks Kerberos first if it may, and libgssapi_krb5's own mutex does not survive a fork.
+    dsn += " gssencmode=disable sslmode=disable"
+    connection = psycopg2.connect(dsn)
+    connection.autocommit = True
+    stop = threading.Event()
+
+    def child():
+        told = 0
+        for use in (connection.cursor, connection.commit, lambda: connection.info.parameter_status("TimeZone")):
+            try:
+                use()
+            except psycopg2.InterfaceError as error:
+                told += "forked process" in str(error)
+        connection.close()
+        with psycopg2.connect(dsn) as own, own.cursor() as cursor:
+            cursor.execute("SELECT 1")
+            assert cursor.fetchone() == (1,)
+        return told >= 2
+
+    def work(number):
+        if number == 0:
+            for _ in range(turns):
+                assert in_child(child, timeout=60) == "True"
+            stop.set()
+        while not stop.is_set():
+            cursor = connection.cursor()
+            cursor.execute("SELECT %s", (number,))
+            assert cursor.fetchone() == (number,)
+
+    together(32, work)
+    cursor = connection.cursor()
+    cursor.execute("SELECT 1")
+    assert cursor.fetchone() == (1,)
+    connection.close()
 
 
 def test_a_commit_waits_for_the_first_statement_of_another_thread(dsn, connection):

@@ -170,17 +170,28 @@ extension Connection {
         var due = patience.timeout.map { Monotonic.now + $0 }
         var interrupted: Duration?
         var isCancelling = false
+        // A request that arrives before the statement does finds nothing to cancel: it is repeated, ever more seldom.
+        var again: Duration?
+        var pause: Duration = .milliseconds(250)
         var readyInARow = 0
         do throws(PQError) {
             while let wait = try step() {
-                if Self.wait(for: wait.until(due), helping: &request) == .ready {
+                if Self.wait(for: wait.until(due).until(again), helping: &request) == .ready {
                     readyInARow &+= 1
                     // A server that never stops sending must not keep signals and time limits from being looked at.
                     if readyInARow & 15 != 0 { continue }
                 }
-                if let due, Monotonic.now >= due, isCancelling {
-                    driven.isLost = true
-                    break
+                if isCancelling {
+                    let now = Monotonic.now
+                    if let due, now >= due {
+                        driven.isLost = true
+                        break
+                    }
+                    if let moment = again, now >= moment {
+                        if request == nil { request = try? core.cancelMachine(within: patience.grace) }
+                        pause *= 2
+                        again = now + pause
+                    }
                 }
                 PyEval_RestoreThread(thread)
                 let raised = PyErr_CheckSignals() != 0
@@ -207,7 +218,10 @@ extension Connection {
                 if isCancelling { continue }
                 isCancelling = true
                 due = now + patience.grace
-                if patience.grace > .zero { request = try? core.cancelMachine(within: patience.grace) }
+                if patience.grace > .zero {
+                    request = try? core.cancelMachine(within: patience.grace)
+                    again = now + pause
+                }
             }
         } catch { driven.failure = error }
         // A request that is still under way could meet the next statement.
