@@ -39,7 +39,4 @@ class Item(models.Model):
 
     class Meta:
         indexes = [GinIndex(fields=["details"], name="item_details")]
-        constraints = [ExclusionConstraint(name="item_seats", expressions=[("seats", RangeOperators.OVERLAPS)]),
-                       models.CheckConstraint(name="item_price", **{
-                           "condition" if hasattr(models.CheckConstraint, "condition") else "check":
-                           models.Q(price__gte=0)})]
+        constraints = [ExclusionConstraint(name="item_seats", expressions=[("seats", RangeOperators.OVERLAPS)])]
