@@ -92,6 +92,8 @@ static inline PyObject *apus_allocate(PyTypeObject *type) { return type->tp_allo
 static inline PyObject *apus_new_variable(PyObject *type, Py_ssize_t count) {
     return (PyObject *)PyObject_NewVar(PyVarObject, (PyTypeObject *)type, count);
 }
+static inline Py_ssize_t apus_type_size(PyTypeObject *type) { return type->tp_basicsize; }
+static inline Py_ssize_t apus_type_item_size(PyTypeObject *type) { return type->tp_itemsize; }
 static inline const char *_Nonnull apus_type_name(PyTypeObject *type) { return type->tp_name; }
 static inline PyObject *apus_method_resolution_order(PyObject *type) { return ((PyTypeObject *)type)->tp_mro; }
 static inline PyObject *apus_dict_type_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {

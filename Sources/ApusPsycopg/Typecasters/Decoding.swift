@@ -14,7 +14,7 @@ struct Decoding: ~Copyable {
     private var lastOffset: Int32 = 0
     private var lastZone: PyObj?
     /// The tuple of the last numeric's text, to be used for the next one.
-    private var decimalArguments: PyObj?
+    var decimalArguments: PyObj?
 
     init(encoding: ClientEncoding, cursor: PyObj?, tzinfoFactory: PyObj?) throws(Raised) {
         guard let datetime = DateTimeAPI.table else { throw raise(apus_exc_runtime(), "the module is gone") }
@@ -104,18 +104,6 @@ struct Decoding: ~Copyable {
     private func float(_ bytes: UnsafeRawBufferPointer) throws(Raised) -> PyObj {
         let text = try Owned(text(bytes))
         return try owned(PyFloat_FromString(text.object))
-    }
-
-    private mutating func decimal(_ bytes: UnsafeRawBufferPointer) throws(Raised) -> PyObj {
-        let text = try Owned(text(bytes))
-        let arguments: PyObj
-        if let decimalArguments {
-            arguments = decimalArguments
-        } else {
-            arguments = try owned(PyTuple_New(1))
-            decimalArguments = arguments
-        }
-        return try owned(apus_call_with_tuple(state.pointee.decimalFromText, arguments, text.object))
     }
 
     @inline(__always)
