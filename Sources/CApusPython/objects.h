@@ -111,6 +111,16 @@ static inline int apus_chunk_getbuffer(PyObject *self, Py_buffer *view, int flag
     return 0;
 }
 
+/* Another view of the chunk that `view` shows: `count` bytes of it. `view` itself is changed, and is to be shown to
+   nobody: it is what PyMemoryView_FromObject copies of a memoryview. Both share what keeps the chunk alive. */
+static inline PyObject *apus_view_of(PyObject *view, void *start, Py_ssize_t count) {
+    Py_buffer *buffer = PyMemoryView_GET_BUFFER(view);
+    buffer->buf = start;
+    buffer->len = count;
+    buffer->shape[0] = count;
+    return PyMemoryView_FromObject(view);
+}
+
 /* What a decimal.Decimal of CPython's module _decimal is in memory. This is no API: DecimalLayout.swift says when it is
    relied upon. */
 typedef struct {

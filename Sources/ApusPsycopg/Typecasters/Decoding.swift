@@ -15,6 +15,8 @@ struct Decoding: ~Copyable {
     private var lastZone: PyObj?
     /// The tuple of the last numeric's text, to be used for the next one.
     var decimalArguments: PyObj?
+    /// Where the next short `bytea` goes.
+    var slab = ByteSlab()
 
     init(encoding: ClientEncoding, cursor: PyObj?, tzinfoFactory: PyObj?) throws(Raised) {
         guard let datetime = DateTimeAPI.table else { throw raise(apus_exc_runtime(), "the module is gone") }
@@ -59,7 +61,7 @@ struct Decoding: ~Copyable {
         case .date: return try date(bytes)
         case .time: return try time(bytes)
         case .interval: return try interval(bytes)
-        case .binary: return try Self.binary(bytes)
+        case .binary: return try slab.view(bytes)
         case .bytes: return try pythonBytes(bytes)
         case .array: return try array(caster, bytes)
         default: return try python(caster, bytes)
@@ -115,38 +117,6 @@ struct Decoding: ~Copyable {
             throw raise(
                 state.pointee.interfaceError, "can't parse boolean: '\(String(decoding: bytes, as: UTF8.self))'")
         }
-    }
-
-    /// A `bytea` as a memoryview over new bytes.
-    static func binary(_ bytes: UnsafeRawBufferPointer) throws(Raised) -> PyObj {
-        guard let count = ByteaText.decodedCount(bytes) else { return try lenientBinary(bytes) }
-        let chunk = try Owned(makeChunk(count))
-        guard ByteaText.decode(bytes, to: apus_chunk_bytes(chunk.object)) else { throw malformed("bytea") }
-        return try owned(PyMemoryView_FromObject(chunk.object))
-    }
-
-    /// The escape format with backslashes that need none.
-    private static func lenientBinary(_ bytes: UnsafeRawBufferPointer) throws(Raised) -> PyObj {
-        if bytes.starts(with: "\\x".utf8) { throw malformed("bytea") }
-        var result: [UInt8] = []
-        var rest = bytes[...]
-        while let byte = rest.popFirst() {
-            guard byte == UInt8(ascii: "\\") else {
-                result.append(byte)
-                continue
-            }
-            let octal = rest.prefix(3)
-            if octal.count == 3, octal.allSatisfy({ $0 >= 48 && $0 < 56 }) {
-                result.append(octal.reduce(0) { $0 &* 8 &+ ($1 &- 48) })
-                rest = rest.dropFirst(3)
-            } else if let escaped = rest.popFirst() {
-                result.append(escaped)
-            }
-        }
-        let chunk = try Owned(makeChunk(result.count))
-        UnsafeMutableRawBufferPointer(start: apus_chunk_bytes(chunk.object), count: result.count).copyBytes(
-            from: result)
-        return try owned(PyMemoryView_FromObject(chunk.object))
     }
 
     static func malformed(_ what: String) -> Raised {
