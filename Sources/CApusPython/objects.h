@@ -111,6 +111,51 @@ static inline int apus_chunk_getbuffer(PyObject *self, Py_buffer *view, int flag
     return 0;
 }
 
+/* Another view of the chunk that `view` shows: `count` bytes of it. `view` itself is changed, and is to be shown to
+   nobody: it is what PyMemoryView_FromObject copies of a memoryview. Both share what keeps the chunk alive. */
+static inline PyObject *apus_view_of(PyObject *view, void *start, Py_ssize_t count) {
+    Py_buffer *buffer = PyMemoryView_GET_BUFFER(view);
+    buffer->buf = start;
+    buffer->len = count;
+    buffer->shape[0] = count;
+    return PyMemoryView_FromObject(view);
+}
+
+/* What a decimal.Decimal of CPython's module _decimal is in memory. This is no API: DecimalLayout.swift says when it is
+   relied upon. */
+typedef struct {
+    PyObject_HEAD
+    Py_hash_t hash; /* -1: not asked for yet */
+    struct {
+        uint8_t flags;
+        int64_t exponent, digits, count, room; /* `digits` of the coefficient; `count` words of it, of `room` */
+        uint64_t *words;                       /* 19 digits each, lowest first */
+    } number;
+    uint64_t words[4];
+} apus_decimal;
+static inline uint64_t *_Nonnull apus_decimal_words(apus_decimal *self) { return self->words; }
+static const Py_ssize_t apus_decimal_size = sizeof(apus_decimal);
+/* libmpdec's MPD_NEG, and MPD_STATIC | MPD_STATIC_DATA: neither the number nor its words are allocated apart. */
+static const uint8_t apus_decimal_negative = 1;
+static const uint8_t apus_decimal_inside = 16 | 32;
+
+/* A Decimal without its words, which are for the caller to write. Like _decimal, it takes memory that is not cleared,
+   except where the type is collected (from CPython 3.12 on). */
+static inline apus_decimal *apus_new_decimal(PyObject *of, int is_negative, int64_t exponent, int digits, int count) {
+    PyTypeObject *type = (PyTypeObject *)of;
+    apus_decimal *self =
+        PyType_IS_GC(type) ? (apus_decimal *)type->tp_alloc(type, 0) : PyObject_New(apus_decimal, type);
+    if (self == NULL) return NULL;
+    self->hash = -1;
+    self->number.flags = (uint8_t)(apus_decimal_inside | (is_negative ? apus_decimal_negative : 0));
+    self->number.exponent = exponent;
+    self->number.digits = digits;
+    self->number.count = count;
+    self->number.room = 4;
+    self->number.words = self->words;
+    return self;
+}
+
 /* psycopg2.extensions.Column */
 typedef struct {
     PyObject_HEAD

@@ -116,6 +116,8 @@ static inline PyObject *apus_allocate(PyTypeObject *type) { return type->tp_allo
 static inline PyObject *apus_new_variable(PyObject *type, Py_ssize_t count) {
     return (PyObject *)PyObject_NewVar(PyVarObject, (PyTypeObject *)type, count);
 }
+static inline Py_ssize_t apus_type_size(PyTypeObject *type) { return type->tp_basicsize; }
+static inline Py_ssize_t apus_type_item_size(PyTypeObject *type) { return type->tp_itemsize; }
 static inline const char *_Nonnull apus_type_name(PyTypeObject *type) { return type->tp_name; }
 static inline PyObject *apus_method_resolution_order(PyObject *type) { return ((PyTypeObject *)type)->tp_mro; }
 static inline PyObject *apus_dict_type_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
@@ -248,6 +250,46 @@ static inline PyObject *apus_tzinfo(PyDateTime_CAPI *api, PyObject *o) {
 static inline int apus_delta_days(PyObject *o) { return PyDateTime_DELTA_GET_DAYS(o); }
 static inline int apus_delta_seconds(PyObject *o) { return PyDateTime_DELTA_GET_SECONDS(o); }
 static inline int apus_delta_microseconds(PyObject *o) { return PyDateTime_DELTA_GET_MICROSECONDS(o); }
+
+/* New dates and times of fields that are known to be in range. datetime's C API checks all of them again, and the type
+   of the time zone; this stores them where the header's own macros read them. */
+static inline PyObject *apus_new_date(PyTypeObject *type, int year, int month, int day) {
+    PyDateTime_Date *self = (PyDateTime_Date *)type->tp_alloc(type, 0);
+    if (self == NULL) return NULL;
+    self->hashcode = -1;
+    self->hastzinfo = 0;
+    self->data[0] = (unsigned char)(year >> 8);
+    self->data[1] = (unsigned char)year;
+    self->data[2] = (unsigned char)month;
+    self->data[3] = (unsigned char)day;
+    return (PyObject *)self;
+}
+/* `zone` is a tzinfo or None: then the object has no room for one, but for `fold`. */
+_Static_assert(offsetof(PyDateTime_DateTime, fold) < sizeof(_PyDateTime_BaseDateTime), "a naive datetime has no fold");
+static inline PyObject *apus_new_datetime(PyTypeObject *type, int year, int month, int day, int hour, int minute,
+                                          int second, int microsecond, PyObject *zone) {
+    int has_zone = zone != Py_None;
+    PyDateTime_DateTime *self = (PyDateTime_DateTime *)type->tp_alloc(type, has_zone);
+    if (self == NULL) return NULL;
+    self->hashcode = -1;
+    self->hastzinfo = (char)has_zone;
+    self->data[0] = (unsigned char)(year >> 8);
+    self->data[1] = (unsigned char)year;
+    self->data[2] = (unsigned char)month;
+    self->data[3] = (unsigned char)day;
+    self->data[4] = (unsigned char)hour;
+    self->data[5] = (unsigned char)minute;
+    self->data[6] = (unsigned char)second;
+    self->data[7] = (unsigned char)(microsecond >> 16);
+    self->data[8] = (unsigned char)(microsecond >> 8);
+    self->data[9] = (unsigned char)microsecond;
+    self->fold = 0;
+    if (has_zone) {
+        Py_INCREF(zone);
+        self->tzinfo = zone;
+    }
+    return (PyObject *)self;
+}
 
 /* Macros that are constants only after expansion. */
 static const int apus_member_object = T_OBJECT;

@@ -21,7 +21,10 @@ struct GarbageTests {
         _ = FloatText.parse(bytes)
         _ = FloatText.parseFloat(bytes)
         _ = NumericText.scan(bytes)
-        _ = NumericText.parseShort(bytes)
+        _ = NumericText.parseWord(bytes)
+        withUnsafeTemporaryAllocation(of: UInt64.self, capacity: NumericText.maximumWords) { words in
+            if let start = words.baseAddress { _ = NumericText.parse(bytes, to: start) }
+        }
         _ = BoolText.parse(bytes)
         _ = DateText.parse(bytes).flatMap { PGDate($0) }
         _ = TimeText.parse(bytes).flatMap { PGTimeTZ($0) }

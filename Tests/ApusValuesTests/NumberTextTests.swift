@@ -135,11 +135,6 @@ struct NumberTextTests {
         for text in ["", "-", ".", "1e5", "1..2", "--1", "1 ", "NaNs"] {
             #expect(reading(text, NumericText.scan) == nil, "\(text)")
         }
-        let short = reading("-12.340", NumericText.parseShort)
-        #expect(short?.coefficient == -12340 && short?.scale == 3)
-        #expect(reading("1234567890123456789", NumericText.parseShort) == nil)
-        #expect(reading("-0.00", NumericText.parseShort) == nil)
-        #expect(reading("NaN", NumericText.parseShort) == nil)
     }
 
     @Test func booleans() {

@@ -71,6 +71,7 @@ enum Module {
         let decimals = try Owned(owned(PyImport_ImportModule("decimal")))
         state.pointee.decimal = try attribute("Decimal", of: decimals.object)
         state.pointee.decimalFromText = try exactContext(in: decimals.object)
+        state.pointee.decimalOfWords = try DecimalLayout.prove(with: state.pointee.decimalFromText)
         let dates = try Owned(owned(PyImport_ImportModule("datetime")))
         state.pointee.date = try attribute("date", of: dates.object)
         state.pointee.time = try attribute("time", of: dates.object)

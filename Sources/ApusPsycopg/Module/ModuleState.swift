@@ -33,7 +33,8 @@ struct ModuleState {
     var waitCallback: PyObj
 
     // Imported callables and objects.
-    var decimal, decimalFromText, timezone, utc, date, time, datetime, timedelta: PyObj
+    /// `decimalOfWords` is the type of `DecimalLayout`, or None.
+    var decimal, decimalFromText, decimalOfWords, timezone, utc, date, time, datetime, timedelta: PyObj
 
     // Interned names.
     var nameGetquoted, namePrepare, nameConform, nameAdapt, nameIsoformat, nameTzinfo, nameUtcoffset, nameClose,

@@ -11,10 +11,12 @@ struct Decoding: ~Copyable {
     let state: UnsafeMutablePointer<ModuleState>
     let datetime: UnsafeMutablePointer<PyDateTime_CAPI>
     /// The time zone of the last cell: columns rarely change theirs.
-    private var lastOffset: Int32 = 0
-    private var lastZone: PyObj?
+    var lastOffset: Int32 = 0
+    var lastZone: PyObj?
     /// The tuple of the last numeric's text, to be used for the next one.
-    private var decimalArguments: PyObj?
+    var decimalArguments: PyObj?
+    /// Where the next short `bytea` goes.
+    var slab = ByteSlab()
 
     init(encoding: ClientEncoding, cursor: PyObj?, tzinfoFactory: PyObj?) throws(Raised) {
         guard let datetime = DateTimeAPI.table else { throw raise(apus_exc_runtime(), "the module is gone") }
@@ -59,7 +61,7 @@ struct Decoding: ~Copyable {
         case .date: return try date(bytes)
         case .time: return try time(bytes)
         case .interval: return try interval(bytes)
-        case .binary: return try Self.binary(bytes)
+        case .binary: return try slab.view(bytes)
         case .bytes: return try pythonBytes(bytes)
         case .array: return try array(caster, bytes)
         default: return try python(caster, bytes)
@@ -106,18 +108,6 @@ struct Decoding: ~Copyable {
         return try owned(PyFloat_FromString(text.object))
     }
 
-    private mutating func decimal(_ bytes: UnsafeRawBufferPointer) throws(Raised) -> PyObj {
-        let text = try Owned(text(bytes))
-        let arguments: PyObj
-        if let decimalArguments {
-            arguments = decimalArguments
-        } else {
-            arguments = try owned(PyTuple_New(1))
-            decimalArguments = arguments
-        }
-        return try owned(apus_call_with_tuple(state.pointee.decimalFromText, arguments, text.object))
-    }
-
     @inline(__always)
     private func boolean(_ bytes: UnsafeRawBufferPointer) throws(Raised) -> PyObj {
         switch bytes.first {
@@ -129,157 +119,7 @@ struct Decoding: ~Copyable {
         }
     }
 
-    /// A `bytea` as a memoryview over new bytes.
-    static func binary(_ bytes: UnsafeRawBufferPointer) throws(Raised) -> PyObj {
-        guard let count = ByteaText.decodedCount(bytes) else { return try lenientBinary(bytes) }
-        let chunk = try Owned(makeChunk(count))
-        guard ByteaText.decode(bytes, to: apus_chunk_bytes(chunk.object)) else { throw malformed("bytea") }
-        return try owned(PyMemoryView_FromObject(chunk.object))
-    }
-
-    /// The escape format with backslashes that need none.
-    private static func lenientBinary(_ bytes: UnsafeRawBufferPointer) throws(Raised) -> PyObj {
-        if bytes.starts(with: "\\x".utf8) { throw malformed("bytea") }
-        var result: [UInt8] = []
-        var rest = bytes[...]
-        while let byte = rest.popFirst() {
-            guard byte == UInt8(ascii: "\\") else {
-                result.append(byte)
-                continue
-            }
-            let octal = rest.prefix(3)
-            if octal.count == 3, octal.allSatisfy({ $0 >= 48 && $0 < 56 }) {
-                result.append(octal.reduce(0) { $0 &* 8 &+ ($1 &- 48) })
-                rest = rest.dropFirst(3)
-            } else if let escaped = rest.popFirst() {
-                result.append(escaped)
-            }
-        }
-        let chunk = try Owned(makeChunk(result.count))
-        UnsafeMutableRawBufferPointer(start: apus_chunk_bytes(chunk.object), count: result.count).copyBytes(
-            from: result)
-        return try owned(PyMemoryView_FromObject(chunk.object))
-    }
-
     static func malformed(_ what: String) -> Raised {
         raise(module.pointee.dataError, "unable to parse \(what)")
-    }
-
-    // MARK: Dates
-
-    private func date(_ bytes: UnsafeRawBufferPointer) throws(Raised) -> PyObj {
-        guard let fields = DateText.parse(bytes) ?? TimestampText.parse(bytes)?.date else {
-            throw Self.malformed("date")
-        }
-        let day = try Day(fields)
-        return try owned(datetime.pointee.Date_FromDate(day.year, day.month, day.day, datetime.pointee.DateType))
-    }
-
-    private mutating func time(_ bytes: UnsafeRawBufferPointer) throws(Raised) -> PyObj {
-        guard let fields = TimeText.parse(bytes), Self.hasSeconds(bytes, hour: 0) else { throw Self.malformed("time") }
-        var clock = Clock(fields)
-        // 24:00:00 is a time for PostgreSQL.
-        if clock.hour == 24 { clock.hour = 0 }
-        let zone = fields.hasOffset ? try self.zone(fields.utcOffset) : apus_none()
-        return try owned(
-            datetime.pointee.Time_FromTime(
-                clock.hour, clock.minute, clock.second, clock.microsecond, zone, datetime.pointee.TimeType))
-    }
-
-    private mutating func timestamp(_ bytes: UnsafeRawBufferPointer, zoned: Bool) throws(Raised) -> PyObj {
-        guard let fields = TimestampText.parse(bytes) else {
-            // A date alone is a timestamp at midnight.
-            if let fields = DateText.parse(bytes) { return try timestamp(Day(fields), Clock(fields), apus_none()) }
-            throw Self.malformed("date")
-        }
-        if !fields.date.isFinite {
-            return try timestamp(Day(fields.date), Clock(fields.date), zoned ? zone(0) : apus_none())
-        }
-        if !Self.hasSeconds(bytes, hour: 11) { throw Self.malformed("time") }
-        let zone = fields.time.hasOffset ? try self.zone(fields.time.utcOffset) : apus_none()
-        return try timestamp(Day(fields.date), Clock(fields.time), zone)
-    }
-
-    /// Whether the time has seconds. Its hours are usually at a place that is known.
-    @inline(__always)
-    private static func hasSeconds(_ bytes: UnsafeRawBufferPointer, hour: Int) -> Bool {
-        if bytes.count >= hour &+ 8, bytes[hour &+ 2] == UInt8(ascii: ":"), bytes[hour &+ 5] == UInt8(ascii: ":") {
-            return true
-        }
-        return bytes.prefix { $0 != UInt8(ascii: "+") }.filter { $0 == UInt8(ascii: ":") }.count >= 2
-    }
-
-    @inline(__always)
-    private func timestamp(_ day: Day, _ clock: Clock, _ zone: PyObj) throws(Raised) -> PyObj {
-        try owned(
-            datetime.pointee.DateTime_FromDateAndTime(
-                day.year, day.month, day.day, clock.hour, clock.minute, clock.second, clock.microsecond, zone,
-                datetime.pointee.DateTimeType))
-    }
-
-    /// The time zone of an offset in seconds, borrowed from `self`.
-    @inline(__always)
-    private mutating func zone(_ offset: Int32) throws(Raised) -> PyObj {
-        if offset == lastOffset, let lastZone { return lastZone }
-        return try makeZone(offset)
-    }
-
-    @inline(never)
-    private mutating func makeZone(_ offset: Int32) throws(Raised) -> PyObj {
-        guard let tzinfoFactory else { return apus_none() }
-        let delta = try Owned(owned(datetime.pointee.Delta_FromDelta(0, offset, 0, 1, datetime.pointee.DeltaType)))
-        let zone = try owned(apus_call1(tzinfoFactory, delta.object))
-        replace(&lastZone, with: zone)
-        lastOffset = offset
-        return zone
-    }
-}
-
-/// A day that Python has. PostgreSQL's infinities become Python's first and last day; other days out of Python's
-/// range raise ValueError.
-private struct Day {
-    let year, month, day: Int32
-
-    @inline(__always)
-    init(_ fields: DateFields) throws(Raised) {
-        if fields.year >= 1, fields.year <= 9999, fields.isFinite {
-            (year, month, day) = (fields.year, Int32(fields.month), Int32(fields.day))
-            return
-        }
-        switch fields.finiteness {
-        case .infinity: (year, month, day) = (9999, 12, 31)
-        case .negativeInfinity: (year, month, day) = (1, 1, 1)
-        case .finite:
-            let shown = fields.isBC ? -fields.yearOfEra : fields.year
-            throw raiseValueError("year \(shown) is out of range")
-        }
-    }
-}
-
-private struct Clock {
-    var hour, minute, second, microsecond: Int32
-
-    @inline(__always)
-    init(_ fields: TimeFields) {
-        hour = Int32(fields.hour)
-        minute = Int32(fields.minute)
-        second = Int32(fields.second)
-        microsecond = Int32(truncatingIfNeeded: fields.microsecond)
-        if second == 60 { carry() }
-    }
-
-    /// Midnight, or the last moment of the last day.
-    init(_ fields: DateFields) {
-        (hour, minute, second, microsecond) = fields.finiteness == .infinity ? (23, 59, 59, 999_999) : (0, 0, 0, 0)
-    }
-
-    /// Servers of old could round up to a sixtieth second.
-    private mutating func carry() {
-        second = 0
-        minute += 1
-        if minute == 60 {
-            minute = 0
-            hour += 1
-        }
     }
 }

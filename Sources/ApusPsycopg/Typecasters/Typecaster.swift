@@ -183,5 +183,8 @@ public func castBinary(
 ) -> UnsafeMutableRawPointer? {
     guard let text else { return UnsafeMutableRawPointer(none()) }
     return UnsafeMutableRawPointer(
-        answer { () throws(Raised) in try Decoding.binary(UnsafeRawBufferPointer(start: text, count: length)) })
+        answer { () throws(Raised) in
+            var slab = ByteSlab()
+            return try slab.view(UnsafeRawBufferPointer(start: text, count: length))
+        })
 }

@@ -7,7 +7,7 @@ public enum DateText {
             let century = UInt16(littleEndian: base.loadUnaligned(as: UInt16.self)) ^ 0x3030
             let day =
                 UInt64(littleEndian: base.loadUnaligned(fromByteOffset: 2, as: UInt64.self)) ^ ByteCursor.dateTemplate
-            if let date = DateFields(centuryDigits: century, dayDigits: day) {
+            if let date = DateFields(checking: century, day) {
                 return date.year > 0 && date.isValid ? date : nil
             }
         }
@@ -43,18 +43,22 @@ public enum TimestampText {
     }
 
     /// What nearly every timestamp looks like, kept in registers: a year of four digits, seconds with or without a
-    /// fraction, whole hours of displacement or none. `nil` for whatever else there is.
-    @inline(__always)
-    private static func parseUsual(_ bytes: UnsafeRawBufferPointer) -> TimestampFields? {
-        guard bytes.count >= 19, let base = bytes.baseAddress else { return nil }
+    /// fraction, whole hours of displacement or none.
+    /// - Returns: `nil` for whatever else there is. What it does return is within 0001-01-01 00:00:00 and
+    ///   9999-12-31 23:59:59.999999.
+    @inlinable @inline(__always)
+    public static func parseUsual(_ bytes: UnsafeRawBufferPointer) -> TimestampFields? {
+        let count = bytes.count
+        guard count >= 19, let base = bytes.baseAddress else { return nil }
         let century = UInt16(littleEndian: base.loadUnaligned(as: UInt16.self)) ^ 0x3030
         let day = UInt64(littleEndian: base.loadUnaligned(fromByteOffset: 2, as: UInt64.self)) ^ ByteCursor.dateTemplate
         let clock =
             UInt64(littleEndian: base.loadUnaligned(fromByteOffset: 11, as: UInt64.self)) ^ ByteCursor.clockTemplate
-        guard (clock | (clock &+ ByteCursor.separatedDigits)) & 0xF0F0_F0F0_F0F0_F0F0 == 0,
-            bytes[4] == UInt8(ascii: "-"), bytes[10] == UInt8(ascii: " "),
-            let date = DateFields(centuryDigits: century, dayDigits: day)
+        guard
+            ByteCursor.wrong(day) | ByteCursor.wrong(clock) | UInt64(ByteCursor.wrong(century: century)) == 0,
+            base.load(fromByteOffset: 10, as: UInt8.self) == UInt8(ascii: " ")
         else { return nil }
+        let date = DateFields(centuryDigits: century, dayDigits: day)
         let clockPairs = clock &* 10 &+ (clock &>> 8)
         var time = TimeFields(
             hour: UInt8(truncatingIfNeeded: clockPairs), minute: UInt8(truncatingIfNeeded: clockPairs &>> 24),
@@ -62,21 +66,23 @@ public enum TimestampText {
         guard date.year > 0, date.isValid, time.hour < 24, time.minute < 60, time.second < 60 else { return nil }
 
         var position = 19
-        if position < bytes.count, bytes[position] == UInt8(ascii: ".") {
+        if position < count, base.load(fromByteOffset: 19, as: UInt8.self) == UInt8(ascii: ".") {
             // Eight bytes from the first digit on; where the text ends earlier, eight that end with it, moved down.
-            let start = min(20, bytes.count &- 8)
+            let start = min(20, count &- 8)
             let word = UInt64(littleEndian: base.loadUnaligned(fromByteOffset: start, as: UInt64.self))
             let digits = (word &>> UInt64(truncatingIfNeeded: (20 &- start) &* 8)) ^ EightDigits.zeros
-            let count = EightDigits.leadingCount(digits)
-            guard count > 0, count <= 6 else { return nil }
-            let padded = digits & ((1 &<< UInt64(truncatingIfNeeded: count &* 8)) &- 1)
-            time.microsecond = UInt32(truncatingIfNeeded: EightDigits.value(padded)) / 100
-            position = 20 &+ count
+            let taken = EightDigits.leadingCount(digits)
+            guard taken &- 1 < 6, taken > 0 else { return nil }
+            // Two zeros before them, and after them as many as make eight: microseconds.
+            let padded = (digits &<< 16) & (UInt64.max &>> UInt64(truncatingIfNeeded: (6 &- taken) &* 8))
+            time.microsecond = UInt32(truncatingIfNeeded: EightDigits.value(padded))
+            position = 20 &+ taken
         }
-        guard position < bytes.count else { return TimestampFields(date: date, time: time) }
-        guard bytes.count &- position == 3 else { return nil }
-        let sign = bytes[position]
-        let tens = bytes[position &+ 1] &- 0x30, ones = bytes[position &+ 2] &- 0x30
+        if position == count { return TimestampFields(date: date, time: time) }
+        guard count &- position == 3 else { return nil }
+        let sign = base.load(fromByteOffset: position, as: UInt8.self)
+        let tens = base.load(fromByteOffset: position &+ 1, as: UInt8.self) &- 0x30
+        let ones = base.load(fromByteOffset: position &+ 2, as: UInt8.self) &- 0x30
         guard sign == UInt8(ascii: "+") || sign == UInt8(ascii: "-"), tens <= 1, ones <= 9, tens &* 10 &+ ones <= 15
         else { return nil }
         let offset = Int32(tens &* 10 &+ ones) &* 3600
@@ -114,35 +120,46 @@ public enum TimestampText {
 extension DateFields {
     /// - Parameters:
     ///   - centuryDigits: the year's first two characters, XORed with zeros.
-    ///   - dayDigits: the eight characters from the year's third on, XORed with the template.
-    /// - Returns: `nil` if one of them is not what it should be.
-    @inline(__always)
-    init?(centuryDigits: UInt16, dayDigits: UInt64) {
-        guard (centuryDigits | (centuryDigits &+ 0x0606)) & 0xF0F0 == 0,
-            (dayDigits | (dayDigits &+ ByteCursor.separatedDigits)) & 0xF0F0_F0F0_F0F0_F0F0 == 0
-        else { return nil }
+    ///   - dayDigits: the eight characters from the year's third on, XORed with the template. Both are right.
+    @inlinable @inline(__always)
+    init(centuryDigits: UInt16, dayDigits: UInt64) {
         let pairs = dayDigits &* 10 &+ (dayDigits &>> 8)
         let century = Int32(truncatingIfNeeded: (centuryDigits & 0xF) &* 10 &+ (centuryDigits &>> 8))
         self.init(
             year: century &* 100 &+ Int32(truncatingIfNeeded: pairs & 0xFF),
             month: UInt8(truncatingIfNeeded: pairs &>> 24), day: UInt8(truncatingIfNeeded: pairs &>> 48))
     }
+
+    /// The same, `nil` if one of them is not what it should be.
+    @inline(__always)
+    init?(checking centuryDigits: UInt16, _ dayDigits: UInt64) {
+        guard ByteCursor.wrong(century: centuryDigits) == 0, ByteCursor.wrong(dayDigits) == 0 else { return nil }
+        self.init(centuryDigits: centuryDigits, dayDigits: dayDigits)
+    }
 }
 
 extension ByteCursor {
     /// `00-00-00`
-    @inline(__always) static var dateTemplate: UInt64 { 0x3030_2D30_302D_3030 }
+    @inlinable @inline(__always) static var dateTemplate: UInt64 { 0x3030_2D30_302D_3030 }
     /// `00:00:00`
-    @inline(__always) static var clockTemplate: UInt64 { 0x3030_3A30_303A_3030 }
+    @inlinable @inline(__always) static var clockTemplate: UInt64 { 0x3030_3A30_303A_3030 }
     /// What carries wrong bytes of both into their high halves.
-    @inline(__always) static var separatedDigits: UInt64 { 0x0606_0F06_060F_0606 }
+    @inlinable @inline(__always) static var separatedDigits: UInt64 { 0x0606_0F06_060F_0606 }
+
+    /// Not 0 if one of eight characters, XORed with one of the templates, is not what it should be.
+    @inlinable @inline(__always)
+    static func wrong(_ digits: UInt64) -> UInt64 { (digits | (digits &+ separatedDigits)) & 0xF0F0_F0F0_F0F0_F0F0 }
+
+    /// Not 0 if one of two characters, XORed with zeros, is no digit.
+    @inlinable @inline(__always)
+    static func wrong(century digits: UInt16) -> UInt16 { (digits | (digits &+ 0x0606)) & 0xF0F0 }
 
     /// A date without its era; nothing is consumed if there is none. Whether the day exists is for the caller to ask.
     @inline(__always)
     mutating func takeDate() -> DateFields? {
         if remaining >= 10, position[4] == UInt8(ascii: "-") {
             let century = UInt16(littleEndian: UnsafeRawPointer(position).loadUnaligned(as: UInt16.self)) ^ 0x3030
-            guard let date = DateFields(centuryDigits: century, dayDigits: load64(at: 2) ^ Self.dateTemplate) else {
+            guard let date = DateFields(checking: century, load64(at: 2) ^ Self.dateTemplate) else {
                 return nil
             }
             position += 10
@@ -186,7 +203,7 @@ extension ByteCursor {
     mutating func takeTime() -> TimeFields? {
         guard remaining >= 8 else { return takeShortTime() }
         let clock = load64() ^ Self.clockTemplate
-        guard (clock | (clock &+ Self.separatedDigits)) & 0xF0F0_F0F0_F0F0_F0F0 == 0 else { return takeShortTime() }
+        guard Self.wrong(clock) == 0 else { return takeShortTime() }
         let pairs = clock &* 10 &+ (clock >> 8)
         position += 8
         var time = TimeFields(

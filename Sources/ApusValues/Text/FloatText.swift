@@ -60,43 +60,40 @@ extension FloatText {
         /// `nil` if it is not an optional sign, digits with at most one point, and an optional exponent.
         @inline(__always)
         init?(_ bytes: UnsafeRawBufferPointer) {
-            guard var cursor = ByteCursor(bytes) else { return nil }
-            isNegative = cursor.skip(UInt8(ascii: "-"))
-            if !isNegative { _ = cursor.skip(UInt8(ascii: "+")) }
-            let start = cursor.position
-            takeDigits(&cursor)
-            var digitCount = cursor.position - start
-            if cursor.skip(UInt8(ascii: ".")) {
-                let fraction = cursor.position
-                takeDigits(&cursor)
-                exponent = fraction - cursor.position
+            guard var reader = DigitReader(bytes) else { return nil }
+            isNegative = reader.skip(UInt8(ascii: "-"))
+            if !isNegative { _ = reader.skip(UInt8(ascii: "+")) }
+            let start = reader.position
+            reader.takeDigits()
+            var digitCount = reader.position &- start
+            if reader.skip(UInt8(ascii: ".")) {
+                let fraction = reader.position
+                reader.takeDigits()
+                exponent = fraction &- reader.position
                 digitCount &-= exponent
             }
             guard digitCount > 0 else { return nil }
-            let end = cursor.position
-            var written = 0
-            if cursor.position < cursor.end {
-                guard let value = Self.takeExponent(&cursor) else { return nil }
-                written = value
-            }
-            if digitCount > 19 { limit(start, end) }
-            exponent &+= written
+            mantissa = reader.value
+            if reader.isAtEnd, digitCount <= 19 { return }
+            guard finish(bytes, start, reader.position, digitCount) else { return nil }
         }
 
-        @inline(__always)
-        private mutating func takeDigits(_ cursor: inout ByteCursor) {
-            while cursor.remaining >= 8 {
-                let digits = cursor.load64() ^ EightDigits.zeros
-                guard EightDigits.areAll(digits) else { break }
-                mantissa = mantissa &* 100_000_000 &+ EightDigits.value(digits)
-                cursor.position += 8
+        /// An exponent, and digits beyond what a word holds.
+        @inline(never)
+        private mutating func finish(
+            _ bytes: UnsafeRawBufferPointer, _ start: Int, _ end: Int, _ digitCount: Int
+        ) -> Bool {
+            guard let all = ByteCursor(bytes) else { return false }
+            var cursor = all
+            cursor.advance(by: end)
+            var written = 0
+            if !cursor.isAtEnd {
+                guard let value = Self.takeExponent(&cursor) else { return false }
+                written = value
             }
-            while cursor.position < cursor.end {
-                let digit = cursor.position.pointee &- 0x30
-                guard digit <= 9 else { return }
-                mantissa = mantissa &* 10 &+ UInt64(truncatingIfNeeded: digit)
-                cursor.position += 1
-            }
+            if digitCount > 19 { limit(all.position + start, all.position + end) }
+            exponent &+= written
+            return true
         }
 
         /// The exponent up to the end of the text; beyond a million it makes no difference and stops counting.

@@ -41,29 +41,6 @@ public enum NumericText {
             kind: .finite, isNegative: isNegative, integerDigits: integerDigits, fractionDigits: fractionDigits)
     }
 
-    /// A number of at most 18 digits as coefficient · 10^-scale, with the scale as written (`1.50` is 150 and 2).
-    /// - Returns: `nil` for longer or non-finite numbers, minus zero, and for anything that is no number.
-    public static func parseShort(_ bytes: UnsafeRawBufferPointer) -> (coefficient: Int64, scale: Int)? {
-        guard bytes.count <= 20, var cursor = ByteCursor(bytes) else { return nil }
-        let isNegative = cursor.skip(UInt8(ascii: "-"))
-        var value: Int64 = 0
-        var digits = 0
-        var point = -1
-        while cursor.position < cursor.end {
-            let digit = cursor.position.pointee &- 0x30
-            if digit <= 9 {
-                value = value &* 10 &+ Int64(digit)
-                digits &+= 1
-            } else {
-                guard cursor.position.pointee == UInt8(ascii: "."), point < 0 else { return nil }
-                point = digits
-            }
-            cursor.advance()
-        }
-        guard digits > 0, digits <= 18, !isNegative || value != 0 else { return nil }
-        return (isNegative ? 0 &- value : value, point < 0 ? 0 : digits &- point)
-    }
-
     @inline(__always)
     private static func skipDigits(_ cursor: inout ByteCursor) {
         while cursor.position < cursor.end, cursor.position.pointee &- 0x30 <= 9 { cursor.position += 1 }

@@ -1,0 +1,141 @@
+import ApusValues
+import CApusPython
+
+extension Decoding {
+    func date(_ bytes: UnsafeRawBufferPointer) throws(Raised) -> PyObj {
+        guard let fields = DateText.parse(bytes) ?? TimestampText.parse(bytes)?.date else {
+            throw Self.malformed("date")
+        }
+        let day = try Day(fields)
+        return try owned(apus_new_date(datetime.pointee.DateType, day.year, day.month, day.day))
+    }
+
+    mutating func time(_ bytes: UnsafeRawBufferPointer) throws(Raised) -> PyObj {
+        guard let fields = TimeText.parse(bytes), Self.hasSeconds(bytes, hour: 0) else { throw Self.malformed("time") }
+        var clock = Clock(fields)
+        // 24:00:00 is a time for PostgreSQL.
+        if clock.hour == 24 { clock.hour = 0 }
+        let zone = fields.hasOffset ? try self.zone(fields.utcOffset) : apus_none()
+        return try owned(
+            datetime.pointee.Time_FromTime(
+                clock.hour, clock.minute, clock.second, clock.microsecond, zone, datetime.pointee.TimeType))
+    }
+
+    @inline(__always)
+    mutating func timestamp(_ bytes: UnsafeRawBufferPointer, zoned: Bool) throws(Raised) -> PyObj {
+        guard let fields = TimestampText.parseUsual(bytes) else { return try unusualTimestamp(bytes, zoned: zoned) }
+        let zone = fields.time.hasOffset ? try self.zone(fields.time.utcOffset) : apus_none()
+        return try owned(
+            apus_new_datetime(
+                datetime.pointee.DateTimeType, fields.date.year, Int32(fields.date.month), Int32(fields.date.day),
+                Int32(fields.time.hour), Int32(fields.time.minute), Int32(fields.time.second),
+                Int32(truncatingIfNeeded: fields.time.microsecond), zone))
+    }
+
+    @inline(never)
+    private mutating func unusualTimestamp(
+        _ bytes: UnsafeRawBufferPointer, zoned: Bool
+    ) throws(Raised) -> PyObj {
+        guard let fields = TimestampText.parse(bytes) else {
+            // A date alone is a timestamp at midnight.
+            if let fields = DateText.parse(bytes) { return try timestamp(Day(fields), Clock(fields), apus_none()) }
+            throw Self.malformed("date")
+        }
+        if !fields.date.isFinite {
+            return try timestamp(Day(fields.date), Clock(fields.date), zoned ? zone(0) : apus_none())
+        }
+        if !Self.hasSeconds(bytes, hour: 11) { throw Self.malformed("time") }
+        let zone = fields.time.hasOffset ? try self.zone(fields.time.utcOffset) : apus_none()
+        return try timestamp(Day(fields.date), Clock(fields.time), zone)
+    }
+
+    /// Whether the time has seconds. Its hours are usually at a place that is known.
+    @inline(__always)
+    private static func hasSeconds(_ bytes: UnsafeRawBufferPointer, hour: Int) -> Bool {
+        if bytes.count >= hour &+ 8, bytes[hour &+ 2] == UInt8(ascii: ":"), bytes[hour &+ 5] == UInt8(ascii: ":") {
+            return true
+        }
+        return bytes.prefix { $0 != UInt8(ascii: "+") }.filter { $0 == UInt8(ascii: ":") }.count >= 2
+    }
+
+    @inline(__always)
+    private func timestamp(_ day: Day, _ clock: Clock, _ zone: PyObj) throws(Raised) -> PyObj {
+        try owned(
+            datetime.pointee.DateTime_FromDateAndTime(
+                day.year, day.month, day.day, clock.hour, clock.minute, clock.second, clock.microsecond, zone,
+                datetime.pointee.DateTimeType))
+    }
+
+    /// The time zone of an offset in seconds, borrowed from `self`.
+    @inline(__always)
+    private mutating func zone(_ offset: Int32) throws(Raised) -> PyObj {
+        if offset == lastOffset, let lastZone { return lastZone }
+        return try makeZone(offset)
+    }
+
+    @inline(never)
+    private mutating func makeZone(_ offset: Int32) throws(Raised) -> PyObj {
+        guard let tzinfoFactory else { return apus_none() }
+        let delta = try Owned(owned(datetime.pointee.Delta_FromDelta(0, offset, 0, 1, datetime.pointee.DeltaType)))
+        let zone = try owned(apus_call1(tzinfoFactory, delta.object))
+        // That it is a tzinfo or None is asked here, once.
+        do throws(Raised) {
+            try owned(datetime.pointee.Time_FromTime(0, 0, 0, 0, zone, datetime.pointee.TimeType)).release()
+        } catch {
+            zone.release()
+            throw error
+        }
+        replace(&lastZone, with: zone)
+        lastOffset = offset
+        return zone
+    }
+}
+
+/// A day that Python has. PostgreSQL's infinities become Python's first and last day; other days out of Python's
+/// range raise ValueError.
+private struct Day {
+    let year, month, day: Int32
+
+    @inline(__always)
+    init(_ fields: DateFields) throws(Raised) {
+        if fields.year >= 1, fields.year <= 9999, fields.isFinite {
+            (year, month, day) = (fields.year, Int32(fields.month), Int32(fields.day))
+            return
+        }
+        switch fields.finiteness {
+        case .infinity: (year, month, day) = (9999, 12, 31)
+        case .negativeInfinity: (year, month, day) = (1, 1, 1)
+        case .finite:
+            let shown = fields.isBC ? -fields.yearOfEra : fields.year
+            throw raiseValueError("year \(shown) is out of range")
+        }
+    }
+}
+
+private struct Clock {
+    var hour, minute, second, microsecond: Int32
+
+    @inline(__always)
+    init(_ fields: TimeFields) {
+        hour = Int32(fields.hour)
+        minute = Int32(fields.minute)
+        second = Int32(fields.second)
+        microsecond = Int32(truncatingIfNeeded: fields.microsecond)
+        if second == 60 { carry() }
+    }
+
+    /// Midnight, or the last moment of the last day.
+    init(_ fields: DateFields) {
+        (hour, minute, second, microsecond) = fields.finiteness == .infinity ? (23, 59, 59, 999_999) : (0, 0, 0, 0)
+    }
+
+    /// Servers of old could round up to a sixtieth second.
+    private mutating func carry() {
+        second = 0
+        minute += 1
+        if minute == 60 {
+            minute = 0
+            hour += 1
+        }
+    }
+}
