@@ -3,6 +3,9 @@
 import re
 from base64 import b64decode, b64encode
 
+# "42_Z3RyaWQ=_YnF1YWw=": a format that other programs write too.
+_triple = re.compile(r"(\d+)_([^_]*)_([^_]*)")
+
 
 class Xid:
     """An identifier of a transaction, as XA has them: (format_id, gtrid, bqual).
@@ -23,26 +26,29 @@ class Xid:
                 raise ValueError(f"{name} must be a string no longer than 64 characters")
             if not all(" " <= character <= "~" for character in text):
                 raise ValueError(f"{name} must contain only printable characters.")
-        self._set(format_id, gtrid, bqual)
+        self._fields = (format_id, gtrid, bqual, None, None, None)
 
-    def _set(self, format_id, gtrid, bqual, prepared=None, owner=None, database=None):
-        self.format_id, self.gtrid, self.bqual = format_id, gtrid, bqual
-        self.prepared, self.owner, self.database = prepared, owner, database
+    __slots__ = ("_fields", "__weakref__")
 
-    # "42_Z3RyaWQ=_YnF1YWw=": a format that other programs write too.
-    _text = re.compile(r"(\d+)_([^_]*)_([^_]*)")
+    format_id = property(lambda self: self._fields[0], doc="The number, or None in one that is no triple.")
+    gtrid = property(lambda self: self._fields[1], doc="The global transaction's name, or the whole text.")
+    bqual = property(lambda self: self._fields[2], doc="The branch's name, or None in one that is no triple.")
+    prepared = property(lambda self: self._fields[3], doc="When it was prepared, if tpc_recover() found it.")
+    owner = property(lambda self: self._fields[4], doc="Who prepared it, if tpc_recover() found it.")
+    database = property(lambda self: self._fields[5], doc="Where it was prepared, if tpc_recover() found it.")
 
     @classmethod
     def from_string(cls, s):
         """Return the Xid of an identifier as the server has it."""
-        me = cls.__new__(cls)
-        match = cls._text.fullmatch(s)
+        if not isinstance(s, str):
+            raise TypeError("not a valid transaction id")
+        match = _triple.fullmatch(s)
         try:
-            gtrid, bqual = (b64decode(match[index], validate=True).decode() for index in (2, 3))
-            me._set(int(match[1]), gtrid, bqual)
+            return cls(int(match[1]), *(b64decode(match[index], validate=True).decode() for index in (2, 3)))
         except (TypeError, ValueError):
-            me._set(None, s, None)
-        return me
+            me = cls.__new__(cls)
+            me._fields = (None, s, None, None, None, None)
+            return me
 
     def __str__(self):
         if self.format_id is None:
@@ -51,6 +57,8 @@ class Xid:
         return f"{self.format_id}_{gtrid}_{bqual}"
 
     def __repr__(self):
+        if self.format_id is None:
+            return f"<Xid: {self.gtrid!r} (unparsed)>"
         return f"<Xid: ({self.format_id!r}, {self.gtrid!r}, {self.bqual!r})>"
 
     def __len__(self):
@@ -75,6 +83,6 @@ def recover(connection):
     result = []
     for gid, *rest in found:
         xid = Xid.from_string(gid)
-        xid.prepared, xid.owner, xid.database = rest
+        xid._fields = (*xid, *rest)
         result.append(xid)
     return result

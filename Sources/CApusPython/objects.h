@@ -212,6 +212,8 @@ typedef struct {
     char closed;
     char no_tuples; /* the last result has no rows to fetch */
     char is_pinned; /* the program has the address of the PGresult, which must stay as it is */
+    char has_failed; /* the last statement was refused by the server */
+    long transaction; /* a named cursor's: the number of the one that it lives in */
 } apus_cursor;
 APUS_OWNED(apus_cursor_fields, apus_cursor, connection, 11)
 

@@ -21,6 +21,7 @@ static inline int apus_is_instance(PyObject *o, PyObject *type) {
 
 /* CPython's exceptions are mutable globals, which Swift does not read; they do not change. */
 static inline PyObject *_Nonnull apus_exc_type(void) { return PyExc_TypeError; }
+static inline PyObject *_Nonnull apus_exc_os(void) { return PyExc_OSError; }
 static inline PyObject *_Nonnull apus_exc_value(void) { return PyExc_ValueError; }
 static inline PyObject *_Nonnull apus_exc_exception(void) { return PyExc_Exception; }
 static inline PyObject *_Nonnull apus_exc_key(void) { return PyExc_KeyError; }
@@ -49,6 +50,7 @@ static inline PyObject *_Nonnull apus_type_none(void) { return (PyObject *)Py_TY
 static inline int apus_is_str(PyObject *o) { return PyUnicode_Check(o); }
 static inline int apus_is_bytes(PyObject *o) { return PyBytes_Check(o); }
 static inline int apus_is_int(PyObject *o) { return PyLong_Check(o); }
+static inline int apus_is_bool(PyObject *o) { return PyBool_Check(o); }
 static inline int apus_is_float(PyObject *o) { return PyFloat_Check(o); }
 static inline int apus_is_list(PyObject *o) { return PyList_Check(o); }
 static inline int apus_is_tuple(PyObject *o) { return PyTuple_Check(o); }

@@ -52,6 +52,10 @@ struct Adapter {
         var quoting = try context()
         switch kind {
         case .asIs:
+            if value.isNone {
+                writer.append("NULL")
+                return
+            }
             let text = try Owned(owned(PyObject_Str(value)))
             let (bytes, owner) = try ClientEncoding.utf8.encode(text.object)
             writer.append(bytes)
@@ -66,6 +70,8 @@ struct Adapter {
         case .int:
             let integer = try Owned(owned(apus_call1(apus_type_int(), value)))
             try quoting.append(integer: integer.object, to: &writer)
+        case .float where apus_is_int(value) != 0 && apus_is_bool(value) == 0:
+            try quoting.append(integer: value, to: &writer)
         case .float:
             let number = PyFloat_AsDouble(value)
             if number == -1 && PyErr_Occurred() != nil { throw Raised() }
@@ -74,6 +80,7 @@ struct Adapter {
         case .list:
             // The element's adapters decide, also for lists when "list" itself is adapted otherwise.
             quoting.direct.insert(.list)
+            guard apus_is_list(value) != 0 else { throw raiseTypeError("expected a list, not \(value.typeName)") }
             try quoting.append(list: value, to: &writer)
         case .sequence: try quoting.append(sequence: value, to: &writer)
         case .date: quoting.append(date: value, to: &writer)

@@ -55,6 +55,10 @@ extension Quoting {
         let bytes = UnsafeRawBufferPointer(start: utf8, count: count)
         let first = bytes.first == UInt8(ascii: "-") ? bytes.dropFirst().first : bytes.first
         guard let first, (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(first) else {
+            let name = String(decoding: bytes, as: UTF8.self).lowercased().drop { $0 == "-" || $0 == "s" }
+            guard name.hasPrefix("nan") || name.hasPrefix("inf") else {
+                throw raiseTypeError("expected a Decimal, not \(decimal.typeName)")
+            }
             writer.append("'NaN'::numeric")
             return
         }

@@ -33,7 +33,7 @@ extension Connection {
         try checkNotPrepared("tpc_begin")
         let name = try name(of: xid)
         guard core.status == .ready else {
-            throw raise(module.pointee.programmingError, "tpc_begin must be called outside a transaction")
+            throw raise(module.pointee.programmingError, "tpc_begin cannot be used inside a transaction")
         }
         if core.transaction.autocommit {
             throw raise(module.pointee.programmingError, "tpc_begin can't be called in autocommit mode")
@@ -69,7 +69,9 @@ extension Connection {
         if let xid {
             let name = try name(of: xid)
             guard core.status == .ready else {
-                throw raise(module.pointee.programmingError, "\(call) with a xid must be called outside a transaction")
+                throw raise(
+                    module.pointee.programmingError,
+                    "tpc_commit/tpc_rollback with a xid must be called outside a transaction")
             }
             try self.command("\(command) PREPARED \(literal(name))")
             return

@@ -62,9 +62,10 @@ struct Connection {
         }
     }
 
-    /// A call that only makes sense outside of a transaction.
+    /// A call that only makes sense outside of a transaction that the connection began. One that a program began with a
+    /// statement of its own, in autocommit, is the program's.
     func checkNoTransaction(_ call: StaticString) throws(Raised) {
-        if core.session?.transactionStatus != PQTRANS_IDLE {
+        if core.status != .ready {
             throw raise(module.pointee.programmingError, "\(call) cannot be used inside a transaction")
         }
     }
@@ -111,7 +112,7 @@ struct Connection {
             if apus_is_exact_list(list) != 0 {
                 try check(PyList_Append(list, text.object))
             } else {
-                _ = try Owned(owned(apus_method1(list, module.pointee.nameAppend, text.object)))
+                try append(text.object, to: list)
             }
         }
         // The list is a window on the last ones, not a log that grows for ever.
@@ -128,7 +129,19 @@ struct Connection {
         if apus_is_exact_list(list) != 0 {
             try check(PyList_Append(list, notify.object))
         } else {
-            _ = try Owned(owned(apus_method1(list, module.pointee.nameAppend, notify.object)))
+            try append(notify.object, to: list)
+        }
+    }
+
+    /// Appends to a collection of the program's own. The statement that was told something has succeeded: an error of
+    /// the collection's is not its.
+    private func append(_ item: PyObj, to list: PyObj) throws(Raised) {
+        if let answer = apus_method1(list, module.pointee.nameAppend, item) {
+            answer.release()
+        } else if pending(is: apus_exc_exception()) {
+            PyErr_Clear()
+        } else {
+            throw Raised()
         }
     }
 
@@ -137,6 +150,9 @@ struct Connection {
         guard let pointer = libpq, let name = core.session?.clientEncoding else { return }
         core.encoding = try ClientEncoding(postgres: name)
         core.encodingID = PQclientEncoding(pointer)
+        core.facts.encoding = ConnectionCore.Facts.shown(encoding: name)
+        core.facts.serverVersion = core.session?.serverVersion ?? 0
+        core.facts.protocolVersion = core.session?.protocolVersion ?? 0
     }
 }
 

@@ -48,6 +48,20 @@ final class ConnectionCore: @unchecked Sendable {
     var encoding = ClientEncoding.utf8
     /// libpq's number of the encoding that `encoding` was made of.
     var encodingID: Int32 = -1
+    /// What programs may ask for after the session has ended, too.
+    var facts = Facts()
+
+    struct Facts {
+        var encoding: String?
+        var serverVersion = 0
+        var protocolVersion = 0
+
+        /// An encoding's name as `connection.encoding` has it.
+        static func shown(encoding name: String) -> String {
+            String(name.uppercased().unicodeScalars.filter { $0 != "_" && $0 != "-" })
+        }
+    }
+
     /// Whether a backslash in a plain literal is an escape.
     var doublesBackslashes = false
     /// Whether BEGIN may travel with the statement that it precedes.

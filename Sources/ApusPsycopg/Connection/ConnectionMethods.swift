@@ -198,6 +198,9 @@ extension Connection {
         try checkOpen()
         try checkNotPrepared("cursor")
         let state = module
+        if core.opening != nil {
+            throw raise(state.pointee.operationalError, "asynchronous connection attempt underway")
+        }
         var factory = state.pointee.cursor
         if let own = given.unlessNone(1) {
             factory = own
@@ -208,7 +211,8 @@ extension Connection {
         if name != nil, core.isAsynchronous {
             throw raise(state.pointee.programmingError, "asynchronous connections cannot produce named cursors")
         }
-        let made = try Owned(owned(name.map { apus_call2(factory, object, $0) } ?? apus_call1(factory, object)))
+        // A factory gets the name in any case, None for want of one: its signature need not have a default.
+        let made = try Owned(owned(apus_call2(factory, object, name ?? apus_none())))
         guard apus_is_instance(made.object, state.pointee.cursor) != 0 else {
             throw raiseTypeError("cursor factory must be subclass of psycopg2.extensions.cursor")
         }

@@ -90,8 +90,9 @@ enum ConnectionType {
         },
         .computed("encoding", "The client encoding.") { me, _ in
             answer { () throws(Raised) in
-                guard let name = try Connection(me).core.session?.clientEncoding else { return none() }
-                return try python(String(name.uppercased().unicodeScalars.filter { $0 != "_" && $0 != "-" }))
+                let core = try Connection(me).core
+                let name = core.session?.clientEncoding.map(ConnectionCore.Facts.shown) ?? core.facts.encoding
+                return try name.map(python) ?? none()
             }
         },
         .computed("status", "The status of the transaction, as STATUS_READY, STATUS_BEGIN and so on.") { me, _ in
@@ -120,16 +121,10 @@ enum ConnectionType {
             }
         },
         .computed("protocol_version", "The version of the protocol.") { me, _ in
-            answer { () throws(Raised) in
-                try Connection(me).checkOpen()
-                return try python(Connection(me).core.session?.protocolVersion ?? 0)
-            }
+            answer { () throws(Raised) in try python(Connection(me).core.facts.protocolVersion) }
         },
         .computed("server_version", "The version of the server, as 150018 for 15.18.") { me, _ in
-            answer { () throws(Raised) in
-                try Connection(me).checkOpen()
-                return try python(Connection(me).core.session?.serverVersion ?? 0)
-            }
+            answer { () throws(Raised) in try python(Connection(me).core.facts.serverVersion) }
         },
         .computed("info", "What is known of the connection, as a ConnectionInfo.") { me, _ in
             answer { () throws(Raised) in try owned(apus_call1(module.pointee.connectionInfo, receiver(me))) }

@@ -43,7 +43,7 @@ extension Cursor {
             guard let utf8 = PyUnicode_AsUTF8AndSize(query, &count) else { throw Raised() }
             bytes = UnsafeRawBufferPointer(start: utf8, count: count)
         }
-        if bytes.count == 0 { throw raise(module.pointee.programmingError, "can't execute an empty query") }
+        if bytes.count == 0 { throw misuse("can't execute an empty query") }
         if memchr(bytes.baseAddress ?? UnsafeRawPointer(utf8Zero), 0, bytes.count) != nil {
             throw raiseValueError("A statement cannot contain NUL (0x00) characters.")
         }
@@ -89,6 +89,7 @@ extension Cursor {
 
     /// A `psycopg2.sql` object as text.
     private func composed(_ query: PyObj) throws(Raised) -> PyObj {
+        if query.isNone { throw misuse("can't execute an empty query") }
         let sql = try Owned(owned(PyImport_ImportModule("psycopg2.sql")))
         let composable = try Owned(attribute("Composable", of: sql.object))
         let fits = PyObject_IsInstance(query, composable.object)
@@ -112,7 +113,7 @@ extension Cursor {
     /// `callproc(procname, parameters=None)`: `SELECT * FROM procname(…)`; a mapping gives named arguments.
     func callProcedure(_ name: PyObj, _ parameters: PyObj?) throws(Raised) -> PyObj {
         let connection = try openConnection()
-        if isNamed { throw raise(module.pointee.programmingError, "can't call .callproc() on named cursors") }
+        if isNamed { throw misuse("can't call .callproc() on named cursors") }
         var writer = ByteWriter()
         writer.append("SELECT * FROM ")
         writer.append(try text(of: name))

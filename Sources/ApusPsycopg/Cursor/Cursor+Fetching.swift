@@ -90,12 +90,13 @@ extension Cursor {
         if isNamed {
             let position = absolute ? "ABSOLUTE \(value)" : "\(value)"
             try connection.checkIdle("scroll")
+            try checkAlive(connection)
             try executeOnServer("MOVE \(position) FROM \(quotedName(connection))", connection)
             return
         }
         let destination = absolute ? value : fields.pointee.row + value
         guard destination >= 0, destination < max(0, fields.pointee.rowcount) else {
-            throw raise(module.pointee.programmingError, "scroll destination out of bounds")
+            throw misuse("scroll destination out of bounds")
         }
         fields.pointee.row = destination
     }

@@ -12,7 +12,7 @@ extension Cursor {
         try connection.checkSynchronous("executemany")
         try connection.checkNotPrepared("executemany")
         if isNamed {
-            throw raise(module.pointee.programmingError, "can't call .executemany() on named cursors")
+            throw misuse("can't call .executemany() on named cursors")
         }
         try forgetResult()
         let iterator = try Owned(owned(PyObject_GetIter(list)))

@@ -7,11 +7,11 @@ import CApusPython
 extension Cursor {
     func checkNamedExecution() throws(Raised) {
         if fields.pointee.query != nil {
-            throw raise(module.pointee.programmingError, "can't call .execute() on named cursors more than once")
+            throw misuse("can't call .execute() on named cursors more than once")
         }
         let connection = try Connection(fields.pointee.connection)
         if connection.core.transaction.autocommit, fields.pointee.withhold == 0 {
-            throw raise(module.pointee.programmingError, "can't use a named cursor outside of transactions")
+            throw misuse("can't use a named cursor outside of transactions")
         }
         if connection.core.isAsynchronous {
             throw raise(module.pointee.programmingError, "asynchronous connections cannot produce named cursors")
@@ -43,6 +43,15 @@ extension Cursor {
         replace(&fields.pointee.query, with: query)
         try run(connection)
         fields.pointee.rowcount = -1
+        fields.pointee.transaction = connection.core.transactionNumber
+    }
+
+    /// Raises ProgrammingError where the transaction has ended that the cursor lived in: asking the server would begin
+    /// another one, only for it to fail.
+    func checkAlive(_ connection: Connection) throws(Raised) {
+        if fields.pointee.withhold == 0, fields.pointee.transaction != connection.core.transactionNumber {
+            throw raise(module.pointee.programmingError, "named cursor isn't valid anymore")
+        }
     }
 
     private func bytes(of statement: PyObj) throws(Raised) -> (UnsafeRawBufferPointer, PyObj) {
@@ -60,6 +69,7 @@ extension Cursor {
     func fetchFromServer(_ direction: String, _ connection: Connection) throws(Raised) {
         try connection.checkIdle("fetch")
         try connection.checkNotPrepared("fetch")
+        try checkAlive(connection)
         try executeOnServer("FETCH \(direction) FROM \(quotedName(connection))", connection)
     }
 

@@ -40,6 +40,18 @@ struct Cursor {
                 ? "connection already closed" : "cursor already closed")
     }
 
+    /// ProgrammingError for a wrong use of this cursor, which it names.
+    @inline(never)
+    func misuse(_ message: String) -> Raised {
+        do throws(Raised) {
+            let text = try Owned(python(message))
+            let error = try Owned(owned(apus_call1(module.pointee.programmingError, text.object)))
+            replace(&error.object.fields(apus_error.self).pointee.cursor, with: object.retained())
+            PyErr_SetObject(module.pointee.programmingError, error.object)
+        } catch {}
+        return Raised()
+    }
+
     var result: OpaquePointer? { fields.pointee.result.map { OpaquePointer($0) } }
 
     var isNamed: Bool { fields.pointee.name != nil }
@@ -85,7 +97,9 @@ struct Cursor {
 
     /// Takes over a result that the server is content with.
     func accept(_ exchange: Exchange, _ connection: Connection) throws(Raised) {
+        fields.pointee.has_failed = 1
         try connection.checkSuccess(exchange, cursor: object)
+        fields.pointee.has_failed = 0
         guard let result = exchange.takeResult() else { return }
         fields.pointee.result = UnsafeMutableRawPointer(result)
         switch PQresultStatus(result) {
@@ -158,7 +172,12 @@ struct Cursor {
         if fields.pointee.closed != 0 { return }
         if fields.pointee.readers > 0 { try forgetResult() }
         if isNamed { try closeNamed() }
+        // Programs look at the columns, and at the count of rows, after a `with` block has closed the cursor.
+        let description = try description()?.retained()
+        let rowcount = fields.pointee.rowcount
         clearResult()
+        fields.pointee.description = description
+        fields.pointee.rowcount = rowcount
         fields.pointee.closed = 1
     }
 }

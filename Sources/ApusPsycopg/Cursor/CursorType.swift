@@ -19,7 +19,7 @@ enum CursorType {
                 .repr { me in
                     answer { () throws(Raised) in
                         let me = try receiver(me)
-                        let closed = me.fields(apus_cursor.self).pointee.closed
+                        let closed = me.fields(apus_cursor.self).pointee.closed != 0 ? -1 : 0
                         return try python(
                             "<cursor object at 0x\(String(UInt(bitPattern: me), radix: 16)); closed: \(closed)>")
                     }
@@ -72,6 +72,7 @@ enum CursorType {
         fields.pointee.scrollable = -1
         fields.pointee.no_tuples = 1
         fields.pointee.closed = 0
+        fields.pointee.transaction = try Connection(connection).core.transactionNumber
     }
 
     nonisolated(unsafe) private static let members = permanent(
@@ -111,7 +112,10 @@ enum CursorType {
             },
             .computed("statusmessage", "The message of the last command.") { me, _ in
                 answer { () throws(Raised) in
-                    guard let result = try Cursor(me).result, let status = PQcmdStatus(result) else { return none() }
+                    let cursor = try Cursor(me)
+                    guard let result = cursor.result, let status = PQcmdStatus(result) else {
+                        return try cursor.fields.pointee.has_failed != 0 ? python("") : none()
+                    }
                     return try python(c: status)
                 }
             },
@@ -123,6 +127,7 @@ enum CursorType {
             },
             .computed("closed", "True if the cursor, or its connection, is closed.") { me, _ in
                 answer { () throws(Raised) in
+                    if try receiver(me).fields(apus_cursor.self).pointee.connection == nil { return python(true) }
                     let cursor = try Cursor(me)
                     let connection = try Connection(cursor.fields.pointee.connection)
                     return python(cursor.fields.pointee.closed != 0 || connection.core.closed != .open)
@@ -161,8 +166,8 @@ enum CursorType {
     private static let setScrollable: Setter = { me, value, _ in
         succeed { () throws(Raised) in
             let cursor = try Cursor(me)
-            try cursor.checkNamedSetting("scrollable")
             let value = try receiver(value)
+            if !value.isNone { try cursor.checkNamedSetting("scrollable") }
             let truth = value.isNone ? -1 : PyObject_IsTrue(value)
             if !value.isNone { try check(truth) }
             cursor.fields.pointee.scrollable = Int8(truth)
@@ -173,7 +178,8 @@ enum CursorType {
         [
             .plain("close", "Closes the cursor.") { me, _ in
                 answer { () throws(Raised) in
-                    try Cursor(me).close()
+                    // One that a subclass never initialized has nothing to close.
+                    if try receiver(me).fields(apus_cursor.self).pointee.connection != nil { try Cursor(me).close() }
                     return none()
                 }
             },
@@ -234,16 +240,23 @@ enum CursorType {
                     throw raise(module.pointee.notSupportedError, "not supported by PostgreSQL")
                 }
             },
-            .fast("setinputsizes", "Does nothing, as PEP 249 allows.") { _, _, _, _ in none() },
+            .one("setinputsizes", "Does nothing, as PEP 249 allows.") { me, _ in
+                answer { () throws(Raised) in
+                    try Cursor(me).checkOpen()
+                    return none()
+                }
+            },
             .fast("setoutputsize", "Does nothing, as PEP 249 allows.") { _, _, _, _ in none() },
             .fast("scroll", "scroll(value, mode='relative'): moves in the result.") { me, positional, count, keywords in
                 answer { () throws(Raised) in
                     let given = try Arguments("scroll", ["value", "mode"], required: 1, positional, count, keywords)
+                    let distance = try given.integer(0, default: 0)
                     let mode = try given[1].map(text) ?? "relative"
+                    let cursor = try Cursor(me)
                     guard mode == "relative" || mode == "absolute" else {
-                        throw raise(module.pointee.programmingError, "scroll mode must be 'relative' or 'absolute'")
+                        throw cursor.misuse("scroll mode must be 'relative' or 'absolute'")
                     }
-                    try Cursor(me).scroll(given.integer(0, default: 0), absolute: mode == "absolute")
+                    try cursor.scroll(distance, absolute: mode == "absolute")
                     return none()
                 }
             },

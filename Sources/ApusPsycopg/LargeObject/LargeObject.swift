@@ -66,10 +66,12 @@ struct LargeObject {
     private func withFile(
         _ path: PyObj, _ mode: StaticString, _ body: (PyObj) throws(Raised) -> Void
     ) throws(Raised) {
+        guard apus_is_str(path) != 0 else { throw raiseTypeError("expected a file's path, not \(path.typeName)") }
         let io = try Owned(owned(PyImport_ImportModule("io")))
         let open = try Owned(attribute("open", of: io.object))
         let mode = try Owned(interned(mode))
-        let file = try Owned(owned(apus_call2(open.object, path, mode.object)))
+        guard let opened = apus_call2(open.object, path, mode.object) else { throw try unopened(path) }
+        let file = Owned(opened)
         do throws(Raised) { try body(file.object) } catch {
             let exception = apus_take_exception()
             if let closed = apus_method0(file.object, module.pointee.nameClose) {
@@ -81,6 +83,16 @@ struct LargeObject {
             throw error
         }
         _ = try Owned(owned(apus_method0(file.object, module.pointee.nameClose)))
+    }
+
+    /// OperationalError for a file that could not be opened, for which the pending exception has the reason.
+    private func unopened(_ path: PyObj) throws(Raised) -> Raised {
+        guard pending(is: apus_exc_os()), let exception = apus_take_exception() else { return Raised() }
+        let cause = Owned(exception)
+        let reason = try Owned(attribute("strerror", of: cause.object))
+        let shown = try Owned(owned(PyObject_Str(reason.object)))
+        return try raise(
+            module.pointee.operationalError, "could not open file \"\(text(of: path))\": \(text(of: shown.object))")
     }
 
     // MARK: What a call demands

@@ -44,7 +44,9 @@ enum LargeObjectType {
         }
         let oid = try oid(given, 1)
         let wish = try given.unlessNone(2).map(text) ?? ""
-        guard let mode = LargeObjectMode(wish.isEmpty && oid == 0 ? "w" : wish) else {
+        // What is new is there to be written: all that can be chosen is text or bytes.
+        guard let asked = LargeObjectMode(wish), let mode = oid != 0 ? asked : LargeObjectMode(asked.isText ? "w" : "wb")
+        else {
             throw raiseValueError("bad mode for lobject: '\(wish)'")
         }
         let fields = me.fields(apus_lobject.self)
