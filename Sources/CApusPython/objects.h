@@ -200,6 +200,8 @@ typedef struct {
     PyObject *weak_references;
     void *result; /* the PGresult, owned, or NULL; without its rows where `large` has them */
     void *large;  /* the rows of a large result, owned, or NULL */
+    void *columns; /* an array that has what is in `casts`, for the rows' maker, owned, or NULL */
+    long columns_capacity;
     void *stream; /* the replication stream, retained, or NULL */
     long arraysize;
     long itersize;
@@ -211,6 +213,7 @@ typedef struct {
     char withhold;
     char closed;
     char no_tuples; /* the last result has no rows to fetch */
+    char is_atomic; /* no typecaster makes an object that can hold others that could hold it */
     char is_pinned; /* the program has the address of the PGresult, which must stay as it is */
     char has_failed; /* the last statement was refused by the server */
     long transaction; /* a named cursor's: the number of the one that it lives in */

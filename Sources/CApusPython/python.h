@@ -7,6 +7,10 @@
    one program must see types such as fd_set alike. */
 #include <sys/select.h>
 
+/* As CPython builds extensions itself: its macros check nothing. */
+#ifndef NDEBUG
+#define NDEBUG 1
+#endif
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 #include <structmember.h>

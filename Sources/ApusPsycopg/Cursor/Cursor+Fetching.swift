@@ -46,8 +46,9 @@ extension Cursor {
 
     private func nextRow(_ connection: Connection) throws(Raised) -> PyObj? {
         let row = fields.pointee.row
-        guard let result, row < fields.pointee.rowcount, let casts = fields.pointee.casts else { return nil }
-        var maker = try RowMaker(self, casts: casts, encoding: connection.core.encoding)
+        guard let result, row < fields.pointee.rowcount,
+            var maker = try RowMaker(self, encoding: connection.core.encoding)
+        else { return nil }
         fields.pointee.readers += 1
         defer { fields.pointee.readers -= 1 }
         fields.pointee.row = row + 1
@@ -59,11 +60,11 @@ extension Cursor {
     private func rows(_ count: Int, _ connection: Connection) throws(Raised) -> PyObj {
         let first = fields.pointee.row
         let count = max(0, min(count, fields.pointee.rowcount - first))
-        guard count > 0, let casts = fields.pointee.casts else { return try owned(PyList_New(0)) }
         if mayPack(count) { pack() }
-        guard let result else { return try owned(PyList_New(0)) }
+        guard count > 0, let result, var maker = try RowMaker(self, encoding: connection.core.encoding) else {
+            return try owned(PyList_New(0))
+        }
         let list = try Owned(owned(PyList_New(count)))
-        var maker = try RowMaker(self, casts: casts, encoding: connection.core.encoding)
         fields.pointee.readers += 1
         defer { fields.pointee.readers -= 1 }
         // What is being made is no garbage yet: looking through it again and again would find none.

@@ -6,8 +6,9 @@ import CApusPython
 extension Cursor {
     var large: UnsafeMutablePointer<LargeRows>? { fields.pointee.large?.assumingMemoryBound(to: LargeRows.self) }
 
-    /// From how many bytes of libpq's on the rows are copied: less is not worth the time.
-    private static let packingThreshold = 8 << 20
+    /// From how many bytes of libpq's on the rows are copied, in all and a row: less is not worth the time. The objects
+    /// of a narrow row take several times what its cells do.
+    private static let packedBytes = (all: 8 << 20, row: 64)
 
     /// Whether the rows to come may be copied out of the PGresult. A program that asks for few at a time may hold few
     /// at a time: for the copy there would have to be more memory than for the result.
@@ -21,7 +22,8 @@ extension Cursor {
         guard let result, fields.pointee.large == nil, fields.pointee.is_pinned == 0, fields.pointee.readers == 0,
             count == fields.pointee.rowcount - fields.pointee.row, count > fields.pointee.rowcount / 2
         else { return false }
-        return PQresultMemorySize(result) >= Self.packingThreshold && PQnfields(result) > 0
+        let size = PQresultMemorySize(result)
+        return size >= Self.packedBytes.all && size / Self.packedBytes.row >= fields.pointee.rowcount
     }
 
     /// Copies the rows out of the PGresult, which loses them; without the GIL. Where that cannot be, all stays as it is.

@@ -135,12 +135,40 @@ struct Cursor {
     private func chooseCasts(_ result: OpaquePointer, _ connection: Connection) throws(Raised) {
         let count = Int(PQnfields(result))
         let casts = try Owned(owned(PyTuple_New(count)))
+        let columns = room(forColumns: count)
+        var isAtomic = true
         for index in 0..<count {
             let oid = try Owned(python(Int(PQftype(result, Int32(truncatingIfNeeded: index)))))
             let isBinary = PQfformat(result, Int32(truncatingIfNeeded: index)) == 1
-            apus_tuple_set(casts.object, index, cast(oid.object, connection, isBinary: isBinary).retained())
+            let cast = cast(oid.object, connection, isBinary: isBinary)
+            apus_tuple_set(casts.object, index, cast.retained())
+            let column = RowMaker.Column(cast)
+            (columns + index).initialize(to: column)
+            isAtomic = isAtomic && column.decoder.isAtomic
         }
+        fields.pointee.is_atomic = isAtomic ? 1 : 0
         replace(&fields.pointee.casts, with: casts.take())
+    }
+
+    /// What `casts` holds, for the making of rows; nil if there never was a result.
+    @inline(__always)
+    var columns: UnsafeMutablePointer<RowMaker.Column>? {
+        fields.pointee.columns?.assumingMemoryBound(to: RowMaker.Column.self)
+    }
+
+    /// The array of `columns`, which only ever grows: most cursors execute the same again and again.
+    private func room(forColumns count: Int) -> UnsafeMutablePointer<RowMaker.Column> {
+        if let columns, fields.pointee.columns_capacity >= count { return columns }
+        Self.dropColumns(fields)
+        let columns = UnsafeMutablePointer<RowMaker.Column>.allocate(capacity: max(count, 4))
+        fields.pointee.columns = UnsafeMutableRawPointer(columns)
+        fields.pointee.columns_capacity = max(count, 4)
+        return columns
+    }
+
+    static func dropColumns(_ fields: UnsafeMutablePointer<apus_cursor>) {
+        fields.pointee.columns?.deallocate()
+        fields.pointee.columns = nil
     }
 
     /// The typecaster for an OID, borrowed: the cursor's, else the connection's, else the module's.

@@ -46,6 +46,7 @@ enum CursorType {
         let fields = me.fields(apus_cursor.self)
         if fields.pointee.weak_references != nil { PyObject_ClearWeakRefs(me) }
         Cursor.dropRows(fields)
+        Cursor.dropColumns(fields)
         if let stream = fields.pointee.stream {
             Unmanaged<ReplicationStream>.fromOpaque(stream).release()
             fields.pointee.stream = nil

@@ -2,10 +2,21 @@ import CApusPython
 
 /// Makes Python's rows of cells: what is the same for all rows of one fetch.
 struct RowMaker: ~Copyable {
-    private let cursor: PyObj
-    /// The typecasters of the columns, borrowed.
-    private let casts: PyObj
+    /// A column of the result, as `Cursor.chooseCasts` found it.
+    struct Column {
+        /// Borrowed from the cursor.
+        let caster: UnsafeMutablePointer<apus_typecaster>
+        let decoder: Decoder
+
+        init(_ cast: PyObj) {
+            caster = cast.fields(apus_typecaster.self)
+            decoder = Decoder(rawValue: caster.pointee.decoder) ?? .python
+        }
+    }
+    /// The cursor's, borrowed.
+    private let columns: UnsafeMutablePointer<Column>
     private let count: Int
+    private let cursor: PyObj
     /// Makes row objects of the program's own; nil for tuples.
     private let factory: PyObj?
     private var decoding: Decoding
@@ -14,26 +25,18 @@ struct RowMaker: ~Copyable {
     /// Whether many tuples are made, more than CPython may have at hand from earlier ones.
     var makesMany = false
 
+    /// - Returns: nil if there is no result.
     @inline(__always)
-    init(_ cursor: Cursor, casts: PyObj, encoding: ClientEncoding) throws(Raised) {
+    init?(_ cursor: Cursor, encoding: ClientEncoding) throws(Raised) {
+        guard let casts = cursor.fields.pointee.casts, let columns = cursor.columns else { return nil }
         let fields = cursor.fields
         self.cursor = cursor.object
-        self.casts = casts
-        count = apus_tuple_size(casts)
         factory = fields.pointee.row_factory.flatMap { $0.isNone ? nil : $0 }
         decoding = try Decoding(
             encoding: encoding, cursor: cursor.object, tzinfoFactory: fields.pointee.tzinfo_factory)
-        var isAtomic = true
-        for index in 0..<count { isAtomic = isAtomic && Self.caster(casts, index).decoder.isAtomic }
-        self.isAtomic = isAtomic
-    }
-
-    @inline(__always)
-    private static func caster(
-        _ casts: PyObj, _ index: Int
-    ) -> (fields: UnsafeMutablePointer<apus_typecaster>, decoder: Decoder) {
-        let fields = apus_tuple_get(casts, index).fields(apus_typecaster.self)
-        return (fields, Decoder(rawValue: fields.pointee.decoder) ?? .python)
+        count = apus_tuple_size(casts)
+        self.columns = columns
+        isAtomic = fields.pointee.is_atomic != 0
     }
 
     // MARK: What a fetch may do
@@ -42,7 +45,7 @@ struct RowMaker: ~Copyable {
     var isNative: Bool {
         if factory != nil { return false }
         return (0..<count).allSatisfy { index in
-            var caster = Self.caster(casts, index).fields
+            var caster = columns[index].caster
             while let base = caster.pointee.base { caster = base.fields(apus_typecaster.self) }
             return caster.pointee.decoder != Decoder.python.rawValue
         }
@@ -53,7 +56,7 @@ struct RowMaker: ~Copyable {
     var isFaithful: Bool {
         if factory != nil { return false }
         return (0..<count).allSatisfy { index in
-            switch Self.caster(casts, index).decoder {
+            switch columns[index].decoder {
             case .integer, .float, .decimal, .boolean, .text, .bytes, .date, .interval: true
             case .time, .timestamp, .timestamptz: hasPlainZones
             case .python, .binary, .array: false
@@ -87,11 +90,11 @@ struct RowMaker: ~Copyable {
 
     @inline(__always)
     private mutating func item(_ reader: inout some CellReader, _ index: Int) throws(Raised) -> PyObj {
-        let (caster, decoder) = Self.caster(casts, index)
+        let column = columns + index
         guard let bytes = reader.next() else {
-            return decoder == .python ? try decoding.python(caster, nil) : none()
+            return column.pointee.decoder == .python ? try decoding.python(column.pointee.caster, nil) : none()
         }
-        return try decoding.decode(decoder, caster, bytes)
+        return try decoding.decode(column.pointee.decoder, column.pointee.caster, bytes)
     }
 
     /// A row object of the program's own: it is made empty, then its items are set by their numbers.
