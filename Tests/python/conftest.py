@@ -2,12 +2,19 @@
 
 import itertools
 import os
+import signal
 import uuid
 
 import pytest
 
 from local_cluster import cli_from_environment, free_base_address
 from observing import Nodes
+
+
+def pytest_configure():
+    # Who ends the tests before their time, `timeout` say, leaves no servers behind.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
 
 # 127.0.30.x to 127.0.60.x are the Python tests' own.
 BLOCKS = range(30, 61)
