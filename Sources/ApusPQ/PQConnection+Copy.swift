@@ -1,5 +1,13 @@
 import CApusLibPQ
 
+#if canImport(Darwin)
+import Darwin
+#elseif canImport(Musl)
+import Musl
+#else
+import Glibc
+#endif
+
 /// Something that `COPY … TO STDOUT` delivered.
 public enum CopyOutEvent: ~Copyable {
     /// One row (text and csv) or one piece (binary), to be read before it is let go.
@@ -25,25 +33,32 @@ public struct CopyOutData: ~Copyable, @unchecked Sendable {
 }
 
 extension PQConnection {
-    /// Sends a piece of the data of `COPY … FROM STDIN`; pieces need not end at rows.
-    /// - Returns: `.wait` when libpq's buffer is full: send the same piece again then.
+    /// Sends a piece of the data of `COPY … FROM STDIN`; pieces need not end at rows. libpq takes the whole of a piece
+    /// into its buffer: those of ``copyPieceSize`` bytes go through it best.
+    /// - Returns: `.wait` as long as the socket has not taken what was sent before, so that no more than one piece is
+    ///   ever held in memory: send the same piece again then.
+    /// - Throws: ``PQError`` of kind ``PQError/Kind/usage`` for a piece of 2 GiB or more.
     public mutating func sendCopyData(_ bytes: UnsafeRawBufferPointer) throws(PQError) -> Step<Void> {
-        if mustRead {
-            mustRead = false
-            if PQconsumeInput(pointer) == 0 { throw failure() }
+        if let wait = try flush() { return .wait(wait) }
+        guard let count = Int32(exactly: bytes.count) else {
+            throw PQError(.usage, "COPY takes pieces of less than 2 GiB")
         }
-        let start = bytes.baseAddress?.assumingMemoryBound(to: CChar.self)
-        switch PQputCopyData(pointer, start, Int32(clamping: bytes.count)) {
+        switch PQputCopyData(pointer, bytes.baseAddress?.assumingMemoryBound(to: CChar.self), count) {
         case 1:
             mustFlush = true
             return .done(())
         case 0:
+            mustFlush = true
             mustRead = true
             return .wait(Wait(descriptor: descriptor, interest: [.read, .write]))
         default:
             throw failure()
         }
     }
+
+    /// How much to send at once, bytes: with the message's head, a number of the blocks that libpq writes, so that no
+    /// rest of a few bytes is left behind for a packet of its own.
+    public static var copyPieceSize: Int { 8 * 8192 - 5 }
 
     /// Ends `COPY … FROM STDIN`; with an error message, makes it fail.
     public mutating func sendCopyEnd(error: String? = nil) throws(PQError) -> Step<Void> {
@@ -62,21 +77,58 @@ extension PQConnection {
     /// The next piece of `COPY … TO STDOUT`.
     public mutating func nextCopyData() throws(PQError) -> Step<CopyOutEvent> {
         if let wait = try flush() { return .wait(wait) }
-        if mustRead {
-            mustRead = false
-            if PQconsumeInput(pointer) == 0 { throw failure() }
-        }
+        try readIfAsked()
         var buffer: UnsafeMutablePointer<CChar>?
         let count = PQgetCopyData(pointer, &buffer, 1)
         if count > 0, let buffer { return .done(.data(CopyOutData(owning: buffer, count: Int(count)))) }
+        switch try endOfCopyData(count) {
+        case .wait(let wait): return .wait(wait)
+        case .done: return .done(.end)
+        }
+    }
+
+    /// The pieces of `COPY … TO STDOUT` that have come, one after the other.
+    /// - Parameter take: is lent a row (text and csv) or a piece (binary), and says whether it takes another.
+    /// - Returns: whether the data has ended; if not, `take` had enough.
+    @inlinable
+    public mutating func copyData(to take: (UnsafeRawBufferPointer) -> Bool) throws(PQError) -> Step<Bool> {
+        if let wait = try flush() { return .wait(wait) }
+        try readIfAsked()
+        while true {
+            var buffer: UnsafeMutablePointer<CChar>?
+            let count = PQgetCopyData(pointer, &buffer, 1)
+            guard count > 0, let buffer else { return try endOfCopyData(count) }
+            let takesMore = take(UnsafeRawBufferPointer(start: buffer, count: Int(count)))
+            PQfreemem(buffer)
+            if !takesMore { return .done(false) }
+        }
+    }
+
+    @usableFromInline
+    mutating func readIfAsked() throws(PQError) {
+        guard mustRead else { return }
+        mustRead = false
+        if PQconsumeInput(pointer) == 0 { throw failure() }
+    }
+
+    /// What `PQgetCopyData` means by a number of bytes that is none.
+    @usableFromInline
+    mutating func endOfCopyData(_ count: Int32) throws(PQError) -> Step<Bool> {
         switch count {
         case 0:
             mustRead = true
             return .wait(Wait(descriptor: descriptor, interest: .read))
         case -1:
-            return .done(.end)
+            return .done(true)
         default:
             throw failure()
         }
+    }
+
+    /// Makes a wait for reading last until so many bytes have come, or the data end, or its deadline comes. Whoever asks
+    /// for more than one sets a deadline, and asks for one again in the end. Without effect on Unix sockets.
+    public func setReadable(atBytes count: Int) {
+        var threshold = Int32(clamping: max(count, 1))
+        setsockopt(descriptor, SOL_SOCKET, SO_RCVLOWAT, &threshold, socklen_t(MemoryLayout<Int32>.size))
     }
 }

@@ -1,8 +1,11 @@
 """COPY: copy_from, copy_to, copy_expert."""
 
+import contextlib
 import gc
 import io
+import os
 import signal
+import socket
 import threading
 import time
 
@@ -233,3 +236,111 @@ def test_a_file_is_not_taken_into_memory(connection):
     assert cursor.rowcount == 0
     # 40 MB went through.
     assert peak() - before < 16 << 10
+
+
+@contextlib.contextmanager
+def alarm(seconds):
+    """Raises KeyboardInterrupt after so many seconds."""
+    previous = signal.signal(signal.SIGALRM, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, previous)
+
+
+@pytest.fixture
+def held_up(connection, cursor, dsn):
+    """A table whose inserts wait for a lock, which the fixture holds."""
+    cursor.execute("CREATE OR REPLACE FUNCTION pg_temp.wait() RETURNS trigger LANGUAGE plpgsql AS "
+                   "'BEGIN PERFORM pg_advisory_xact_lock(4711); RETURN new; END'")
+    cursor.execute("CREATE TRIGGER wait BEFORE INSERT ON copied FOR EACH ROW WHEN (new.id = 1) "
+                   "EXECUTE FUNCTION pg_temp.wait()")
+    connection.commit()
+    with contextlib.closing(psycopg2.connect(dsn)) as holder, holder.cursor() as hold:
+        hold.execute("SELECT pg_advisory_lock(4711)")
+        yield holder
+
+
+def test_a_slow_server_slows_the_reading_down(connection, cursor, held_up):
+    class Long:
+        row, asked = b"1\t" + b"x" * 8188 + b"\n", 0
+
+        def read(self, size):
+            self.asked += 1
+            return self.row if self.asked <= 1 << 14 else b""
+
+    file, asked = Long(), []
+
+    def watch():
+        while file.asked <= 1 << 14 and (len(asked) < 20 or len(set(asked[-20:])) > 1):
+            time.sleep(0.05)
+            asked.append(file.asked)
+        held_up.rollback()
+        held_up.cursor().execute("SELECT pg_advisory_unlock(4711)")
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    cursor.copy_from(file, "copied")
+    watcher.join(60)
+    # The rest of the 128 MiB was not asked for before there was room.
+    assert asked[-1] < 1 << 14
+    assert cursor.rowcount == 1 << 14
+
+
+@pytest.mark.parametrize("kind", [bytes, str])
+def test_ctrl_c_while_the_server_takes_no_more(connection, cursor, held_up, kind):
+    class Endless:
+        def read(self, size):
+            return "1\ta\n" * 2000 if kind is str else b"1\ta\n" * 2000
+
+    with alarm(0.5), pytest.raises(KeyboardInterrupt):
+        cursor.copy_from(Endless(), "copied")
+    connection.rollback()
+    assert content(cursor) == []
+
+
+def test_ctrl_c_in_a_stream_that_never_pauses(connection, cursor):
+    connection.commit()
+    with open("/dev/zero", "rb") as zeros, alarm(0.5), pytest.raises(KeyboardInterrupt):
+        cursor.copy_from(zeros, "copied")
+    connection.rollback()
+    with open("/dev/null", "wb") as null, alarm(0.5), pytest.raises(KeyboardInterrupt):
+        cursor.copy_expert("COPY (SELECT generate_series(1, 10000000000)) TO STDOUT", null)
+    connection.rollback()
+    assert content(cursor) == []
+
+
+def test_a_raw_file_may_write_less_than_it_is_given(cursor):
+    class Raw(io.RawIOBase):
+        def __init__(self):
+            self.got = []
+
+        def write(self, data):
+            self.got.append(bytes(data[:1000]))
+            return len(self.got[-1])
+
+    file = Raw()
+    cursor.copy_expert("COPY (SELECT generate_series(1, 30000)) TO STDOUT", file)
+    assert b"".join(file.got) == b"".join(b"%d\n" % number for number in range(1, 30001))
+
+
+@pytest.mark.parametrize("size", [1, 7, 8192, 65531, 65536, 1 << 20])
+def test_pieces_of_any_size(cursor, size):
+    rows = [(number, "x" * (number % 100)) for number in range(20000 if size > 7 else 300)]
+    text = b"".join(b"%d\t%s\n" % (n, t.encode()) for n, t in rows)
+    cursor.copy_from(io.BytesIO(text), "copied", size=size)
+    cursor.copy_from(io.StringIO(text.decode()), "copied", size=size)
+    assert content(cursor) == [row for row in rows for _ in range(2)]
+
+
+def test_a_long_answer_that_comes_in_bursts(connection, cursor):
+    """Once much has come, the driver lets data gather: the rest must not be waited for in vain."""
+    out = io.BytesIO()
+    cursor.copy_expert(
+        "COPY (SELECT n, repeat('x', 1000), CASE WHEN n % 1500 = 0 THEN pg_sleep(0.05) END "
+        "FROM generate_series(1, 6000) n) TO STDOUT", out)
+    assert out.getvalue().count(b"\n") == 6000
+    with socket.socket(fileno=os.dup(connection.fileno())) as same:
+        assert same.getsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT) == 1

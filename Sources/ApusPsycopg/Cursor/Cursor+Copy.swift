@@ -94,44 +94,31 @@ extension Cursor {
 
     /// COPY FROM: what the file's `read(size)` returns goes to the server, until it is nothing.
     private func feed(_ file: PyObj, size: Int, _ connection: Connection, _ exchange: Exchange) throws(Raised) {
-        let state = module
         let size = try Owned(python(size))
+        var outlet = CopyOutlet(connection, exchange)
         var problem: String?
         var cause: PyObj?
-        var unwritten = 0
-        while problem == nil {
-            guard let piece = apus_method1(file, state.pointee.nameRead, size.object) else {
-                cause = apus_take_exception()
-                if let exception = cause, apus_is_instance(exception, apus_exc_exception()) == 0 {
+        reading: while true {
+            switch read(file, size.object, connection) {
+            case .end:
+                try outlet.flush()
+                break reading
+            case .data(let bytes, let owner):
+                // What goes wrong here is not the file's doing.
+                let keeper = Owned(owner)
+                try outlet.send(bytes)
+                _ = keeper.object
+                try Self.lookForSignals(exchange)
+            case .failed(let exception):
+                if let exception, apus_is_instance(exception, apus_exc_exception()) == 0 {
                     // Ctrl-C and SystemExit are no errors of the file's.
-                    cause = nil
                     apus_give_exception(exception)
                     throw Raised()
                 }
-                problem = "error in .read() call" + (cause.map(Self.description) ?? "")
-                break
+                cause = exception
+                problem = "error in .read() call" + (exception.map(Self.description) ?? "")
+                break reading
             }
-            let data = Owned(piece)
-            try Self.lookForSignals(exchange)
-            if apus_is_bytes(piece) != 0 {
-                let bytes = UnsafeRawBufferPointer(start: apus_bytes_data(piece), count: apus_bytes_size(piece))
-                if bytes.count == 0 { break }
-                try connection.sendCopyData(bytes, exchange, &unwritten)
-            } else if apus_is_str(piece) != 0 {
-                if apus_str_length(piece) == 0 { break }
-                let text: (bytes: UnsafeRawBufferPointer, owner: PyObj)
-                do throws(Raised) { text = try connection.core.encoding.encode(piece) } catch {
-                    cause = apus_take_exception()
-                    problem = "error in .read() call" + (cause.map(Self.description) ?? "")
-                    break
-                }
-                let keeper = Owned(text.owner)
-                try connection.sendCopyData(text.bytes, exchange, &unwritten)
-                _ = keeper.object
-            } else {
-                problem = "error in .read() call"
-            }
-            _ = data.object
         }
         let core = connection.core
         defer { cause?.release() }
@@ -161,6 +148,30 @@ extension Cursor {
         throw Raised()
     }
 
+    /// What a file's `read()` came to.
+    private enum Reading {
+        case end
+        /// The bytes for the server, and who keeps them, owned.
+        case data(UnsafeRawBufferPointer, PyObj)
+        /// The exception, owned; nil for an answer that is neither `bytes` nor `str`.
+        case failed(PyObj?)
+    }
+
+    private func read(_ file: PyObj, _ size: PyObj, _ connection: Connection) -> Reading {
+        do throws(Raised) {
+            let piece = try Owned(owned(apus_method1(file, module.pointee.nameRead, size)))
+            if apus_is_bytes(piece.object) != 0 {
+                let bytes = UnsafeRawBufferPointer(
+                    start: apus_bytes_data(piece.object), count: apus_bytes_size(piece.object))
+                return bytes.count == 0 ? .end : .data(bytes, piece.take())
+            }
+            guard apus_is_str(piece.object) != 0 else { return .failed(nil) }
+            if apus_str_length(piece.object) == 0 { return .end }
+            let (bytes, owner) = try connection.core.encoding.encode(piece.object)
+            return .data(bytes, owner)
+        } catch { return .failed(apus_take_exception()) }
+    }
+
     private static func description(_ exception: PyObj) -> String {
         guard let shown = PyObject_Str(exception) else {
             PyErr_Clear()
@@ -175,53 +186,45 @@ extension Cursor {
     /// COPY TO: whole rows go to the file's `write()`, as many at once as have come.
     private func drain(into file: PyObj, _ connection: Connection, _ exchange: Exchange) throws(Raised) {
         let core = connection.core
-        let isText = try Self.takesText(file)
+        let sink = try CopySink(file, core.encoding)
         var piece = ByteWriter(minimumCapacity: Self.pieceSize + 4096)
+        var pace = CopyPace()
+        defer { pace.reset(core.session) }
         var ended = false
         while !ended {
             // libpq reads less at once than a piece holds: it is asked again before what has come is handed over.
-            var hasAskedAgain = false
+            var before = 0
             try connection.blockingUnderLock(limiting: exchange) { () throws(PQError) in
-                while piece.count < Self.pieceSize {
-                    guard let step = try core.session?.nextCopyData() else { throw PQError(.connectionLost, "closed") }
-                    switch consume step {
+                while true {
+                    let step = try core.session?.copyData { row in
+                        piece.append(row)
+                        return piece.count < Self.pieceSize
+                    }
+                    switch step {
                     case .wait(let wait):
-                        if piece.count == 0 { return wait }
-                        if hasAskedAgain { return nil }
-                        hasAskedAgain = true
-                    case .done(let event):
-                        switch consume event {
-                        case .data(let data):
-                            piece.append(data.bytes)
-                            hasAskedAgain = false
-                        case .end:
-                            ended = true
+                        if piece.count == 0 {
+                            guard let outcome = pace.pause(wait, core.session) else { return wait }
+                            if outcome == .interrupted { return nil }
+                        } else if piece.count == before {
                             return nil
                         }
+                        before = piece.count
+                    case .done(let isOver):
+                        ended = isOver
+                        return nil
+                    case nil: throw PQError(.connectionLost, "connection already closed")
                     }
                 }
-                return nil
             }
-            if piece.count == 0 { continue }
-            try piece.withUnsafeBytes { (bytes) throws(Raised) in
-                let chunk = try Owned(isText ? core.encoding.decode(bytes) : pythonBytes(bytes))
-                _ = try Owned(owned(apus_method1(file, module.pointee.nameWrite, chunk.object)))
-            }
-            piece.removeAll()
             try Self.lookForSignals(exchange)
+            if piece.count == 0 { continue }
+            try piece.withUnsafeBytes { (bytes) throws(Raised) in try sink.write(bytes) }
+            pace.note(piece.count, core.session)
+            piece.removeAll()
         }
     }
 
     private static let pieceSize = 64 << 10
-
-    /// Whether `write()` takes text: files of the `io` module say so by their base.
-    private static func takesText(_ file: PyObj) throws(Raised) -> Bool {
-        let io = try Owned(owned(PyImport_ImportModule("io")))
-        let base = try Owned(attribute("TextIOBase", of: io.object))
-        let fits = PyObject_IsInstance(file, base.object)
-        try check(fits)
-        return fits != 0
-    }
 }
 
 /// What `copy_from` and `copy_to` say about the format, besides the defaults of COPY's text.
@@ -252,24 +255,6 @@ struct CopyFormat {
 }
 
 extension Connection {
-    /// Sends a piece of COPY's data, under a lock that is held. libpq would take a whole file into memory: it is asked
-    /// now and then to write what it holds.
-    /// - Parameter unwritten: counts the bytes since then.
-    fileprivate func sendCopyData(
-        _ bytes: UnsafeRawBufferPointer, _ exchange: Exchange, _ unwritten: inout Int
-    ) throws(Raised) {
-        let core = self.core
-        unwritten += bytes.count
-        let writes = unwritten >= 256 << 10
-        if writes { unwritten = 0 }
-        var isTaken = false
-        try blockingUnderLock(limiting: exchange) { () throws(PQError) in
-            if !isTaken, case .wait(let wait)? = try core.session?.sendCopyData(bytes) { return wait }
-            isTaken = true
-            return writes ? try core.session?.flush() ?? nil : nil
-        }
-    }
-
     /// Ends a COPY that Python code gave up: what is left of the answer is read and dropped, so that the connection
     /// stays usable. The pending exception stays.
     fileprivate func abandonCopy(_ exchange: Exchange) {

@@ -1,0 +1,87 @@
+import ApusPQ
+import ApusValues
+import CApusPython
+
+/// Where the data of a COPY FROM go: small pieces are gathered, so that the server gets large ones, and the next is
+/// asked of the file only when the socket has taken the last but one.
+struct CopyOutlet: ~Copyable {
+    private let connection: Connection
+    private let exchange: Exchange
+    private var gathered = ByteWriter(minimumCapacity: PQConnection.copyPieceSize)
+
+    /// For a connection whose lock is held.
+    init(_ connection: Connection, _ exchange: Exchange) {
+        self.connection = connection
+        self.exchange = exchange
+    }
+
+    mutating func send(_ bytes: UnsafeRawBufferPointer) throws(Raised) {
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            // Whatever makes a whole piece need not be copied to one.
+            let piece = rest.prefix(PQConnection.copyPieceSize - gathered.count)
+            rest = rest[piece.endIndex...]
+            if piece.count == PQConnection.copyPieceSize {
+                try put(UnsafeRawBufferPointer(rebasing: piece))
+                continue
+            }
+            gathered.append(UnsafeRawBufferPointer(rebasing: piece))
+            if gathered.count == PQConnection.copyPieceSize { try flush() }
+        }
+    }
+
+    /// Sends what was gathered.
+    mutating func flush() throws(Raised) {
+        if gathered.count == 0 { return }
+        try gathered.withUnsafeBytes { (bytes) throws(Raised) in try put(bytes) }
+        gathered.removeAll()
+    }
+
+    private func put(_ piece: UnsafeRawBufferPointer) throws(Raised) {
+        let core = connection.core
+        try connection.blockingUnderLock(limiting: exchange) { () throws(PQError) in
+            if case .wait(let wait)? = try core.session?.sendCopyData(piece) { return wait }
+            return nil
+        }
+    }
+}
+
+/// The file that the data of a COPY TO go to.
+struct CopySink {
+    private let file: PyObj
+    private let encoding: ClientEncoding
+    private let takesText: Bool
+    /// Whether `write()` may take less than it is given, and says how much.
+    private let isRaw: Bool
+
+    /// - Parameter file: borrowed for as long as the sink lives.
+    init(_ file: PyObj, _ encoding: ClientEncoding) throws(Raised) {
+        self.file = file
+        self.encoding = encoding
+        // Files of the `io` module say what they are by their base.
+        let io = try Owned(owned(PyImport_ImportModule("io")))
+        takesText = try Self.isInstance(file, of: "TextIOBase", in: io.object)
+        isRaw = try Self.isInstance(file, of: "RawIOBase", in: io.object)
+    }
+
+    private static func isInstance(_ file: PyObj, of name: StaticString, in io: PyObj) throws(Raised) -> Bool {
+        let base = try Owned(attribute(name, of: io))
+        let fits = PyObject_IsInstance(file, base.object)
+        try check(fits)
+        return fits != 0
+    }
+
+    func write(_ bytes: UnsafeRawBufferPointer) throws(Raised) {
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let piece = UnsafeRawBufferPointer(rebasing: rest)
+            let chunk = try Owned(takesText ? encoding.decode(piece) : pythonBytes(piece))
+            let answer = try Owned(owned(apus_method1(file, module.pointee.nameWrite, chunk.object)))
+            guard isRaw, apus_is_int(answer.object) != 0 else { return }
+            let written = PyLong_AsLong(answer.object)
+            if PyErr_Occurred() != nil { throw Raised() }
+            if written <= 0 || written > rest.count { return }
+            rest = rest.dropFirst(written)
+        }
+    }
+}
