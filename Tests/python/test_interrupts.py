@@ -1,7 +1,7 @@
 """Ctrl-C: a signal handler that raises ends every wait at once, and the connection is usable afterwards.
 
-Each wait happens in a process of its own, whose timer sends it the signal while it waits. What it waits for would take a
-minute; nothing here is measured more finely than that, for the machine may be slow.
+Each wait happens in a process of its own, whose timer sends it the signal while it waits. What it waits for would take
+a minute; nothing here is measured more finely than that, for the machine may be slow.
 """
 
 import os
