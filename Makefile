@@ -5,7 +5,7 @@ SHELL := /bin/bash
 export PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test needs build test-swift test-python test-pythons conformance wheel sdist format lint bench bench-python clean
+.PHONY: help demo test needs build test-swift test-python test-pythons conformance check-memory wheel sdist format lint bench bench-python clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ test-pythons: ## the same on CPython 3.9, 3.11 and 3.13, as far as they are foun
 
 conformance: ## psycopg2's own test suite on the wheel (CONFORMANCE_ARGS="--module test_copy" to choose)
 	@Scripts/conformance
+
+check-memory: ## everything that the extension has, under valgrind's memcheck
+	@Scripts/check-memory
 
 wheel: ## dist/*.whl for $PYTHON
 	@Scripts/wheel

@@ -112,6 +112,16 @@ def test_a_lost_connection(dsn, connection):
     assert victim.closed == 1
 
 
+@pytest.mark.parametrize("call", ["commit", "rollback"])
+def test_a_connection_that_was_lost_in_a_transaction_says_so(dsn, connection, call):
+    victim = psycopg2.connect(dsn)
+    victim.cursor().execute("SELECT 1")
+    connection.cursor().execute("SELECT pg_terminate_backend(%s, 5000)", (victim.get_backend_pid(),))
+    with pytest.raises(psycopg2.OperationalError, match="terminating connection|server closed the connection"):
+        getattr(victim, call)()
+    assert victim.closed == 2
+
+
 def test_exceptions_are_attributes_of_connections(connection):
     assert connection.ProgrammingError is psycopg2.ProgrammingError
     assert connection.Error is psycopg2.Error

@@ -389,7 +389,8 @@ def test_a_result_of_libpq_is_let_go_of(connection):
 def test_the_measure_measures():
     """What is lost on purpose is found."""
     lost, keep = [], ctypes.CDLL(None).malloc
-    for body in (lambda: lost.append(object()), lambda: keep(64), lambda: lost.append(os.open(os.devnull, os.O_RDONLY))):
+    for body in (lambda: lost.append(object()), lambda: keep(64),
+                 lambda: lost.append(os.open(os.devnull, os.O_RDONLY))):
         with pytest.raises(pytest.fail.Exception):
             check(body, 300)
     for number in lost:

@@ -271,6 +271,60 @@ def test_32_threads_share_4_connections(dsn):
     pool.closeall()
 
 
+def test_closing_a_pool_that_32_threads_use(three_nodes, app):
+    pool = ThreadedConnectionPool(
+        2, 6, three_nodes.dsn(1, load_balance=True, application_name=app), pool_timeout=60, pool_check=True,
+        pool_max_idle=60)
+    uses = Counter()
+
+    def work(number):
+        if number == 0:
+            until(lambda: len(uses) == 31)
+            pool.closeall()
+            return
+        with pytest.raises((PoolError, psycopg2.InterfaceError, psycopg2.OperationalError)):
+            while True:
+                with pool.connection() as connection:
+                    assert ping(connection)
+                uses[number] += 1
+        # Whoever had a connection in hand was told by it; from now on the pool tells.
+        with pytest.raises(PoolError, match="closed"):
+            pool.getconn()
+
+    in_threads(32, work)
+    assert not pool._moving and not pool._waiters
+    assert three_nodes.settled_spread(app, [0, 0, 0]) == [0, 0, 0]
+
+
+def test_32_threads_go_on_while_a_node_dies_and_comes_back(mortal, app):
+    pool = ThreadedConnectionPool(
+        3, 9, mortal.dsn(1, load_balance=True, application_name=app, failed_host_ttl_seconds=1), pool_timeout=60,
+        pool_check=True, pool_max_lifetime=1, pool_max_idle=60)
+    successes, stop = Counter(), threading.Event()
+
+    def work(number):
+        if number == 0:
+            until(lambda: len(successes) == 31)
+            with mortal.stopped(2):
+                before = Counter(successes)
+                until(lambda: all(successes[other] >= before[other] + 3 for other in range(1, 32)))
+            until(lambda: mortal.ask(2, "SELECT 1 FROM pg_stat_activity WHERE application_name = %s", app))
+            stop.set()
+        while not stop.is_set():
+            try:
+                with pool.connection() as connection, connection.cursor() as cursor:
+                    cursor.execute("SELECT %s", (number,))
+                    assert cursor.fetchone() == (number,)
+                successes[number] += 1
+            except psycopg2.OperationalError:
+                pass  # what was under way on the node
+
+    in_threads(32, work)
+    assert not pool._used and not pool._moving and not pool._waiters
+    assert len(pool._pool) <= 9 and all(ping(connection) for connection in [pool.getconn() for _ in range(9)])
+    pool.closeall()
+
+
 # pool_check
 
 @KINDS

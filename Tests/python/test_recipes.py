@@ -4,7 +4,6 @@ import re
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import psycopg2
@@ -102,27 +101,25 @@ def test_retry_does_not_repeat_a_commit(dsn, app):
 
 # Pools
 
-def test_the_pool_waits_and_checks(dsn, app):
-    pool = definitions("Pools")["Pool"](2, 0.3, dsn, application_name=app)
+def run_recipe(heading, dsn):
+    """Runs a recipe's block on a server that exists; answers its names."""
+    source = re.sub(r'"host=node1[^"]*"', repr(dsn), block(heading))
+    names = {"__name__": "recipe"}
+    exec(source, names)
+    return names
+
+
+def test_the_pool_waits_and_checks(three_nodes, app):
+    names = run_recipe("Pools", three_nodes.dsn(1, load_balance=True, application_name=app))
+    pool = names["pool"]
+    assert names["cursor"].closed and not pool._used
+    pool.maxconn, pool._upkeep.timeout = 2, 0.3
     with pool.connection() as first, pool.connection() as second:
         assert first is not second
-        begin = time.monotonic()
-        with pytest.raises(psycopg2.pool.PoolError):
+        with pytest.raises(psycopg2.pool.PoolTimeout):
             with pool.connection():
                 pass
-        assert time.monotonic() - begin >= 0.3
-    with pool.connection() as connection, connection.cursor() as cursor:
-        cursor.execute("SELECT pg_backend_pid()")
-        pid = cursor.fetchone()[0]
-    with pool.connection() as connection, connection.cursor() as cursor:
-        cursor.execute("SELECT pg_backend_pid()")
-        assert cursor.fetchone()[0] == pid, "idle connections are kept"
-    killer = psycopg2.connect(dsn)
-    killer.autocommit = True
-    with killer.cursor() as cursor:
-        cursor.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = %s", (app,))
-    killer.close()
-    time.sleep(0.2)
+    three_nodes.on_all(f"SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = '{app}'")
     seen = []
 
     def use():
@@ -136,6 +133,16 @@ def test_the_pool_waits_and_checks(dsn, app):
     for thread in threads:
         thread.join()
     assert seen == [7, 7]
+    pool.closeall()
+
+
+def test_a_limit_to_a_statement(dsn, monkeypatch):
+    connect = psycopg2.connect
+    monkeypatch.setattr(psycopg2, "connect", lambda *arguments, **given: connect(
+        *arguments, **{**given, "command_timeout": given["command_timeout"] / 20}))
+    connection = run_recipe("A limit to how long a statement may take", dsn)["connection"]
+    assert connection.closed == 0 and connection.info.transaction_status == 0 and connection.cancellation_timeout == 2
+    connection.close()
 
 
 # Other people's software, where it is installed

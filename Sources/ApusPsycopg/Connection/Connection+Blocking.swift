@@ -224,8 +224,8 @@ extension Connection {
                 }
             }
         } catch { driven.failure = error }
-        // A request that is still under way could meet the next statement.
-        while !driven.isLost, request != nil {
+        // A request that is still under way could meet the next statement, if there can be one.
+        while !driven.isLost, request != nil, core.session?.isBroken == false {
             _ = Self.wait(for: Wait(descriptor: nil, interest: [], deadline: nil), helping: &request)
         }
         return driven

@@ -102,7 +102,12 @@ struct Connection {
             if !inbox.notices.isEmpty { try collect(inbox.notices) }
             for notification in inbox.notifications { try collect(notification) }
         }
-        if let pointer = core.session?.pointer, PQclientEncoding(pointer) != core.encodingID { try followEncoding() }
+        // A connection that has broken has no encoding any more: what is still to be read of it is in the last one.
+        if let pointer = core.session?.pointer, case let current = PQclientEncoding(pointer), current >= 0,
+            current != core.encodingID
+        {
+            try followEncoding()
+        }
     }
 
     private func collect(_ notices: [ServerMessage]) throws(Raised) {

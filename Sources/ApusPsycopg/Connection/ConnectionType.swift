@@ -102,7 +102,7 @@ enum ConnectionType {
         .computed("async_", "Whether the connection is asynchronous.", get: isAsynchronous),
         .computed(
             "command_timeout",
-            "How many seconds to wait for a statement's answer before it is canceled and psycopg2.apus.CommandTimeout raised; None for ever.",
+            "Seconds to wait for an answer before the statement is canceled, and CommandTimeout raised; None for ever.",
             set: setCommandTimeout
         ) { me, _ in
             answer { () throws(Raised) in
@@ -112,7 +112,7 @@ enum ConnectionType {
         },
         .computed(
             "cancellation_timeout",
-            "How many seconds to wait for the answer to a statement that was canceled before the connection is closed.",
+            "Seconds to wait for the answer to a statement that was canceled before the connection is closed.",
             set: setCancellationTimeout
         ) { me, _ in
             answer { () throws(Raised) in

@@ -262,7 +262,7 @@ extension Connection {
         let core = self.core
         let status = exchange.result.map { PQresultStatus($0) }
         var isFed = status != PGRES_COPY_IN
-        // After an error of the file's the rest is read, and the transaction goes on. Who interrupts does not wait for it.
+        // After an error of the file's the rest is read, and the transaction goes on. Who interrupts does not wait.
         let isInterrupted = exchange.isInterrupted || exception.map { apus_is_instance($0, apus_exc_exception()) } == 0
         var cancels = isInterrupted
         do throws(Raised) {
