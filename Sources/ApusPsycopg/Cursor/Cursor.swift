@@ -143,8 +143,19 @@ struct Cursor {
         if fields.pointee.closed != 0 { return }
         if fields.pointee.readers > 0 { try forgetResult() }
         if isNamed { try closeNamed() }
-        clearResult()
+        forgetRows()
         fields.pointee.closed = 1
+    }
+
+    /// Frees the rows of the last result, but for a few that take less than what remains.
+    ///
+    /// What is said of the result remains: programs ask a cursor for `rowcount`, `statusmessage` and `description` when
+    /// the `with` block that closed it is over.
+    private func forgetRows() {
+        if fields.pointee.casts != nil { replace(&fields.pointee.casts, with: nil) }
+        guard let result, PQresultMemorySize(result) > 8192 else { return }
+        fields.pointee.result = PQcopyResult(result, PG_COPYRES_ATTRS).map { UnsafeMutableRawPointer($0) }
+        PQclear(result)
     }
 }
 

@@ -141,7 +141,8 @@ enum CursorType {
             },
             .computed("pgresult_ptr", "The address of the result's PGresult, or None.") { me, _ in
                 answer { () throws(Raised) in
-                    guard let result = try Cursor(me).fields.pointee.result else { return none() }
+                    let fields = try Cursor(me).fields
+                    guard fields.pointee.closed == 0, let result = fields.pointee.result else { return none() }
                     return try owned(PyLong_FromVoidPtr(result))
                 }
             },
@@ -233,8 +234,18 @@ enum CursorType {
                     throw raise(module.pointee.notSupportedError, "not supported by PostgreSQL")
                 }
             },
-            .fast("setinputsizes", "Does nothing, as PEP 249 allows.") { _, _, _, _ in none() },
-            .fast("setoutputsize", "Does nothing, as PEP 249 allows.") { _, _, _, _ in none() },
+            .fast("setinputsizes", "Does nothing, as PEP 249 allows.") { me, _, _, _ in
+                answer { () throws(Raised) in
+                    try Cursor(me).checkOpen()
+                    return none()
+                }
+            },
+            .fast("setoutputsize", "Does nothing, as PEP 249 allows.") { me, _, _, _ in
+                answer { () throws(Raised) in
+                    try Cursor(me).checkOpen()
+                    return none()
+                }
+            },
             .fast("scroll", "scroll(value, mode='relative'): moves in the result.") { me, positional, count, keywords in
                 answer { () throws(Raised) in
                     let given = try Arguments("scroll", ["value", "mode"], required: 1, positional, count, keywords)
