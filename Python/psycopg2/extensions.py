@@ -73,10 +73,7 @@ from psycopg2._psycopg import (  # noqa: F401
     set_wait_callback,
     string_types,
 )
-from psycopg2._xid import Xid
-
-# Where it is documented, and what a pickle names it by.
-Xid.__module__ = __name__
+from psycopg2._xid import Xid  # noqa: F401
 
 ISOLATION_LEVEL_AUTOCOMMIT = 0
 ISOLATION_LEVEL_READ_COMMITTED = 1

@@ -10,12 +10,13 @@ import pytest
 
 PYTHON_TESTS = Path(__file__).resolve().parents[1] / "python"
 sys.path.insert(0, str(PYTHON_TESTS))
+pytest.register_assert_rewrite("test_recipes")
 
 _spec = importlib.util.spec_from_file_location("clusters_of_tests", PYTHON_TESTS / "conftest.py")
 _clusters = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(_clusters)
-three_nodes, mortal_nodes, mortal, app = (
-    getattr(_clusters, name) for name in ("three_nodes", "mortal_nodes", "mortal", "app"))
+three_nodes, mortal_nodes, mortal, app, dsn = (
+    getattr(_clusters, name) for name in ("three_nodes", "mortal_nodes", "mortal", "app", "dsn"))
 
 
 class Database:

@@ -4,6 +4,8 @@ import psycopg2
 import psycopg2.extras
 import pytest
 
+from observing import heap
+
 
 @pytest.fixture
 def connection(dsn):
@@ -239,3 +241,53 @@ def test_executemany_outside_of_a_transaction(connection):
         cursor.executemany("INSERT INTO t VALUES (%s)", [(1,), (2,), (1,), (3,)])
     cursor.execute("SELECT array_agg(a) FROM t")
     assert cursor.fetchone() == ([1, 2],)
+
+
+# What a closed cursor still says
+
+@pytest.mark.parametrize("size", [2, 20_000])
+def test_a_closed_cursor_says_what_it_did(connection, size):
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1 AS a, repeat('x', 50) AS b FROM generate_series(1, %s)", (size,))
+        cursor.fetchone()
+    assert (cursor.rowcount, cursor.rownumber, cursor.statusmessage) == (size, 1, f"SELECT {size}")
+    assert [(column.name, column.type_code) for column in cursor.description] == [("a", 23), ("b", 25)]
+    assert cursor.pgresult_ptr is None
+    for attempt in (cursor.fetchone, cursor.fetchall, lambda: next(cursor), lambda: cursor.scroll(1),
+                    lambda: cursor.execute("SELECT 1"), lambda: cursor.setinputsizes(1),
+                    lambda: cursor.setoutputsize(1)):
+        with pytest.raises(psycopg2.InterfaceError):
+            attempt()
+
+
+def test_a_closed_cursor_says_how_many_rows_it_changed(connection):
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TEMP TABLE changed (a int)")
+    assert (cursor.rowcount, cursor.statusmessage, cursor.description) == (-1, "CREATE TABLE", None)
+    with connection.cursor() as cursor:
+        cursor.execute("INSERT INTO changed VALUES (1), (2), (3)")
+    assert (cursor.rowcount, cursor.statusmessage) == (3, "INSERT 0 3")
+    with connection.cursor() as cursor:
+        cursor.executemany("UPDATE changed SET a = a + %s", [(1,), (2,)])
+    assert cursor.rowcount == 6
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT a FROM changed")
+    connection.close()
+    assert (cursor.rowcount, cursor.description[0].name) == (3, "a")
+
+
+def test_a_closed_named_cursor_says_that_it_was_closed(connection):
+    with connection.cursor("series") as cursor:
+        cursor.execute("SELECT generate_series(1, 5)")
+        assert cursor.fetchmany(2) == [(1,), (2,)]
+    assert (cursor.rowcount, cursor.description, cursor.statusmessage) == (-1, None, "CLOSE CURSOR")
+
+
+def test_a_closed_cursor_keeps_no_rows(connection):
+    before = heap()
+    kept = []
+    for _ in range(20):
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT repeat('x', 1000) FROM generate_series(1, 1000)")
+        kept.append(cursor)
+    assert heap() - before < 5_000 and {cursor.rowcount for cursor in kept} == {1000}

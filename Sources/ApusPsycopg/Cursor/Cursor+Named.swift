@@ -92,7 +92,7 @@ extension Cursor {
         let lives = status == PQTRANS_INTRANS || (status == PQTRANS_IDLE && fields.pointee.withhold != 0)
         guard lives else { return }
         if fields.pointee.query == nil, try !existsOnServer(connection) { return }
-        try connection.command("CLOSE \(quotedName(connection))")
+        try executeOnServer("CLOSE \(quotedName(connection))", connection)
     }
 
     /// Whether somebody else declared a cursor of this name, which this one then reads.

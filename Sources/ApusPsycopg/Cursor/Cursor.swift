@@ -200,13 +200,20 @@ struct Cursor {
         if fields.pointee.closed != 0 { return }
         if fields.pointee.readers > 0 { try forgetResult() }
         if isNamed { try closeNamed() }
-        // Programs look at the columns, and at the count of rows, after a `with` block has closed the cursor.
-        let description = try description()?.retained()
-        let rowcount = fields.pointee.rowcount
-        clearResult()
-        fields.pointee.description = description
-        fields.pointee.rowcount = rowcount
+        forgetRows()
         fields.pointee.closed = 1
+    }
+
+    /// Frees the rows of the last result, but for a few that take less than what remains.
+    ///
+    /// What is said of the result remains: programs ask a cursor for `rowcount`, `statusmessage` and `description` when
+    /// the `with` block that closed it is over.
+    private func forgetRows() {
+        if let large = fields.pointee.large { Self.dropLargeRows(large, fields) }
+        if fields.pointee.casts != nil { replace(&fields.pointee.casts, with: nil) }
+        guard let result, PQresultMemorySize(result) > 8192 else { return }
+        fields.pointee.result = PQcopyResult(result, PG_COPYRES_ATTRS).map { UnsafeMutableRawPointer($0) }
+        PQclear(result)
     }
 }
 

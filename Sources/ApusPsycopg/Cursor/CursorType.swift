@@ -147,7 +147,7 @@ enum CursorType {
             .computed("pgresult_ptr", "The address of the result's PGresult, or None.") { me, _ in
                 answer { () throws(Raised) in
                     let fields = try Cursor(me).fields
-                    guard let result = fields.pointee.result else { return none() }
+                    guard fields.pointee.closed == 0, let result = fields.pointee.result else { return none() }
                     fields.pointee.is_pinned = 1
                     return try owned(PyLong_FromVoidPtr(result))
                 }
@@ -247,7 +247,12 @@ enum CursorType {
                     return none()
                 }
             },
-            .fast("setoutputsize", "Does nothing, as PEP 249 allows.") { _, _, _, _ in none() },
+            .fast("setoutputsize", "Does nothing, as PEP 249 allows.") { me, _, _, _ in
+                answer { () throws(Raised) in
+                    try Cursor(me).checkOpen()
+                    return none()
+                }
+            },
             .fast("scroll", "scroll(value, mode='relative'): moves in the result.") { me, positional, count, keywords in
                 answer { () throws(Raised) in
                     let given = try Arguments("scroll", ["value", "mode"], required: 1, positional, count, keywords)
