@@ -39,7 +39,7 @@ struct Decoding: ~Copyable {
     ) throws(Raised) -> PyObj {
         switch decoder {
         case .integer:
-            if let value = IntegerText.parse(bytes) { return try owned(PyLong_FromLongLong(value)) }
+            if let value = IntegerText.parse(bytes) { return try owned(apus_int(value)) }
             return try integer(bytes)
         case .text: return try text(bytes)
         case .boolean: return try boolean(bytes)
