@@ -74,8 +74,9 @@ def test_decimals(text):
         assert_same_decimal(_psycopg.DECIMAL(text, None), wanted)
 
 
-@pytest.mark.parametrize("text", ["NaN", "-NaN", "sNaN", "Infinity", "-Infinity", "inf", "1e5", "-1.50E-7", " 1 ", "1_000",
-                                  "+3", "0E+10", "1e999999", "9" * 500, "0." + "0" * 500 + "1", "-" + "0" * 500])
+@pytest.mark.parametrize("text", ["NaN", "-NaN", "sNaN", "Infinity", "-Infinity", "inf", "1e5", "-1.50E-7", " 1 ",
+                                  "1_000", "+3", "0E+10", "1e999999", "9" * 500, "0." + "0" * 500 + "1",
+                                  "-" + "0" * 500])
 def test_decimals_of_other_texts(text):
     assert repr(_psycopg.DECIMAL(text, None)) == repr(Decimal(text))
 
@@ -244,13 +245,15 @@ def test_arrays_of_integers(value):
 @pytest.mark.parametrize("text, wanted", [
     ("{}", []), ("{1}", [1]), ("{-0}", [0]), ("{NULL}", [None]), ("{1,NULL,3}", [1, None, 3]),
     ("{{1,2},{3,4}}", [[1, 2], [3, 4]]), ("[0:1]={7,8}", [7, 8]), ('{"1","2"}', [1, 2]), ("{ 1 , 2 }", [1, 2]),
-    ("{000000000000000000000012}", [12]), ("{12345678}", [12345678]), ("{1,12345678,123456789}", [1, 12345678, 123456789]),
+    ("{000000000000000000000012}", [12]), ("{12345678}", [12345678]),
+    ("{1,12345678,123456789}", [1, 12345678, 123456789]),
 ])
 def test_arrays_of_integers_of_every_shape(text, wanted):
     assert _psycopg.INTEGERARRAY(text, None) == wanted
 
 
-@pytest.mark.parametrize("text", ["{1,}", "{,1}", "{1", "1}", "{1,,2}", "{-}", "{1-2}", "{1}2", "{1,2}}", "{x}", "{", "{1.5}"])
+@pytest.mark.parametrize("text", ["{1,}", "{,1}", "{1", "1}", "{1,,2}", "{-}", "{1-2}", "{1}2", "{1,2}}", "{x}", "{",
+                                  "{1.5}"])
 def test_what_is_no_array_of_integers(text):
     with pytest.raises((psycopg2.DataError, ValueError)):
         _psycopg.INTEGERARRAY(text, None)

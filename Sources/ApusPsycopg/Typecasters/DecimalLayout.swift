@@ -30,7 +30,8 @@ enum DecimalLayout {
     /// All numbers of words, signs, zeros, and coefficients just around the end of a word.
     private static let samples = [
         "0", "-0", "0.000", "-0.00", "1", "-1", "7.50", "1000", "-123.456", "0.00012", "00012.5", "9" + nines,
-        "1" + zeros, "-1" + zeros + ".5", nines + nines + "99", "1" + zeros + zeros + "0", nines + nines + nines + "999",
+        "1" + zeros, "-1" + zeros + ".5", nines + nines + "99", "1" + zeros + zeros + "0",
+        nines + nines + nines + "999",
         "3." + nines + zeros + nines + "1", "0." + zeros + zeros + "1", "-" + nines + nines + nines + nines + ".9999",
         "1" + zeros + zeros + zeros,
     ]

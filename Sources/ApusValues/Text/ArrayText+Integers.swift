@@ -8,7 +8,8 @@ extension ArrayText {
         _ bytes: UnsafeRawBufferPointer, to numbers: UnsafeMutablePointer<Int64>
     ) -> Int? {
         let count = bytes.count
-        guard count > 2, let base = bytes.baseAddress, bytes[0] == UInt8(ascii: "{"), bytes[count &- 1] == UInt8(ascii: "}")
+        guard count > 2, let base = bytes.baseAddress, bytes[0] == UInt8(ascii: "{"),
+            bytes[count &- 1] == UInt8(ascii: "}")
         else { return nil }
         // The last byte is no digit: nothing reads on where it stands.
         let text = base.assumingMemoryBound(to: UInt8.self)
