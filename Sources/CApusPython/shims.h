@@ -95,6 +95,11 @@ static inline PyObject *_Nonnull apus_list_get(PyObject *o, Py_ssize_t i) { retu
 static inline void apus_list_set(PyObject *o, Py_ssize_t i, PyObject *v) { PyList_SET_ITEM(o, i, v); }
 static inline Py_ssize_t apus_list_size(PyObject *o) { return PyList_GET_SIZE(o); }
 
+/* Where both exist, CPython makes an int of a long faster than of a long long. */
+static inline PyObject *apus_int(int64_t value) {
+    return sizeof(long) >= sizeof(value) ? PyLong_FromLong((long)value) : PyLong_FromLongLong(value);
+}
+
 static inline char *_Nonnull apus_bytes_data(PyObject *o) { return PyBytes_AS_STRING(o); }
 static inline Py_ssize_t apus_bytes_size(PyObject *o) { return PyBytes_GET_SIZE(o); }
 static inline double apus_float_value(PyObject *o) { return PyFloat_AS_DOUBLE(o); }
@@ -118,6 +123,7 @@ static inline PyObject *apus_allocate(PyTypeObject *type) { return type->tp_allo
 static inline PyObject *apus_new_variable(PyObject *type, Py_ssize_t count) {
     return (PyObject *)PyObject_NewVar(PyVarObject, (PyTypeObject *)type, count);
 }
+static inline int apus_derives_from_object_alone(PyTypeObject *type) { return type->tp_base == &PyBaseObject_Type; }
 static inline Py_ssize_t apus_type_size(PyTypeObject *type) { return type->tp_basicsize; }
 static inline Py_ssize_t apus_type_item_size(PyTypeObject *type) { return type->tp_itemsize; }
 static inline const char *_Nonnull apus_type_name(PyTypeObject *type) { return type->tp_name; }
@@ -151,19 +157,6 @@ static inline PyObject *apus_method0(PyObject *o, PyObject *name) {
 static inline PyObject *apus_method1(PyObject *o, PyObject *name, PyObject *a) {
     PyObject *args[3] = { NULL, o, a };
     return PyObject_VectorcallMethod(name, args + 1, 2 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
-}
-
-/* f(argument). A built-in function that takes its arguments as a tuple is called with `tuple`, which holds one item,
-   is nobody else's, and is used again and again. */
-static inline PyObject *apus_call_with_tuple(PyObject *f, PyObject *tuple, PyObject *argument) {
-    if (PyCFunction_CheckExact(f) && PyCFunction_GET_FLAGS(f) == METH_VARARGS && Py_REFCNT(tuple) == 1) {
-        PyObject *old = PyTuple_GET_ITEM(tuple, 0);
-        Py_INCREF(argument);
-        PyTuple_SET_ITEM(tuple, 0, argument);
-        Py_XDECREF(old);
-        return PyCFunction_GET_FUNCTION(f)(PyCFunction_GET_SELF(f), tuple);
-    }
-    return apus_call1(f, argument);
 }
 
 /* Keeps the cycle collector from running; answers whether it was on. CPython 3.9 has no function for it. */

@@ -70,8 +70,7 @@ enum Module {
     private static func importCallables(_ state: UnsafeMutablePointer<ModuleState>) throws(Raised) {
         let decimals = try Owned(owned(PyImport_ImportModule("decimal")))
         state.pointee.decimal = try attribute("Decimal", of: decimals.object)
-        state.pointee.decimalFromText = try exactContext(in: decimals.object)
-        state.pointee.decimalOfWords = try DecimalLayout.prove(with: state.pointee.decimalFromText)
+        state.pointee.decimalOfWords = try DecimalLayout.prove(state.pointee.decimal)
         let dates = try Owned(owned(PyImport_ImportModule("datetime")))
         state.pointee.date = try attribute("date", of: dates.object)
         state.pointee.time = try attribute("time", of: dates.object)
@@ -80,19 +79,6 @@ enum Module {
         state.pointee.timezone = try attribute("timezone", of: dates.object)
         state.pointee.utc = try attribute("utc", of: state.pointee.timezone)
         state.pointee.waitCallback = none()
-    }
-
-    /// `Context(prec=MAX_PREC, …).create_decimal`: it makes what `Decimal(text)` makes, and is called faster.
-    private static func exactContext(in decimals: PyObj) throws(Raised) -> PyObj {
-        let context = try Owned(attribute("Context", of: decimals))
-        let keywords = try Owned(owned(PyDict_New()))
-        for (keyword, constant) in [("prec", "MAX_PREC"), ("Emin", "MIN_EMIN"), ("Emax", "MAX_EMAX")] {
-            let value = try Owned(owned(PyObject_GetAttrString(decimals, constant)))
-            try check(PyDict_SetItemString(keywords.object, keyword, value.object))
-        }
-        let nothing = try Owned(owned(PyTuple_New(0)))
-        let exact = try Owned(owned(PyObject_Call(context.object, nothing.object, keywords.object)))
-        return try attribute("create_decimal", of: exact.object)
     }
 
     private static func internNames(_ state: UnsafeMutablePointer<ModuleState>) throws(Raised) {

@@ -34,7 +34,7 @@ struct ModuleState {
 
     // Imported callables and objects.
     /// `decimalOfWords` is the type of `DecimalLayout`, or None.
-    var decimal, decimalFromText, decimalOfWords, timezone, utc, date, time, datetime, timedelta: PyObj
+    var decimal, decimalOfWords, timezone, utc, date, time, datetime, timedelta: PyObj
 
     // Interned names.
     var nameGetquoted, namePrepare, nameConform, nameAdapt, nameIsoformat, nameTzinfo, nameUtcoffset, nameClose,

@@ -11,29 +11,27 @@ import CApusPython
 /// is made here equals each of them, is the layout relied upon. Elsewhere (Python's `_pydecimal`, words of 32 bits,
 /// whatever comes) `Decimal(text)` is called.
 enum DecimalLayout {
-    /// The type whose instances lie as expected, or None.
-    /// - Parameter makeDecimal: makes a Decimal of a text.
-    static func prove(with makeDecimal: PyObj) throws(Raised) -> PyObj {
-        var type: PyObj?
+    /// The type, if its instances lie as expected, or None.
+    /// - Parameter decimal: what the module `decimal` calls Decimal. A class of the program's in its place, derived or
+    ///   not, has its own say in what it makes.
+    static func prove(_ decimal: PyObj) throws(Raised) -> PyObj {
+        guard apus_is_class(decimal) != 0, apus_derives_from_object_alone(decimal.asType) != 0,
+            apus_type_size(decimal.asType) == apus_decimal_size, apus_type_item_size(decimal.asType) == 0
+        else { return none() }
         for text in samples {
             let text = try Owned(python(text))
-            let sample = try Owned(owned(apus_call1(makeDecimal, text.object)))
-            let itsType = apus_type_object(sample.object)
-            if type == nil {
-                guard apus_type_size(itsType.asType) == apus_decimal_size,
-                    apus_type_item_size(itsType.asType) == 0
-                else { return none() }
-                type = itsType
-            }
-            guard type == itsType, try isAsExpected(sample.object, text.object, itsType) else { return none() }
+            let sample = try Owned(owned(apus_call1(decimal, text.object)))
+            guard apus_type_object(sample.object) == decimal, try isAsExpected(sample.object, text.object, decimal)
+            else { return none() }
         }
-        return (type ?? apus_none()).retained()
+        return decimal.retained()
     }
 
     /// All numbers of words, signs, zeros, and coefficients just around the end of a word.
     private static let samples = [
         "0", "-0", "0.000", "-0.00", "1", "-1", "7.50", "1000", "-123.456", "0.00012", "00012.5", "9" + nines,
-        "1" + zeros, "-1" + zeros + ".5", nines + nines + "99", "1" + zeros + zeros + "0", nines + nines + nines + "999",
+        "1" + zeros, "-1" + zeros + ".5", nines + nines + "99", "1" + zeros + zeros + "0",
+        nines + nines + nines + "999",
         "3." + nines + zeros + nines + "1", "0." + zeros + zeros + "1", "-" + nines + nines + nines + nines + ".9999",
         "1" + zeros + zeros + zeros,
     ]

@@ -13,37 +13,57 @@ extension Decoding {
         if bytes.first != UInt8(ascii: "{") && bytes.first != UInt8(ascii: "[") {
             throw raise(state.pointee.dataError, "array does not start with '{'")
         }
+        if decoder == .integer, let list = try integers(bytes) { return list }
         if decoder.rawValue <= Decoder.boolean.rawValue, let list = try plainArray(decoder, element, bytes) {
             return list
         }
+        return try anyArray(decoder, element, bytes)
+    }
+
+    private mutating func anyArray(
+        _ decoder: Decoder, _ element: UnsafeMutablePointer<apus_typecaster>, _ bytes: UnsafeRawBufferPointer
+    ) throws(Raised) -> PyObj {
         var tokens = ArrayText.Tokenizer(bytes)
-        // The lists that are open, outermost first; each is held by the one before it.
-        var open: [PyObj] = []
         let outermost = try Owned(owned(PyList_New(0)))
+        // The list that is filled, and those around it, outermost first; each is held by the one before it.
+        var list = outermost.object
+        var around: [PyObj] = []
         while true {
             switch tokens.next() {
             case .open:
-                if open.count >= Self.maximumDimensions {
+                // The tokenizer has counted it already.
+                if tokens.depth == 1 { continue }
+                if tokens.depth > Self.maximumDimensions {
                     throw raise(state.pointee.dataError, "the array has too many dimensions")
                 }
-                guard let parent = open.last else {
-                    open.append(outermost.object)
-                    continue
-                }
                 let inner = try Owned(owned(PyList_New(0)))
-                try check(PyList_Append(parent, inner.object))
-                open.append(inner.object)
+                try check(PyList_Append(list, inner.object))
+                around.append(list)
+                list = inner.object
             case .close:
-                _ = open.popLast()
+                list = around.popLast() ?? outermost.object
             case .null:
-                try append(Owned(nullElement(decoder, element)), to: open.last)
+                try append(Owned(nullElement(decoder, element)), to: list)
             case .element(let slice):
-                try append(Owned(decode(decoder, element, slice)), to: open.last)
+                try append(Owned(decode(decoder, element, slice)), to: list)
             case .end:
                 return outermost.take()
             case .malformed:
                 throw raise(state.pointee.dataError, "malformed array: unbalanced braces or quotes")
             }
+        }
+    }
+
+    /// An array of whole numbers, nearly always; nil for any other.
+    private func integers(_ bytes: UnsafeRawBufferPointer) throws(Raised) -> PyObj? {
+        try withUnsafeTemporaryAllocation(of: Int64.self, capacity: bytes.count / 2 + 1) {
+            numbers throws(Raised) -> PyObj? in
+            guard let start = numbers.baseAddress, let count = ArrayText.parseIntegers(bytes, to: start) else {
+                return nil
+            }
+            let list = try Owned(owned(PyList_New(count)))
+            for index in 0..<count { try apus_list_set(list.object, index, owned(apus_int(start[index]))) }
+            return list.take()
         }
     }
 
@@ -99,7 +119,7 @@ extension Decoding {
         decoder == .python ? try python(element, nil) : none()
     }
 
-    private func append(_ item: borrowing Owned, to list: PyObj?) throws(Raised) {
+    private func append(_ item: borrowing Owned, to list: PyObj) throws(Raised) {
         try check(PyList_Append(list, item.object))
     }
 

@@ -13,8 +13,6 @@ struct Decoding: ~Copyable {
     /// The time zone of the last cell: columns rarely change theirs.
     var lastOffset: Int32 = 0
     var lastZone: PyObj?
-    /// The tuple of the last numeric's text, to be used for the next one.
-    var decimalArguments: PyObj?
     /// Where the next short `bytea` goes.
     var slab = ByteSlab()
 
@@ -27,10 +25,7 @@ struct Decoding: ~Copyable {
         state = module
     }
 
-    deinit {
-        lastZone?.release()
-        decimalArguments?.release()
-    }
+    deinit { lastZone?.release() }
 
     /// The object that a typecaster makes of a cell that is not NULL.
     @inline(__always)
@@ -39,7 +34,7 @@ struct Decoding: ~Copyable {
     ) throws(Raised) -> PyObj {
         switch decoder {
         case .integer:
-            if let value = IntegerText.parse(bytes) { return try owned(PyLong_FromLongLong(value)) }
+            if let value = IntegerText.parse(bytes) { return try owned(apus_int(value)) }
             return try integer(bytes)
         case .text: return try text(bytes)
         case .boolean: return try boolean(bytes)

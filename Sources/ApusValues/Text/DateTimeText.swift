@@ -92,7 +92,7 @@ public enum TimestampText {
     }
 
     @inline(never)
-    private static func parseAny(_ bytes: UnsafeRawBufferPointer) -> TimestampFields? {
+    static func parseAny(_ bytes: UnsafeRawBufferPointer) -> TimestampFields? {
         guard var cursor = ByteCursor(bytes) else { return nil }
         guard var date = cursor.takeDate() else {
             guard let infinity = cursor.takeInfinity() else { return nil }
