@@ -373,3 +373,50 @@ def test_memory(dsn):
     # The same rows come again, and the first result is gone before the second comes.
     assert again < fetched * 1.1
     assert twice < fetched * 1.3
+
+
+REPEATING = """
+    SELECT i, 'state ' || i % 5, date '2020-01-01' + i / 1000, (i % 50 * 1.25)::numeric(10, 2), 'EUR' AS currency,
+           timestamp '2024-01-01 00:00:00.000001' + i / 900 * interval '1.5 s', nullif(i % 3, 0) = 1, repeat('é', i % 40),
+           ''::text, CASE i % 4 WHEN 0 THEN 'NaN' ELSE '1e400' END::numeric
+    FROM generate_series(1, {count}) AS i ORDER BY i
+"""
+
+
+@pytest.mark.parametrize("count", [499, 500, 3000, COUNT])
+def test_values_that_repeat(connection, count):
+    """What a fetch makes once for many cells is what it would make for each."""
+    cursor = connection.cursor()
+    cursor.execute(REPEATING.format(count=count))
+    rows, expected = cursor.fetchall(), by_few(connection, REPEATING, count)
+    assert repr(rows) == repr(expected)
+    singly = connection.cursor()
+    singly.execute(REPEATING.format(count=count))
+    assert repr(list(singly)) == repr(rows)
+
+
+@pytest.mark.parametrize("expression", [
+    "i", "i % 5", "'a' || i % 3", "i % 2 = 0", "nullif(i % 3, 1)", "CASE WHEN i < 2000 THEN i % 2 ELSE i END",
+    "CASE WHEN i < 2000 THEN i ELSE i % 2 END", "repeat('x', i % 70)", "timestamptz '2024-01-01' + i % 3 * interval '1 h'",
+    "chr(1 + i % 250)", "ARRAY[i % 2]", "decode(repeat('00', i % 3), 'hex')", "10 ^ (i % 30)::numeric",
+])
+def test_one_column(connection, expression):
+    query = f"SELECT {expression} FROM generate_series(1, {{count}}) AS i ORDER BY i"
+    cursor = connection.cursor()
+    cursor.execute(query.format(count=5000))
+    rows = comparable(cursor.fetchall())
+    cursor.scroll(0, "absolute")
+    assert repr(rows) == repr(comparable(list(cursor)))
+    cursor.scroll(0, "absolute")
+    cursor.tzinfo_factory = None
+    assert [[str(item)[:19] for item in row] for row in comparable(cursor.fetchmany(5000))] == [
+        [str(item)[:19] for item in row] for row in rows]
+
+
+def test_lists_that_repeat_are_apart(connection):
+    cursor = connection.cursor()
+    cursor.execute("SELECT ARRAY[1], '{}'::jsonb FROM generate_series(1, 2000)")
+    rows = cursor.fetchall()
+    rows[0][0].append(2)
+    rows[0][1]["changed"] = True
+    assert all(row == ([1], {}) for row in rows[1:])
