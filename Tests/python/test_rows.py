@@ -1,9 +1,8 @@
-"""The rows of large results: fetched all at once, they leave libpq's memory, and are what they are with small results."""
+"""The rows of large results: fetched all at once, they leave libpq's memory, and are what they are with small ones."""
 
 import ctypes
 import ctypes.util
 import datetime
-import os
 import random
 import subprocess
 import sys
@@ -19,14 +18,15 @@ COUNT = 60_000
 PLAIN = """
     SELECT i AS number, CASE WHEN i % 7 > 0 THEN 'the text of row ' || i END AS text, i / 8.0::float8 AS float,
            timestamptz '2024-01-01 00:00:00+00' + i * interval '61.000123 s' AS moment,
-           (i * 12.345)::numeric(12, 3) AS numeric, nullif(i % 3, 1) = 0 AS bool, date '2000-01-01' + i AS day, '' AS empty
+           (i * 12.345)::numeric(12, 3) AS numeric, nullif(i % 3, 1) = 0 AS bool, date '2000-01-01' + i AS day,
+           '' AS empty
     FROM generate_series(1, {count}) AS i ORDER BY i
 """
 QUERIES = {
     "plain": PLAIN,
-    "array": "SELECT i AS number, ARRAY[i, NULL, i + 1] AS list, repeat('x', 100) FROM generate_series(1, {count}) AS i",
-    "bytea": "SELECT i AS number, decode(repeat(md5(i::text), 4), 'hex') AS bytes FROM generate_series(1, {count}) AS i",
-    "jsonb": "SELECT i AS number, jsonb_build_object('id', i) AS json, repeat('x', 100) FROM generate_series(1, {count}) AS i",
+    "array": "SELECT i AS number, ARRAY[i, NULL, i + 1], repeat('x', 100) FROM generate_series(1, {count}) AS i",
+    "bytea": "SELECT i AS number, decode(repeat(md5(i::text), 4), 'hex') FROM generate_series(1, {count}) AS i",
+    "jsonb": "SELECT i AS number, jsonb_build_object('id', i), repeat('x', 100) FROM generate_series(1, {count}) AS i",
     "large cells": "SELECT i, repeat('é', CASE i % 3000 WHEN 0 THEN 300000 WHEN 1 THEN 100 ELSE i % 70 END), "
                    "repeat('x', CASE i % 7000 WHEN 0 THEN 700000 ELSE 100 END) FROM generate_series(1, {count}) AS i",
 }
@@ -41,14 +41,16 @@ def connection(dsn):
     connection.close()
 
 
-def by_few(connection, query, count=COUNT, **options):
+def by_few(connection, query, count=COUNT, known={}):
     """The rows, fetched a few at a time, which leaves them where they are."""
-    cursor = connection.cursor(**options)
-    cursor.execute(query.format(count=count))
-    rows = []
-    while few := cursor.fetchmany(700):
-        rows += few
-    return comparable(rows)
+    statement = query.format(count=count)
+    if statement not in known:
+        cursor = connection.cursor()
+        cursor.execute(statement)
+        rows = known[statement] = []
+        while few := cursor.fetchmany(700):
+            rows += comparable(few)
+    return known[statement]
 
 
 def comparable(rows):
@@ -364,7 +366,7 @@ def test_memory(dsn):
     """At the peak there is little beside the rows' objects."""
     count = 200_000
     program = [sys.executable, "-c", MEMORY, dsn, PLAIN.format(count=count)]
-    done = subprocess.run(program, capture_output=True, text=True, check=True, env={**os.environ, "PYTHONHASHSEED": "0"})
+    done = subprocess.run(program, capture_output=True, text=True, check=True)
     result, fetched, again, twice = (int(number) / count for number in done.stdout.split())
     row = (7, "the text of row 123456", 1.5, datetime.datetime.now(datetime.timezone.utc), None, True, None, "")
     # A Decimal is larger than sys.getsizeof() says, on some Pythons.
@@ -373,3 +375,51 @@ def test_memory(dsn):
     # The same rows come again, and the first result is gone before the second comes.
     assert again < fetched * 1.1
     assert twice < fetched * 1.3
+
+
+REPEATING = """
+    SELECT i, 'state ' || i % 5, date '2020-01-01' + i / 1000, (i % 50 * 1.25)::numeric(10, 2), 'EUR' AS currency,
+           timestamp '2024-01-01 00:00:00.000001' + i / 900 * interval '1.5 s', nullif(i % 3, 0) = 1,
+           repeat('é', i % 40), ''::text, CASE i % 4 WHEN 0 THEN 'NaN' ELSE '1e400' END::numeric
+    FROM generate_series(1, {count}) AS i ORDER BY i
+"""
+
+
+@pytest.mark.parametrize("count", [499, 500, 3000, COUNT])
+def test_values_that_repeat(connection, count):
+    """What a fetch makes once for many cells is what it would make for each."""
+    cursor = connection.cursor()
+    cursor.execute(REPEATING.format(count=count))
+    rows, expected = cursor.fetchall(), by_few(connection, REPEATING, count)
+    assert repr(rows) == repr(expected)
+    singly = connection.cursor()
+    singly.execute(REPEATING.format(count=count))
+    assert repr(list(singly)) == repr(rows)
+
+
+@pytest.mark.parametrize("expression", [
+    "i", "i % 5", "'a' || i % 3", "i % 2 = 0", "nullif(i % 3, 1)", "CASE WHEN i < 2000 THEN i % 2 ELSE i END",
+    "CASE WHEN i < 2000 THEN i ELSE i % 2 END", "repeat('x', i % 70)",
+    "timestamptz '2024-01-01' + i % 3 * interval '1 h'", "chr(1 + i % 250)", "ARRAY[i % 2]",
+    "decode(repeat('00', i % 3), 'hex')", "10 ^ (i % 30)::numeric",
+])
+def test_one_column(connection, expression):
+    query = f"SELECT {expression} FROM generate_series(1, {{count}}) AS i ORDER BY i"
+    cursor = connection.cursor()
+    cursor.execute(query.format(count=5000))
+    rows = comparable(cursor.fetchall())
+    cursor.scroll(0, "absolute")
+    assert repr(rows) == repr(comparable(list(cursor)))
+    cursor.scroll(0, "absolute")
+    cursor.tzinfo_factory = None
+    assert [[str(item)[:19] for item in row] for row in comparable(cursor.fetchmany(5000))] == [
+        [str(item)[:19] for item in row] for row in rows]
+
+
+def test_lists_that_repeat_are_apart(connection):
+    cursor = connection.cursor()
+    cursor.execute("SELECT ARRAY[1], '{}'::jsonb FROM generate_series(1, 2000)")
+    rows = cursor.fetchall()
+    rows[0][0].append(2)
+    rows[0][1]["changed"] = True
+    assert all(row == ([1], {}) for row in rows[1:])

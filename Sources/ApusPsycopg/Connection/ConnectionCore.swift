@@ -26,7 +26,8 @@ final class ConnectionCore: @unchecked Sendable {
     let lock = ConnectionLock()
     /// The process that opens the connection.
     var generation = ForkGeneration.current
-    var session: PQConnection?
+    /// Swift would look five times a statement whether somebody else is at it, in this thread: the lock says so before.
+    @exclusivity(unchecked) var session: PQConnection?
     /// The session's count on its node; nil for a plain connection.
     var reservation: Reservation?
     var closed = Closed.broken

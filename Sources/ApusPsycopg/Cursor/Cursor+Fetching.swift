@@ -70,7 +70,7 @@ extension Cursor {
         // What is being made is no garbage yet: looking through it again and again would find none.
         let isPaused = count > 100 && maker.isNative && apus_pause_collector() != 0
         defer { if isPaused { apus_resume_collector() } }
-        maker.makesMany = count > 10_000
+        maker.prepare(for: count)
         if let large {
             try fill(list.object, first..<first + count, from: large, &maker)
             return list.take()

@@ -157,8 +157,14 @@ struct Cursor {
     }
 
     /// The array of `columns`, which only ever grows: most cursors execute the same again and again.
+    @inline(__always)
     private func room(forColumns count: Int) -> UnsafeMutablePointer<RowMaker.Column> {
         if let columns, fields.pointee.columns_capacity >= count { return columns }
+        return moreRoom(forColumns: count)
+    }
+
+    @inline(never)
+    private func moreRoom(forColumns count: Int) -> UnsafeMutablePointer<RowMaker.Column> {
         Self.dropColumns(fields)
         let columns = UnsafeMutablePointer<RowMaker.Column>.allocate(capacity: max(count, 4))
         fields.pointee.columns = UnsafeMutableRawPointer(columns)

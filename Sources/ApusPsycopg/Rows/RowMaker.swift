@@ -23,7 +23,10 @@ struct RowMaker: ~Copyable {
     /// Whether no item can hold another object that could hold it: the collector need not look at the rows.
     private let isAtomic: Bool
     /// Whether many tuples are made, more than CPython may have at hand from earlier ones.
-    var makesMany = false
+    private var makesMany = false
+    /// One for each column, while any of them is useful.
+    private var memos: UnsafeMutablePointer<CellMemo>?
+    private var usefulMemos = 0
 
     /// - Returns: nil if there is no result.
     @inline(__always)
@@ -39,7 +42,42 @@ struct RowMaker: ~Copyable {
         isAtomic = fields.pointee.is_atomic != 0
     }
 
+    deinit { if memos != nil { freeMemos() } }
+
     // MARK: What a fetch may do
+
+    /// Gets ready for a number of rows.
+    mutating func prepare(for rows: Int) {
+        makesMany = rows > 10_000
+        // Fewer are made before it is known whether any repeat.
+        if rows < 500 || factory != nil { return }
+        usefulMemos = (0..<count).count { mayRepeat($0) }
+        if usefulMemos == 0 { return }
+        let memos = UnsafeMutablePointer<CellMemo>.allocate(capacity: count)
+        for index in 0..<count { (memos + index).initialize(to: CellMemo(mayRepeat: mayRepeat(index))) }
+        self.memos = memos
+    }
+
+    /// Whether one object could stand for all cells that are alike, and be worth looking for. Where the column is the
+    /// only one, that object is the row.
+    private func mayRepeat(_ index: Int) -> Bool {
+        switch columns[index].decoder {
+        case .text, .decimal, .date, .timestamp, .timestamptz: true
+        case .integer, .boolean: count == 1
+        default: false
+        }
+    }
+
+    private mutating func dropMemos() {
+        freeMemos()
+        memos = nil
+    }
+
+    private func freeMemos() {
+        guard let memos else { return }
+        for index in 0..<count { memos[index].deallocate() }
+        memos.deallocate()
+    }
 
     /// Whether rows are made without a Python function, which might leave garbage behind.
     var isNative: Bool {
@@ -73,11 +111,17 @@ struct RowMaker: ~Copyable {
     @inline(__always)
     mutating func row(_ reader: inout some CellReader) throws(Raised) -> PyObj {
         if let factory { return try row(&reader, by: factory) }
+        if let memos { return try row(&reader, by: memos) }
+        return try freshRow(&reader)
+    }
+
+    @inline(__always)
+    private mutating func freshRow(_ reader: inout some CellReader) throws(Raised) -> PyObj {
         let tuple = try owned(apus_new_tuple(count, makesMany ? 1 : 0))
         var index = 0
         do throws(Raised) {
             while index < count {
-                apus_tuple_set(tuple, index, try item(&reader, index))
+                apus_tuple_set(tuple, index, try item(reader.next(), index))
                 index &+= 1
             }
         } catch {
@@ -89,12 +133,61 @@ struct RowMaker: ~Copyable {
     }
 
     @inline(__always)
-    private mutating func item(_ reader: inout some CellReader, _ index: Int) throws(Raised) -> PyObj {
+    private mutating func item(_ bytes: UnsafeRawBufferPointer?, _ index: Int) throws(Raised) -> PyObj {
         let column = columns + index
-        guard let bytes = reader.next() else {
+        guard let bytes else {
             return column.pointee.decoder == .python ? try decoding.python(column.pointee.caster, nil) : none()
         }
         return try decoding.decode(column.pointee.decoder, column.pointee.caster, bytes)
+    }
+
+    /// A row of which something may be known.
+    @inline(never)
+    private mutating func row(
+        _ reader: inout some CellReader, by memos: UnsafeMutablePointer<CellMemo>
+    ) throws(Raised) -> PyObj {
+        defer { if usefulMemos == 0 { dropMemos() } }
+        if count == 1 {
+            var ahead = reader
+            let bytes = ahead.next()
+            let (known, place) = find(bytes, in: memos)
+            if let known {
+                reader = ahead
+                return known
+            }
+            let row = try freshRow(&reader)
+            if let place, let bytes { memos.pointee.put(row, of: bytes, at: place) }
+            return row
+        }
+        let tuple = try Owned(owned(PyTuple_New(count)))
+        for index in 0..<count {
+            let bytes = reader.next()
+            let (known, place) = find(bytes, in: memos + index)
+            if let known {
+                apus_tuple_set(tuple.object, index, known)
+                continue
+            }
+            let item = try freshItem(bytes, index)
+            apus_tuple_set(tuple.object, index, item)
+            if let place, let bytes { memos[index].put(item, of: bytes, at: place) }
+        }
+        apus_finish_tuple(tuple.object, 0, isAtomic ? 1 : 0)
+        return tuple.take()
+    }
+
+    @inline(__always)
+    private mutating func find(
+        _ bytes: UnsafeRawBufferPointer?, in memo: UnsafeMutablePointer<CellMemo>
+    ) -> (object: PyObj?, place: Int?) {
+        guard let bytes, memo.pointee.isUseful else { return (nil, nil) }
+        let found = memo.pointee.find(bytes)
+        if !memo.pointee.isUseful { usefulMemos -= 1 }
+        return found
+    }
+
+    @inline(never)
+    private mutating func freshItem(_ bytes: UnsafeRawBufferPointer?, _ index: Int) throws(Raised) -> PyObj {
+        try item(bytes, index)
     }
 
     /// A row object of the program's own: it is made empty, then its items are set by their numbers.
@@ -102,7 +195,7 @@ struct RowMaker: ~Copyable {
     private mutating func row(_ reader: inout some CellReader, by factory: PyObj) throws(Raised) -> PyObj {
         let made = try Owned(owned(apus_call1(factory, cursor)))
         for index in 0..<count {
-            let item = try Owned(item(&reader, index))
+            let item = try Owned(freshItem(reader.next(), index))
             try set(index, of: made.object, to: item.object)
         }
         return made.take()
