@@ -127,7 +127,7 @@ public struct PQConnection: ~Copyable, @unchecked Sendable {
         guard let notify = PQnotifies(pointer) else { return nil }
         defer { PQfreemem(notify) }
         return PQNotification(
-            channel: String(cString: notify.pointee.relname), payload: String(cString: notify.pointee.extra),
+            encodedChannel: bytes(notify.pointee.relname), encodedPayload: bytes(notify.pointee.extra),
             backendPID: notify.pointee.be_pid)
     }
 
@@ -139,10 +139,23 @@ public struct PQConnection: ~Copyable, @unchecked Sendable {
 
 /// An answer to `LISTEN`.
 public struct PQNotification: Sendable, Equatable {
-    public var channel: String
-    public var payload: String
+    public var channel: String { String(decoding: encodedChannel, as: UTF8.self) }
+    public var payload: String { String(decoding: encodedPayload, as: UTF8.self) }
+    /// The two's bytes, in the client's encoding, whatever that is.
+    public var encodedChannel: [UInt8]
+    public var encodedPayload: [UInt8]
     /// The server process that notified; not unique across the nodes of a YugabyteDB cluster.
     public var backendPID: Int32
+
+    init(encodedChannel: [UInt8], encodedPayload: [UInt8], backendPID: Int32) {
+        self.encodedChannel = encodedChannel
+        self.encodedPayload = encodedPayload
+        self.backendPID = backendPID
+    }
+
+    public init(channel: String, payload: String, backendPID: Int32) {
+        self.init(encodedChannel: Array(channel.utf8), encodedPayload: Array(payload.utf8), backendPID: backendPID)
+    }
 }
 
 /// Keeps notices from libpq's callback until their owner fetches them. libpq calls it from within its own calls, so

@@ -40,12 +40,12 @@ def test_is_stripped():
 
 
 def test_importing_it_takes_less_than_60_ms():
-    """The best of five, for the machine may be busy; the microseconds are those of -X importtime's second column."""
+    """Of the processor's time, which a busy machine stretches less than the clock's; the best of five."""
+    script = ("import time; before = time.process_time_ns(); import psycopg2; "
+              "print(time.process_time_ns() - before)")
     def once():
-        log = subprocess.run([sys.executable, "-X", "importtime", "-c", "import psycopg2"], stderr=subprocess.PIPE,
-                             text=True, check=True).stderr
-        return int(re.search(r"\|\s*(\d+) \| psycopg2$", log, re.MULTILINE).group(1))
-    assert min(once() for _ in range(5)) < 60_000
+        return int(subprocess.run([sys.executable, "-c", script], stdout=subprocess.PIPE, check=True).stdout)
+    assert min(once() for _ in range(5)) < 60_000_000
 
 
 def test_versions_agree():

@@ -27,6 +27,8 @@ public struct ServerMessage: Sendable, Equatable {
     public var sourceFunction: String?
     /// The message as libpq formats it, with its severity in front and its line feed at the end.
     public var text: String
+    /// The bytes of `text`, in the client's encoding, whatever that is.
+    public var encodedText: [UInt8]
 
     /// Reads the fields of a result that is an error, or that was given to a notice receiver.
     init(reading result: OpaquePointer) {
@@ -49,6 +51,12 @@ public struct ServerMessage: Sendable, Equatable {
         sourceFile = field(apus_diag_source_file)
         sourceLine = field(apus_diag_source_line)
         sourceFunction = field(apus_diag_source_function)
-        text = PQresultErrorMessage(result).map { String(cString: $0) } ?? ""
+        encodedText = bytes(PQresultErrorMessage(result))
+        text = String(decoding: encodedText, as: UTF8.self)
     }
+}
+
+/// The bytes of a C string, without its zero.
+func bytes(_ string: UnsafePointer<CChar>?) -> [UInt8] {
+    string.map { Array(UnsafeRawBufferPointer(start: $0, count: strlen($0))) } ?? []
 }

@@ -14,6 +14,8 @@ struct ClientEncoding {
     let kind: Kind
     /// The codec's name: a literal, or held by `encodings`.
     let codec: UnsafePointer<CChar>
+    /// Where Python's codec and PostgreSQL do not mean the same.
+    var deviation = CodecDeviation.none
 
     static var utf8: ClientEncoding { ClientEncoding(kind: .utf8, codec: ("utf_8" as StaticString).c) }
     /// What adapters use that were given neither a connection nor an encoding.
@@ -38,6 +40,7 @@ struct ClientEncoding {
             throw raise(module.pointee.operationalError, "no Python encoding for PostgreSQL encoding '\(name)'")
         }
         self.init(kind: Self.ambiguous.contains(key) ? .ambiguous : .plain, codec: name)
+        deviation = CodecDeviation(codec: String(cString: name))
     }
 
     /// A codec by Python's own name, as `QuotedString.encoding` has it.
@@ -51,13 +54,15 @@ struct ClientEncoding {
     private static let ambiguous: Set<String> = ["BIG5", "GB18030", "GBK", "JOHAB", "SJIS", "SHIFTJIS2004", "UHC"]
 
     /// A text's bytes for the server, and whoever keeps them alive: give it back with `release`.
+    /// Raises UnicodeEncodeError for what the encoding cannot hold.
     func encode(_ text: PyObj) throws(Raised) -> (bytes: UnsafeRawBufferPointer, owner: PyObj) {
-        if kind == .utf8 {
+        // ASCII is the same in all of PostgreSQL's encodings.
+        if kind == .utf8 || apus_str_is_ascii(text) != 0 {
             var count = 0
             guard let utf8 = PyUnicode_AsUTF8AndSize(text, &count) else { throw Raised() }
             return (UnsafeRawBufferPointer(start: utf8, count: count), text.retained())
         }
-        let bytes = try owned(PyUnicode_AsEncodedString(text, codec, nil))
+        let bytes = try deviation.encode(text, codec)
         return (UnsafeRawBufferPointer(start: apus_bytes_data(bytes), count: apus_bytes_size(bytes)), bytes)
     }
 
@@ -66,7 +71,18 @@ struct ClientEncoding {
     func decode(_ bytes: UnsafeRawBufferPointer) throws(Raised) -> PyObj {
         let chars = bytes.baseAddress?.assumingMemoryBound(to: CChar.self)
         if kind == .utf8 { return try owned(PyUnicode_DecodeUTF8(chars, bytes.count, nil)) }
-        return try owned(PyUnicode_Decode(chars, bytes.count, codec, nil))
+        return try deviation.decode(chars, bytes.count, codec, onError: nil)
+    }
+
+    /// The text of a message of the server's. What cannot be read is replaced: a message must not hide another error.
+    func decode(_ message: [UInt8]) throws(Raised) -> PyObj {
+        try owned(
+            message.withUnsafeBytes { bytes in
+                answer { () throws(Raised) in
+                    let chars = bytes.baseAddress?.assumingMemoryBound(to: CChar.self)
+                    return try deviation.decode(chars, bytes.count, codec, onError: ("replace" as StaticString).c)
+                }
+            })
     }
 
     /// Fills the module's `encodings`. Keys are PostgreSQL's names, and the same without punctuation.

@@ -106,6 +106,16 @@ struct Quoting {
                 throw Raised()
             }
         }
+        // What stands as it is stands in the statement's encoding, which AsIs's own getquoted() does not know.
+        if encoding.kind != .utf8, apus_type_object(adapter.object) == state.pointee.asIs,
+            let adapted = adapter.object.fields(apus_adapter.self).pointee.adapted, !adapted.isNone
+        {
+            let text = try Owned(owned(PyObject_Str(adapted)))
+            let (bytes, owner) = try encoding.encode(text.object)
+            writer.append(bytes)
+            owner.release()
+            return
+        }
         let quoted = try Owned(owned(apus_method0(adapter.object, state.pointee.nameGetquoted)))
         if apus_is_bytes(quoted.object) != 0 {
             writer.append(

@@ -105,14 +105,4 @@ extension Connection {
             throw raise(module.pointee.programmingError, "\(call) cannot be used during a two-phase transaction")
         }
     }
-
-    /// A text in quotes.
-    func literal(_ value: String) throws(Raised) -> String {
-        do throws(PQError) {
-            switch core.session {
-            case .some(let session): return try session.literal(value)
-            case .none: throw PQError(.usage, "connection already closed")
-            }
-        } catch { throw raise(error) }
-    }
 }

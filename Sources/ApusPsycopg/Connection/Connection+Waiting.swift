@@ -58,7 +58,7 @@ extension Connection {
 
     /// The same, for a text that is not known beforehand.
     func command(_ text: String) throws(Raised) {
-        let bytes = Array(text.utf8) + [0]
+        let bytes = try encoded(text) + [0]
         let exchange: Exchange
         do {
             exchange = try bytes.withUnsafeBytes {

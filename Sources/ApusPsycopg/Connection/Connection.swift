@@ -113,7 +113,7 @@ struct Connection {
     private func collect(_ notices: [ServerMessage]) throws(Raised) {
         guard let list = fields.pointee.notices, !list.isNone else { return }
         for notice in notices {
-            let text = try Owned(python(notice.text))
+            let text = try Owned(core.encoding.decode(notice.encodedText))
             if apus_is_exact_list(list) != 0 {
                 try check(PyList_Append(list, text.object))
             } else {
@@ -130,7 +130,7 @@ struct Connection {
 
     private func collect(_ notification: PQNotification) throws(Raised) {
         guard let list = fields.pointee.notifies, !list.isNone else { return }
-        let notify = try Owned(makeNotify(notification))
+        let notify = try Owned(makeNotify(notification, core.encoding))
         if apus_is_exact_list(list) != 0 {
             try check(PyList_Append(list, notify.object))
         } else {

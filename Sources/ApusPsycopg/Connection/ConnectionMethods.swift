@@ -258,13 +258,23 @@ extension Connection {
         try checkOpen()
         try checkSynchronous("set_client_encoding")
         try checkNotPrepared("set_client_encoding")
-        _ = try ClientEncoding(postgres: name)
         try end(by: "ROLLBACK")
         let settings = core.transaction
         core.transaction.autocommit = true
         defer { core.transaction = settings }
-        try command("SET client_encoding TO '\(name.unicodeScalars.filter { $0 != "'" && $0 != "\\" })'")
-        try followEncoding()
+        let before = core.session?.clientEncoding ?? "UTF8"
+        // The server knows best which names there are; one that Python has no codec for is of no use all the same.
+        do throws(Raised) {
+            try command("SET client_encoding TO \(literal(name))")
+            try collect()
+        } catch {
+            let exception = apus_take_exception()
+            if core.session?.clientEncoding != before {
+                do throws(Raised) { try command("SET client_encoding TO \(literal(before))") } catch { PyErr_Clear() }
+            }
+            if let exception { apus_give_exception(exception) }
+            throw error
+        }
     }
 
     /// The connection's parameters as a dict; no password.

@@ -2,12 +2,12 @@ import ApusPQ
 import CApusPython
 
 /// A `psycopg2.extensions.Notify` of what the server sent.
-func makeNotify(_ notification: PQNotification) throws(Raised) -> PyObj {
+func makeNotify(_ notification: PQNotification, _ encoding: ClientEncoding) throws(Raised) -> PyObj {
     let notify = try Owned(owned(apus_allocate(module.pointee.notify.asType)))
     let fields = notify.object.fields(apus_notify.self)
     fields.pointee.pid = try python(Int(notification.backendPID))
-    fields.pointee.channel = try python(notification.channel)
-    fields.pointee.payload = try python(notification.payload)
+    fields.pointee.channel = try encoding.decode(notification.encodedChannel)
+    fields.pointee.payload = try encoding.decode(notification.encodedPayload)
     return notify.take()
 }
 
@@ -71,6 +71,19 @@ func makeNotifyType(in owner: PyObj) throws(Raised) -> PyObj {
                     return try owned(PySequence_GetItem(all.object, index))
                 }
             },
+            .methods(
+                permanent(
+                    [
+                        .plain("__reduce__", "Pickles the notification.") { me, _ in
+                            answer { () throws(Raised) in
+                                let me = try receiver(me)
+                                let result = try Owned(owned(PyTuple_New(2)))
+                                apus_tuple_set(result.object, 0, apus_type_object(me).retained())
+                                try apus_tuple_set(result.object, 1, values(me, count: 3))
+                                return result.take()
+                            }
+                        }
+                    ] as [PyMethodDef], end: .end)),
             .traverse(apus_notify_traverse), .clear(apus_notify_clear), .dealloc(apus_notify_dealloc),
             .members(
                 permanent(

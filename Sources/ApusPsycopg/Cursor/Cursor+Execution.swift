@@ -154,16 +154,6 @@ extension Connection {
         replace(&fields.pointee.async_cursor, with: try owned(PyWeakref_NewRef(cursor, nil)))
     }
 
-    /// An identifier in quotes.
-    func identifier(_ name: String) throws(Raised) -> String {
-        do throws(PQError) {
-            switch core.session {
-            case .some(let session): return try session.identifier(name)
-            case .none: throw PQError(.usage, "connection already closed")
-            }
-        } catch { throw raise(error) }
-    }
-
     /// Ends a COPY that nobody is going to feed or read.
     func leaveCopy(_ status: ExecStatusType) throws(Raised) {
         let core = self.core

@@ -29,7 +29,7 @@ extension Cursor {
     func declare(_ statement: PyObj, _ connection: Connection) throws(Raised) {
         let statement = Owned(statement)
         var writer = ByteWriter()
-        writer.append("DECLARE \(try quotedName(connection)) ")
+        try connection.encoded("DECLARE \(quotedName(connection)) ").withUnsafeBytes { writer.append($0) }
         switch fields.pointee.scrollable {
         case 0: writer.append("NO SCROLL ")
         case 1: writer.append("SCROLL ")
@@ -76,7 +76,9 @@ extension Cursor {
     /// Runs a command about the cursor, whose result becomes the cursor's.
     func executeOnServer(_ command: String, _ connection: Connection) throws(Raised) {
         try forgetResult()
-        let text = try Owned(owned(command.withCString { PyBytes_FromString($0) }))
+        let encoded = try connection.encoded(command)
+        let text = try Owned(
+            owned(encoded.withUnsafeBytes { bytes in answer { () throws(Raised) in try pythonBytes(bytes) } }))
         let exchange = try connection.perform(
             UnsafeRawBufferPointer(start: apus_bytes_data(text.object), count: apus_bytes_size(text.object)),
             mayBegin: fields.pointee.withhold == 0)

@@ -43,9 +43,27 @@ func makeExceptions(_ state: UnsafeMutablePointer<ModuleState>, in owner: PyObj)
 private func exception(
     _ name: StaticString, _ qualifiedName: StaticString, _ base: PyObj?, in owner: PyObj
 ) throws(Raised) -> PyObj {
-    let type = try owned(PyErr_NewException(qualifiedName.c, base, nil))
+    let type = try owned(PyErr_NewExceptionWithDoc(qualifiedName.c, meaning(of: "\(name)").c, base, nil))
     try add(type, as: name, to: owner)
     return type
+}
+
+/// What PEP 249's exceptions stand for, for `help()`.
+private func meaning(of name: String) -> StaticString {
+    switch name {
+    case "Warning": "What deserves attention without being an error, such as truncated data."
+    case "InterfaceError": "A wrong use of the driver, such as of a closed connection."
+    case "DatabaseError": "What a server, or the way to it, did not carry out."
+    case "InternalError": "The server, or a transaction, is in a state that allows no such statement."
+    case "OperationalError": "The server could not do it, or cannot be reached, through no fault of the program's."
+    case "ProgrammingError": "The statement or the call is wrong: its syntax, its names, the number of its arguments."
+    case "IntegrityError": "A constraint of the data would not hold any more."
+    case "DataError": "A value that cannot be processed, such as a number out of its range."
+    case "NotSupportedError": "The server, or the driver, cannot do that at all."
+    case "QueryCanceledError": "The statement was canceled."
+    case "TransactionRollbackError": "The transaction was rolled back for the sake of another: it may be tried again."
+    default: ""
+    }
 }
 
 /// The class that an SQLSTATE without one of its own belongs to; also the base of the classes that have one.

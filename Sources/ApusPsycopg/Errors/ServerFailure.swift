@@ -53,13 +53,7 @@ struct ServerFailure {
         return errorClass(of: String(cString: code))
     }
 
-    private func decode(_ bytes: [UInt8]) throws(Raised) -> PyObj {
-        let text = bytes.withUnsafeBytes { bytes in
-            PyUnicode_Decode(
-                bytes.baseAddress?.assumingMemoryBound(to: CChar.self), bytes.count, encoding.codec, "replace")
-        }
-        return try owned(text)
-    }
+    private func decode(_ bytes: [UInt8]) throws(Raised) -> PyObj { try encoding.decode(bytes) }
 
     /// The message without the `ERROR:  ` in front.
     private func withoutSeverity(_ text: [UInt8]) -> [UInt8] {
