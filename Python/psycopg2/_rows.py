@@ -104,6 +104,18 @@ class DictRow(list):
     def copy(self):
         return OrderedDict(self.items())
 
+    def _row_maker(cursor):
+        """What the engine makes rows by, in place of setting one item after the other: it is called with a tuple."""
+        index = cursor.index
+
+        def row(cells):
+            made = DictRow.__new__(DictRow)
+            made.extend(cells)
+            made._index = index
+            return made
+
+        return row
+
     # Pickled as psycopg2 does it: what one of the two put into a cache, the other can read.
     def __reduce__(self):
         return super().__reduce__()
@@ -154,6 +166,19 @@ class RealDictRow(OrderedDict):
         super().__setitem__(names[key], value)
         if key + 1 == len(names):
             del self._unfilled
+
+    def _row_maker(cursor):
+        """See DictRow."""
+        names = [column[0] for column in cursor.description or ()]
+        new, put = OrderedDict.__new__, OrderedDict.__setitem__
+
+        def row(cells):
+            made = new(RealDictRow)
+            for name, cell in zip(names, cells):
+                put(made, name, cell)
+            return made
+
+        return row
 
     def __reduce__(self):
         return type(self), (list(self.items()),)

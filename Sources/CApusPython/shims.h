@@ -142,6 +142,12 @@ static inline PyObject *apus_call1(PyObject *f, PyObject *a) {
     PyObject *args[2] = { NULL, a };
     return PyObject_Vectorcall(f, args + 1, 1 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
 }
+/* What a class itself, not one of its bases, has under a name, borrowed; NULL for none, and for what is no class. */
+static inline PyObject *apus_own_attribute(PyObject *o, PyObject *name) {
+    if (!PyType_Check(o) || !PyType_HasFeature((PyTypeObject *)o, Py_TPFLAGS_HEAPTYPE)) return NULL;
+    PyObject *dict = ((PyTypeObject *)o)->tp_dict;
+    return dict ? PyDict_GetItem(dict, name) : NULL;
+}
 static inline PyObject *apus_call2(PyObject *f, PyObject *a, PyObject *b) {
     PyObject *args[3] = { NULL, a, b };
     return PyObject_Vectorcall(f, args + 1, 2 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);

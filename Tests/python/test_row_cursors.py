@@ -82,6 +82,33 @@ def test_a_factory_of_the_programs_own(connection):
         connection.cursor(cursor_factory=extras.DictCursorBase)
 
 
+@pytest.mark.parametrize("cursor_class, row_class", [
+    (extras.DictCursor, extras.DictRow), (extras.RealDictCursor, extras.RealDictRow)])
+def test_a_row_class_derived_from_the_drivers(connection, cursor_class, row_class):
+    """It is made empty and filled item by item, as the documentation has it; the driver's own are made at once."""
+    filled = []
+
+    class Row(row_class):
+        def __init__(self, *args):
+            super().__init__(*args)
+            self.extra = "yes"
+
+        def __setitem__(self, key, value):
+            filled.append(key)
+            super().__setitem__(key, value)
+
+    cursor = connection.cursor(cursor_factory=cursor_class)
+    cursor.execute("SELECT 1 AS a, NULL AS b")
+    assert type(cursor.fetchone()) is row_class
+    cursor.row_factory = Row
+    cursor.scroll(0, "absolute")
+    row = cursor.fetchone()
+    assert type(row) is Row and (row["a"], row["b"], row.extra) == (1, None, "yes") and filled == [0, 1]
+    cursor.row_factory = None
+    cursor.scroll(0, "absolute")
+    assert cursor.fetchone() == (1, None)
+
+
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
 @pytest.mark.parametrize("kind", [extras.DictCursor, extras.RealDictCursor])
 def test_pickles_name_the_public_module(connection, kind, protocol):

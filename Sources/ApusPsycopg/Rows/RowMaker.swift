@@ -19,6 +19,8 @@ struct RowMaker: ~Copyable {
     private let cursor: PyObj
     /// Makes row objects of the program's own; nil for tuples.
     private let factory: PyObj?
+    /// Makes a row object of the driver's own of a tuple, owned: see `maker(by:_:)`.
+    private let maker: PyObj?
     private var decoding: Decoding
     /// Whether no item can hold another object that could hold it: the collector need not look at the rows.
     private let isAtomic: Bool
@@ -40,9 +42,22 @@ struct RowMaker: ~Copyable {
         count = apus_tuple_size(casts)
         self.columns = columns
         isAtomic = fields.pointee.is_atomic != 0
+        maker = try factory.flatMap { (factory) throws(Raised) in try Self.maker(by: factory, cursor) }
     }
 
-    deinit { if memos != nil { freeMemos() } }
+    deinit {
+        if memos != nil { freeMemos() }
+        maker?.release()
+    }
+
+    /// What the class of the rows has to make them at once; nil for one that is filled item by item. A subclass of such
+    /// a class may do as it likes with its items, so that its own dictionary is what counts.
+    @inline(never)
+    private static func maker(by factory: PyObj, _ cursor: Cursor) throws(Raised) -> PyObj? {
+        let name = try Owned(interned("_row_maker"))
+        guard let function = apus_own_attribute(factory, name.object) else { return nil }
+        return try owned(apus_call1(function, cursor.object))
+    }
 
     // MARK: What a fetch may do
 
@@ -110,7 +125,11 @@ struct RowMaker: ~Copyable {
     /// The next row of a reader.
     @inline(__always)
     mutating func row(_ reader: inout some CellReader) throws(Raised) -> PyObj {
-        if let factory { return try row(&reader, by: factory) }
+        if let factory {
+            guard let maker else { return try row(&reader, by: factory) }
+            let cells = try Owned(freshRow(&reader))
+            return try owned(apus_call1(maker, cells.object))
+        }
         if let memos { return try row(&reader, by: memos) }
         return try freshRow(&reader)
     }
@@ -211,6 +230,7 @@ struct RowMaker: ~Copyable {
     /// What a fetch makes of a tuple that stands for its cells.
     mutating func row(again tuple: PyObj) throws(Raised) -> PyObj {
         if factory == nil, hasPlainZones { return tuple.retained() }
+        if let maker, hasPlainZones { return try owned(apus_call1(maker, tuple)) }
         let made = try Owned(owned(factory.map { apus_call1($0, cursor) } ?? PyTuple_New(count)))
         for index in 0..<count {
             let old = apus_tuple_get(tuple, index)
