@@ -22,10 +22,10 @@ many = settings(max_examples=1500, deadline=None)
 
 
 # Decimals. Words of 19 digits, four of them inside of the object: lengths around their ends matter most.
+lengths = [length for words in range(1, 5) for length in (19 * words - 1, 19 * words, 19 * words + 1)]
 digits = st.one_of(
     st.text("0123456789", max_size=90), st.text("09", max_size=90), st.text("0", max_size=25),
-    st.sampled_from([length for words in range(1, 5) for length in (19 * words - 1, 19 * words, 19 * words + 1)]).flatmap(
-        lambda length: st.text("0123456789", min_size=length, max_size=length)))
+    st.sampled_from(lengths).flatmap(lambda length: st.text("0123456789", min_size=length, max_size=length)))
 
 
 @st.composite
