@@ -7,6 +7,7 @@ extension Connection {
 
     /// Ends the transaction if there is one; `command` is COMMIT or ROLLBACK.
     func end(by command: StaticString) throws(Raised) {
+        try settlePending()
         if core.status != .begin { return }
         let core = self.core
         let text = UnsafeRawBufferPointer(start: command.utf8Start, count: command.utf8CodeUnitCount)
