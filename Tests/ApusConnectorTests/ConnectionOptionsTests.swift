@@ -46,6 +46,12 @@ import Testing
         #expect(try options("host=h load_balance=prefer-primary", half).balance == expected)
     }
 
+    @Test func aVariableIsNamedByLibpqsRule() {
+        for property in BalanceProperty.allCases {
+            #expect(property.environmentVariable == "PG" + property.rawValue.uppercased().filter { $0 != "_" })
+        }
+    }
+
     @Test func keywordsWinOverTheStringAndTheStringOverTheEnvironment() throws {
         let balance = try options(
             "load_balance=any failed_host_ttl_seconds=1", ["failed_host_ttl_seconds": "2"],

@@ -1,5 +1,7 @@
 """Cursors: fetching, describing, scrolling, on the client and on the server."""
 
+import io
+
 import psycopg2
 import psycopg2.extras
 import pytest
@@ -231,6 +233,63 @@ def test_executemany_keeps_the_rows_before_arguments_that_raise(connection):
             cursor.executemany("INSERT INTO t VALUES (%s)", arguments)
         cursor.execute("DELETE FROM t")
         assert cursor.rowcount == 2
+
+
+@pytest.mark.parametrize("use", ["execute", "own execute", "commit", "rollback", "copy", "executemany"])
+def test_executemany_has_executed_the_rows_before_when_the_iterator_uses_the_connection(connection, use):
+    cursor, other = connection.cursor(), connection.cursor()
+    cursor.execute("CREATE TABLE public.looked_at (a int PRIMARY KEY)")
+    connection.commit()
+    seen = []
+
+    def arguments():
+        yield (1,)
+        yield (2,)
+        if use in ("execute", "own execute"):
+            user = other if use == "execute" else cursor
+            user.execute("SELECT count(*) FROM looked_at")
+            seen.extend(user.fetchone())
+        elif use == "copy":
+            out = io.StringIO()
+            other.copy_expert("COPY (SELECT count(*) FROM looked_at) TO STDOUT", out)
+            seen.append(int(out.getvalue()))
+        elif use == "executemany":
+            other.executemany("UPDATE looked_at SET a = a + %s", [(10,), (10,)])
+            seen.append(other.rowcount // 2)
+        else:
+            getattr(connection, use)()
+        yield (3,)
+
+    try:
+        cursor.executemany("INSERT INTO looked_at VALUES (%s)", arguments())
+        assert cursor.rowcount == 3
+        if use == "commit":
+            connection.rollback()
+        cursor.execute("SELECT a FROM looked_at ORDER BY a")
+        rest = {"commit": [1, 2], "rollback": [3], "executemany": [3, 21, 22]}
+        assert [a for a, in cursor] == rest.get(use, [1, 2, 3])
+        assert seen == ([] if use in ("commit", "rollback") else [2])
+    finally:
+        connection.rollback()
+        cursor.execute("DROP TABLE public.looked_at")
+        connection.commit()
+
+
+def test_executemany_raises_inside_of_the_iterator_what_the_rows_before_did(connection):
+    cursor = connection.cursor()
+    cursor.execute("CREATE TEMP TABLE t (a int PRIMARY KEY)")
+    connection.commit()
+
+    def arguments():
+        yield from [(1,), (1,)]
+        with pytest.raises(psycopg2.errors.UniqueViolation):
+            connection.cursor().execute("SELECT 1")
+        connection.rollback()
+        yield (2,)
+
+    cursor.executemany("INSERT INTO t VALUES (%s)", arguments())
+    cursor.execute("SELECT a FROM t")
+    assert cursor.fetchall() == [(2,)]
 
 
 def test_executemany_outside_of_a_transaction(connection):

@@ -9,6 +9,11 @@ public enum BalanceProperty: String, Sendable, CaseIterable {
     /// The property that a keyword means: dashes count as underscores, case does not count, and
     /// `failed_host_reconnect_delay_secs`, the name that the drivers of other languages use, is accepted.
     public init?(keyword: String) {
+        // Asked of every keyword of every connect: most of libpq's begin otherwise.
+        switch (keyword.utf8.first ?? 0) | 0x20 {
+        case UInt8(ascii: "f"), UInt8(ascii: "l"), UInt8(ascii: "t"), UInt8(ascii: "y"): break
+        default: return nil
+        }
         let name = String(keyword.lowercased().map { $0 == "-" ? "_" : $0 })
         if name == "failed_host_reconnect_delay_secs" {
             self = .failedHostTTL
@@ -19,5 +24,13 @@ public enum BalanceProperty: String, Sendable, CaseIterable {
 
     /// The environment variable that stands in for the property, named by libpq's rule: `PG` and the keyword in
     /// capitals without underscores, as `PGLOADBALANCE`.
-    public var environmentVariable: String { "PG" + rawValue.uppercased().filter { $0 != "_" } }
+    public var environmentVariable: String {
+        switch self {
+        case .loadBalance: "PGLOADBALANCE"
+        case .topologyKeys: "PGTOPOLOGYKEYS"
+        case .refreshInterval: "PGYBSERVERSREFRESHINTERVAL"
+        case .failedHostTTL: "PGFAILEDHOSTTTLSECONDS"
+        case .fallbackToTopologyKeysOnly: "PGFALLBACKTOTOPOLOGYKEYSONLY"
+        }
+    }
 }

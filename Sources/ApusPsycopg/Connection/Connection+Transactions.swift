@@ -7,6 +7,7 @@ extension Connection {
 
     /// Ends the transaction if there is one; `command` is COMMIT or ROLLBACK.
     func end(by command: StaticString) throws(Raised) {
+        try settlePending()
         let core = self.core
         if core.status != .begin {
             if core.transaction.autocommit && !core.isInBlock { return }

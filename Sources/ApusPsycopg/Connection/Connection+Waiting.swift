@@ -20,6 +20,7 @@ extension Connection {
 
     /// Executes an exchange that is made under the lock, when it is known what state the transaction is in.
     func perform(_ make: () -> Exchange) throws(Raised) -> Exchange {
+        try settlePending()
         if Self.isGreen {
             let exchange = try performGreen(make)
             try collect()

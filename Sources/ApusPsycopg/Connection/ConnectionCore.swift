@@ -81,6 +81,8 @@ final class ConnectionCore: @unchecked Sendable {
 
     /// Set for good by `async_=1`.
     var isAsynchronous = false
+    /// What `executemany` holds back while Python code runs that may use the connection; under the GIL.
+    var pending: [PendingStatements] = []
     /// What is under way in asynchronous and green mode.
     var opening: BalancedConnect?
     var exchange: Exchange?

@@ -40,6 +40,7 @@ extension Cursor {
             throw raise(module.pointee.programmingError, "\(call) cannot be used with an asynchronous callback.")
         }
         try connection.checkNotPrepared(call)
+        try connection.settlePending()
         if isNamed { throw raise(module.pointee.programmingError, "can't call .\(call)() on named cursors") }
         return connection
     }

@@ -10,6 +10,7 @@ extension Cursor {
         try connection.checkOpen()
         try connection.checkIdle("execute")
         try connection.checkNotPrepared("execute")
+        try connection.settlePending()
         if isNamed { try checkNamedExecution() }
         try forgetResult()
         let statement = try Owned(self.statement(query, arguments, connection))

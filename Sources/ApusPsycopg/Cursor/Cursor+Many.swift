@@ -14,6 +14,7 @@ extension Cursor {
         if isNamed {
             throw misuse("can't call .executemany() on named cursors")
         }
+        try connection.settlePending()
         try forgetResult()
         let iterator = try Owned(owned(PyObject_GetIter(list)))
         let affected: Int?
@@ -62,9 +63,11 @@ extension Cursor {
     ) throws(Raised) -> Int? {
         let query = UnsafeRawBufferPointer(
             start: apus_bytes_data(template.object), count: apus_bytes_size(template.object))
-        var batch = StatementBatch()
+        let core = connection.core
+        let pending = PendingStatements(of: self, connection)
+        core.pending.append(pending)
+        defer { core.pending.removeAll { $0 === pending } }
         var statement = ByteWriter(minimumCapacity: query.count + 256)
-        var tally = Exchange.Tally()
         while let arguments = PyIter_Next(iterator) {
             let arguments = Owned(arguments)
             statement.removeAll()
@@ -75,70 +78,26 @@ extension Cursor {
                     var merge = StatementMerge(query, arguments.object, connection.quoting)
                     try merge.write(to: &statement)
                 }
-                try batch.append(statement)
+                try pending.append(statement)
             } catch {
-                try sendRemaining(&batch, &tally, connection)
+                try pending.sendBeforeRaising()
                 throw error
             }
-            if batch.isFull { try send(&batch, &tally, connection) }
         }
         if PyErr_Occurred() != nil {
-            try sendRemaining(&batch, &tally, connection)
+            try pending.sendBeforeRaising()
             throw Raised()
         }
-        try send(&batch, &tally, connection)
-        return tally.affectedRows
+        try pending.send()
+        return pending.tally.affectedRows
     }
+}
 
-    /// Executes what came before the arguments that raised, as if each had been sent when its turn was. The pending
-    /// exception stays, unless the server objects.
-    private func sendRemaining(
-        _ batch: inout StatementBatch, _ tally: inout Exchange.Tally, _ connection: Connection
-    ) throws(Raised) {
-        guard let exception = apus_take_exception() else { return }
-        do throws(Raised) { try send(&batch, &tally, connection) } catch {
-            exception.release()
-            throw error
-        }
-        apus_give_exception(exception)
-    }
+extension Connection {
+    /// Sends what an `executemany` of this thread still holds: its iterator, or an adapter, is about to use the connection.
+    @inline(__always)
+    func settlePending() throws(Raised) { if !core.pending.isEmpty { try sendPending() } }
 
-    private func send(
-        _ batch: inout StatementBatch, _ tally: inout Exchange.Tally, _ connection: Connection
-    ) throws(Raised) {
-        if batch.isEmpty { return }
-        try connection.checkOpen()
-        try connection.checkIdle("executemany")
-        try forgetResult()
-        batch.terminate()
-        let core = connection.core
-        let exchange = try batch.text.withUnsafeBytes { (bytes) throws(Raised) -> Exchange in
-            try connection.perform {
-                let exchange = core.makeExchange(UnsafeRawBufferPointer(rebasing: bytes.dropLast()))
-                exchange.tally = Exchange.Tally()
-                return exchange
-            }
-        }
-        let sent = exchange.tally ?? Exchange.Tally()
-        let last = failed(exchange, sent, batch)
-        try replace(&fields.pointee.query, with: batch.statement(last ?? batch.starts.count - 1))
-        if let last {
-            let front = batch.charactersAndLines(before: last)
-            exchange.extendPrefix(characters: front.characters, lines: front.lines)
-        }
-        try accept(exchange, connection)
-        tally.add(sent)
-        batch.removeAll()
-    }
-
-    /// The number of the statement that the server objects to; nil if it does not.
-    private func failed(_ exchange: Exchange, _ tally: Exchange.Tally, _ batch: borrowing StatementBatch) -> Int? {
-        guard let result = exchange.result, PQresultStatus(result) == PGRES_FATAL_ERROR else { return nil }
-        if let field = PQresultErrorField(result, apus_diag_statement_position),
-            let position = Int(String(cString: field))
-        {
-            return batch.statement(atCharacter: position - exchange.prefixLength)
-        }
-        return min(tally.results, batch.starts.count - 1)
-    }
+    @inline(never)
+    private func sendPending() throws(Raised) { for pending in core.pending where pending.isOurs { try pending.send() } }
 }
