@@ -5,15 +5,16 @@ SHELL := /bin/bash
 export PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test needs build test-swift test-python test-pythons conformance check-memory wheel sdist format lint bench bench-python clean
+.PHONY: help demo test needs build test-swift test-python test-pythons test-ecosystem conformance check-memory wheel \
+	stand-ins sdist format lint bench bench-python clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## the main job: six nodes, two drivers, a zone lost and found again (writes demo.html)
 	@Scripts/demo
 
-test: ## everything: Swift's tests, the wheel, Python's tests and psycopg2's own, on real servers
+test: ## everything: Swift's tests, the wheel, Python's, psycopg2's own and other packages' on real servers
 	@Scripts/test
 
 needs: ## install what is missing: libpq, PostgreSQL, Python's headers, pkg-config, openssl
@@ -31,6 +32,9 @@ test-python: ## the wheel into .venv, then pytest (PYTEST_ARGS="-k name" to choo
 test-pythons: ## the same on CPython 3.9, 3.11 and 3.13, as far as they are found
 	@Scripts/test-pythons
 
+test-ecosystem: ## Django, SQLAlchemy, pandas and others on the wheel (ECOSYSTEM_ARGS="-k name" to choose)
+	@Scripts/test-ecosystem
+
 conformance: ## psycopg2's own test suite on the wheel (CONFORMANCE_ARGS="--module test_copy" to choose)
 	@Scripts/conformance
 
@@ -39,6 +43,9 @@ check-memory: ## everything that the extension has, under valgrind's memcheck
 
 wheel: ## dist/*.whl for $PYTHON
 	@Scripts/wheel
+
+stand-ins: ## dist/*.whl: empty packages of psycopg2's names, for those who require it by name
+	@Scripts/stand-ins
 
 sdist: ## dist/*.tar.gz
 	@Scripts/wheel --sdist

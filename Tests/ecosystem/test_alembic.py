@@ -80,7 +80,8 @@ def config(tmp_path, database):
 def differences(database, metadata):
     engine = sa.create_engine(database.sqlalchemy)
     with engine.connect() as connection:
-        found = compare_metadata(MigrationContext.configure(connection, opts={"compare_server_default": True}), metadata)
+        context = MigrationContext.configure(connection, opts={"compare_server_default": True})
+        found = compare_metadata(context, metadata)
     engine.dispose()
     return found
 

@@ -1,4 +1,4 @@
-"""Django and SQLAlchemy on a cluster, configured as docs/recipes.md has it: spread evenly, and alive after a node's end."""
+"""Django and SQLAlchemy on a cluster, as docs/recipes.md has it: spread evenly, and alive after a node's end."""
 
 import json
 import subprocess

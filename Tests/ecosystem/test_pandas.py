@@ -80,7 +80,8 @@ def test_numpy_scalars_are_arguments(database):
     import psycopg2
     connection = psycopg2.connect(database.dsn)
     with connection.cursor() as cursor:
-        cursor.execute("SELECT %s, %s, %s, %s", (numpy.int64(7), numpy.float64("nan"), numpy.bool_(True), numpy.int16(-1)))
+        scalars = (numpy.int64(7), numpy.float64("nan"), numpy.bool_(True), numpy.int16(-1))
+        cursor.execute("SELECT %s, %s, %s, %s", scalars)
         seven, nan, true, negative = cursor.fetchone()
     assert (seven, true, negative) == (7, True, -1) and nan != nan
     connection.close()

@@ -119,7 +119,8 @@ def test_every_type_comes_back_as_it_went(engine):
 
 @pytest.mark.parametrize("mode", ["values_only", "values_plus_batch"])
 def test_the_orm_writes_many_rows(url, engine, mode):
-    engine = sa.create_engine(url, executemany_mode=mode, insertmanyvalues_page_size=100, executemany_batch_page_size=50)
+    engine = sa.create_engine(
+        url, executemany_mode=mode, insertmanyvalues_page_size=100, executemany_batch_page_size=50)
     with orm.Session(engine) as session:
         account = Account(name="one", entries=[Entry(amount=number, mood="sad") for number in range(321)])
         session.add(account)
