@@ -145,7 +145,6 @@ class Full:
 def test_collections_that_take_no_message_do_not_fail_the_statement(connection, cursor, collection):
     connection.notices = connection.notifies = collection
     cursor.execute("DO $$ BEGIN RAISE NOTICE 'n'; END $$")
-    connection.autocommit = False
     cursor.execute("LISTEN states; NOTIFY states")
     connection.commit()
     cursor.execute("SELECT 1")
