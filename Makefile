@@ -28,7 +28,7 @@ test-swift: ## Swift's tests, and a consumer package built without Python
 test-python: ## the wheel into .venv, then pytest (PYTEST_ARGS="-k name" to choose)
 	@Scripts/test-python
 
-test-pythons: ## the same on CPython 3.9, 3.11 and 3.13, as far as they are found
+test-pythons: ## the same, and psycopg2's own suite, on CPython 3.9, 3.11 and 3.13, as far as they are found
 	@Scripts/test-pythons
 
 conformance: ## psycopg2's own test suite on the wheel (CONFORMANCE_ARGS="--module test_copy" to choose)

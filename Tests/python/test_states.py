@@ -33,7 +33,8 @@ def test_a_closed_cursor_still_tells_what_its_result_was(connection):
         cursor.execute("SELECT 1 AS a, 'x' AS b UNION ALL SELECT 2, 'y'")
         cursor.fetchone()
     assert [column.name for column in cursor.description] == ["a", "b"]
-    assert cursor.rowcount == 2 and cursor.closed and repr(cursor).endswith("closed: -1>")
+    assert (cursor.rowcount, cursor.rownumber, cursor.statusmessage) == (2, 1, "SELECT 2")
+    assert cursor.query.startswith(b"SELECT 1") and cursor.closed and repr(cursor).endswith("closed: -1>")
     with pytest.raises(psycopg2.InterfaceError, match="cursor already closed"):
         cursor.setinputsizes([])
 

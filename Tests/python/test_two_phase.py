@@ -68,7 +68,7 @@ def test_calls_out_of_turn(connect):
     connection.cursor().execute("SELECT 1")
     with pytest.raises(psycopg2.ProgrammingError, match="cannot be used inside a transaction"):
         connection.tpc_begin("late")
-    with pytest.raises(psycopg2.ProgrammingError, match="cannot be used inside a transaction"):
+    with pytest.raises(psycopg2.ProgrammingError, match="must be called outside a transaction"):
         connection.tpc_commit("late")
     connection.rollback()
     connection.tpc_begin("running")

@@ -157,13 +157,22 @@ struct Cursor {
         if fields.pointee.closed != 0 { return }
         if fields.pointee.readers > 0 { try forgetResult() }
         if isNamed { try closeNamed() }
-        // Programs look at the columns, and at the count of rows, after a `with` block has closed the cursor.
+        // Programs look at these after a `with` block has closed the cursor.
         let description = try description()?.retained()
-        let rowcount = fields.pointee.rowcount
+        let (rowcount, row) = (fields.pointee.rowcount, fields.pointee.row)
+        try replace(&fields.pointee.last_status, with: statusMessage())
         clearResult()
         fields.pointee.description = description
         fields.pointee.rowcount = rowcount
+        fields.pointee.row = row
         fields.pointee.closed = 1
+    }
+
+    /// The tag of the last command, an empty text where the server refused it; a new reference.
+    func statusMessage() throws(Raised) -> PyObj {
+        if let last = fields.pointee.last_status { return last.retained() }
+        if let result, let status = PQcmdStatus(result) { return try python(c: status) }
+        return try fields.pointee.has_failed != 0 ? python("") : none()
     }
 }
 

@@ -112,13 +112,7 @@ enum CursorType {
                 }
             },
             .computed("statusmessage", "The message of the last command.") { me, _ in
-                answer { () throws(Raised) in
-                    let cursor = try Cursor(me)
-                    guard let result = cursor.result, let status = PQcmdStatus(result) else {
-                        return try cursor.fields.pointee.has_failed != 0 ? python("") : none()
-                    }
-                    return try python(c: status)
-                }
+                answer { () throws(Raised) in try Cursor(me).statusMessage() }
             },
             .computed("rownumber", "The number of rows fetched so far of the current result.") { me, _ in
                 answer { () throws(Raised) in try python(Cursor(me).fields.pointee.row) }
