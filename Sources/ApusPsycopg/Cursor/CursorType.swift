@@ -73,6 +73,7 @@ enum CursorType {
         fields.pointee.scrollable = -1
         fields.pointee.no_tuples = 1
         fields.pointee.closed = 0
+        replace(&fields.pointee.last_status, with: nil)
         fields.pointee.transaction = try Connection(connection).core.transactionNumber
     }
 
