@@ -11,7 +11,7 @@ import textwrap
 
 import psycopg2
 import pytest
-from psycopg2 import extensions, extras
+from psycopg2 import extensions, extras, sql
 
 
 @pytest.fixture
@@ -209,6 +209,29 @@ def test_exceptions_say_what_they_are():
                  "IntegrityError", "InternalError", "ProgrammingError", "NotSupportedError"):
         assert getattr(psycopg2, name).__doc__
     assert extensions.QueryCanceledError.__doc__ and extensions.TransactionRollbackError.__doc__
+
+
+def test_none_is_not_cast(cursor):
+    told = []
+    caster = extensions.new_type((25,), "TOLD", lambda value, cursor: told.append(value))
+    assert caster(None, cursor) is None and told == []
+    extensions.register_type(caster, cursor)
+    cursor.execute("SELECT NULL::text")
+    cursor.fetchone()
+    assert told == [None] and cursor.cast(25, None) is None and told == [None]
+
+
+@pytest.mark.parametrize("name", ["two words", "Capital", 'quo"te', "plain"])
+def test_types_by_their_very_names(cursor, name):
+    composite, span = name + " c", name + " r"
+    cursor.execute(sql.SQL("CREATE TYPE {} AS (a int); CREATE TYPE {} AS RANGE (SUBTYPE = float8)").format(
+        sql.Identifier(composite), sql.Identifier(span)))
+    extras.register_composite(composite, cursor)
+    extras.register_range(span, "Span", cursor)
+    cursor.execute(sql.SQL("SELECT ROW(1)::{}, '[1,2)'::{}").format(sql.Identifier(composite), sql.Identifier(span)))
+    row = cursor.fetchone()
+    assert row[0].a == 1 and type(row[0]).__module__ == "psycopg2.extras" and (row[1].lower, row[1].upper) == (1, 2)
+    cursor.connection.rollback()
 
 
 # MARK: Large objects
