@@ -174,9 +174,15 @@ def test_an_integer_given_to_the_adapter_of_floats_stays_one():
 ])
 def test_adapters_of_something_else(adapter, wrong):
     """In a process of its own: what is no list must not be read as one."""
-    script = f"import psycopg2\ntry: psycopg2._psycopg.{adapter.__name__}({wrong!r}).getquoted()\nexcept TypeError: print('refused')"
-    assert subprocess.run([sys.executable, "-c", textwrap.dedent(script)], stdout=subprocess.PIPE,
-                          text=True, check=True).stdout == "refused\n"
+    script = textwrap.dedent(f"""
+        import psycopg2
+        try:
+            psycopg2._psycopg.{adapter.__name__}({wrong!r}).getquoted()
+        except TypeError:
+            print("refused")
+        """)
+    ran = subprocess.run([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, check=True)
+    assert ran.stdout == "refused\n"
 
 
 def test_decimals_that_are_no_numbers(cursor):
@@ -236,7 +242,9 @@ def test_types_by_their_very_names(cursor, name):
 
 # MARK: Large objects
 
-@pytest.mark.parametrize("mode, shown", [("", "wt"), ("r", "wt"), ("rw", "wt"), ("rb", "wb"), ("wb", "wb"), ("n", "wt")])
+@pytest.mark.parametrize("mode, shown", [
+    ("", "wt"), ("r", "wt"), ("rw", "wt"), ("rb", "wb"), ("wb", "wb"), ("n", "wt"),
+])
 def test_a_new_large_object_can_be_written_whatever_its_mode(connection, mode, shown):
     large = connection.lobject(0, mode)
     assert large.mode == shown and not large.closed
