@@ -29,7 +29,7 @@ test-swift: ## Swift's tests, and a consumer package built without Python
 test-python: ## the wheel into .venv, then pytest (PYTEST_ARGS="-k name" to choose)
 	@Scripts/test-python
 
-test-pythons: ## the same on CPython 3.9, 3.11 and 3.13, as far as they are found
+test-pythons: ## the same, and psycopg2's own suite, on CPython 3.9, 3.11 and 3.13, as far as they are found
 	@Scripts/test-pythons
 
 test-ecosystem: ## Django, SQLAlchemy, pandas and others on the wheel (ECOSYSTEM_ARGS="-k name" to choose)

@@ -60,7 +60,7 @@ class CompositeCaster:
         names = [_not_in_names.sub("_", attribute) for attribute in attnames]
         names = ["f" + attribute if attribute[:1] == "_" or attribute[:1].isdigit() else attribute
                  for attribute in names]
-        self.type = namedtuple(_not_in_names.sub("_", name), names)
+        self.type = namedtuple(_not_in_names.sub("_", name), names, module="psycopg2.extras")
         self._ctor = self.type._make
 
     @classmethod
@@ -69,7 +69,8 @@ class CompositeCaster:
         connection, cursor = connection_and_cursor(conn_or_curs)
         with undisturbed(connection):
             try:
-                cursor.execute(_DESCRIBE, (name,))
+                # What is a type's very name needs no quotes, whatever is in it.
+                cursor.execute(_DESCRIBE, (name, name))
                 found = cursor.fetchall()
             finally:
                 cursor.close()
@@ -84,7 +85,8 @@ _DESCRIBE = """
     FROM pg_type t
     JOIN pg_namespace n ON n.oid = t.typnamespace
     JOIN pg_attribute a ON a.attrelid = t.typrelid
-    WHERE t.oid = to_regtype(%s) AND a.attnum > 0 AND NOT a.attisdropped
+    WHERE t.oid = to_regtype(coalesce((SELECT quote_ident(typname) FROM pg_type WHERE typname = %s LIMIT 1), %s))
+    AND a.attnum > 0 AND NOT a.attisdropped
     ORDER BY a.attnum
     """
 

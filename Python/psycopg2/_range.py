@@ -235,8 +235,9 @@ class RangeCaster:
             try:
                 cursor.execute(
                     "SELECT rngtypid, rngsubtype, typarray FROM pg_range JOIN pg_type t ON t.oid = rngtypid"
-                    " WHERE t.oid = to_regtype(%s)",
-                    (name,),
+                    " WHERE t.oid = to_regtype("
+                    "coalesce((SELECT quote_ident(typname) FROM pg_type WHERE typname = %s LIMIT 1), %s))",
+                    (name, name),
                 )
                 found = cursor.fetchone()
                 if found is None:

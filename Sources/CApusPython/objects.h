@@ -197,6 +197,7 @@ typedef struct {
     PyObject *description;
     PyObject *casts; /* a tuple: the typecaster of every column of the result */
     PyObject *copy_file;
+    PyObject *last_status; /* of a closed cursor */
     PyObject *weak_references;
     void *result; /* the PGresult, owned, or NULL; without its rows where `large` has them */
     void *large;  /* the rows of a large result, owned, or NULL */
@@ -218,7 +219,7 @@ typedef struct {
     char has_failed; /* the last statement was refused by the server */
     long transaction; /* a named cursor's: the number of the one that it lives in */
 } apus_cursor;
-APUS_OWNED(apus_cursor_fields, apus_cursor, connection, 11)
+APUS_OWNED(apus_cursor_fields, apus_cursor, connection, 12)
 
 /* psycopg2.extensions.lobject */
 typedef struct {

@@ -85,7 +85,8 @@ def fetch(suite, cache):
     with tempfile.TemporaryDirectory(dir=cache) as fresh:
         subprocess.run([sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps",
                         # Its tests run on Pythons for which psycopg2 itself is published no more.
-                        "--ignore-requires-python", "--no-binary", ":all:", "--dest", fresh, f"{suite.name}=={suite.version}"], check=True)
+                        "--ignore-requires-python", "--no-binary", ":all:", "--dest", fresh,
+                        f"{suite.name}=={suite.version}"], check=True)
         (archive,) = Path(fresh).glob("*.tar.gz")
         with tarfile.open(archive) as files:
             if hasattr(tarfile, "data_filter"):

@@ -11,7 +11,7 @@ import textwrap
 
 import psycopg2
 import pytest
-from psycopg2 import extensions, extras
+from psycopg2 import extensions, extras, sql
 
 
 @pytest.fixture
@@ -33,7 +33,8 @@ def test_a_closed_cursor_still_tells_what_its_result_was(connection):
         cursor.execute("SELECT 1 AS a, 'x' AS b UNION ALL SELECT 2, 'y'")
         cursor.fetchone()
     assert [column.name for column in cursor.description] == ["a", "b"]
-    assert cursor.rowcount == 2 and cursor.closed and repr(cursor).endswith("closed: -1>")
+    assert (cursor.rowcount, cursor.rownumber, cursor.statusmessage) == (2, 1, "SELECT 2")
+    assert cursor.query.startswith(b"SELECT 1") and cursor.closed and repr(cursor).endswith("closed: -1>")
     with pytest.raises(psycopg2.InterfaceError, match="cursor already closed"):
         cursor.setinputsizes([])
 
@@ -145,7 +146,6 @@ class Full:
 def test_collections_that_take_no_message_do_not_fail_the_statement(connection, cursor, collection):
     connection.notices = connection.notifies = collection
     cursor.execute("DO $$ BEGIN RAISE NOTICE 'n'; END $$")
-    connection.autocommit = False
     cursor.execute("LISTEN states; NOTIFY states")
     connection.commit()
     cursor.execute("SELECT 1")
@@ -174,9 +174,15 @@ def test_an_integer_given_to_the_adapter_of_floats_stays_one():
 ])
 def test_adapters_of_something_else(adapter, wrong):
     """In a process of its own: what is no list must not be read as one."""
-    script = f"import psycopg2\ntry: psycopg2._psycopg.{adapter.__name__}({wrong!r}).getquoted()\nexcept TypeError: print('refused')"
-    assert subprocess.run([sys.executable, "-c", textwrap.dedent(script)], stdout=subprocess.PIPE,
-                          text=True, check=True).stdout == "refused\n"
+    script = textwrap.dedent(f"""
+        import psycopg2
+        try:
+            psycopg2._psycopg.{adapter.__name__}({wrong!r}).getquoted()
+        except TypeError:
+            print("refused")
+        """)
+    ran = subprocess.run([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, check=True)
+    assert ran.stdout == "refused\n"
 
 
 def test_decimals_that_are_no_numbers(cursor):
@@ -211,9 +217,34 @@ def test_exceptions_say_what_they_are():
     assert extensions.QueryCanceledError.__doc__ and extensions.TransactionRollbackError.__doc__
 
 
+def test_none_is_not_cast(cursor):
+    told = []
+    caster = extensions.new_type((25,), "TOLD", lambda value, cursor: told.append(value))
+    assert caster(None, cursor) is None and told == []
+    extensions.register_type(caster, cursor)
+    cursor.execute("SELECT NULL::text")
+    cursor.fetchone()
+    assert told == [None] and cursor.cast(25, None) is None and told == [None]
+
+
+@pytest.mark.parametrize("name", ["two words", "Capital", 'quo"te', "plain"])
+def test_types_by_their_very_names(cursor, name):
+    composite, span = name + " c", name + " r"
+    cursor.execute(sql.SQL("CREATE TYPE {} AS (a int); CREATE TYPE {} AS RANGE (SUBTYPE = float8)").format(
+        sql.Identifier(composite), sql.Identifier(span)))
+    extras.register_composite(composite, cursor)
+    extras.register_range(span, "Span", cursor)
+    cursor.execute(sql.SQL("SELECT ROW(1)::{}, '[1,2)'::{}").format(sql.Identifier(composite), sql.Identifier(span)))
+    row = cursor.fetchone()
+    assert row[0].a == 1 and type(row[0]).__module__ == "psycopg2.extras" and (row[1].lower, row[1].upper) == (1, 2)
+    cursor.connection.rollback()
+
+
 # MARK: Large objects
 
-@pytest.mark.parametrize("mode, shown", [("", "wt"), ("r", "wt"), ("rw", "wt"), ("rb", "wb"), ("wb", "wb"), ("n", "wt")])
+@pytest.mark.parametrize("mode, shown", [
+    ("", "wt"), ("r", "wt"), ("rw", "wt"), ("rb", "wb"), ("wb", "wb"), ("n", "wt"),
+])
 def test_a_new_large_object_can_be_written_whatever_its_mode(connection, mode, shown):
     large = connection.lobject(0, mode)
     assert large.mode == shown and not large.closed

@@ -66,9 +66,9 @@ def test_calls_out_of_turn(connect):
     with pytest.raises(TypeError, match="not a valid transaction id"):
         connection.tpc_begin(42)
     connection.cursor().execute("SELECT 1")
-    with pytest.raises(psycopg2.ProgrammingError, match="outside a transaction"):
+    with pytest.raises(psycopg2.ProgrammingError, match="cannot be used inside a transaction"):
         connection.tpc_begin("late")
-    with pytest.raises(psycopg2.ProgrammingError, match="outside a transaction"):
+    with pytest.raises(psycopg2.ProgrammingError, match="must be called outside a transaction"):
         connection.tpc_commit("late")
     connection.rollback()
     connection.tpc_begin("running")

@@ -206,20 +206,23 @@ struct Cursor {
         if fields.pointee.closed != 0 { return }
         if fields.pointee.readers > 0 { try forgetResult() }
         if isNamed { try closeNamed() }
-        forgetRows()
+        // Programs look at these after a `with` block has closed the cursor.
+        let description = try description()?.retained()
+        let (rowcount, row, lastoid) = (fields.pointee.rowcount, fields.pointee.row, fields.pointee.lastoid)
+        try replace(&fields.pointee.last_status, with: statusMessage())
+        clearResult()
+        fields.pointee.description = description
+        fields.pointee.rowcount = rowcount
+        fields.pointee.row = row
+        fields.pointee.lastoid = lastoid
         fields.pointee.closed = 1
     }
 
-    /// Frees the rows of the last result, but for a few that take less than what remains.
-    ///
-    /// What is said of the result remains: programs ask a cursor for `rowcount`, `statusmessage` and `description` when
-    /// the `with` block that closed it is over.
-    private func forgetRows() {
-        if let large = fields.pointee.large { Self.dropLargeRows(large, fields) }
-        if fields.pointee.casts != nil { replace(&fields.pointee.casts, with: nil) }
-        guard let result, PQresultMemorySize(result) > 8192 else { return }
-        fields.pointee.result = PQcopyResult(result, PG_COPYRES_ATTRS).map { UnsafeMutableRawPointer($0) }
-        PQclear(result)
+    /// The tag of the last command, an empty text where the server refused it; a new reference.
+    func statusMessage() throws(Raised) -> PyObj {
+        if let last = fields.pointee.last_status { return last.retained() }
+        if let result, let status = PQcmdStatus(result) { return try python(c: status) }
+        return try fields.pointee.has_failed != 0 ? python("") : none()
     }
 }
 

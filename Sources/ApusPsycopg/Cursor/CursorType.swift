@@ -73,6 +73,7 @@ enum CursorType {
         fields.pointee.scrollable = -1
         fields.pointee.no_tuples = 1
         fields.pointee.closed = 0
+        replace(&fields.pointee.last_status, with: nil)
         fields.pointee.transaction = try Connection(connection).core.transactionNumber
     }
 
@@ -112,13 +113,7 @@ enum CursorType {
                 }
             },
             .computed("statusmessage", "The message of the last command.") { me, _ in
-                answer { () throws(Raised) in
-                    let cursor = try Cursor(me)
-                    guard let result = cursor.result, let status = PQcmdStatus(result) else {
-                        return try cursor.fields.pointee.has_failed != 0 ? python("") : none()
-                    }
-                    return try python(c: status)
-                }
+                answer { () throws(Raised) in try Cursor(me).statusMessage() }
             },
             .computed("rownumber", "The number of rows fetched so far of the current result.") { me, _ in
                 answer { () throws(Raised) in try python(Cursor(me).fields.pointee.row) }

@@ -45,7 +45,8 @@ enum LargeObjectType {
         let oid = try oid(given, 1)
         let wish = try given.unlessNone(2).map(text) ?? ""
         // What is new is there to be written: all that can be chosen is text or bytes.
-        guard let asked = LargeObjectMode(wish), let mode = oid != 0 ? asked : LargeObjectMode(asked.isText ? "w" : "wb")
+        guard let asked = LargeObjectMode(wish),
+            let mode = oid != 0 ? asked : LargeObjectMode(asked.isText ? "w" : "wb")
         else {
             throw raiseValueError("bad mode for lobject: '\(wish)'")
         }

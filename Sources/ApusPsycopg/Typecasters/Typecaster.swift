@@ -105,7 +105,8 @@ enum Typecaster {
         let fields = caster.fields(apus_typecaster.self)
         let decoder = Decoder(rawValue: fields.pointee.decoder) ?? .python
         var decoding = try decodingContext(of: cursor)
-        if value.isNone { return decoder == .python ? try decoding.python(fields, nil) : none() }
+        // As psycopg2 has it: a function is told of the NULL in a row, but not of a None that a program casts.
+        if value.isNone { return none() }
         if apus_is_bytes(value) != 0 {
             return try decoding.decode(
                 decoder, fields, UnsafeRawBufferPointer(start: apus_bytes_data(value), count: apus_bytes_size(value)))
