@@ -94,10 +94,13 @@ extension Cursor {
 }
 
 extension Connection {
-    /// Sends what an `executemany` of this thread still holds: its iterator, or an adapter, is about to use the connection.
+    /// Sends what an `executemany` of this thread still holds: its iterator, or an adapter, is about to use the
+    /// connection.
     @inline(__always)
     func settlePending() throws(Raised) { if !core.pending.isEmpty { try sendPending() } }
 
     @inline(never)
-    private func sendPending() throws(Raised) { for pending in core.pending where pending.isOurs { try pending.send() } }
+    private func sendPending() throws(Raised) {
+        for pending in core.pending where pending.isOurs { try pending.send() }
+    }
 }
