@@ -19,8 +19,9 @@ struct RowMaker: ~Copyable {
     private let cursor: PyObj
     /// Makes row objects of the program's own; nil for tuples.
     private let factory: PyObj?
-    /// Makes a row object of the driver's own of a tuple, owned: see `maker(by:_:)`.
-    private let maker: PyObj?
+    /// Makes a row object of the driver's own of a tuple, owned: see `seekMaker`.
+    private var maker: PyObj?
+    private var isMakerSought = false
     private var decoding: Decoding
     /// Whether no item can hold another object that could hold it: the collector need not look at the rows.
     private let isAtomic: Bool
@@ -42,7 +43,6 @@ struct RowMaker: ~Copyable {
         count = apus_tuple_size(casts)
         self.columns = columns
         isAtomic = fields.pointee.is_atomic != 0
-        maker = try factory.flatMap { (factory) throws(Raised) in try Self.maker(by: factory, cursor) }
     }
 
     deinit {
@@ -50,13 +50,13 @@ struct RowMaker: ~Copyable {
         maker?.release()
     }
 
-    /// What the class of the rows has to make them at once; nil for one that is filled item by item. A subclass of such
-    /// a class may do as it likes with its items, so that its own dictionary is what counts.
-    @inline(never)
-    private static func maker(by factory: PyObj, _ cursor: Cursor) throws(Raised) -> PyObj? {
+    /// Finds what the class of the rows has to make them at once; nothing for one that is filled item by item. A
+    /// subclass of such a class may do as it likes with its items, so that its own dictionary is what counts.
+    private mutating func seekMaker(_ factory: PyObj) throws(Raised) {
+        isMakerSought = true
         let name = try Owned(interned("_row_maker"))
-        guard let function = apus_own_attribute(factory, name.object) else { return nil }
-        return try owned(apus_call1(function, cursor.object))
+        guard let function = apus_own_attribute(factory, name.object) else { return }
+        maker = try owned(apus_call1(function, cursor))
     }
 
     // MARK: What a fetch may do
@@ -125,11 +125,7 @@ struct RowMaker: ~Copyable {
     /// The next row of a reader.
     @inline(__always)
     mutating func row(_ reader: inout some CellReader) throws(Raised) -> PyObj {
-        if let factory {
-            guard let maker else { return try row(&reader, by: factory) }
-            let cells = try Owned(freshRow(&reader))
-            return try owned(apus_call1(maker, cells.object))
-        }
+        if let factory { return try row(&reader, by: factory) }
         if let memos { return try row(&reader, by: memos) }
         return try freshRow(&reader)
     }
@@ -212,6 +208,11 @@ struct RowMaker: ~Copyable {
     /// A row object of the program's own: it is made empty, then its items are set by their numbers.
     @inline(never)
     private mutating func row(_ reader: inout some CellReader, by factory: PyObj) throws(Raised) -> PyObj {
+        if !isMakerSought { try seekMaker(factory) }
+        if let maker {
+            let cells = try Owned(freshRow(&reader))
+            return try owned(apus_call1(maker, cells.object))
+        }
         let made = try Owned(owned(apus_call1(factory, cursor)))
         for index in 0..<count {
             let item = try Owned(freshItem(reader.next(), index))
@@ -230,6 +231,7 @@ struct RowMaker: ~Copyable {
     /// What a fetch makes of a tuple that stands for its cells.
     mutating func row(again tuple: PyObj) throws(Raised) -> PyObj {
         if factory == nil, hasPlainZones { return tuple.retained() }
+        if !isMakerSought, let factory { try seekMaker(factory) }
         if let maker, hasPlainZones { return try owned(apus_call1(maker, tuple)) }
         let made = try Owned(owned(factory.map { apus_call1($0, cursor) } ?? PyTuple_New(count)))
         for index in 0..<count {
