@@ -143,7 +143,7 @@ struct RowMaker: ~Copyable {
             apus_drop_tuple(tuple, index)
             throw error
         }
-        apus_finish_tuple(tuple, makesMany ? 1 : 0, isAtomic ? 1 : 0)
+        if !makesMany || !isAtomic { apus_finish_tuple(tuple, makesMany ? 1 : 0, isAtomic ? 1 : 0) }
         return tuple
     }
 

@@ -5,16 +5,18 @@ public enum TextBytes {
     public static func isASCII(_ bytes: UnsafeRawBufferPointer) -> Bool {
         guard let base = bytes.baseAddress else { return true }
         let count = bytes.count
+        if count < 8 {
+            var all: UInt8 = 0
+            for offset in 0..<count { all |= base.load(fromByteOffset: offset, as: UInt8.self) }
+            return all < 0x80
+        }
+        // The last eight bytes may be looked at twice.
+        var all = (base + (count &- 8)).loadUnaligned(as: UInt64.self)
         var offset = 0
-        while count &- offset >= 8 {
-            guard (base + offset).loadUnaligned(as: UInt64.self) & 0x8080_8080_8080_8080 == 0 else { return false }
+        while offset < count &- 8 {
+            all |= (base + offset).loadUnaligned(as: UInt64.self)
             offset &+= 8
         }
-        var rest: UInt8 = 0
-        while offset < count {
-            rest |= bytes[offset]
-            offset &+= 1
-        }
-        return rest < 0x80
+        return all & 0x8080_8080_8080_8080 == 0
     }
 }
