@@ -99,5 +99,7 @@ extension Connection {
     func settlePending() throws(Raised) { if !core.pending.isEmpty { try sendPending() } }
 
     @inline(never)
-    private func sendPending() throws(Raised) { for pending in core.pending where pending.isOurs { try pending.send() } }
+    private func sendPending() throws(Raised) {
+        for pending in core.pending where pending.isOurs { try pending.send() }
+    }
 }
