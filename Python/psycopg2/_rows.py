@@ -4,107 +4,64 @@ import re
 from collections import OrderedDict, namedtuple
 from functools import lru_cache
 
-from psycopg2.extensions import connection as _connection
+from psycopg2._default_cursor import ConnectionOfCursors
 from psycopg2.extensions import cursor as _cursor
 
 
-def _rest(cursor):
-    """The rows that are left. A loop over the cursor itself would ask its class for an iterator again."""
-    while True:
-        try:
-            row = next(cursor)
-        except StopIteration:
-            return
-        yield row
+class _Derived(property):
+    """A property derived from the columns' names. Subclasses written for psycopg2 reset it before they execute: there
+    is nothing to reset, so that what they assign is let pass.
+    """
+
+    def __set__(self, cursor, value):
+        pass
 
 
-class DictCursorBase(_cursor):
-    """Base of the cursors that map columns' names to something when the first row is asked for."""
+class _ByNameCursor(_cursor):
+    """Derives something from the columns' names, once for every result, when a row or the program asks for it."""
 
-    def __init__(self, *args, **kwargs):
-        if "row_factory" not in kwargs:
-            raise NotImplementedError("DictCursorBase can't be instantiated without a row factory.")
-        row_factory = kwargs.pop("row_factory")
+    # The description that `_derived` was made of. It is held, so that no other can have its identity.
+    _derived_of = None
+    _derived = None
+
+    def _of_names(self, derive):
+        description = self.description
+        if self._derived is None or self._derived_of is not description:
+            self._derived = derive([column[0] for column in description or ()])
+            self._derived_of = description
+        return self._derived
+
+
+class DictCursorBase(_ByNameCursor):
+    """Base of the cursors whose rows are mappings.
+
+    `row_factory` is called with the cursor for every row; the values are then set as items 0, 1, ...
+    """
+
+    def __init__(self, *args, row_factory=None, **kwargs):
+        if row_factory is None:
+            raise NotImplementedError("DictCursorBase needs a row_factory: use one of its subclasses")
         super().__init__(*args, **kwargs)
-        self._query_executed = False
-        # Named cursors learn their columns from the first rows; the others from the execution.
-        self._prefetch = False
         self.row_factory = row_factory
 
-    def fetchone(self):
-        if self._prefetch:
-            row = super().fetchone()
-        if self._query_executed:
-            self._build_index()
-        if not self._prefetch:
-            row = super().fetchone()
-        return row
 
-    def fetchmany(self, size=None):
-        if self._prefetch:
-            rows = super().fetchmany(size)
-        if self._query_executed:
-            self._build_index()
-        if not self._prefetch:
-            rows = super().fetchmany(size)
-        return rows
-
-    def fetchall(self):
-        if self._prefetch:
-            rows = super().fetchall()
-        if self._query_executed:
-            self._build_index()
-        if not self._prefetch:
-            rows = super().fetchall()
-        return rows
-
-    def __iter__(self):
-        rows = super().__iter__()
-        try:
-            if self._prefetch:
-                first = next(rows)
-            if self._query_executed:
-                self._build_index()
-            if not self._prefetch:
-                first = next(rows)
-        except StopIteration:
-            return
-        yield first
-        yield from _rest(rows)
-
-
-class DictConnection(_connection):
-    """Makes DictCursors unless asked for others."""
-
-    def cursor(self, *args, **kwargs):
-        kwargs.setdefault("cursor_factory", self.cursor_factory or DictCursor)
-        return super().cursor(*args, **kwargs)
+# Lists that are read by name as well.
 
 
 class DictCursor(DictCursorBase):
     """Its rows are lists that are also read by columns' names."""
 
     def __init__(self, *args, **kwargs):
-        kwargs["row_factory"] = DictRow
-        super().__init__(*args, **kwargs)
-        self._prefetch = True
-        self.index = OrderedDict()
+        super().__init__(*args, **{**kwargs, "row_factory": DictRow})
 
-    def execute(self, query, vars=None):
-        self.index = OrderedDict()
-        self._query_executed = True
-        return super().execute(query, vars)
+    @_Derived
+    def index(self):
+        """The columns' numbers by their names; of columns of the same name, the last one's."""
+        return self._of_names(_numbered)
 
-    def callproc(self, procname, vars=None):
-        self.index = OrderedDict()
-        self._query_executed = True
-        return super().callproc(procname, vars)
 
-    def _build_index(self):
-        if self._query_executed and self.description:
-            for position, column in enumerate(self.description):
-                self.index[column[0]] = position
-            self._query_executed = False
+def _numbered(names):
+    return OrderedDict((name, number) for number, name in enumerate(names))
 
 
 class DictRow(list):
@@ -116,173 +73,164 @@ class DictRow(list):
         self._index = cursor.index
         super().__init__([None] * len(cursor.description))
 
-    def __getitem__(self, x):
-        return super().__getitem__(x if isinstance(x, (int, slice)) else self._index[x])
+    def __getitem__(self, key):
+        if not isinstance(key, (int, slice)):
+            key = self._index[key]
+        return list.__getitem__(self, key)
 
-    def __setitem__(self, x, v):
-        super().__setitem__(x if isinstance(x, (int, slice)) else self._index[x], v)
+    def __setitem__(self, key, value):
+        if not isinstance(key, (int, slice)):
+            key = self._index[key]
+        list.__setitem__(self, key, value)
 
-    def items(self):
-        get = super().__getitem__
-        return ((name, get(self._index[name])) for name in self._index)
+    def __contains__(self, name):
+        return name in self._index
 
     def keys(self):
         return iter(self._index)
 
     def values(self):
-        get = super().__getitem__
-        return (get(self._index[name]) for name in self._index)
+        return map(super().__getitem__, self._index.values())
 
-    def get(self, x, default=None):
+    def items(self):
+        return zip(self._index, self.values())
+
+    def get(self, key, default=None):
         try:
-            return self[x]
-        except Exception:
+            return self[key]
+        except (LookupError, TypeError):
             return default
 
     def copy(self):
         return OrderedDict(self.items())
 
-    def __contains__(self, x):
-        return x in self._index
-
+    # Pickled as psycopg2 does it: what one of the two put into a cache, the other can read.
     def __reduce__(self):
-        # The way of protocol 2 would make the row by its constructor, which asks for a cursor.
         return super().__reduce__()
 
     def __getstate__(self):
-        return self[:], self._index.copy()
+        return list(self), self._index.copy()
 
-    def __setstate__(self, data):
-        self[:] = data[0]
-        self._index = data[1]
+    def __setstate__(self, state):
+        values, self._index = state
+        self[:] = values
 
 
-class RealDictConnection(_connection):
-    """Makes RealDictCursors unless asked for others."""
-
-    def cursor(self, *args, **kwargs):
-        kwargs.setdefault("cursor_factory", self.cursor_factory or RealDictCursor)
-        return super().cursor(*args, **kwargs)
+# Dicts.
 
 
 class RealDictCursor(DictCursorBase):
     """Its rows are dicts."""
 
     def __init__(self, *args, **kwargs):
-        kwargs["row_factory"] = RealDictRow
-        super().__init__(*args, **kwargs)
+        super().__init__(*args, **{**kwargs, "row_factory": RealDictRow})
 
-    def execute(self, query, vars=None):
-        self.column_mapping = []
-        self._query_executed = True
-        return super().execute(query, vars)
-
-    def callproc(self, procname, vars=None):
-        self.column_mapping = []
-        self._query_executed = True
-        return super().callproc(procname, vars)
-
-    def _build_index(self):
-        if self._query_executed and self.description:
-            self.column_mapping = [column[0] for column in self.description]
-            self._query_executed = False
+    @_Derived
+    def column_mapping(self):
+        """The columns' names."""
+        return self._of_names(list)
 
 
 class RealDictRow(OrderedDict):
     """A row of a RealDictCursor: a dict by columns' names."""
 
+    # While a cursor fills the row it sets values by the columns' numbers: the names that they stand for.
+    _unfilled = None
+
     def __init__(self, *args, **kwargs):
-        # While a cursor fills the row it sets values by their positions; the names are kept until the last of them.
-        self._names = None
         if args and isinstance(args[0], _cursor):
-            cursor, *args = args
+            names = [column[0] for column in args[0].description or ()]
+            args = args[1:]
             super().__init__(*args, **kwargs)
-            if cursor.description:
-                self._names = [column[0] for column in cursor.description]
+            self._unfilled = names or None
         else:
             super().__init__(*args, **kwargs)
 
     def __setitem__(self, key, value):
-        names = getattr(self, "_names", None)
+        names = self._unfilled
         if names is None:
             super().__setitem__(key, value)
             return
         super().__setitem__(names[key], value)
-        if key == len(names) - 1:
-            self._names = None
+        if key + 1 == len(names):
+            del self._unfilled
 
     def __reduce__(self):
         return type(self), (list(self.items()),)
 
 
-class NamedTupleConnection(_connection):
-    """Makes NamedTupleCursors unless asked for others."""
-
-    def cursor(self, *args, **kwargs):
-        kwargs.setdefault("cursor_factory", self.cursor_factory or NamedTupleCursor)
-        return super().cursor(*args, **kwargs)
+# Named tuples.
 
 
-class NamedTupleCursor(_cursor):
+class NamedTupleCursor(_ByNameCursor):
     """Its rows are named tuples. Characters that a Python name cannot have become underscores."""
 
-    Record = None
     MAX_CACHE = 1024
 
-    def execute(self, query, vars=None):
-        self.Record = None
-        return super().execute(query, vars)
-
-    def executemany(self, query, vars):
-        self.Record = None
-        return super().executemany(query, vars)
-
-    def callproc(self, procname, vars=None):
-        self.Record = None
-        return super().callproc(procname, vars)
+    @_Derived
+    def Record(self):
+        """The class of the present result's rows; None where there is no result."""
+        return None if self.description is None else self._of_names(lambda names: self._make_nt())
 
     def fetchone(self):
         row = super().fetchone()
-        return None if row is None else self._record()._make(row)
+        return None if row is None else self.Record._make(row)
 
     def fetchmany(self, size=None):
         rows = super().fetchmany(size)
-        return list(map(self._record()._make, rows))
+        return list(map(self.Record._make, rows)) if rows else rows
 
     def fetchall(self):
         rows = super().fetchall()
-        return list(map(self._record()._make, rows))
+        return list(map(self.Record._make, rows)) if rows else rows
 
-    def __iter__(self):
-        for row in _rest(super().__iter__()):
-            yield self._record()._make(row)
-
-    def _record(self):
-        if self.Record is None:
-            self.Record = self._make_nt()
-        return self.Record
+    def __next__(self):
+        row = super().__next__()
+        return self.Record._make(row)
 
     def _make_nt(self):
         return self._cached_make_nt(tuple(column[0] for column in self.description or ()))
 
     @classmethod
     def _do_make_nt(cls, names):
-        fields = []
-        for name in names:
-            field = _not_in_names.sub("_", name)
-            if field[:1] == "_" or field[:1].isdigit():
-                field = "f" + field
-            fields.append(field)
-        return namedtuple("Record", fields)
+        return namedtuple("Record", map(_field_name, names), module="psycopg2.extras")
 
 
-_not_in_names = re.compile("[" + re.escape(" !\"#$%&'()*+,-./:;<=>?@[\\]^`{|}~") + "]")
+# What ASCII has and a name has not. Other characters are namedtuple's to accept or to refuse.
+_not_in_names = re.compile(r"[\x20-\x2f\x3a-\x40\x5b-\x5e\x60\x7b-\x7e]")
 
 
-@lru_cache(512)
+def _field_name(column):
+    """A column's name as one that namedtuple takes: those beginning with `_` are its own, digits begin none."""
+    name = _not_in_names.sub("_", column)
+    return f"f{name}" if name[:1] == "_" or name[:1].isdigit() else name
+
+
+@lru_cache(NamedTupleCursor.MAX_CACHE)
 def _cached_make_nt(cls, names):
     return cls._do_make_nt(names)
 
 
-# A class method that a subclass may replace.
+# A class method that a subclass may replace by one with a cache of another size.
 NamedTupleCursor._cached_make_nt = classmethod(_cached_make_nt)
+
+
+# Connections.
+
+
+class DictConnection(ConnectionOfCursors):
+    """Makes DictCursors unless asked for others."""
+
+    default_cursor = DictCursor
+
+
+class RealDictConnection(ConnectionOfCursors):
+    """Makes RealDictCursors unless asked for others."""
+
+    default_cursor = RealDictCursor
+
+
+class NamedTupleConnection(ConnectionOfCursors):
+    """Makes NamedTupleCursors unless asked for others."""
+
+    default_cursor = NamedTupleCursor

@@ -78,3 +78,7 @@ def recover(connection):
         xid.prepared, xid.owner, xid.database = rest
         result.append(xid)
     return result
+
+
+# Where psycopg2 has it, and pickles look for it.
+Xid.__module__ = "psycopg2.extensions"

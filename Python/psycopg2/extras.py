@@ -1,10 +1,7 @@
 """Goodies: cursors with named columns, adapters of more types, statements in batches."""
 
 import json  # noqa: F401
-import logging as _logging
-import os as _os
 import select as _select
-import time as _time
 
 from psycopg2 import extensions as _ext
 from psycopg2._batches import _paginate, execute_batch, execute_values  # noqa: F401
@@ -47,90 +44,13 @@ from psycopg2._rows import (  # noqa: F401
     RealDictCursor,
     RealDictRow,
 )
-from psycopg2.extensions import connection as _connection
-from psycopg2.extensions import cursor as _cursor
+from psycopg2._statement_log import (  # noqa: F401
+    LoggingConnection,
+    LoggingCursor,
+    MinTimeLoggingConnection,
+    MinTimeLoggingCursor,
+)
 from psycopg2.extensions import quote_ident  # noqa: F401
-
-
-class LoggingConnection(_connection):
-    """Logs every statement to a logger or a file: call `initialize` first."""
-
-    def initialize(self, logobj):
-        """Log to a `logging.Logger`, or to an object with a `write` method."""
-        self._logobj = logobj
-        self.log = self._logtologger if isinstance(logobj, _logging.Logger) else self._logtofile
-
-    def filter(self, msg, curs):
-        """Return what to log of a statement, or nothing. To be overridden."""
-        return msg
-
-    def _logtofile(self, msg, curs):
-        msg = self.filter(msg, curs)
-        if msg:
-            if isinstance(msg, bytes):
-                msg = msg.decode(_ext.encodings[self.encoding], "replace")
-            self._logobj.write(msg + _os.linesep)
-
-    def _logtologger(self, msg, curs):
-        msg = self.filter(msg, curs)
-        if msg:
-            self._logobj.debug(msg.decode("utf8", "replace") if isinstance(msg, bytes) else msg)
-
-    def _check(self):
-        if not hasattr(self, "_logobj"):
-            raise self.ProgrammingError("LoggingConnection object has not been initialize()d")
-
-    def cursor(self, *args, **kwargs):
-        self._check()
-        kwargs.setdefault("cursor_factory", self.cursor_factory or LoggingCursor)
-        return super().cursor(*args, **kwargs)
-
-
-class LoggingCursor(_cursor):
-    """A cursor of a LoggingConnection."""
-
-    def execute(self, query, vars=None):
-        try:
-            return super().execute(query, vars)
-        finally:
-            self.connection.log(self.query, self)
-
-    def callproc(self, procname, vars=None):
-        try:
-            return super().callproc(procname, vars)
-        finally:
-            self.connection.log(self.query, self)
-
-
-class MinTimeLoggingConnection(LoggingConnection):
-    """Logs the statements that take `mintime` milliseconds or longer."""
-
-    def initialize(self, logobj, mintime=0):
-        super().initialize(logobj)
-        self._mintime = mintime
-
-    def filter(self, msg, curs):
-        elapsed = (_time.time() - curs.timestamp) * 1000
-        if elapsed > self._mintime:
-            if isinstance(msg, bytes):
-                msg = msg.decode(_ext.encodings[self.encoding], "replace")
-            return f"{msg}{_os.linesep}  (execution time: {elapsed} ms)"
-
-    def cursor(self, *args, **kwargs):
-        kwargs.setdefault("cursor_factory", self.cursor_factory or MinTimeLoggingCursor)
-        return super().cursor(*args, **kwargs)
-
-
-class MinTimeLoggingCursor(LoggingCursor):
-    """A cursor of a MinTimeLoggingConnection."""
-
-    def execute(self, query, vars=None):
-        self.timestamp = _time.time()
-        return super().execute(query, vars)
-
-    def callproc(self, procname, vars=None):
-        self.timestamp = _time.time()
-        return super().callproc(procname, vars)
 
 
 class UUID_adapter:
@@ -220,3 +140,14 @@ def wait_select(conn):
         except KeyboardInterrupt:
             conn.cancel()
             # The cancelled statement's error is what comes out of the next poll().
+
+
+# Where the classes are found by pickles: rows written by psycopg2 can be read, and the other way round.
+for _public in (
+    CompositeCaster, DictConnection, DictCursor, DictCursorBase, DictRow, HstoreAdapter, LoggingConnection,
+    LoggingCursor, LogicalReplicationConnection, MinTimeLoggingConnection, MinTimeLoggingCursor, NamedTupleConnection,
+    NamedTupleCursor, PhysicalReplicationConnection, RealDictConnection, RealDictCursor, RealDictRow,
+    ReplicationCursor, StopReplication, execute_batch, execute_values, register_composite, register_hstore,
+):
+    _public.__module__ = __name__
+del _public

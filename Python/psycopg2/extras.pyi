@@ -54,22 +54,13 @@ from psycopg2._rows import (
     RealDictCursor as RealDictCursor,
     RealDictRow as RealDictRow,
 )
+from psycopg2._statement_log import (
+    LoggingConnection as LoggingConnection,
+    LoggingCursor as LoggingCursor,
+    MinTimeLoggingConnection as MinTimeLoggingConnection,
+    MinTimeLoggingCursor as MinTimeLoggingCursor,
+)
 from psycopg2._psycopg import _type, connection, cursor, quote_ident as quote_ident
-
-class LoggingConnection(connection):
-    log: Any
-    def initialize(self, logobj: Any) -> None: ...
-    def filter(self, msg: str | bytes, curs: cursor) -> str | bytes | None: ...
-
-class LoggingCursor(cursor):
-    def execute(self, query: Any, vars: Any = None) -> None: ...
-    def callproc(self, procname: Any, vars: Any = None) -> Any: ...
-
-class MinTimeLoggingConnection(LoggingConnection):
-    def initialize(self, logobj: Any, mintime: float = 0) -> None: ...
-
-class MinTimeLoggingCursor(LoggingCursor):
-    timestamp: float
 
 class UUID_adapter:
     def __init__(self, uuid: UUID) -> None: ...

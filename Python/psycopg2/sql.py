@@ -18,19 +18,15 @@ class Composable:
     def __init__(self, wrapped):
         self._wrapped = wrapped
 
-    def __repr__(self):
-        return f"{type(self).__name__}({self._wrapped!r})"
-
     def as_string(self, context):
         """Return the part as text, for the connection or cursor that it will be executed on."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} does not say what it is as a string")
+
+    def _parts(self):
+        return (self,)
 
     def __add__(self, other):
-        if isinstance(other, Composed):
-            return Composed([self]) + other
-        if isinstance(other, Composable):
-            return Composed([self]) + Composed([other])
-        return NotImplemented
+        return Composed((*self._parts(), *other._parts())) if isinstance(other, Composable) else NotImplemented
 
     def __mul__(self, n):
         return Composed([self] * n)
@@ -38,49 +34,40 @@ class Composable:
     def __eq__(self, other):
         return type(self) is type(other) and self._wrapped == other._wrapped
 
-    def __ne__(self, other):
-        return not self == other
-
-    def __hash__(self):
-        return hash((type(self), repr(self._wrapped)))
+    def __repr__(self):
+        return f"{type(self).__name__}({self._wrapped!r})"
 
 
 class Composed(Composable):
     """A sequence of parts, one after the other."""
 
     def __init__(self, seq):
-        wrapped = []
-        for part in seq:
+        super().__init__(list(seq))
+        for part in self._wrapped:
             if not isinstance(part, Composable):
                 raise TypeError(f"Composed elements must be Composable, got {part!r} instead")
-            wrapped.append(part)
-        super().__init__(wrapped)
 
     @property
     def seq(self):
         """The parts, as a list."""
-        return list(self._wrapped)
-
-    def as_string(self, context):
-        return "".join(part.as_string(context) for part in self._wrapped)
+        return self._wrapped[:]
 
     def __iter__(self):
         return iter(self._wrapped)
 
-    def __add__(self, other):
-        if isinstance(other, Composed):
-            return Composed(self._wrapped + other._wrapped)
-        if isinstance(other, Composable):
-            return Composed([*self._wrapped, other])
-        return NotImplemented
+    def _parts(self):
+        return tuple(self._wrapped)
+
+    def as_string(self, context):
+        return "".join([part.as_string(context) for part in self])
 
     def join(self, joiner):
         """Return the parts with a joiner, an SQL or a string, between them."""
         if isinstance(joiner, str):
             joiner = SQL(joiner)
-        elif not isinstance(joiner, SQL):
-            raise TypeError(f"Composed.join() argument must be strings or SQL, got {joiner!r} instead")
-        return joiner.join(self)
+        if not isinstance(joiner, SQL):
+            raise TypeError(f"a Composed is joined by an SQL or a string, not by {joiner!r}")
+        return joiner.join(self._wrapped)
 
 
 class SQL(Composable):

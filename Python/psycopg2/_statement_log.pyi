@@ -1,0 +1,19 @@
+from typing import Any
+
+from psycopg2._default_cursor import ConnectionOfCursors
+from psycopg2._psycopg import cursor
+
+class LoggingConnection(ConnectionOfCursors):
+    def initialize(self, logobj: Any) -> None: ...
+    def log(self, msg: str | bytes | None, curs: cursor) -> None: ...
+    def filter(self, msg: str | bytes, curs: cursor) -> str | bytes | None: ...
+
+class LoggingCursor(cursor):
+    def execute(self, query: Any, vars: Any = None) -> None: ...
+    def callproc(self, procname: Any, vars: Any = None) -> Any: ...
+
+class MinTimeLoggingConnection(LoggingConnection):
+    def initialize(self, logobj: Any, mintime: float = 0) -> None: ...
+
+class MinTimeLoggingCursor(LoggingCursor):
+    timestamp: float
