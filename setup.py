@@ -23,8 +23,8 @@ PRODUCT = "_psycopg"
 # its own test suite calls.
 EXPORTED_SYMBOLS = ["PyInit__psycopg", "typecast_BINARY_cast"]
 
-# Swift looks at each access of an object's field whether another is under way. The Swift tests are built so; in the wheel
-# that would be an eighth of the instructions of a short statement.
+# Swift looks at each access of an object's field whether another is under way. The Swift tests are built so; in the
+# wheel that would be an eighth of the instructions of a short statement.
 COMPILER_FLAGS = ["-Xswiftc", "-enforce-exclusivity=unchecked"]
 
 

@@ -8,7 +8,7 @@ import sys
 from figures import ASKED
 from instructions import instructions
 from peers import peers
-from report import show
+from report import SCALES, show
 from round_trips import round_trips
 from server import Server
 from workloads import ROWS, WORKLOADS
@@ -54,6 +54,8 @@ def main():
     for peer in drivers:
         peer.install(os.environ.get("PYTHON", sys.executable))
     workloads = [workload for workload in WORKLOADS if not options.only or workload.name in options.only]
+    # What is left out because it was asked to be is not missed; what cannot be measured is.
+    metrics = [metric for metric in SCALES if metric != "instructions" or not options.no_instructions]
     if not shutil.which("valgrind"):
         print("valgrind is not installed: no instructions are counted", file=sys.stderr)
         options.no_instructions = True
@@ -66,7 +68,7 @@ def main():
                     results[workload.name, "round trips", peer.name] = round_trips(peer, server, workload)
                 if workload.many and not options.no_instructions:
                     results[workload.name, "instructions", peer.name] = instructions(peer, server.dsn(), workload)
-    missed = show(results, workloads, drivers)
+    missed = show(results, workloads, drivers, metrics)
     print(f"\n{missed} of the figures asked were missed" if missed else "\nevery figure asked was reached")
     return 1 if missed else 0
 

@@ -68,6 +68,11 @@ class DBAPI:
             cursor.executemany("INSERT INTO bench_sink VALUES (%s, %s, %s, %s)", data)
         connection.rollback()
 
+    def preparation(self, count, meter):
+        data = rows(count)
+        with meter:
+            assert len(data) == count
+
     def threads(self, count, meter):
         pool = self.pool()
         each = count // THREADS

@@ -23,8 +23,10 @@ ASKED = {
 
 
 def reached(workload, metric, ours, reference):
-    """Whether the figure is met; None where none is asked or nothing was measured."""
+    """Whether the figure is met; None where none is asked. One that was not measured is not met."""
     asked = ASKED.get((workload, metric))
-    if asked is None or ours is None or not reference:
+    if asked is None:
         return None
+    if ours is None or not reference:
+        return False
     return (ours if metric == "round trips" else ours / reference) <= asked

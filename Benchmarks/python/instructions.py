@@ -8,11 +8,15 @@ COUNTER = ["valgrind", "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-
 
 
 def instructions(peer, dsn, workload):
-    """Two counts of operations, one subtracted from the other: what is left has no start-up in it."""
-    few, many = (count(peer.command(dsn, workload.name, number)) for number in (workload.few, workload.many))
-    if few is None or many is None:
-        return None
-    return (many - few) / (workload.many - workload.few)
+    """Two counts of operations, one subtracted from the other: what is left has no start-up in it. What an operation
+    takes to prepare is subtracted as well."""
+    slopes = []
+    for name in filter(None, (workload.name, workload.preparation)):
+        few, many = (count(peer.command(dsn, name, number)) for number in (workload.few, workload.many))
+        if few is None or many is None:
+            return None
+        slopes.append((many - few) / (workload.many - workload.few))
+    return slopes[0] - sum(slopes[1:])
 
 
 def count(command):

@@ -6,10 +6,11 @@ SCALES = {"CPU": (1e6, "us"), "wall": (1e6, "us"), "instructions": (1, "instr.")
           "round trips": (1, "")}
 
 
-def show(results, workloads, peers):
+def show(results, workloads, peers, metrics=tuple(SCALES)):
     """Prints a line for each workload and metric, and answers how many figures were missed.
 
-    `results` is by (workload's name, metric, peer's name), an operation each.
+    `results` is by (workload's name, metric, peer's name), an operation each. Of `metrics`, what is asked and was not
+    measured is missed.
     """
     reference, others = peers[0].name, [peer.name for peer in peers[1:]]
     lines = [["", "", reference, *others, "asked", ""]]
@@ -17,7 +18,8 @@ def show(results, workloads, peers):
     for workload in workloads:
         for metric, (scale, unit) in SCALES.items():
             values = {peer.name: results.get((workload.name, metric, peer.name)) for peer in peers}
-            if not any(value is not None for value in values.values()):
+            is_asked = metric in metrics and (workload.name, metric) in ASKED
+            if not is_asked and not any(value is not None for value in values.values()):
                 continue
             base = values[reference]
             verdict = reached(workload.name, metric, values.get("Apus"), base)

@@ -10,7 +10,7 @@ ALONE = MIX + ("jsonb", "intarray", "bytea")
 @dataclass(frozen=True)
 class Workload:
     """`count` operations make a sample, `quick` in a hurry. Instructions are counted of `few` and of `many`, if at all;
-    with `peak`, memory is measured too."""
+    `preparation` is what does nothing but prepare them. With `peak`, memory is measured too."""
 
     name: str
     unit: str
@@ -19,6 +19,7 @@ class Workload:
     few: int = 0
     many: int = 0
     peak: bool = False
+    preparation: str = ""
 
 
 ROWS, QUICK_ROWS = 200_000, 50_000
@@ -32,7 +33,7 @@ WORKLOADS = (
     *(Workload(f"fetch_{column}", "row", ROWS, QUICK_ROWS) for column in ALONE),
     Workload("named_mix", "row", ROWS, QUICK_ROWS),
     Workload("executemany", "row", 4_000, 2_000),
-    Workload("execute_values", "row", 20_000, 10_000, few=1_000, many=5_000),
+    Workload("execute_values", "row", 20_000, 10_000, few=1_000, many=5_000, preparation="preparation"),
     Workload("execute_batch", "row", 10_000, 5_000),
     Workload("copy_in", "row", ROWS, QUICK_ROWS),
     Workload("copy_out", "row", ROWS, QUICK_ROWS),

@@ -12,14 +12,31 @@ extension Cursor {
         try connection.checkNotPrepared("execute")
         try connection.settlePending()
         if isNamed { try checkNamedExecution() }
+        try checkUnread()
+        let statement = try Owned(statementToRun(query, arguments, connection))
         try forgetResult()
-        let statement = try Owned(self.statement(query, arguments, connection))
         if isNamed {
             try declare(statement.take(), connection)
             return
         }
         replace(&fields.pointee.query, with: statement.take())
         try run(connection)
+    }
+
+    /// The statement with its arguments. What cannot be made or is empty leaves the last result as it is, but if the
+    /// arguments are to blame there is no `query` any more.
+    private func statementToRun(
+        _ query: PyObj, _ arguments: PyObj?, _ connection: Connection
+    ) throws(Raised) -> PyObj {
+        let statement: Owned
+        do throws(Raised) { statement = try Owned(self.statement(query, arguments, connection)) } catch {
+            if let arguments, !arguments.isNone { replace(&fields.pointee.query, with: nil) }
+            throw error
+        }
+        let isBytes = apus_is_bytes(statement.object) != 0
+        let count = isBytes ? apus_bytes_size(statement.object) : apus_str_length(statement.object)
+        if count == 0 { throw misuse("can't execute an empty query") }
+        return statement.take()
     }
 
     /// Runs `query` and takes over its result.

@@ -81,6 +81,7 @@ extension Cursor {
                 try pending.append(statement)
             } catch {
                 try pending.sendBeforeRaising()
+                replace(&fields.pointee.query, with: nil)
                 throw error
             }
         }

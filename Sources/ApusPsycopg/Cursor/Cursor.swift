@@ -60,10 +60,14 @@ struct Cursor {
 
     /// Forgets the last result. Raises ProgrammingError from within a typecaster that reads it.
     func forgetResult() throws(Raised) {
-        if fields.pointee.readers > 0 {
-            throw raise(module.pointee.programmingError, "the cursor's result is being read by a typecaster")
-        }
+        try checkUnread()
         clearResult()
+    }
+
+    /// Raises ProgrammingError from within a typecaster that reads the result.
+    @inline(__always)
+    func checkUnread() throws(Raised) {
+        if fields.pointee.readers > 0 { throw misuse("the cursor's result is being read by a typecaster") }
     }
 
     /// Frees what belongs to the last result.
