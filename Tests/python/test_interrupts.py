@@ -35,8 +35,8 @@ def soon(seconds=0.4):
 
 def interrupted(body, seconds=0.4):
     begun = time.monotonic()
-    soon(seconds)
     try:
+        soon(seconds)
         body()
     except Interrupted:
         assert time.monotonic() - begun < 25, "it was waited for to the end"
