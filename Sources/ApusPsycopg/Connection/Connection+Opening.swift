@@ -57,7 +57,7 @@ extension Connection {
         } finally: {
             core.adoptSession()
         }
-        if let failure { throw raise(failure) }
+        if let failure { throw raise(failure, whileOpening: true) }
         try logWarnings()
         try settle()
         if !hasISODates, !isReplication { try command("SET DateStyle TO 'ISO'") }
@@ -78,7 +78,7 @@ extension Connection {
             if let failure {
                 core.finish()
                 core.closed = .broken
-                throw raise(failure)
+                throw raise(failure, whileOpening: true)
             }
             if let wait { return try handOut(wait) }
             core.adoptSession(keepsOpening: true)
@@ -121,6 +121,8 @@ extension Connection {
         try followEncoding()
         // YugabyteDB repeats a statement by itself after a conflict, but not one that shares its message with others.
         core.joinsBegin = parameterStatus("server_version")?.contains("-YB-") != true
+        core.serverVersion = core.session?.serverVersion ?? 0
+        core.protocolVersion = core.session?.protocolVersion ?? 0
         core.status = .ready
         core.closed = .open
         try collect()

@@ -92,7 +92,10 @@ struct Connection {
             if !inbox.notices.isEmpty { try collect(inbox.notices) }
             for notification in inbox.notifications { try collect(notification) }
         }
-        if let pointer = core.session?.pointer, PQclientEncoding(pointer) != core.encodingID { try followEncoding() }
+        // A broken connection has none, and the last one stays.
+        guard let pointer = core.session?.pointer, case let encodingID = PQclientEncoding(pointer), encodingID >= 0
+        else { return }
+        if encodingID != core.encodingID { try followEncoding() }
     }
 
     private func collect(_ notices: [ServerMessage]) throws(Raised) {
@@ -127,6 +130,7 @@ struct Connection {
     func followEncoding() throws(Raised) {
         guard let pointer = libpq, let name = core.session?.clientEncoding else { return }
         core.encoding = try ClientEncoding(postgres: name)
+        core.encodingName = name
         core.encodingID = PQclientEncoding(pointer)
     }
 }

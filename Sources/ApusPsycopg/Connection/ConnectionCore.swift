@@ -48,6 +48,11 @@ final class ConnectionCore: @unchecked Sendable {
     var encoding = ClientEncoding.utf8
     /// libpq's number of the encoding that `encoding` was made of.
     var encodingID: Int32 = -1
+    /// PostgreSQL's name of it; nil before there is a session.
+    var encodingName: String?
+    /// What the server said when the session was opened, remembered when it is closed.
+    var serverVersion = 0
+    var protocolVersion = 0
     /// Whether a backslash in a plain literal is an escape.
     var doublesBackslashes = false
     /// Whether BEGIN may travel with the statement that it precedes.
@@ -81,8 +86,9 @@ final class ConnectionCore: @unchecked Sendable {
     /// Takes notice of how an exchange ended.
     func note(_ exchange: Exchange) {
         if exchange.hasBegun { status = .begin }
-        if exchange.endsTransaction, session?.transactionStatus == PQTRANS_IDLE { endTransaction() }
-        if session?.isBroken ?? true { markBroken() }
+        let isBroken = session?.isBroken ?? true
+        if exchange.endsTransaction, isBroken || session?.transactionStatus == PQTRANS_IDLE { endTransaction() }
+        if isBroken { markBroken() }
     }
 
     /// Forgets the transaction, which has ended on the server.

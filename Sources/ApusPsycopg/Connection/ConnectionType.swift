@@ -90,7 +90,11 @@ enum ConnectionType {
         },
         .computed("encoding", "The client encoding.") { me, _ in
             answer { () throws(Raised) in
-                guard let name = try Connection(me).core.session?.clientEncoding else { return none() }
+                let core = try Connection(me).core
+                var name = core.encodingName
+                // What libpq says is newer, unless the connection broke and nobody noticed yet.
+                if core.closed == .open, let current = core.session?.clientEncoding, !current.isEmpty { name = current }
+                guard let name else { return none() }
                 return try python(String(name.uppercased().unicodeScalars.filter { $0 != "_" && $0 != "-" }))
             }
         },
@@ -100,16 +104,10 @@ enum ConnectionType {
         .computed("async", "Whether the connection is asynchronous.", get: isAsynchronous),
         .computed("async_", "Whether the connection is asynchronous.", get: isAsynchronous),
         .computed("protocol_version", "The version of the protocol.") { me, _ in
-            answer { () throws(Raised) in
-                try Connection(me).checkOpen()
-                return try python(Connection(me).core.session?.protocolVersion ?? 0)
-            }
+            answer { () throws(Raised) in try python(Connection(me).core.protocolVersion) }
         },
         .computed("server_version", "The version of the server, as 150018 for 15.18.") { me, _ in
-            answer { () throws(Raised) in
-                try Connection(me).checkOpen()
-                return try python(Connection(me).core.session?.serverVersion ?? 0)
-            }
+            answer { () throws(Raised) in try python(Connection(me).core.serverVersion) }
         },
         .computed("info", "What is known of the connection, as a ConnectionInfo.") { me, _ in
             answer { () throws(Raised) in try owned(apus_call1(module.pointee.connectionInfo, receiver(me))) }
