@@ -118,7 +118,7 @@ def test_exceptions_are_attributes_of_connections(connection):
 
 
 @pytest.mark.parametrize("options", [
-    {"sslmode": "foo"}, {"connect_timeout": "x"}, {"service": "no such service"}, {"port": "abc"}])
+    {"sslmode": "foo"}, {"service": "no such service"}, {"port": "abc"}])
 def test_what_libpq_refuses_when_it_connects_is_an_operational_error(dsn, options):
     """Only what cannot be parsed is a ProgrammingError."""
     with pytest.raises(psycopg2.OperationalError):
