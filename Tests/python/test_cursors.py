@@ -350,3 +350,9 @@ def test_a_closed_cursor_keeps_no_rows(connection):
             cursor.execute("SELECT repeat('x', 1000) FROM generate_series(1, 1000)")
         kept.append(cursor)
     assert heap() - before < 5_000 and {cursor.rowcount for cursor in kept} == {1000}
+
+
+def test_a_negative_number_of_rows_is_all_of_them(connection):
+    with connection.cursor() as cursor:
+        cursor.execute(SERIES, (4,))
+        assert cursor.fetchmany(1) == [(1,)] and cursor.fetchmany(-1) == [(2,), (3,), (4,)]

@@ -125,3 +125,28 @@ def test_a_connection_that_was_lost_in_a_transaction_says_so(dsn, connection, ca
 def test_exceptions_are_attributes_of_connections(connection):
     assert connection.ProgrammingError is psycopg2.ProgrammingError
     assert connection.Error is psycopg2.Error
+
+
+@pytest.mark.parametrize("options", [
+    {"sslmode": "foo"}, {"service": "no such service"}, {"port": "abc"}])
+def test_what_libpq_refuses_when_it_connects_is_an_operational_error(dsn, options):
+    """Only what cannot be parsed is a ProgrammingError."""
+    with pytest.raises(psycopg2.OperationalError):
+        psycopg2.connect(dsn, **options)
+    with pytest.raises(psycopg2.ProgrammingError):
+        psycopg2.connect("nonsense")
+
+
+def test_no_statement_is_an_empty_one(connection):
+    with connection.cursor() as cursor, pytest.raises(psycopg2.ProgrammingError, match="can't execute an empty query"):
+        cursor.execute(None)
+
+
+def test_a_server_that_hangs_up_is_what_the_error_says(dsn):
+    """And not that the lost connection has no encoding."""
+    connection = psycopg2.connect(dsn)
+    connection.autocommit = True
+    with connection.cursor() as cursor:
+        with pytest.raises(psycopg2.OperationalError, match="terminating connection|closed the connection"):
+            cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+    assert connection.closed == 2

@@ -57,7 +57,7 @@ extension Connection {
         } finally: { _ in
             core.adoptSession()
         }
-        if let failure { throw raise(failure) }
+        if let failure { throw raise(failure, whileOpening: true) }
         try logWarnings()
         try settle()
         if try !hasISODates, !isReplication { try command("SET DateStyle TO 'ISO'") }
@@ -77,7 +77,7 @@ extension Connection {
             if let failure {
                 core.finish()
                 core.closed = .broken
-                throw raise(failure)
+                throw raise(failure, whileOpening: true)
             }
             if let wait { return try handOut(wait) }
             core.adoptSession(keepsOpening: true)

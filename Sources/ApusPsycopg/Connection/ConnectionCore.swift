@@ -103,8 +103,9 @@ final class ConnectionCore: @unchecked Sendable {
     /// Takes notice of how an exchange ended.
     func note(_ exchange: Exchange) {
         if exchange.hasBegun { status = .begin }
-        if exchange.endsTransaction, session?.transactionStatus == PQTRANS_IDLE { endTransaction() }
-        if session?.isBroken ?? true { markBroken() }
+        let isBroken = session?.isBroken ?? true
+        if exchange.endsTransaction, isBroken || session?.transactionStatus == PQTRANS_IDLE { endTransaction() }
+        if isBroken { markBroken() }
     }
 
     /// Forgets the transaction, which has ended on the server.

@@ -91,8 +91,11 @@ enum ConnectionType {
         .computed("encoding", "The client encoding.") { me, _ in
             answer { () throws(Raised) in
                 let core = try Connection(me).core
-                let name = core.session?.clientEncoding.map(ConnectionCore.Facts.shown) ?? core.facts.encoding
-                return try name.map(python) ?? none()
+                // What libpq says is newer, unless the connection broke and nobody noticed yet.
+                if core.closed == .open, let current = core.session?.clientEncoding, !current.isEmpty {
+                    return try python(ConnectionCore.Facts.shown(encoding: current))
+                }
+                return try core.facts.encoding.map(python) ?? none()
             }
         },
         .computed("status", "The status of the transaction, as STATUS_READY, STATUS_BEGIN and so on.") { me, _ in

@@ -187,6 +187,8 @@ final class Exchange {
     private func goOn(_ connection: inout PQConnection?) throws(PQError) -> Bool {
         switch phase {
         case .falling:
+            // What came instead of BEGIN's result was libpq's word that the connection is gone.
+            if connection?.isBroken ?? true { return false }
             phase = .beginAlone
             try connection?.send(query: begin ?? "BEGIN")
             return true

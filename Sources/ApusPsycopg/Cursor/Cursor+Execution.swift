@@ -76,6 +76,7 @@ extension Cursor {
         if apus_is_str(query) != 0 || apus_is_bytes(query) != 0 {
             source = query.retained()
         } else {
+            if query.isNone { throw raise(module.pointee.programmingError, "can't execute an empty query") }
             source = try composed(query)
         }
         let keeper = Owned(source)
@@ -122,7 +123,6 @@ extension Cursor {
     /// `mogrify(query, vars=None)`: what `execute` would send, as bytes.
     func mogrify(_ query: PyObj, _ arguments: PyObj?) throws(Raised) -> PyObj {
         let connection = try Connection(fields.pointee.connection)
-        try connection.checkOpen()
         let statement = try Owned(self.statement(query, arguments, connection))
         if apus_is_bytes(statement.object) != 0 { return statement.take() }
         return try owned(PyUnicode_AsUTF8String(statement.object))

@@ -23,7 +23,8 @@ extension Cursor {
     func fetchMany(_ count: Int) throws(Raised) -> PyObj {
         let connection = try checkFetch()
         if isNamed { try fetchFromServer("FORWARD \(count)", connection) }
-        return try rows(count, connection)
+        // As in psycopg2, a negative number is all that are left.
+        return try rows(count < 0 ? .max : count, connection)
     }
 
     /// All rows that are left, as a list.

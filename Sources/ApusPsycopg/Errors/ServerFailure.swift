@@ -107,12 +107,14 @@ struct ServerFailure {
 }
 
 /// Raises a failure that no server's result stands for.
-func raise(_ error: PQError) -> Raised {
+/// - Parameter whileOpening: whether libpq is connecting: an option that it refuses only then is an OperationalError, as in
+///   psycopg2, while what cannot be read as options at all is a ProgrammingError.
+func raise(_ error: PQError, whileOpening: Bool = false) -> Raised {
     let state = module
     let type: PyObj
     switch error.kind {
     case .usage: type = state.pointee.interfaceError
-    case .options: type = state.pointee.programmingError
+    case .options where !whileOpening: type = state.pointee.programmingError
     case .memory: return raise(PyErr_NoMemory(), "")
     default: type = state.pointee.operationalError
     }
