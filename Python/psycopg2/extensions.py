@@ -75,6 +75,9 @@ from psycopg2._psycopg import (  # noqa: F401
 )
 from psycopg2._xid import Xid  # noqa: F401
 
+# Where it is documented, and what a pickle names it by.
+Xid.__module__ = __name__
+
 ISOLATION_LEVEL_AUTOCOMMIT = 0
 ISOLATION_LEVEL_READ_COMMITTED = 1
 ISOLATION_LEVEL_REPEATABLE_READ = 2
