@@ -48,8 +48,8 @@ EXPECTED = HERE / "expected-failures.txt"
 DATABASE = "psycopg2_test"
 # For one test: the slowest of the suite take a few seconds.
 PATIENCE = 120
-# The suite turns its own warnings into errors. This one says that the kernel took all of a large query before the driver
-# had to wait, which, as the suite remarks, happens on a machine that is busy: the answer was right, and it is no failure.
+# The suite turns its own warnings into errors. This one says that the kernel took all of a large query before the
+# driver had to wait, which, as the suite remarks, happens on a busy machine: the answer was right, it is no failure.
 NO_FAILURE = "sending a large query didn't trigger block on write"
 MODES = {"normal": {}, "green": {"PSYCOPG2_TEST_GREEN": "1"}}
 
