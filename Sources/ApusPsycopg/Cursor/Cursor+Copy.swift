@@ -37,11 +37,11 @@ extension Cursor {
         try connection.checkOpen()
         try connection.checkSynchronous(call)
         if Connection.isGreen {
-            throw raise(module.pointee.programmingError, "\(call) cannot be used with an asynchronous callback.")
+            throw misuse("\(call) cannot be used with an asynchronous callback.")
         }
         try connection.checkNotPrepared(call)
         try connection.settlePending()
-        if isNamed { throw raise(module.pointee.programmingError, "can't call .\(call)() on named cursors") }
+        if isNamed { throw misuse("can't call .\(call)() on named cursors") }
         return connection
     }
 

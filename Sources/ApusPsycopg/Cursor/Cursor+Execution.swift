@@ -52,7 +52,7 @@ extension Cursor {
 
     /// The bytes of `query`, followed by a zero byte, which live as long as it.
     func queryBytes() throws(Raised) -> UnsafeRawBufferPointer {
-        guard let query = fields.pointee.query else { throw raise(module.pointee.programmingError, "no query") }
+        guard let query = fields.pointee.query else { throw misuse("no query") }
         let bytes: UnsafeRawBufferPointer
         if apus_is_bytes(query) != 0 {
             bytes = UnsafeRawBufferPointer(start: apus_bytes_data(query), count: apus_bytes_size(query))
@@ -76,7 +76,6 @@ extension Cursor {
         if apus_is_str(query) != 0 || apus_is_bytes(query) != 0 {
             source = query.retained()
         } else {
-            if query.isNone { throw raise(module.pointee.programmingError, "can't execute an empty query") }
             source = try composed(query)
         }
         let keeper = Owned(source)

@@ -39,7 +39,7 @@ extension Cursor {
         let connection = try openConnection()
         if connection.core.exchange != nil, connection.core.isAsynchronous { try connection.checkIdle("fetch") }
         if isNamed { return connection }
-        if fields.pointee.no_tuples != 0 { throw raise(module.pointee.programmingError, "no results to fetch") }
+        if fields.pointee.no_tuples != 0 { throw misuse("no results to fetch") }
         return connection
     }
 

@@ -14,7 +14,7 @@ extension Cursor {
             throw misuse("can't use a named cursor outside of transactions")
         }
         if connection.core.isAsynchronous {
-            throw raise(module.pointee.programmingError, "asynchronous connections cannot produce named cursors")
+            throw misuse("asynchronous connections cannot produce named cursors")
         }
     }
 
@@ -50,7 +50,7 @@ extension Cursor {
     /// another one, only for it to fail.
     func checkAlive(_ connection: Connection) throws(Raised) {
         if fields.pointee.withhold == 0, fields.pointee.transaction != connection.core.transactionNumber {
-            throw raise(module.pointee.programmingError, "named cursor isn't valid anymore")
+            throw misuse("named cursor isn't valid anymore")
         }
     }
 

@@ -284,6 +284,6 @@ enum CursorType {
 
 extension Cursor {
     fileprivate func checkNamedSetting(_ setting: StaticString) throws(Raised) {
-        if !isNamed { throw raise(module.pointee.programmingError, "trying to set .\(setting) on unnamed cursor") }
+        if !isNamed { throw misuse("trying to set .\(setting) on unnamed cursor") }
     }
 }
