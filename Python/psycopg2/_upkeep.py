@@ -31,14 +31,14 @@ class Upkeep:
         self.clock = clock
         self._chance = chance
         # Whether connections are as good as they look: there is nothing to ask them or the clock.
-        self._trusts = self._check is None and self.max_lifetime is None and self.max_idle is None
+        self.trusts = self._check is None and self.max_lifetime is None and self.max_idle is None
         # By id(connection).
         self._ends = {}
         self._idle_since = {}
 
     def opened(self, connection):
         """Note a new connection."""
-        if self._trusts:
+        if self.trusts:
             return
         if self.max_lifetime is not None:
             self._ends[id(connection)] = self.clock() + self.max_lifetime * (1 - JITTER * self._chance())
@@ -60,17 +60,6 @@ class Upkeep:
         if self.max_idle is None:
             return False
         return self.clock() >= self._idle_since.setdefault(id(connection), self.clock()) + self.max_idle
-
-    def is_usable(self, connection):
-        """Whether an idle connection can be handed out without a closer look."""
-        return self._trusts and not connection.closed
-
-    def is_tidy(self, connection):
-        """Whether a connection can be idle without more ado."""
-        return (
-            self._trusts and not connection.closed
-            and connection.info.transaction_status == _ext.TRANSACTION_STATUS_IDLE
-        )
 
     def is_well(self, connection):
         """Whether an idle connection can be handed out."""

@@ -22,6 +22,7 @@ from collections import deque
 
 import psycopg2
 from psycopg2._upkeep import Upkeep as _Upkeep
+from psycopg2.extensions import TRANSACTION_STATUS_IDLE as _IDLE
 
 
 class PoolError(psycopg2.Error):
@@ -62,6 +63,8 @@ class AbstractConnectionPool:
         self._upkeep = _Upkeep(pool_timeout, pool_check, pool_max_lifetime, pool_max_idle)
         if pool_timeout is not None and not hasattr(self, "_lock"):
             raise ValueError("pool_timeout is for pools that threads share: nobody else could return a connection")
+        # Whether nothing need be asked of a connection that is given back or taken.
+        self._trusts = self._upkeep.trusts
         self.minconn, self.maxconn = int(minconn), int(maxconn)
         self.closed = False
         self._args, self._kwargs = args, kwargs
@@ -118,7 +121,7 @@ class AbstractConnectionPool:
                 key = self._getkey()
             elif key in self._used:
                 return self._used[key]
-            if self._pool and not self._waiters and self._upkeep.is_usable(self._pool[-1]):
+            if self._pool and self._trusts and not self._waiters:
                 conn = self._used[key] = self._pool.pop()
                 self._rused[id(conn)] = key
                 return conn
@@ -225,10 +228,11 @@ class AbstractConnectionPool:
                 raise PoolError("trying to put unkeyed connection")
             del self._used[key]
             del self._rused[id(conn)]
-            is_wanted = self._waiters or self._upkeep.max_idle is not None or len(self._pool) < self.minconn
-            if is_wanted and not close and not self._waiters and self._upkeep.is_tidy(conn):
+            has_room = len(self._pool) < self.minconn
+            if self._trusts and has_room and not close and not self._waiters and conn.get_transaction_status() == _IDLE:
                 self._pool.append(conn)
                 return
+            is_wanted = has_room or self._waiters or self._upkeep.max_idle is not None
             self._moving.add(key)
         is_fit = False
         try:
