@@ -1,0 +1,58 @@
+"""Where the time of a fetchall() goes: what libpq does while the statement executes, what the driver does when the rows
+are fetched, and what CPython does when they are freed. The first and the last are the same for psycopg2 and Apus.
+
+    .venv/bin/python Benchmarks/python/phases.py "host=... dbname=..."
+    .venv-bench-psycopg2/bin/python Benchmarks/python/phases.py "host=... dbname=..."
+
+CPU time in nanoseconds a row, the best of seven; of it the kernel's; page faults of all three.
+"""
+
+import resource
+import sys
+
+import psycopg2
+
+ROWS = 200_000
+COLUMNS = {
+    "int": "n * 7919 %% 1000003",
+    "text": "'the text of row ' || n",
+    "float8": "(n * 0.7318 + 1.0 / n)::float8",
+    "timestamptz": "timestamptz '2024-01-01 00:00:00+00' + n * interval '61.000123 s'",
+    "numeric": "(n * 12.345)::numeric(12, 3)",
+    "bool": "n %% 3 = 0",
+    "int[]": "ARRAY[n, n + 1, n + 2, n + 3, n + 4]",
+    "bytea": "decode(repeat(md5(n::text), 4), 'hex')",
+}
+
+
+def spent():
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime, usage.ru_stime, usage.ru_minflt
+
+
+def measure(cursor):
+    """Nanoseconds a row of execute, fetchall, freeing, and of the kernel; page faults."""
+    moments = [spent()]
+    cursor.execute("SELECT value FROM phases")
+    moments.append(spent())
+    rows = cursor.fetchall()
+    moments.append(spent())
+    del rows
+    moments.append(spent())
+    phases = [(after[0] - before[0]) * 1e9 / ROWS for before, after in zip(moments, moments[1:])]
+    return phases, (moments[3][1] - moments[0][1]) * 1e9 / ROWS, moments[3][2] - moments[0][2]
+
+
+def main():
+    connection = psycopg2.connect(sys.argv[1])
+    cursor = connection.cursor()
+    print(f"{psycopg2.__version__}\n{'':12} execute   fetch    free   total  kernel  faults")
+    for name, expression in COLUMNS.items():
+        cursor.execute(
+            f"CREATE TEMP TABLE phases AS SELECT {expression} AS value FROM generate_series(1, %s) n", (ROWS,))
+        phases, kernel, faults = min((measure(cursor) for _ in range(7)), key=lambda measured: sum(measured[0]))
+        print(f"{name:12}", *(f"{number:7.0f}" for number in (*phases, sum(phases), kernel, faults)))
+        connection.rollback()
+
+
+main()
