@@ -5,6 +5,7 @@ import os
 import signal
 import uuid
 
+import psycopg2
 import pytest
 
 from local_cluster import cli_from_environment, free_base_address
@@ -107,3 +108,17 @@ def app():
 def dsn(three_nodes):
     """A plain DSN of one server, for tests that are not about clusters."""
     return three_nodes.dsn(1)
+
+
+@pytest.fixture
+def connection(dsn):
+    """A plain connection, closed when the test ends."""
+    connection = psycopg2.connect(dsn)
+    yield connection
+    connection.close()
+
+
+@pytest.fixture
+def cursor(connection):
+    """A cursor of the plain connection."""
+    return connection.cursor()

@@ -11,13 +11,6 @@ from psycopg2 import extensions, extras
 from psycopg2.extensions import AsIs, ISQLQuote, adapt, adapters, register_adapter
 
 
-@pytest.fixture
-def cursor(dsn):
-    connection = psycopg2.connect(dsn)
-    yield connection.cursor()
-    connection.close()
-
-
 UTC = datetime.timezone.utc
 
 

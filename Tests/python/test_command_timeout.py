@@ -20,11 +20,6 @@ def connection(dsn):
     connection.close()
 
 
-@pytest.fixture
-def cursor(connection):
-    return connection.cursor()
-
-
 def timed_out(connection, body):
     """The statement is canceled, says so, and the connection goes on."""
     with pytest.raises(psycopg2.apus.CommandTimeout, match=r"within the command timeout of 0\.3 s") as caught:

@@ -14,13 +14,6 @@ import pytest
 
 
 @pytest.fixture
-def connection(dsn):
-    connection = psycopg2.connect(dsn)
-    yield connection
-    connection.close()
-
-
-@pytest.fixture
 def cursor(connection):
     with connection.cursor() as cursor:
         cursor.execute("CREATE TEMP TABLE copied (id int, data text)")

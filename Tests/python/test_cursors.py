@@ -9,13 +9,6 @@ import pytest
 from observing import heap
 
 
-@pytest.fixture
-def connection(dsn):
-    connection = psycopg2.connect(dsn)
-    yield connection
-    connection.close()
-
-
 SERIES = "SELECT i FROM generate_series(1, %s) i"
 
 

@@ -7,13 +7,6 @@ import pytest
 from psycopg2 import errorcodes, errors, extensions
 
 
-@pytest.fixture
-def connection(dsn):
-    connection = psycopg2.connect(dsn)
-    yield connection
-    connection.close()
-
-
 def failing(connection, statement):
     with pytest.raises(psycopg2.Error) as caught:
         connection.cursor().execute(statement)

@@ -9,13 +9,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 
-@pytest.fixture
-def connection(dsn):
-    connection = psycopg2.connect(dsn)
-    yield connection
-    connection.close()
-
-
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(pieces=st.lists(st.binary(max_size=3000), max_size=6), size=st.integers(1, 4000))
 def test_bytes_survive(connection, pieces, size):

@@ -9,13 +9,6 @@ import pytest
 
 
 
-@pytest.fixture
-def cursor(dsn):
-    connection = psycopg2.connect(dsn)
-    yield connection.cursor()
-    connection.close()
-
-
 @pytest.mark.parametrize("scalar, value", [
     (lambda: numpy.int8(-5), -5), (lambda: numpy.uint64(2**64 - 1), 2**64 - 1), (lambda: numpy.bool_(True), True),
     (lambda: numpy.float64(0.1), 0.1), (lambda: numpy.float32(0.1), 0.1), (lambda: numpy.float16(1.5), 1.5),

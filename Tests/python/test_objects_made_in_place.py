@@ -186,13 +186,6 @@ def test_what_a_tzinfo_factory_may_answer(cursor, factory, error):
 
 
 # bytea: short ones of one fetch share their memory.
-@pytest.fixture
-def cursor(three_nodes):
-    connection = psycopg2.connect(three_nodes.dsn(1))
-    yield connection.cursor()
-    connection.close()
-
-
 @pytest.mark.parametrize("output", ["hex", "escape"])
 def test_byteas_of_one_fetch(cursor, output):
     generator = random.Random(3)

@@ -12,13 +12,6 @@ import psycopg2
 from psycopg2 import extras
 
 
-@pytest.fixture
-def connection(dsn):
-    connection = psycopg2.connect(dsn)
-    yield connection
-    connection.close()
-
-
 KINDS = [extras.DictCursor, extras.RealDictCursor, extras.NamedTupleCursor]
 
 

@@ -14,18 +14,6 @@ import pytest
 from psycopg2 import extensions, extras, sql
 
 
-@pytest.fixture
-def connection(dsn):
-    connection = psycopg2.connect(dsn)
-    yield connection
-    connection.close()
-
-
-@pytest.fixture
-def cursor(connection):
-    return connection.cursor()
-
-
 # MARK: Cursors
 
 def test_a_closed_cursor_still_tells_what_its_result_was(connection):

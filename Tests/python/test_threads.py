@@ -16,13 +16,6 @@ from cold import in_child
 
 
 @pytest.fixture
-def connection(dsn):
-    connection = psycopg2.connect(dsn)
-    yield connection
-    connection.close()
-
-
-@pytest.fixture
 def quick_switches():
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)

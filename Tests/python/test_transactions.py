@@ -5,13 +5,6 @@ import pytest
 from psycopg2 import extensions
 
 
-@pytest.fixture
-def connection(dsn):
-    connection = psycopg2.connect(dsn)
-    yield connection
-    connection.close()
-
-
 def state(connection):
     return connection.status, connection.get_transaction_status()
 

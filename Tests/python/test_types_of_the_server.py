@@ -12,13 +12,6 @@ without_nul = st.text(st.characters(exclude_characters="\0", exclude_categories=
 
 
 @pytest.fixture
-def connection(dsn):
-    connection = psycopg2.connect(dsn)
-    yield connection
-    connection.close()
-
-
-@pytest.fixture
 def hstore(connection):
     connection.cursor().execute("CREATE EXTENSION IF NOT EXISTS hstore")
     before = dict(extensions.adapters)

@@ -20,13 +20,6 @@ class Wrapper:
 
 
 @pytest.fixture
-def connection(dsn):
-    connection = psycopg2.connect(dsn)
-    yield connection
-    connection.close()
-
-
-@pytest.fixture
 def pair(connection):
     """A composite type of the server, by name."""
     with connection.cursor() as cursor:
