@@ -81,6 +81,10 @@ extension LocalCluster {
             throw LocalClusterError(
                 .wrongState, "the supervisor of cluster '\(name)' is gone, so nothing can be delayed")
         }
+        guard record.tlsRecordSize == nil else {
+            throw LocalClusterError(
+                .wrongState, "cluster '\(name)' has a tls-record-size, so its nodes cannot be delayed")
+        }
         try await withNode(number) { node in
             var node = node
             if node.portBehindProxy == nil, milliseconds > 0 {
@@ -162,7 +166,7 @@ extension LocalCluster {
             let node = ClusterRecord.Node(
                 number: number, universe: universe, uuid: ClusterRecord.newUUID(), address: address.description,
                 port: record.port,
-                portBehindProxy: record.isDelayable ? try BoundSocket(.stream, address, port: 0).port : nil,
+                portBehindProxy: record.hasProxies ? try BoundSocket(.stream, address, port: 0).port : nil,
                 delayMilliseconds: 0,
                 host: record.hostNames ? "node\(number).\(record.name).apus.test" : address.description,
                 ownsHostName: record.hostNames, publicIP: publicIP, placement: placement ?? .standard, type: type,
