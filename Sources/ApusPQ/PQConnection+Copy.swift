@@ -78,12 +78,16 @@ extension PQConnection {
     public mutating func nextCopyData() throws(PQError) -> Step<CopyOutEvent> {
         if let wait = try flush() { return .wait(wait) }
         try readIfAsked()
-        var buffer: UnsafeMutablePointer<CChar>?
-        let count = PQgetCopyData(pointer, &buffer, 1)
-        if count > 0, let buffer { return .done(.data(CopyOutData(owning: buffer, count: Int(count)))) }
-        switch try endOfCopyData(count) {
-        case .wait(let wait): return .wait(wait)
-        case .done: return .done(.end)
+        var silentReads = 0
+        while true {
+            var buffer: UnsafeMutablePointer<CChar>?
+            let count = PQgetCopyData(pointer, &buffer, 1)
+            if count > 0, let buffer { return .done(.data(CopyOutData(owning: buffer, count: Int(count)))) }
+            if count != 0 {
+                try endOfCopyData(count)
+                return .done(.end)
+            }
+            if let wait = try readArrived(&silentReads) { return .wait(wait) }
         }
     }
 
@@ -94,13 +98,21 @@ extension PQConnection {
     public mutating func copyData(to take: (UnsafeRawBufferPointer) -> Bool) throws(PQError) -> Step<Bool> {
         if let wait = try flush() { return .wait(wait) }
         try readIfAsked()
+        var silentReads = 0
         while true {
             var buffer: UnsafeMutablePointer<CChar>?
             let count = PQgetCopyData(pointer, &buffer, 1)
-            guard count > 0, let buffer else { return try endOfCopyData(count) }
-            let takesMore = take(UnsafeRawBufferPointer(start: buffer, count: Int(count)))
-            PQfreemem(buffer)
-            if !takesMore { return .done(false) }
+            if count > 0, let buffer {
+                let takesMore = take(UnsafeRawBufferPointer(start: buffer, count: Int(count)))
+                PQfreemem(buffer)
+                if !takesMore { return .done(false) }
+                continue
+            }
+            if count != 0 {
+                try endOfCopyData(count)
+                return .done(true)
+            }
+            if let wait = try readArrived(&silentReads) { return .wait(wait) }
         }
     }
 
@@ -111,18 +123,10 @@ extension PQConnection {
         if PQconsumeInput(pointer) == 0 { throw failure() }
     }
 
-    /// What `PQgetCopyData` means by a number of bytes that is none.
+    /// What `PQgetCopyData` means by a negative number: -1 is the end of the data.
     @usableFromInline
-    mutating func endOfCopyData(_ count: Int32) throws(PQError) -> Step<Bool> {
-        switch count {
-        case 0:
-            mustRead = true
-            return .wait(Wait(descriptor: descriptor, interest: .read))
-        case -1:
-            return .done(true)
-        default:
-            throw failure()
-        }
+    func endOfCopyData(_ count: Int32) throws(PQError) {
+        if count != -1 { throw failure() }
     }
 
     /// Makes a wait for reading last until so many bytes have come, or the data end, or its deadline comes. Whoever asks

@@ -86,13 +86,16 @@ extension PQConnection {
         if let wait = try flush() { return .wait(wait) }
         if mustRead {
             mustRead = false
-            if PQconsumeInput(pointer) == 0, PQisBusy(pointer) != 0 { throw sendFailure() }
+            try consumeOnce()
         }
-        if PQisBusy(pointer) != 0 {
-            mustRead = true
-            return .wait(Wait(descriptor: PQsocket(pointer), interest: .read))
+        var silentReads = 0
+        while PQisBusy(pointer) != 0 {
+            if let wait = try readArrived(&silentReads) { return .wait(wait) }
         }
-        guard let result = PQgetResult(pointer) else { return .done(nil) }
+        guard let result = PQgetResult(pointer) else {
+            try readDecrypted()
+            return .done(nil)
+        }
         return .done(PQResult(owning: result))
     }
 
@@ -108,7 +111,7 @@ extension PQConnection {
         // A server that answers before it has read everything would wait for us for ever: read while we write.
         if mustRead {
             mustRead = false
-            if PQconsumeInput(pointer) == 0 { throw sendFailure() }
+            try consumeInput()
         }
         switch PQflush(pointer) {
         case 0:

@@ -22,12 +22,15 @@ public struct PQConnection: ~Copyable, @unchecked Sendable {
     @usableFromInline var mustFlush = false
     /// A wait was handed out, so the socket may hold bytes now.
     @usableFromInline var mustRead = false
+    /// Where else bytes may be; a test may forbid to ask OpenSSL.
+    @usableFromInline var decrypted: DecryptedBytes
 
     /// Takes over an open connection.
     init(owning pointer: OpaquePointer, notices: NoticeCollector) {
         self.pointer = pointer
         self.notices = notices
         generation = .current
+        decrypted = DecryptedBytes(of: pointer)
         PQsetnonblocking(pointer, 1)
     }
 
@@ -129,11 +132,6 @@ public struct PQConnection: ~Copyable, @unchecked Sendable {
         return PQNotification(
             encodedChannel: bytes(notify.pointee.relname), encodedPayload: bytes(notify.pointee.extra),
             backendPID: notify.pointee.be_pid)
-    }
-
-    /// Reads what the socket holds, without waiting.
-    public mutating func consumeInput() throws(PQError) {
-        if PQconsumeInput(pointer) == 0 { throw failure() }
     }
 }
 

@@ -98,6 +98,13 @@ def named_nodes():
         yield shared
 
 
+@pytest.fixture(scope="session")
+def record_nodes():
+    """One node behind a proxy that ends TLS and writes records of 16 KiB, as poolers and balancers do."""
+    with make_cluster(nodes=1, options=["--tls", "--tls-record-size", "16384"]) as shared:
+        yield shared
+
+
 @pytest.fixture
 def app():
     """A name for the connections of one test: servers and their logs know them by it."""

@@ -72,7 +72,10 @@ public struct ConnectMachine: ~Copyable, StepMachine, @unchecked Sendable {
                 attempt?.release()
                 attempt = nil
                 PQsetErrorVerbosity(pointer, PQERRORS_DEFAULT)
-                connection = PQConnection(owning: pointer, notices: notices)
+                var opened = PQConnection(owning: pointer, notices: notices)
+                // What came behind the server's greeting, and broke nothing yet, is for the first statement to find.
+                try? opened.readDecrypted()
+                connection = consume opened
                 return nil
             }
             return wait
@@ -113,7 +116,13 @@ public struct ConnectMachine: ~Copyable, StepMachine, @unchecked Sendable {
         }
         let before = PQstatus(pointer)
         let lost = attempt?.wait?.interest == .read && Self.isClosedByPeer(PQsocket(pointer))
-        let progress = PQconnectPoll(pointer)
+        var progress = PQconnectPoll(pointer)
+        var silentReads = 0
+        while progress == PGRES_POLLING_READING,
+            DecryptedBytes(of: pointer).mayHoldMore(&silentReads, socket: PQsocket(pointer))
+        {
+            progress = PQconnectPoll(pointer)
+        }
         switch progress {
         case PGRES_POLLING_OK:
             return nil
