@@ -196,7 +196,6 @@ enum ConnectionMethods {
 extension Connection {
     func makeCursor(_ given: Arguments) throws(Raised) -> PyObj {
         try checkOpen()
-        try checkNotPrepared("cursor")
         let state = module
         if core.opening != nil {
             throw raise(state.pointee.operationalError, "asynchronous connection attempt underway")
@@ -258,6 +257,9 @@ extension Connection {
         try checkOpen()
         try checkSynchronous("set_client_encoding")
         try checkNotPrepared("set_client_encoding")
+        // As psycopg2: what is so already ends no transaction.
+        let name = ConnectionCore.Facts.shown(encoding: name)
+        if name == core.session?.clientEncoding.map(ConnectionCore.Facts.shown) { return }
         try end(by: "ROLLBACK")
         let settings = core.transaction
         core.transaction.autocommit = true

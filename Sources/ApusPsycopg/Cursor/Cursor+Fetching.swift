@@ -94,6 +94,8 @@ extension Cursor {
             try connection.checkIdle("scroll")
             try checkAlive(connection)
             try executeOnServer("MOVE \(position) FROM \(quotedName(connection))", connection)
+            // The number in MOVE's tag is not a number of rows that could be fetched here.
+            fields.pointee.rowcount = -1
             return
         }
         let destination = absolute ? value : fields.pointee.row + value

@@ -152,8 +152,10 @@ enum CursorType {
     private static let setWithhold: Setter = { me, value, _ in
         succeed { () throws(Raised) in
             let cursor = try Cursor(me)
-            try cursor.checkNamedSetting("withhold")
-            let truth = try PyObject_IsTrue(receiver(value))
+            let value = try receiver(value)
+            // Unnamed cursors have False already; psycopg2 accepts it.
+            if value != apus_false() { try cursor.checkNamedSetting("withhold") }
+            let truth = PyObject_IsTrue(value)
             try check(truth)
             cursor.fields.pointee.withhold = Int8(truth)
         }

@@ -29,13 +29,15 @@ struct LargeObject {
         fields.pointee.is_text = mode.isText ? 1 : 0
         fields.pointee.oid = oid
         if oid == 0 {
-            fields.pointee.oid = try UInt32(
-                truncatingIfNeeded: number("SELECT pg_catalog.lo_create($1)") { parameters in
-                    parameters.appendOID(newOID)
-                })
-            // The transaction may have begun just now.
-            fields.pointee.transaction = connection.core.transactionNumber
-            if let file { try load(file) }
+            if let file {
+                // Opened first: where there is no such file, no large object is left behind.
+                try withFile(file, "rb") { (file) throws(Raised) in
+                    try create(newOID, connection)
+                    try load(file)
+                }
+            } else {
+                try create(newOID, connection)
+            }
         }
         guard let access = mode.access else { return }
         try openDescriptor(access)
@@ -50,15 +52,23 @@ struct LargeObject {
             })
     }
 
-    private func load(_ path: PyObj) throws(Raised) {
+    private func create(_ newOID: UInt32, _ connection: Connection) throws(Raised) {
+        fields.pointee.oid = try UInt32(
+            truncatingIfNeeded: number("SELECT pg_catalog.lo_create($1)") { parameters in
+                parameters.appendOID(newOID)
+            })
+        // The transaction may have begun just now.
+        fields.pointee.transaction = connection.core.transactionNumber
+    }
+
+    /// Fills it with the content of an open file.
+    private func load(_ file: PyObj) throws(Raised) {
         try openDescriptor(LargeObjectMode.write)
-        try withFile(path, "rb") { (file) throws(Raised) in
-            let size = try Owned(python(Self.pieceSize))
-            while true {
-                let piece = try Owned(owned(apus_method1(file, module.pointee.nameRead, size.object)))
-                if apus_is_bytes(piece.object) == 0 || apus_bytes_size(piece.object) == 0 { break }
-                _ = try write(piece.object)
-            }
+        let size = try Owned(python(Self.pieceSize))
+        while true {
+            let piece = try Owned(owned(apus_method1(file, module.pointee.nameRead, size.object)))
+            if apus_is_bytes(piece.object) == 0 || apus_bytes_size(piece.object) == 0 { break }
+            _ = try write(piece.object)
         }
         try close()
     }
