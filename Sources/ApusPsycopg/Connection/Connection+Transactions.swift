@@ -62,8 +62,8 @@ extension Connection {
         try checkSynchronous("reset")
         if core.session?.transactionStatus != PQTRANS_IDLE { try command("ROLLBACK") }
         core.endTransaction()
-        try command("RESET ALL")
-        try command("SET SESSION AUTHORIZATION DEFAULT")
+        // Settings, the role, prepared statements, temporary tables, advisory locks and LISTENs, as psycopg2.
+        try command("DISCARD ALL")
         core.transaction = TransactionSettings()
         if try parameterStatus("DateStyle")?.hasPrefix("ISO") != true { try command("SET DateStyle TO 'ISO'") }
     }
