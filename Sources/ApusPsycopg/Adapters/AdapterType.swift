@@ -83,10 +83,24 @@ struct Adapter {
             guard apus_is_list(value) != 0 else { throw raiseTypeError("expected a list, not \(value.typeName)") }
             try quoting.append(list: value, to: &writer)
         case .sequence: try quoting.append(sequence: value, to: &writer)
-        case .date: quoting.append(date: value, to: &writer)
-        case .time: try quoting.append(time: value, to: &writer)
-        case .timestamp: try quoting.append(timestamp: value, to: &writer)
-        case .interval: quoting.append(interval: value, to: &writer)
+        case .date, .time, .timestamp, .interval: try append(datetime: value, quoting, to: &writer)
+        }
+    }
+
+    /// An object of `datetime`. The program can put any object in its place, by a second `__init__()`; only one of the
+    /// right class has the fields that are read.
+    private func append(datetime value: PyObj, _ quoting: Quoting, to writer: inout ByteWriter) throws(Raised) {
+        func isA(_ type: PyObj) -> Bool { apus_is_instance(value, type) != 0 }
+        let state = module
+        switch kind {
+        case .date where isA(state.pointee.date): quoting.append(date: value, to: &writer)
+        case .time where isA(state.pointee.time): try quoting.append(time: value, to: &writer)
+        case .timestamp where isA(state.pointee.datetime): try quoting.append(timestamp: value, to: &writer)
+        case .interval where isA(state.pointee.timedelta): quoting.append(interval: value, to: &writer)
+        case .date: try quoting.append(isoformat: value, "'::date", to: &writer)
+        case .time: try quoting.append(isoformat: value, "'::time", to: &writer)
+        case .timestamp: try quoting.append(isoformat: value, "'::timestamp", to: &writer)
+        default: throw raiseTypeError("expected a datetime.timedelta, not \(value.typeName)")
         }
     }
 

@@ -50,7 +50,7 @@ final class Exchange {
 
         mutating func add(_ other: Tally) {
             results += other.results
-            affectedRows = affectedRows.flatMap { rows in other.affectedRows.map { rows + $0 } }
+            affectedRows = affectedRows.flatMap { rows in other.affectedRows.map { rows &+ $0 } }
         }
 
         fileprivate mutating func count(_ result: OpaquePointer) {
@@ -58,7 +58,7 @@ final class Exchange {
             case PGRES_COMMAND_OK, PGRES_TUPLES_OK:
                 results += 1
                 let rows = Cursor.affectedRows(result)
-                affectedRows = rows < 0 ? nil : affectedRows.map { $0 + rows }
+                affectedRows = rows < 0 ? nil : affectedRows.map { $0 &+ rows }
             default: break
             }
         }

@@ -36,7 +36,7 @@ extension Cursor {
         while let arguments = PyIter_Next(iterator) {
             let arguments = Owned(arguments)
             try execute(query, arguments.object)
-            if fields.pointee.rowcount < 0 { isKnown = false } else { affected += fields.pointee.rowcount }
+            if fields.pointee.rowcount < 0 { isKnown = false } else { affected &+= fields.pointee.rowcount }
         }
         if PyErr_Occurred() != nil { throw Raised() }
         return isKnown ? affected : nil

@@ -123,12 +123,13 @@ struct Cursor {
         }
     }
 
-    /// The number in a command's tag; -1 where there is none.
+    /// The number in a command's tag; -1 where there is none, and for one that no server can mean.
     static func affectedRows(_ result: OpaquePointer) -> Int {
         guard let digits = PQcmdTuples(result), digits.pointee != 0 else { return -1 }
         var count = 0
         var position = UnsafePointer<CChar>(digits)
         while position.pointee >= 48 && position.pointee < 58 {
+            if count >= 100_000_000_000_000_000 { return -1 }
             count = count &* 10 &+ Int(position.pointee &- 48)
             position += 1
         }

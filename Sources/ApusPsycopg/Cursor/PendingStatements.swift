@@ -87,7 +87,7 @@ final class PendingStatements {
         if let field = PQresultErrorField(result, apus_diag_statement_position),
             let position = Int(String(cString: field))
         {
-            return batch.statement(atCharacter: position - exchange.prefixLength)
+            return batch.statement(atCharacter: position &- exchange.prefixLength)
         }
         return min(tally.results, batch.starts.count - 1)
     }

@@ -203,11 +203,15 @@ struct LargeObject {
     /// Moves to `offset` from the start, from here or from the end; answers where that is.
     func seek(_ offset: Int, whence: Int) throws(Raised) -> Int {
         try checkUsable()
+        guard let whence = Int32(exactly: whence) else {
+            throw raise(
+                apus_exc_overflow(), "whence is 0 (SEEK_SET), 1 (SEEK_CUR) or 2 (SEEK_END), and not \(whence)")
+        }
         let descriptor = fields.pointee.descriptor
         return try number("SELECT pg_catalog.lo_lseek64($1, $2, $3)") { parameters in
             parameters.append(descriptor)
             parameters.append(Int64(offset))
-            parameters.append(Int32(truncatingIfNeeded: whence))
+            parameters.append(whence)
         }
     }
 
