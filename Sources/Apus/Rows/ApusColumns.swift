@@ -39,5 +39,5 @@ public struct ApusColumns: Sendable, RandomAccessCollection {
     public subscript(index: Int) -> ApusColumn { columns[index] }
 
     /// The first column of that name, compared exactly.
-    public func firstIndex(named name: String) -> Int? { columns.firstIndex { $0.name == name } }
+    public func firstIndex(named name: String) -> Int? { columns.firstIndex { $0.name.isWritten(as: name) } }
 }

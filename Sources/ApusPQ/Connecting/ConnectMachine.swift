@@ -41,11 +41,11 @@ public struct ConnectMachine: ~Copyable, StepMachine, @unchecked Sendable {
     /// The meaning of `connect_timeout`: seconds; zero, negative and none wait for ever.
     /// - Throws: ``PQError/Kind/options`` for what is no integer.
     public static func timeout(from value: String?) throws(PQError) -> Duration? {
-        guard let value, !value.allSatisfy(\.isWhitespace) else { return nil }
-        let digits = value.drop(while: \.isWhitespace)
-        guard let seconds = Int32(digits.prefix { !$0.isWhitespace }),
-            digits.drop(while: { !$0.isWhitespace }).allSatisfy(\.isWhitespace)
-        else {
+        // White space is C's, as libpq has it.
+        guard let words = value?.utf8.split(whereSeparator: { $0 == 0x20 || (0x09...0x0D).contains($0) }),
+            let value, let word = words.first
+        else { return nil }
+        guard words.count == 1, let seconds = Int32(Substring(word)) else {
             throw PQError(.options, "invalid integer value \"\(value)\" for connection option \"connect_timeout\"")
         }
         return seconds > 0 ? .seconds(Int64(seconds)) : nil
