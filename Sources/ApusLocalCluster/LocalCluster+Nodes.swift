@@ -72,10 +72,11 @@ extension LocalCluster {
     /// - Parameter delay: 0 to 600 s, in whole milliseconds.
     /// - Throws: ``LocalClusterError``, `wrongState` if the cluster's supervisor, which runs the proxy, is gone.
     public func delay(_ number: Int, by delay: Duration) async throws {
-        let (seconds, attoseconds) = delay.components
-        guard (0...600).contains(seconds), attoseconds >= 0 else {
+        // Before `components`, which traps for more seconds than Int64 holds.
+        guard delay >= .zero, delay <= .seconds(600) else {
             throw LocalClusterError(.invalidValue, "a delay of \(delay) is not possible: 0 to 600,000 ms")
         }
+        let (seconds, attoseconds) = delay.components
         let milliseconds = Int(seconds) * 1000 + Int(attoseconds / 1_000_000_000_000_000)
         guard isSupervised else {
             throw LocalClusterError(

@@ -124,7 +124,7 @@ extension LocalCluster.Options {
             throw invalid("\(publicIPs.count) public addresses were given for \(nodes) nodes")
         }
         if !groups.isEmpty {
-            guard groups.allSatisfy({ $0 > 0 }), groups.reduce(0, +) == nodes else {
+            guard groups.allSatisfy({ (1...nodes).contains($0) }), groups.reduce(0, +) == nodes else {
                 let sizes = groups.map(String.init).joined(separator: ",")
                 throw invalid("groups \(sizes) must be sizes of at least 1 that add up to the \(nodes) nodes")
             }

@@ -11,10 +11,12 @@ extension PQConnection {
 
     /// Sends one statement with parameters by the extended protocol.
     /// - Parameter binaryResults: ask for results in binary format.
+    /// - Throws: ``PQParameters/problem`` as well; nothing is sent then.
     @inlinable
     public mutating func send(
         query: UnsafePointer<CChar>, parameters: borrowing PQParameters, binaryResults: Bool
     ) throws(PQError) {
+        if let problem = parameters.problem { throw problem }
         try sent(
             parameters.withPointers { count, types, values, lengths, formats in
                 PQsendQueryParams(pointer, query, count, types, values, lengths, formats, binaryResults ? 1 : 0)
@@ -26,14 +28,19 @@ extension PQConnection {
     public mutating func sendPrepare(
         name: UnsafePointer<CChar>, query: UnsafePointer<CChar>, types: [UInt32] = []
     ) throws(PQError) {
-        try sent(types.withUnsafeBufferPointer { PQsendPrepare(pointer, name, query, Int32($0.count), $0.baseAddress) })
+        try sent(
+            types.withUnsafeBufferPointer {
+                PQsendPrepare(pointer, name, query, Int32(clamping: $0.count), $0.baseAddress)
+            })
     }
 
     /// Executes a prepared statement.
+    /// - Throws: ``PQParameters/problem`` as well; nothing is sent then.
     @inlinable
     public mutating func send(
         prepared name: UnsafePointer<CChar>, parameters: borrowing PQParameters, binaryResults: Bool
     ) throws(PQError) {
+        if let problem = parameters.problem { throw problem }
         try sent(
             parameters.withPointers { count, _, values, lengths, formats in
                 PQsendQueryPrepared(pointer, name, count, values, lengths, formats, binaryResults ? 1 : 0)

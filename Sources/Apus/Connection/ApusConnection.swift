@@ -61,7 +61,7 @@ public final class ApusConnection: ApusSession {
             let loop = try options.loop ?? ApusLoop.shared
             let observer = ConnectionObserver(logger: logger, onNotice: options.onNotice)
             let run = MachineRun<BalancedConnect, Opened>(
-                BalancedConnect(try options.resolved()), on: loop, deadline: timeout.map { Monotonic.now + $0 }
+                BalancedConnect(try options.resolved()), on: loop, deadline: timeout.map(Monotonic.moment(after:))
             ) { machine in
                 for warning in machine.warnings { logger.warning("\(warning)") }
                 guard let connection = machine.takeConnection() else {

@@ -73,7 +73,7 @@ final class Request: @unchecked Sendable {
         self.keepsRows = keepsRows
         self.lease = lease
         self.takesLease = takesLease
-        deadline = timeout.map { Monotonic.now + $0 }
+        deadline = timeout.map(Monotonic.moment(after:))
         self.site = site
     }
 
@@ -84,7 +84,8 @@ final class Request: @unchecked Sendable {
     func append(_ result: borrowing PQResult) {
         guard keepsRows, !isAbandoned else { return }
         for row in 0..<result.rowCount {
-            let batch = filling ?? RowBatch(columnCount: result.columnCount)
+            // Rows are read by the columns that were announced first, however many another result has.
+            let batch = filling ?? RowBatch(columnCount: columns?.count ?? result.columnCount)
             batch.append(result, row: row)
             filling = batch
             if batch.isFull {
