@@ -53,7 +53,7 @@ sdist: ## dist/*.tar.gz
 format: ## rewrite the Swift code in the house's format
 	swift format format --in-place --recursive --parallel Package.swift Sources Tests Examples
 
-lint: ## format, rooms (who imports whom), Python's style
+lint: ## format, rooms (who imports whom), arithmetic that may trap, Python's style
 	@Scripts/lint
 
 bench: ## every benchmark under Benchmarks/
