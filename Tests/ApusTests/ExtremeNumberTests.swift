@@ -41,6 +41,17 @@ extension AllTests {
             }
         }
 
+        /// Foundation's Decimal has exponents of 8 bits: what it cannot hold is an error, never zero or rounded.
+        @Test(arguments: ["1e-127", "1e-128", "1e-129", "1e-200", "1e-16383", "1e127", "1e128", "1e165", "1e131071"])
+        func aNumericOutOfDecimalsRange(_ number: String) async throws {
+            try await withConnection { connection in
+                let sql = SQL(unescaped: "SELECT '\(number)'::numeric")
+                guard let value = try? await connection.first(sql, as: Decimal.self) else { return }
+                let same = try await connection.first("SELECT \(value) = \(number)::numeric", as: Bool.self)
+                #expect(same == true, "\(value)")
+            }
+        }
+
         @Test func elementsAreCountedIn32Bits() throws {
             #expect(try elementLength(Int(Int32.max)) == Int32.max)
             #expect(throws: ApusError.self) { try elementLength(Int(Int32.max) + 1) }

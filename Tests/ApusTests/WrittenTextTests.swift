@@ -28,6 +28,8 @@ extension AllTests {
                 #expect(try row.decode(Int.self, at: composed) == 1)
                 #expect(try row.decode(Int.self, at: decomposed) == 2)
                 #expect(row.columns.firstIndex(named: "\u{E9}\u{301}") == nil)
+                let again = try await connection.query("SELECT 1::int8 AS \(identifier: decomposed)").columns
+                #expect(again[0] == row.columns[1] && again[0] != row.columns[0])
             }
         }
     }
