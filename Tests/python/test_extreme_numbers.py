@@ -1,6 +1,7 @@
 """Numbers of a program's at the ends of what fits into 64 and 32 bits, wherever the driver computes with them."""
 
 import datetime
+import re
 import subprocess
 import sys
 import textwrap
@@ -9,6 +10,7 @@ import psycopg2
 import pytest
 from psycopg2 import _psycopg
 from psycopg2.apus import ping
+from psycopg2.extras import PhysicalReplicationConnection
 
 LARGEST, SMALLEST = 2**63 - 1, -(2**63)
 EXTREMES = [LARGEST, SMALLEST, 2**31 - 1, 2**31, -(2**31), -(2**31) - 1, 2**32, 2**32 + 1]
@@ -183,6 +185,24 @@ def test_timeouts_of_any_length(connection, seconds):
     cursor.execute("SELECT 1")
     assert cursor.fetchone() == (1,)
     ping(connection, timeout=seconds)
+
+
+@pytest.mark.parametrize("interval", [0.999, -1, 0, 1e9, 1e300, float("inf"), float("-inf"), float("nan")])
+def test_replication_intervals(dsn, interval):
+    connection = psycopg2.connect(dsn, connection_factory=PhysicalReplicationConnection)
+    complaint = f"status_interval must be >= 1 .* not {re.escape(str(interval))}"
+    with pytest.raises(psycopg2.ProgrammingError, match=complaint):
+        connection.cursor().start_replication_expert("START_REPLICATION 0/0", status_interval=interval)
+    connection.close()
+
+
+@pytest.mark.parametrize("position", [-1, 2**64, SMALLEST])
+def test_positions_in_the_log(dsn, position):
+    connection = psycopg2.connect(dsn, connection_factory=PhysicalReplicationConnection)
+    for name in ("write_lsn", "flush_lsn", "apply_lsn"):
+        with pytest.raises(OverflowError):
+            connection.cursor().send_feedback(**{name: position})
+    connection.close()
 
 
 @pytest.mark.parametrize("typecaster, text", [

@@ -26,7 +26,8 @@ extension Cursor {
 
     private static func interval(_ seconds: Double, _ name: StaticString) throws(Raised) -> Duration {
         guard seconds >= 1, seconds < 1e9 else {
-            throw raise(module.pointee.programmingError, "\(name) must be >= 1 (sec)")
+            throw raise(
+                module.pointee.programmingError, "\(name) must be >= 1 (sec) and < 1000000000, not \(seconds)")
         }
         return .microseconds(Int64(seconds * 1e6))
     }
