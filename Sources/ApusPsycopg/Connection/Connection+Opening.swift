@@ -90,7 +90,7 @@ extension Connection {
         if let exchange = core.exchange {
             if let wait = try advance(exchange) { return try handOut(wait) }
             core.exchange = nil
-            try checkSuccess(exchange, cursor: nil)
+            try checkCompletion(exchange, of: "SET DateStyle")
         }
         core.opening = nil
         if let watch = core.watch, let descriptor = core.session?.descriptor {

@@ -19,7 +19,7 @@ extension Connection {
         }
         let text = UnsafeRawBufferPointer(start: command.utf8Start, count: command.utf8CodeUnitCount)
         let exchange = try perform { core.makeEnd(text) }
-        if exchange.endsTransaction { try checkSuccess(exchange, cursor: nil) }
+        if exchange.endsTransaction { try checkCompletion(exchange, of: "\(command)") }
     }
 
     func commit() throws(Raised) {

@@ -54,7 +54,7 @@ extension Connection {
     func command(_ text: StaticString) throws(Raised) {
         let exchange = try perform(
             UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount), mayBegin: false)
-        try checkSuccess(exchange, cursor: nil)
+        try checkCompletion(exchange, of: "\(text)")
     }
 
     /// The same, for a text that is not known beforehand.
@@ -66,12 +66,32 @@ extension Connection {
                 try perform(UnsafeRawBufferPointer(rebasing: $0.dropLast()), mayBegin: false)
             }
         } catch { throw Raised() }
-        try checkSuccess(exchange, cursor: nil)
+        try checkCompletion(exchange, of: text)
+    }
+
+    /// Raises what the server says against a command of the driver's own: anything but that the command is completed.
+    /// The tag does not matter: a failed transaction's COMMIT is completed by a ROLLBACK.
+    func checkCompletion(_ exchange: Exchange, of command: String) throws(Raised) {
+        let status = exchange.result.map { PQresultStatus($0) }
+        if status == PGRES_COMMAND_OK, exchange.refusedCopy == nil { return }
+        let isError = status == PGRES_FATAL_ERROR || status == PGRES_BAD_RESPONSE || status == PGRES_NONFATAL_ERROR
+        if isError && exchange.refusedCopy == nil || core.closed == .broken { try checkSuccess(exchange, cursor: nil) }
+        throw unexpected(exchange.refusedCopy ?? status, to: command)
+    }
+
+    private func unexpected(_ status: ExecStatusType?, to command: String) -> Raised {
+        let shown = status.flatMap { PQresStatus($0) }.map { String(cString: $0) } ?? "no result"
+        // Without the names that follow.
+        let words = command.split(separator: " ").prefix { !$0.contains("'") && !$0.contains("\"") }
+        return raise(
+            module.pointee.databaseError,
+            "the server answered \(words.joined(separator: " ")) with \(shown) instead of the command's completion")
     }
 
     /// Raises what the server says against the statements.
     /// - Parameter raising: the class to raise; nil for that of the SQLSTATE.
     func checkSuccess(_ exchange: Exchange, cursor: PyObj?, raising: PyObj? = nil) throws(Raised) {
+        if exchange.strayAnswer != nil || exchange.refusedCopy != nil { try checkUse(exchange, cursor: cursor) }
         guard let result = exchange.result else {
             if core.closed == .broken {
                 throw raise(module.pointee.operationalError, "the connection to the server was lost")
@@ -82,9 +102,9 @@ extension Connection {
         case PGRES_EMPTY_QUERY:
             throw raise(module.pointee.programmingError, "can't execute an empty query")
         case PGRES_BAD_RESPONSE, PGRES_NONFATAL_ERROR, PGRES_FATAL_ERROR:
+            let position = PQresultErrorField(result, apus_diag_statement_position).flatMap { Int(String(cString: $0)) }
             var failure = ServerFailure(
-                result: result, encoding: core.encoding, prefixLength: exchange.prefixLength,
-                prefixLines: exchange.prefixLines)
+                result: result, encoding: core.encoding, prefix: exchange.prefix(at: position))
             var raising = raising
             if let timeout = exchange.timeout, failure.isCancellation {
                 raising = module.pointee.commandTimeout
@@ -93,6 +113,22 @@ extension Connection {
             throw failure.raise(raising, cursor: cursor, connectionIsLost: core.closed == .broken)
         default: return
         }
+    }
+
+    /// Raises DatabaseError if the server did not answer BEGIN as it should, and ProgrammingError for a COPY that the
+    /// call does not go on with.
+    private func checkUse(_ exchange: Exchange, cursor: PyObj?) throws(Raised) {
+        // Why a connection was lost is told by the result.
+        if core.closed == .broken { return }
+        if let answer = exchange.strayAnswer { throw unexpected(answer, to: "BEGIN") }
+        let message =
+            switch exchange.refusedCopy {
+            case PGRES_COPY_OUT: "can't execute COPY TO: use the copy_to() method instead"
+            case PGRES_COPY_IN: "can't execute COPY FROM: use the copy_from() method instead"
+            default: "can't execute START_REPLICATION: use the start_replication() method instead"
+            }
+        if let cursor { throw try Cursor(cursor).misuse(message) }
+        throw raise(module.pointee.programmingError, message)
     }
 
     // MARK: Blocking
@@ -106,11 +142,16 @@ extension Connection {
             let running = exchange ?? make()
             exchange = running
             return try running.advance(on: &core.session)
+        } isWasted: {
+            exchange?.refusedCopy != nil
         } finally: { isOverdue in
             if isOverdue { exchange?.timeout = timeout }
             if let exchange { core.note(exchange) }
         }
-        if let failure { throw raise(failure) }
+        if let failure {
+            do throws(Raised) { try collectGathered() } catch { PyErr_Clear() }
+            throw raise(failure)
+        }
         guard let exchange else { throw raise(module.pointee.interfaceError, "connection already closed") }
         return exchange
     }

@@ -65,6 +65,8 @@ final class ConnectionCore: @unchecked Sendable {
 
     /// Whether a backslash in a plain literal is an escape.
     var doublesBackslashes = false
+    /// Whether the program has the address of the PGconn, and may do with it what it likes.
+    var isShared = false
     /// Whether BEGIN may travel with the statement that it precedes.
     var joinsBegin = true
 
@@ -96,17 +98,29 @@ final class ConnectionCore: @unchecked Sendable {
     /// The exchange that a statement needs now.
     /// - Parameter mayBegin: false for what needs no transaction of its own.
     func makeExchange(_ statements: UnsafeRawBufferPointer, mayBegin: Bool = true) -> Exchange {
-        let begins = mayBegin && status == .ready && (!transaction.autocommit || isInBlock) && !isAsynchronous
-        return Exchange(statements, begin: begins ? transaction.begin : nil, joins: joinsBegin)
+        Exchange(statements, begin: mayBegin && begins ? transaction.begin : nil, joins: joinsBegin)
     }
 
     /// Takes notice of how an exchange ended.
     func note(_ exchange: Exchange) {
-        if exchange.hasBegun { status = .begin }
+        if exchange.hasBegun || exchange.strayAnswer != nil && isInTransaction { status = .begin }
+        if exchange.isShifted, session?.hasNotices == true, let notices = session?.takeNotices() {
+            inbox.withLock { $0.notices += exchange.ownPositions(of: notices) }
+        }
         let isBroken = session?.isBroken ?? true
         if exchange.endsTransaction, isBroken || session?.transactionStatus == PQTRANS_IDLE { endTransaction() }
         if isBroken { markBroken() }
     }
+
+    /// Whether the server is in a transaction, failed or not. `status` is what psycopg2's is: what the connection itself
+    /// began and ended. A program's own BEGIN, COMMIT and ROLLBACK make the two differ.
+    var isInTransaction: Bool {
+        let status = session?.transactionStatus
+        return status == PQTRANS_INTRANS || status == PQTRANS_INERROR
+    }
+
+    /// Whether the next exchange begins a transaction.
+    var begins: Bool { status == .ready && (!transaction.autocommit || isInBlock) && !isAsynchronous }
 
     /// Forgets the transaction, which has ended on the server.
     func endTransaction() {
@@ -127,8 +141,7 @@ final class ConnectionCore: @unchecked Sendable {
 
     /// The exchange for a statement with parameters.
     func makeExchange(_ call: ServerCall) -> Exchange {
-        let begins = status == .ready && (!transaction.autocommit || isInBlock) && !isAsynchronous
-        return Exchange(call, begin: begins ? transaction.begin : nil)
+        Exchange(call, begin: begins ? transaction.begin : nil)
     }
 
     /// The socket is gone: the node has one session less from now on.
@@ -142,18 +155,26 @@ final class ConnectionCore: @unchecked Sendable {
     /// Takes out of libpq what the server sent unasked, and what it said of literals. Under the lock.
     func gather() {
         guard let libpq else { return }
-        // libpq knows what the server last said of standard_conforming_strings, and shows it only this way.
-        // Asking makes it forget its last error, which a failed statement leaves for Python to see; it has set nothing.
-        if PQerrorMessage(libpq)?.pointee == 0 {
-            doublesBackslashes = withUnsafeTemporaryAllocation(of: CChar.self, capacity: 4) { target in
-                PQescapeStringConn(libpq, target.baseAddress, ("\\" as StaticString).c, 1, nil) == 2
-            }
-        }
+        lookAtLiterals(libpq)
         if session?.hasNotices == true, let notices = session?.takeNotices() {
             inbox.withLock { $0.notices += notices }
         }
         while let notification = session?.takeNotification() {
             inbox.withLock { $0.notifications.append(notification) }
+        }
+    }
+
+    /// Learns what the server last said of standard_conforming_strings. Under the lock.
+    func lookAtLiterals(_ libpq: OpaquePointer) {
+        if PQerrorMessage(libpq)?.pointee == 0 {
+            // The quicker way. It makes libpq forget its last error, of which there is none.
+            doublesBackslashes = withUnsafeTemporaryAllocation(of: CChar.self, capacity: 4) { target in
+                PQescapeStringConn(libpq, target.baseAddress, ("\\" as StaticString).c, 1, nil) == 2
+            }
+        } else {
+            // After an error, which Python may still ask for. A server that says nothing means "off", to libpq as well.
+            let name: StaticString = "standard_conforming_strings"
+            doublesBackslashes = PQparameterStatus(libpq, name.c).map { strcmp($0, "on") != 0 } ?? true
         }
     }
 
@@ -172,39 +193,6 @@ final class ConnectionCore: @unchecked Sendable {
         switch session {
         case .some(let session): return try CancelMachine(session, deadline: Monotonic.now + time)
         case .none: throw PQError(.usage, "connection already closed")
-        }
-    }
-
-    /// The same, waited for.
-    func cancel(within time: Duration) throws(PQError) {
-        var machine = try cancelMachine(within: time)
-        while let wait = try machine.advance(now: Monotonic.now) { _ = BlockingWaiter.wait(for: wait) }
-    }
-
-    /// Reads results until there are no more, and drops them.
-    func drain() throws(PQError) -> Wait? {
-        while true {
-            guard let step = try session?.nextResult() else { return nil }
-            switch consume step {
-            case .wait(let wait): return wait
-            case .done(let result):
-                guard let pointer = result?.release() else { return nil }
-                // COPY's data is read before its result comes.
-                let isCopy = PQresultStatus(pointer) == PGRES_COPY_OUT
-                PQclear(pointer)
-                if isCopy, let wait = try dropCopyData() { return wait }
-            }
-        }
-    }
-
-    private func dropCopyData() throws(PQError) -> Wait? {
-        while true {
-            guard let step = try session?.nextCopyData() else { return nil }
-            switch consume step {
-            case .wait(let wait): return wait
-            case .done(let event):
-                if case .end = event { return nil }
-            }
         }
     }
 

@@ -30,7 +30,10 @@ extension Cursor {
     ) throws(Raised) -> PyObj {
         let statement: Owned
         do throws(Raised) { statement = try Owned(self.statement(query, arguments, connection)) } catch {
-            if let arguments, !arguments.isNone { replace(&fields.pointee.query, with: nil) }
+            if let arguments, !arguments.isNone {
+                replace(&fields.pointee.query, with: nil)
+                hideRows()
+            }
             throw error
         }
         let isBytes = apus_is_bytes(statement.object) != 0
@@ -46,7 +49,13 @@ extension Cursor {
             try connection.begin(bytes, for: object)
             return
         }
-        let exchange = try connection.perform(bytes)
+        let core = connection.core
+        let takes: Exchange.CopyKind = fields.pointee.stream == nil ? .none : .stream
+        let exchange = try connection.perform {
+            let exchange = core.makeExchange(bytes)
+            exchange.takes = takes
+            return exchange
+        }
         try accept(exchange, connection)
     }
 
@@ -79,6 +88,7 @@ extension Cursor {
             source = try composed(query)
         }
         let keeper = Owned(source)
+        if connection.core.isShared { try connection.lookAgain() }
         let encoding = connection.core.encoding
         guard let arguments, !arguments.isNone else {
             if apus_is_exact_str(source) != 0, encoding.kind == .utf8 { return keeper.take() }
@@ -99,7 +109,7 @@ extension Cursor {
             holder = Owned(encoded.owner)
         }
         var writer = ByteWriter(minimumCapacity: bytes.count + 256)
-        var merge = StatementMerge(bytes, arguments, connection.quoting)
+        var merge = try StatementMerge(bytes, arguments, connection.quoting)
         try merge.write(to: &writer)
         _ = holder.object
         return try writer.withUnsafeBytes { (bytes) throws(Raised) in try pythonBytes(bytes) }
@@ -133,18 +143,20 @@ extension Cursor {
         if isNamed { throw misuse("can't call .callproc() on named cursors") }
         var writer = ByteWriter()
         writer.append("SELECT * FROM ")
-        writer.append(try text(of: name))
+        writer.append(try Self.name(name, "the procedure's name", connection))
         writer.append("(")
         var values: PyObj?
         if let parameters, !parameters.isNone {
             if apus_is_dict(parameters) != 0 {
                 let keys = try Owned(owned(PyDict_Keys(parameters)))
-                for index in 0..<apus_list_size(keys.object) {
+                let count = apus_list_size(keys.object)
+                for index in 0..<count {
                     if index > 0 { writer.append(",") }
-                    writer.append(try connection.identifier(text(of: apus_list_get(keys.object, index))))
+                    let key = try Self.name(apus_list_get(keys.object, index), "a parameter's name", connection)
+                    writer.append(try connection.identifier(key))
                     writer.append(":=%s")
                 }
-                values = try owned(PyDict_Values(parameters))
+                values = try count == 0 ? parameters.retained() : owned(PyDict_Values(parameters))
             } else {
                 let count = PySequence_Size(parameters)
                 if count < 0 { throw Raised() }
@@ -155,9 +167,22 @@ extension Cursor {
         writer.append(")")
         defer { values?.release() }
         let query = try Owned(python(writer.string()))
-        // A percent sign in the name is the name's.
+        // As in psycopg2: with arguments, a percent sign in the name is merged as every other is, and has to be doubled.
         try execute(query.object, values)
         return (parameters ?? apus_none()).retained()
+    }
+}
+
+extension Cursor {
+    /// A name that a program gives as `str`, or as `bytes` of the connection's encoding.
+    private static func name(_ name: PyObj, _ what: StaticString, _ connection: Connection) throws(Raised) -> String {
+        if apus_is_str(name) != 0 { return try text(of: name) }
+        guard apus_is_bytes(name) != 0 else {
+            throw raiseTypeError("\(what) must be str or bytes, not \(name.typeName)")
+        }
+        let bytes = UnsafeRawBufferPointer(start: apus_bytes_data(name), count: apus_bytes_size(name))
+        let decoded = try Owned(connection.core.encoding.decode(bytes))
+        return try text(of: decoded.object)
     }
 }
 
@@ -165,27 +190,10 @@ extension Connection {
     /// Sends an asynchronous query, whose result goes to the cursor when `poll()` finds it complete.
     func begin(_ statements: UnsafeRawBufferPointer, for cursor: PyObj) throws(Raised) {
         let exchange = core.makeExchange(statements)
+        if cursor.fields(apus_cursor.self).pointee.stream != nil { exchange.takes = .stream }
         core.exchange = exchange
         core.exchangeIsComplete = false
         if let wait = try advance(exchange) { _ = try handOut(wait) }
         replace(&fields.pointee.async_cursor, with: try owned(PyWeakref_NewRef(cursor, nil)))
-    }
-
-    /// Ends a COPY that nobody is going to feed or read.
-    func leaveCopy(_ status: ExecStatusType) throws(Raised) {
-        let core = self.core
-        var ended = false
-        _ = try blocking { () throws(PQError) -> Wait? in
-            if !ended, status == PGRES_COPY_OUT {
-                try? core.cancel(within: .seconds(5))
-            } else if !ended, case .wait(let wait)? = try core.session?.sendCopyEnd(error: "COPY is not for execute()")
-            {
-                return wait
-            }
-            ended = true
-            return try core.drain()
-        } finally: { _ in
-            if core.session?.isBroken ?? true { core.markBroken() }
-        }
     }
 }

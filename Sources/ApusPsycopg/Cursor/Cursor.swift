@@ -70,6 +70,14 @@ struct Cursor {
         if fields.pointee.readers > 0 { throw misuse("the cursor's result is being read by a typecaster") }
     }
 
+    /// Makes the rows of the last result unreachable, as psycopg2 does; what else there is to know of it stays.
+    func hideRows() {
+        let exception = apus_take_exception()
+        do throws(Raised) { _ = try description() } catch { PyErr_Clear() }
+        fields.pointee.no_tuples = 1
+        if let exception { apus_give_exception(exception) }
+    }
+
     /// Frees what belongs to the last result.
     func clearResult() {
         Self.dropRows(fields)
@@ -111,12 +119,7 @@ struct Cursor {
             fields.pointee.rowcount = Int(PQntuples(result))
             fields.pointee.no_tuples = 0
             try chooseCasts(result, connection)
-        case PGRES_COPY_BOTH where fields.pointee.stream != nil: return
-        case PGRES_COPY_IN, PGRES_COPY_OUT, PGRES_COPY_BOTH:
-            try connection.leaveCopy(PQresultStatus(result))
-            throw raise(
-                module.pointee.programmingError, "can't use COPY or START_REPLICATION with execute(): use copy_expert()"
-            )
+        case PGRES_COPY_BOTH: return
         default:
             fields.pointee.rowcount = Self.affectedRows(result)
             fields.pointee.lastoid = PQoidValue(result)
