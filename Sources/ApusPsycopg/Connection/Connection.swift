@@ -166,6 +166,18 @@ func quoting(for connection: PyObj) throws(Raised) -> Quoting { try Connection(c
 
 extension Connection {
     var quoting: Quoting {
-        Quoting(connection: object, encoding: core.encoding, doublesBackslashes: core.doublesBackslashes)
+        get throws(Raised) {
+            if core.isShared { try lookAgain() }
+            return Quoting(connection: object, encoding: core.encoding, doublesBackslashes: core.doublesBackslashes)
+        }
+    }
+
+    /// Asks libpq again what quoting depends on, where C code of the program's may have executed statements.
+    @inline(never)
+    func lookAgain() throws(Raised) {
+        let core = self.core
+        guard core.closed == .open, core.session != nil else { return }
+        try looking { if let libpq = core.libpq { core.lookAtLiterals(libpq) } }
+        try collectGathered()
     }
 }

@@ -179,6 +179,7 @@ enum ConnectionMethods {
             answer { () throws(Raised) in
                 let connection = try Connection(me)
                 try connection.checkOpen()
+                connection.core.isShared = true
                 let name: StaticString = "psycopg2.connection.native_connection"
                 return try owned(PyCapsule_New(connection.libpq.map { UnsafeMutableRawPointer($0) }, name.c, nil))
             }

@@ -134,7 +134,9 @@ enum ConnectionType {
         },
         .computed("pgconn_ptr", "The address of libpq's PGconn, or None.") { me, _ in
             answer { () throws(Raised) in
-                guard let pointer = try Connection(me).libpq else { return none() }
+                let connection = try Connection(me)
+                guard let pointer = connection.libpq else { return none() }
+                connection.core.isShared = true
                 return try owned(PyLong_FromVoidPtr(UnsafeMutableRawPointer(pointer)))
             }
         },
