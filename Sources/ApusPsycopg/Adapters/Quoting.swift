@@ -12,6 +12,8 @@ struct Quoting {
     var doublesBackslashes: Bool
     /// The types that need no adapter object.
     var direct: DirectTypes
+    /// Counts the adapter objects that were asked, for a caller that wants to know; it outlives the quoting.
+    var adaptations: UnsafeMutablePointer<Int>?
     let state: UnsafeMutablePointer<ModuleState>
 
     init(connection: PyObj? = nil, encoding: ClientEncoding = .latin1, doublesBackslashes: Bool = false) {
@@ -95,6 +97,7 @@ struct Quoting {
     /// Appends what an adapter object makes of the value: `prepare(connection)` if it has that, then `getquoted()`.
     @inline(never)
     func appendAdapted(_ value: PyObj, to writer: inout ByteWriter) throws(Raised) {
+        if let adaptations { adaptations.pointee &+= 1 }
         let adapter = try Owned(AdapterRegistry.adapt(value, to: state.pointee.isqlQuote))
         if let connection {
             if let prepare = PyObject_GetAttr(adapter.object, state.pointee.namePrepare) {
