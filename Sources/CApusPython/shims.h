@@ -22,6 +22,7 @@ static inline int apus_is_instance(PyObject *o, PyObject *type) {
 /* CPython's exceptions are mutable globals, which Swift does not read; they do not change. */
 static inline PyObject *_Nonnull apus_exc_type(void) { return PyExc_TypeError; }
 static inline PyObject *_Nonnull apus_exc_os(void) { return PyExc_OSError; }
+static inline PyObject *_Nonnull apus_exc_blocking(void) { return PyExc_BlockingIOError; }
 static inline PyObject *_Nonnull apus_exc_value(void) { return PyExc_ValueError; }
 static inline PyObject *_Nonnull apus_exc_exception(void) { return PyExc_Exception; }
 static inline PyObject *_Nonnull apus_exc_key(void) { return PyExc_KeyError; }
