@@ -71,12 +71,13 @@ extension Connection {
 
     /// Raises what the server says against a command of the driver's own: anything but that the command is completed.
     /// The tag does not matter: a failed transaction's COMMIT is completed by a ROLLBACK.
-    func checkCompletion(_ exchange: Exchange, of command: String) throws(Raised) {
+    func checkCompletion(_ exchange: Exchange, of command: @autoclosure () -> String) throws(Raised) {
         let status = exchange.result.map { PQresultStatus($0) }
-        if status == PGRES_COMMAND_OK, exchange.refusedCopy == nil { return }
+        let refusedCopy = exchange.detour?.refusedCopy
+        if status == PGRES_COMMAND_OK, refusedCopy == nil { return }
         let isError = status == PGRES_FATAL_ERROR || status == PGRES_BAD_RESPONSE || status == PGRES_NONFATAL_ERROR
-        if isError && exchange.refusedCopy == nil || core.closed == .broken { try checkSuccess(exchange, cursor: nil) }
-        throw unexpected(exchange.refusedCopy ?? status, to: command)
+        if isError && refusedCopy == nil || core.closed == .broken { try checkSuccess(exchange, cursor: nil) }
+        throw unexpected(refusedCopy ?? status, to: command())
     }
 
     private func unexpected(_ status: ExecStatusType?, to command: String) -> Raised {
@@ -91,7 +92,7 @@ extension Connection {
     /// Raises what the server says against the statements.
     /// - Parameter raising: the class to raise; nil for that of the SQLSTATE.
     func checkSuccess(_ exchange: Exchange, cursor: PyObj?, raising: PyObj? = nil) throws(Raised) {
-        if exchange.strayAnswer != nil || exchange.refusedCopy != nil { try checkUse(exchange, cursor: cursor) }
+        if let detour = exchange.detour { try check(detour, cursor: cursor) }
         guard let result = exchange.result else {
             if core.closed == .broken {
                 throw raise(module.pointee.operationalError, "the connection to the server was lost")
@@ -117,12 +118,14 @@ extension Connection {
 
     /// Raises DatabaseError if the server did not answer BEGIN as it should, and ProgrammingError for a COPY that the
     /// call does not go on with.
-    private func checkUse(_ exchange: Exchange, cursor: PyObj?) throws(Raised) {
+    @inline(never)
+    private func check(_ detour: Exchange.Detour, cursor: PyObj?) throws(Raised) {
         // Why a connection was lost is told by the result.
         if core.closed == .broken { return }
-        if let answer = exchange.strayAnswer { throw unexpected(answer, to: "BEGIN") }
+        if let answer = detour.strayAnswer { throw unexpected(answer, to: "BEGIN") }
+        guard let copy = detour.refusedCopy else { return }
         let message =
-            switch exchange.refusedCopy {
+            switch copy {
             case PGRES_COPY_OUT: "can't execute COPY TO: use the copy_to() method instead"
             case PGRES_COPY_IN: "can't execute COPY FROM: use the copy_from() method instead"
             default: "can't execute START_REPLICATION: use the start_replication() method instead"
@@ -143,7 +146,7 @@ extension Connection {
             exchange = running
             return try running.advance(on: &core.session)
         } isWasted: {
-            exchange?.refusedCopy != nil
+            exchange?.detour?.refusedCopy != nil
         } finally: { isOverdue in
             if isOverdue { exchange?.timeout = timeout }
             if let exchange { core.note(exchange) }

@@ -103,7 +103,7 @@ final class ConnectionCore: @unchecked Sendable {
 
     /// Takes notice of how an exchange ended.
     func note(_ exchange: Exchange) {
-        if exchange.hasBegun || exchange.strayAnswer != nil && isInTransaction { status = .begin }
+        if exchange.hasBegun || exchange.detour?.strayAnswer != nil && isInTransaction { status = .begin }
         if exchange.isShifted, session?.hasNotices == true, let notices = session?.takeNotices() {
             inbox.withLock { $0.notices += exchange.ownPositions(of: notices) }
         }

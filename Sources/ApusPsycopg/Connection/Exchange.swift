@@ -31,8 +31,6 @@ final class Exchange {
     private(set) var result: OpaquePointer?
     /// Whether BEGIN took effect.
     private(set) var hasBegun = false
-    /// What the server answered BEGIN by, if that is neither a command's completion nor an error.
-    private(set) var strayAnswer: ExecStatusType?
     /// What was sent in front of the statements in the message that the last result answers.
     private var prefix = StatementPrefix()
     /// Tells what stands in front of the statement at a position of the statements' text, where they are several of which
@@ -43,14 +41,8 @@ final class Exchange {
 
     /// Which COPYs whoever started the exchange goes on with.
     var takes = CopyKind.none
-    /// The first COPY that it did not: see `Exchange+Copy.swift`.
-    var refusedCopy: ExecStatusType?
-    /// The COPY that is being led to its end.
-    var leavingCopy: ExecStatusType?
-    /// Counts the pieces of COPY data that were dropped.
-    var dropped = 0
-    /// How often in a row a COPY could not be ended.
-    var failedEnds = 0
+    /// What went another way than it should: nil for nearly all.
+    var detour: Detour?
     /// The time limit that the server was asked to cancel after; nil as long as it was not.
     var timeout: Duration?
     /// Whether a signal handler raised in its midst.
@@ -121,7 +113,7 @@ final class Exchange {
     func advance(on connection: inout PQConnection?) throws(PQError) -> Wait? {
         if phase == .idle { try start(&connection) }
         while true {
-            if leavingCopy != nil, let wait = try leaveCopy(&connection) { return wait }
+            if let detour, let wait = try leaveCopy(detour, &connection) { return wait }
             guard let step = try connection?.nextResult() else { throw Self.closed }
             switch consume step {
             case .wait(let wait): return wait
@@ -208,7 +200,7 @@ final class Exchange {
     /// - Returns: whether to stop here, for the connection is in COPY mode now.
     private func take(_ next: OpaquePointer, isBroken: Bool) -> Bool {
         let status = PQresultStatus(next)
-        if !hasBegun, strayAnswer == nil, phase == .joined || phase == .beginAlone {
+        if phase == .joined || phase == .beginAlone, !hasBegun, detour?.strayAnswer == nil {
             if status == PGRES_COMMAND_OK {
                 hasBegun = true
                 if phase == .joined {
@@ -216,7 +208,7 @@ final class Exchange {
                     return false
                 }
             } else if status != PGRES_FATAL_ERROR {
-                strayAnswer = status
+                takeDetour().strayAnswer = status
             } else if phase == .joined, !isBroken {
                 phase = .falling
             }

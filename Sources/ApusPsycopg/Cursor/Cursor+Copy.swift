@@ -276,10 +276,10 @@ extension Connection {
         var interruption: PyObj?
         while !isOver {
             isOver = true
-            let (dropped, waits) = (exchange.dropped, isUrgent)
+            let (dropped, waits) = (exchange.detour?.dropped, isUrgent)
             let raised = clearingUnderLock(isUrgent: isUrgent) { () throws(PQError) in
                 let wait = try exchange.advance(on: &core.session)
-                if wait == nil || waits || exchange.dropped == dropped { return wait }
+                if wait == nil || waits || exchange.detour?.dropped == dropped { return wait }
                 isOver = false
                 return nil
             }

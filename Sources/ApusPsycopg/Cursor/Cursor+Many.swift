@@ -87,47 +87,39 @@ extension Cursor {
         core.pending.append(pending)
         defer { core.pending.removeAll { $0 === pending } }
         var statement = ByteWriter(minimumCapacity: query.count + 256)
-        try add(query, first.object, to: pending, &statement, connection)
-        while let arguments = PyIter_Next(iterator) {
-            let arguments = Owned(arguments)
-            try add(query, arguments.object, to: pending, &statement, connection)
+        let adaptations = UnsafeMutablePointer<Int>.allocate(capacity: 1)
+        defer { adaptations.deallocate() }
+        var next: PyObj? = first.object.retained()
+        while let current = next {
+            let arguments = Owned(current)
+            adaptations.pointee = 0
+            var doublesBackslashes = false
+            statement.removeAll()
+            do throws(Raised) {
+                if arguments.object.isNone {
+                    statement.append(query)
+                } else {
+                    var quoting = try connection.quoting
+                    quoting.adaptations = adaptations
+                    doublesBackslashes = quoting.doublesBackslashes
+                    var merge = StatementMerge(query, arguments.object, quoting)
+                    try merge.write(to: &statement)
+                }
+                try pending.check(statement)
+            } catch {
+                try pending.sendBeforeRaising()
+                replace(&fields.pointee.query, with: nil)
+                hideRows()
+                throw error
+            }
+            let isWhole =
+                adaptations.pointee == 0
+                || statement.withUnsafeBytes { StatementScan.isWhole($0, doublesBackslashes: doublesBackslashes) }
+            try pending.append(statement, isWhole: isWhole)
+            next = PyIter_Next(iterator)
         }
         if PyErr_Occurred() != nil { try pending.sendBeforeRaising() } else { try pending.send() }
         return pending.affectedRows
-    }
-
-    /// Adds the statement with a set of arguments to those that are to be sent. If that cannot be made, those before it are
-    /// executed first.
-    private func add(
-        _ query: UnsafeRawBufferPointer, _ arguments: PyObj, to pending: PendingStatements,
-        _ statement: inout ByteWriter, _ connection: Connection
-    ) throws(Raised) {
-        statement.removeAll()
-        var adaptations = 0
-        var doublesBackslashes = false
-        do throws(Raised) {
-            if arguments.isNone {
-                statement.append(query)
-            } else {
-                try withUnsafeMutablePointer(to: &adaptations) { (count) throws(Raised) in
-                    var quoting = try connection.quoting
-                    quoting.adaptations = count
-                    doublesBackslashes = quoting.doublesBackslashes
-                    var merge = StatementMerge(query, arguments, quoting)
-                    try merge.write(to: &statement)
-                }
-            }
-            try pending.check(statement)
-        } catch {
-            try pending.sendBeforeRaising()
-            replace(&fields.pointee.query, with: nil)
-            hideRows()
-            throw error
-        }
-        let isWhole =
-            adaptations == 0
-            || statement.withUnsafeBytes { StatementScan.isWhole($0, doublesBackslashes: doublesBackslashes) }
-        try pending.append(statement, isWhole: isWhole)
     }
 }
 
