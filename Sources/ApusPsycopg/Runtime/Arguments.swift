@@ -5,8 +5,19 @@ struct Arguments {
     private let function: StaticString
     private let names: [StaticString]
     private var values: [PyObj?]
+    /// Keeps what came from a dict, which Python code may change during the call.
+    private var keeper: Keeper?
 
-    /// From a vectorcall. Raises TypeError, as Python's own functions do, for a missing, surplus or unknown one.
+    private final class Keeper {
+        private let dict: PyObj
+
+        /// - Parameter dict: owned; taken over.
+        init(_ dict: PyObj) { self.dict = dict }
+
+        deinit { dict.release() }
+    }
+
+    /// From a vectorcall, whose caller keeps the arguments. Raises TypeError, as Python's own functions do, for a missing, surplus or unknown one.
     init(
         _ function: StaticString, _ names: [StaticString], required: Int = 0,
         _ positional: UnsafePointer<PyObj?>?, _ count: Int, _ keywords: PyObj?
@@ -27,7 +38,9 @@ struct Arguments {
     ) throws(Raised) {
         self.init(function, names)
         if let tuple { try takePositional(apus_tuple_size(tuple)) { apus_tuple_get(tuple, $0) } }
-        if let dict {
+        if let given = dict, apus_dict_size(given) > 0 {
+            let dict = try owned(PyDict_Copy(given))
+            keeper = Keeper(dict)
             var position = 0
             var key: PyObj?
             var value: PyObj?
@@ -81,6 +94,7 @@ struct Arguments {
     }
 
     private mutating func take(keyword: PyObj, value: PyObj?) throws(Raised) {
+        if apus_is_str(keyword) == 0 { throw raiseTypeError("\(function)() keywords must be strings") }
         for (index, name) in names.enumerated()
         where PyUnicode_CompareWithASCIIString(keyword, name.c) == 0 {
             if values[index] != nil {
