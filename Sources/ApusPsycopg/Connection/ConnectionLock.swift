@@ -74,6 +74,13 @@ final class ConnectionLock: @unchecked Sendable {
         return .locked
     }
 
+    /// Takes the lock, or waits for it as long as it takes. For what is held for a moment only.
+    @inline(__always)
+    func lock() {
+        let me = Self.thread
+        if !take(for: me) { while lock(within: .seconds(60)) == .timeIsOver {} }
+    }
+
     /// - Returns: false if anybody holds the lock.
     func tryLock() -> Bool { take(for: Self.thread) }
 

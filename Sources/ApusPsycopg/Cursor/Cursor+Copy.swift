@@ -59,19 +59,23 @@ extension Cursor {
 
     /// - Parameter statement: owned; taken over.
     private func copy(_ statement: PyObj, _ file: PyObj, size: Int, _ connection: Connection) throws(Raised) {
-        replace(&fields.pointee.query, with: statement)
-        try forgetResult()
-        replace(&fields.pointee.copy_file, with: file.retained())
-        defer { replace(&fields.pointee.copy_file, with: nil) }
-        let bytes = try queryBytes()
-        let exchange = try connection.holdingLock { () throws(Raised) -> Exchange in
-            let exchange = connection.core.makeExchange(bytes)
-            defer { connection.core.note(exchange) }
+        let statement = Owned(statement)
+        let exchange = try Exchange(sendable(statement.object))
+        let core = connection.core
+        try connection.holdingLock { () throws(Raised) in
+            try connection.checkOpen()
+            try connection.checkIdle("copy")
+            try prepare(for: exchange, query: statement.object)
+            replace(&fields.pointee.copy_file, with: file.retained())
+            core.prepare(exchange)
+            defer {
+                core.note(exchange)
+                replace(&fields.pointee.copy_file, with: nil)
+            }
             do throws(Raised) { try converse(exchange, file, size: size, connection) } catch {
                 connection.abandonCopy(exchange)
                 throw error
             }
-            return exchange
         }
         try connection.collect()
         try accept(exchange, connection)

@@ -60,16 +60,10 @@ final class PendingStatements {
         }
         try connection.checkOpen()
         try connection.checkIdle("executemany")
-        try cursor.forgetResult()
         batch.terminate()
-        let core = connection.core
-        let exchange = try batch.text.withUnsafeBytes { (bytes) throws(Raised) -> Exchange in
-            try connection.perform {
-                let exchange = core.makeExchange(UnsafeRawBufferPointer(rebasing: bytes.dropLast()))
-                exchange.tally = Exchange.Tally()
-                return exchange
-            }
-        }
+        let exchange = batch.text.withUnsafeBytes { Exchange(Statement(copying: $0.dropLast())) }
+        exchange.tally = Exchange.Tally()
+        try connection.perform(exchange) { () throws(Raised) in try cursor.prepare(for: exchange) }
         let sent = exchange.tally ?? Exchange.Tally()
         let last = failed(exchange, sent)
         try replace(&cursor.fields.pointee.query, with: batch.statement(last ?? batch.starts.count - 1))
