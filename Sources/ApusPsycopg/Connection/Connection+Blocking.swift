@@ -61,7 +61,6 @@ extension Connection {
     /// Uses libpq's connection for a moment, whatever statement another thread waits for.
     /// - Parameter body: runs under the GIL and touches nothing of Python.
     func accessing<Result>(_ body: () -> Result) throws(Raised) -> Result {
-        let core = self.core
         if !core.isOurs {
             // A thread of a fork's parent may have been in the midst of a call of libpq.
             guard core.lock.tryLock() else { throw inherited() }
@@ -92,7 +91,6 @@ extension Connection {
         timeout: Duration? = nil, grace: Duration? = nil, preparing: () throws(Raised) -> Void = {},
         _ step: () throws(PQError) -> Wait?, finally: (_ isOverdue: Bool) -> Void
     ) throws(Raised) -> PQError? {
-        let core = self.core
         let patience = Patience(timeout: timeout, grace: grace ?? core.cancellationTimeout)
         try takeLockAlone()
         do throws(Raised) { try preparing() } catch {
@@ -131,7 +129,6 @@ extension Connection {
     func blockingUnderLock(
         cancels: Bool = true, limiting exchange: Exchange? = nil, _ step: () throws(PQError) -> Wait?
     ) throws(Raised) {
-        let core = self.core
         let patience = Patience(
             timeout: exchange == nil ? nil : core.commandTimeout, grace: core.cancellationTimeout)
         var thread = PyEval_SaveThread()

@@ -18,8 +18,7 @@ extension Connection {
     func perform(
         _ exchange: Exchange, mayBegin: Bool = true, preparing: () throws(Raised) -> Void = {}
     ) throws(Raised) -> Exchange {
-        let core = self.core
-        return try perform(preparing: preparing) {
+        try perform(preparing: preparing) {
             if mayBegin { core.prepare(exchange) }
             return exchange
         }
@@ -99,7 +98,6 @@ extension Connection {
     private func performBlocking(
         timeout: Duration?, grace: Duration? = nil, preparing: () throws(Raised) -> Void = {}, _ make: () -> Exchange
     ) throws(Raised) -> Exchange {
-        let core = self.core
         var exchange: Exchange?
         let failure = try blocking(timeout: timeout, grace: grace) { () throws(Raised) in
             try checkAlone()

@@ -233,28 +233,31 @@ struct Cursor {
 
     /// The typecaster for an OID, owned: the cursor's, else the connection's, else the module's.
     func cast(_ oid: PyObj, _ connection: Connection, isBinary: Bool = false) throws(Raised) -> PyObj {
-        let own = isBinary ? fields.pointee.binary_types : fields.pointee.string_types
-        if let cast = try Self.find(oid, in: own, "cursor", isBinary) { return cast }
-        let connections = isBinary ? connection.fields.pointee.binary_types : connection.fields.pointee.string_types
-        if let cast = try Self.find(oid, in: connections, "connection", isBinary) { return cast }
         let state = module
+        let own = isBinary ? fields.pointee.binary_types : fields.pointee.string_types
+        if let own, let cast = try Self.find(oid, in: own, "cursor", isBinary, state) { return cast }
+        let connections = isBinary ? connection.fields.pointee.binary_types : connection.fields.pointee.string_types
+        if let connections, let cast = try Self.find(oid, in: connections, "connection", isBinary, state) {
+            return cast
+        }
         let common = isBinary ? state.pointee.binaryTypes : state.pointee.stringTypes
-        if let cast = try Self.find(oid, in: common, "psycopg2.extensions", isBinary) { return cast }
+        if let cast = try Self.find(oid, in: common, "psycopg2.extensions", isBinary, state) { return cast }
         return (isBinary ? state.pointee.defaultBinaryCast : state.pointee.defaultCast).retained()
     }
 
     @inline(__always)
     private static func find(
-        _ oid: PyObj, in types: PyObj?, _ owner: StaticString, _ isBinary: Bool
+        _ oid: PyObj, in types: PyObj, _ owner: StaticString, _ isBinary: Bool,
+        _ state: UnsafeMutablePointer<ModuleState>
     ) throws(Raised) -> PyObj? {
-        guard let types, apus_is_dict(types) != 0, apus_dict_size(types) > 0 else { return nil }
+        if apus_dict_size(types) == 0 { return nil }
         // Keys of the program's own may put another dict in its place while they are compared.
         let keeper = Owned(types.retained())
         guard let cast = apus_dict_find(keeper.object, oid) else {
             if PyErr_Occurred() != nil { throw Raised() }
             return nil
         }
-        guard apus_is_instance(cast, module.pointee.typecaster) != 0 else {
+        if apus_type_object(cast) != state.pointee.typecaster {
             throw noTypecaster(Owned(cast), oid, owner, isBinary)
         }
         return cast

@@ -5,19 +5,8 @@ struct Arguments {
     private let function: StaticString
     private let names: [StaticString]
     private var values: [PyObj?]
-    /// Keeps what came from a dict, which Python code may change during the call.
-    private var keeper: Keeper?
 
-    private final class Keeper {
-        private let dict: PyObj
-
-        /// - Parameter dict: owned; taken over.
-        init(_ dict: PyObj) { self.dict = dict }
-
-        deinit { dict.release() }
-    }
-
-    /// From a vectorcall, whose caller keeps the arguments. Raises TypeError, as Python's own functions do, for a missing, surplus or unknown one.
+    /// From a vectorcall. Raises TypeError, as Python's own functions do, for a missing, surplus or unknown one.
     init(
         _ function: StaticString, _ names: [StaticString], required: Int = 0,
         _ positional: UnsafePointer<PyObj?>?, _ count: Int, _ keywords: PyObj?
@@ -32,15 +21,14 @@ struct Arguments {
         try require(required)
     }
 
-    /// From the tuple and dict of `tp_new`, `tp_init` or `tp_call`.
+    /// From the tuple and dict of `tp_new`, `tp_init` or `tp_call`. Both are the call's own, and keep the arguments until
+    /// it ends.
     init(
         _ function: StaticString, _ names: [StaticString], required: Int = 0, tuple: PyObj?, dict: PyObj?
     ) throws(Raised) {
         self.init(function, names)
         if let tuple { try takePositional(apus_tuple_size(tuple)) { apus_tuple_get(tuple, $0) } }
-        if let given = dict, apus_dict_size(given) > 0 {
-            let dict = try owned(PyDict_Copy(given))
-            keeper = Keeper(dict)
+        if let dict {
             var position = 0
             var key: PyObj?
             var value: PyObj?
