@@ -3,7 +3,7 @@ import CApusPython
 
 /// Writes Python objects as SQL literals: what a connection has to say about it, gathered once per statement.
 ///
-/// Everything here is borrowed from the connection for the time of one statement.
+/// The connection is borrowed for the time of one statement: a cursor, an adapter or the caller keeps it.
 struct Quoting {
     /// The Python connection, which adapters are prepared with; nil while there is none.
     var connection: PyObj?
@@ -113,7 +113,8 @@ struct Quoting {
         if encoding.kind != .utf8, apus_type_object(adapter.object) == state.pointee.asIs,
             let adapted = adapter.object.fields(apus_adapter.self).pointee.adapted, !adapted.isNone
         {
-            let text = try Owned(owned(PyObject_Str(adapted)))
+            let keeper = Owned(adapted.retained())
+            let text = try Owned(owned(PyObject_Str(keeper.object)))
             let (bytes, owner) = try encoding.encode(text.object)
             writer.append(bytes)
             owner.release()

@@ -29,17 +29,21 @@ extension Connection {
         }
     }
 
-    /// The same for what is going to wait under the lock.
-    /// - Returns: without the GIL; what to take it back with.
-    func lockWithoutGIL() throws(Raised) -> ThreadState? {
-        var thread = PyEval_SaveThread()
+    /// Takes the lock for what talks to the server. Raises ProgrammingError where this thread has it already.
+    private func takeLockAlone() throws(Raised) {
+        if core.lock.tryLock() { return }
+        guard try takeLock() else { throw isInUse() }
+    }
+
+    /// Takes the lock, or waits for it without looking at signals: for the end of a session that cannot be put off.
+    /// - Returns: false if this thread has it already.
+    private func takeLockForGood() -> Bool {
+        if core.lock.tryLock() { return true }
         while true {
+            let thread = PyEval_SaveThread()
             let outcome = core.lock.lock(within: Self.lockSlice)
-            if outcome == .locked { return thread }
             PyEval_RestoreThread(thread)
-            if outcome == .alreadyMine { throw isInUse() }
-            try check(PyErr_CheckSignals())
-            thread = PyEval_SaveThread()
+            if outcome != .timeIsOver { return outcome == .locked }
         }
     }
 
@@ -49,22 +53,28 @@ extension Connection {
 
     /// Runs Python code while no other thread can use the connection.
     func holdingLock<Result>(_ body: () throws(Raised) -> Result) throws(Raised) -> Result {
-        guard try takeLock() else { throw isInUse() }
+        try takeLockAlone()
         defer { core.lock.unlock() }
         return try body()
     }
 
-    /// Looks at what libpq changes while it works. Another thread's statement is waited for; this thread's own, which a
-    /// signal handler or a callback interrupts, is not.
-    /// - Parameter body: touches nothing of Python.
-    func looking<Result>(_ body: () -> Result) throws(Raised) -> Result {
-        var isLocked = core.lock.tryLock()
-        if !isLocked {
-            // The lock of a fork's parent may never be let go.
-            try checkOwner()
-            isLocked = try takeLock()
+    /// Uses libpq's connection for a moment, whatever statement another thread waits for.
+    /// - Parameter body: runs under the GIL and touches nothing of Python.
+    func accessing<Result>(_ body: () -> Result) throws(Raised) -> Result {
+        if !core.isOurs {
+            // A thread of a fork's parent may have been in the midst of a call of libpq.
+            guard core.lock.tryLock() else { throw inherited() }
+            defer { core.lock.unlockInChild() }
+            return body()
         }
-        defer { if isLocked { core.lock.unlock() } }
+        while !core.access.tryLock() {
+            // The GIL must not be waited for with `access` held: it is taken anew then.
+            let thread = PyEval_SaveThread()
+            core.access.lock()
+            core.access.unlock()
+            PyEval_RestoreThread(thread)
+        }
+        defer { core.access.unlock() }
         return body()
     }
 
@@ -75,17 +85,25 @@ extension Connection {
     /// - Parameters:
     ///   - timeout: after which the server is asked to cancel as well; its answer is the machine's business then.
     ///   - grace: how long the answer is waited for after that; nil is the connection's `cancellation_timeout`.
+    ///   - preparing: runs under the lock and the GIL before the first step, and may still refuse.
     ///   - isWasted: whether what the server still sends is dropped anyway: it is asked to cancel after a moment.
     ///   - finally: runs under the lock when the machine has come to its end, and hears whether that came too late.
     func blocking(
-        timeout: Duration? = nil, grace: Duration? = nil, _ step: () throws(PQError) -> Wait?,
-        isWasted: () -> Bool = { false }, finally: (_ isOverdue: Bool) -> Void
+        timeout: Duration? = nil, grace: Duration? = nil, preparing: () throws(Raised) -> Void = {},
+        _ step: () throws(PQError) -> Wait?, isWasted: () -> Bool = { false }, finally: (_ isOverdue: Bool) -> Void
     ) throws(Raised) -> PQError? {
         let patience = Patience(timeout: timeout, grace: grace ?? core.cancellationTimeout)
-        var thread = try lockWithoutGIL()
-        let driven = drive(&thread, patience, isWasted: isWasted, step)
+        try takeLockAlone()
+        do throws(Raised) { try preparing() } catch {
+            core.lock.unlock()
+            throw error
+        }
+        var thread = PyEval_SaveThread()
+        let driven = drive(&thread, patience, isWasted: isWasted) { () throws(PQError) in try core.accessing(step) }
+        core.access.lock()
         finally(driven.isOverdue)
         core.gather()
+        core.access.unlock()
         if driven.isLost {
             // A session is let go of under the lock and the GIL.
             PyEval_RestoreThread(thread)
@@ -115,10 +133,10 @@ extension Connection {
         let patience = Patience(
             timeout: exchange == nil ? nil : core.commandTimeout, grace: core.cancellationTimeout)
         var thread = PyEval_SaveThread()
-        let driven = drive(&thread, cancels: cancels, patience, step)
+        let driven = drive(&thread, cancels: cancels, patience) { () throws(PQError) in try core.accessing(step) }
         if driven.isOverdue { exchange?.timeout = patience.timeout }
-        if core.session?.isBroken ?? true { core.markBroken() }
         PyEval_RestoreThread(thread)
+        if core.session?.isBroken ?? true { core.markBroken() }
         if driven.isLost { loseSession() }
         if let interruption = driven.interruption {
             apus_give_exception(interruption)
@@ -137,9 +155,10 @@ extension Connection {
     func clearingUnderLock(isUrgent: Bool, _ step: () throws(PQError) -> Wait?) -> PyObj? {
         let patience = Patience(timeout: core.commandTimeout, grace: core.cancellationTimeout)
         var thread = PyEval_SaveThread()
-        let driven = drive(&thread, patience, isUrgent: isUrgent, step)
-        if core.session?.isBroken ?? true { core.markBroken() }
+        let core = self.core
+        let driven = drive(&thread, patience, isUrgent: isUrgent) { () throws(PQError) in try core.accessing(step) }
         PyEval_RestoreThread(thread)
+        if core.session?.isBroken ?? true { core.markBroken() }
         if driven.isLost { loseSession() }
         return driven.interruption
     }
@@ -148,6 +167,13 @@ extension Connection {
     private func loseSession() {
         core.finish()
         core.closed = .broken
+    }
+
+    /// Lets go of a session that cannot be used any more, whatever exception is pending.
+    func closeBroken() {
+        let isLocked = takeLockForGood()
+        loseSession()
+        if isLocked { core.lock.unlock() }
     }
 
     private func raiseLost(_ patience: Patience) -> Raised {
@@ -295,6 +321,16 @@ extension Connection {
             if wait.descriptor == nil { return .ready }
         }
         return BlockingWaiter.wait(for: wait, slice: slice)
+    }
+}
+
+extension ConnectionCore {
+    /// Calls libpq where the GIL is not held.
+    @inline(__always)
+    fileprivate func accessing(_ step: () throws(PQError) -> Wait?) throws(PQError) -> Wait? {
+        access.lock()
+        defer { access.unlock() }
+        return try step()
     }
 }
 

@@ -17,8 +17,7 @@ extension Connection {
                 return
             }
         }
-        let text = UnsafeRawBufferPointer(start: command.utf8Start, count: command.utf8CodeUnitCount)
-        let exchange = try perform { core.makeEnd(text) }
+        let exchange = try perform { core.makeEnd(command) }
         if exchange.endsTransaction { try checkCompletion(exchange, of: "\(command)") }
     }
 

@@ -6,10 +6,17 @@ import Synchronization
 
 /// The Swift side of a Python connection: the session, and what psycopg2 remembers of it.
 ///
-/// Its fields change under the connection's lock, or under the GIL as long as nobody else can reach them. It touches
-/// no Python object, so that all of it may run without the GIL. The session is let go of under both, so that whoever
-/// holds either may look at it; what libpq changes while it works (messages, notifications, reported parameters) is
-/// looked at under the lock.
+/// It touches no Python object, so that all of it may run without the GIL; only an exchange holds one, and is let go of
+/// under the GIL. Three locks protect it:
+/// - `lock` belongs to one statement at a time, for as long as the server works at it. Fields change under it.
+/// - The GIL: fields that only Python's calls change are changed and read under it.
+/// - `access` is held for the moment of one call of libpq, because libpq's connection bears one thread at a time.
+///   Who holds `lock` without the GIL takes it for each step. Who holds the GIL takes it to look at what libpq changes
+///   while it works (messages, notifications, reported parameters, the state of TLS), without waiting for another
+///   thread's statement; `lock` and the GIL together need no `access`.
+///
+/// The session comes and goes under `lock` and the GIL, so that the holder of either may use it. Locks are taken in
+/// this order: `lock`, GIL, `access`; the holder of `access` waits for nothing.
 final class ConnectionCore: @unchecked Sendable {
     /// `connection.closed`
     enum Closed: Int { case open, closed, broken }
@@ -24,6 +31,7 @@ final class ConnectionCore: @unchecked Sendable {
     }
 
     let lock = ConnectionLock()
+    let access = ConnectionLock()
     /// The process that opens the connection.
     var generation = ForkGeneration.current
     /// Swift would look five times a statement whether somebody else is at it, in this thread: the lock says so before.
@@ -35,8 +43,17 @@ final class ConnectionCore: @unchecked Sendable {
     var transaction = TransactionSettings()
     /// Counts the transactions that ended: what lives no longer than one remembers its number.
     var transactionNumber = 0
-    /// The name of the two-phase transaction that is open.
-    var twoPhaseName: String?
+    /// The name of the two-phase transaction that is open. It is read and set under the GIL.
+    var twoPhaseName: String? {
+        get { isTwoPhase ? lastTwoPhaseName : nil }
+        set {
+            isTwoPhase = newValue != nil
+            if let newValue { lastTwoPhaseName = newValue }
+        }
+    }
+    private var lastTwoPhaseName = ""
+    /// A transaction ends without the GIL, where a text that another thread reads must not be freed.
+    private var isTwoPhase = false
 
     /// What the server sent unasked, until Python's lists take it.
     let inbox = Mutex(Inbox())
@@ -95,13 +112,13 @@ final class ConnectionCore: @unchecked Sendable {
     /// Stands for whatever the balanced connect waits for, under one descriptor that does not change.
     var watch: HandedOutWait?
 
-    /// The exchange that a statement needs now.
-    /// - Parameter mayBegin: false for what needs no transaction of its own.
-    func makeExchange(_ statements: UnsafeRawBufferPointer, mayBegin: Bool = true) -> Exchange {
-        Exchange(statements, begin: mayBegin && begins ? transaction.begin : nil, joins: joinsBegin)
+    /// Makes an exchange begin the transaction that its statement needs now. Under the lock, when it is known what state
+    /// the transaction is in.
+    func prepare(_ exchange: Exchange) {
+        if begins { exchange.begin(by: transaction.begin, joins: joinsBegin) }
     }
 
-    /// Takes notice of how an exchange ended.
+    /// Takes notice of how an exchange ended. Under the lock, and `access` or the GIL.
     func note(_ exchange: Exchange) {
         if exchange.hasBegun || exchange.detour?.strayAnswer != nil && isInTransaction { status = .begin }
         if exchange.isShifted, session?.hasNotices == true, let notices = session?.takeNotices() {
@@ -125,26 +142,17 @@ final class ConnectionCore: @unchecked Sendable {
     /// Forgets the transaction, which has ended on the server.
     func endTransaction() {
         status = .ready
-        twoPhaseName = nil
+        isTwoPhase = false
         transactionNumber &+= 1
     }
 
     /// The exchange that ends the transaction, or nothing if there is none: another thread may have been faster.
-    func makeEnd(_ command: UnsafeRawBufferPointer) -> Exchange {
+    func makeEnd(_ command: StaticString) -> Exchange {
         let isOpen = status == .begin
-        return Exchange(isOpen ? command : Self.nothing, begin: nil, joins: false, endsTransaction: isOpen)
+        return Exchange(Statement(isOpen ? command : ""), endsTransaction: isOpen)
     }
 
-    private static var nothing: UnsafeRawBufferPointer {
-        UnsafeRawBufferPointer(start: ("" as StaticString).utf8Start, count: 0)
-    }
-
-    /// The exchange for a statement with parameters.
-    func makeExchange(_ call: ServerCall) -> Exchange {
-        Exchange(call, begin: begins ? transaction.begin : nil)
-    }
-
-    /// The socket is gone: the node has one session less from now on.
+    /// The socket is gone: the node has one session less from now on. Under `access`, or the lock and the GIL.
     func markBroken() {
         guard closed == .open else { return }
         closed = .broken
@@ -152,7 +160,8 @@ final class ConnectionCore: @unchecked Sendable {
         reservation = nil
     }
 
-    /// Takes out of libpq what the server sent unasked, and what it said of literals. Under the lock.
+    /// Takes out of libpq what the server sent unasked, and what it said of literals. Under the lock, and `access` or the
+    /// GIL.
     func gather() {
         guard let libpq else { return }
         lookAtLiterals(libpq)
@@ -164,7 +173,7 @@ final class ConnectionCore: @unchecked Sendable {
         }
     }
 
-    /// Learns what the server last said of standard_conforming_strings. Under the lock.
+    /// Learns what the server last said of standard_conforming_strings. Under the lock, and `access` or the GIL.
     func lookAtLiterals(_ libpq: OpaquePointer) {
         if PQerrorMessage(libpq)?.pointee == 0 {
             // The quicker way. It makes libpq forget its last error, of which there is none.
@@ -178,7 +187,7 @@ final class ConnectionCore: @unchecked Sendable {
         }
     }
 
-    /// Ends the session. In a fork's child, the parent's goes on.
+    /// Ends the session, under the lock and the GIL. In a fork's child, the parent's goes on.
     func finish() {
         session = nil
         opening = nil

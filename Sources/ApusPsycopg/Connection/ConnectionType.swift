@@ -60,6 +60,7 @@ enum ConnectionType {
             try check(truth)
             if truth != 0 { asynchronous = true }
         }
+        try connection.checkNotOpened()
         let fields = connection.fields
         try replace(&fields.pointee.notices, with: owned(PyList_New(0)))
         try replace(&fields.pointee.notifies, with: owned(PyList_New(0)))

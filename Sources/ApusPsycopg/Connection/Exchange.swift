@@ -20,12 +20,15 @@ final class Exchange {
         case beginAlone
     }
     private var phase = Phase.idle
-    private let statements: UnsafeRawBufferPointer
+    private let statements: Statement
     private let call: ServerCall?
-    private let begin: String?
-    private let joins: Bool
+    private var begin: String?
+    private var joins = false
     /// Whether this is the end of a transaction.
     let endsTransaction: Bool
+    /// The number that the cursor gave to it: see `Cursor.prepare(for:)`. Nil where no cursor takes the result, or where
+    /// the cursor takes it in any case.
+    var number: Int?
 
     /// The last result; nil as long as none came, and when only BEGIN's did.
     private(set) var result: OpaquePointer?
@@ -73,39 +76,34 @@ final class Exchange {
         }
     }
 
-    /// - Parameters:
-    ///   - statements: followed by a zero byte; they must live until the exchange has ended.
-    ///   - begin: the command that starts the transaction, or nil.
-    ///   - joins: whether `begin` may travel with the statements.
-    ///   - endsTransaction: whether the statement is COMMIT, ROLLBACK or the like.
-    init(_ statements: UnsafeRawBufferPointer, begin: String?, joins: Bool, endsTransaction: Bool = false) {
+    /// - Parameter endsTransaction: whether the statement is COMMIT, ROLLBACK or the like.
+    init(_ statements: consuming Statement, endsTransaction: Bool = false) {
         self.statements = statements
         call = nil
-        self.begin = begin
-        self.joins = joins
         self.endsTransaction = endsTransaction
     }
 
-    /// For a statement with parameters, whose results come in binary format. BEGIN goes apart.
-    init(_ call: ServerCall, begin: String?) {
-        statements = UnsafeRawBufferPointer(start: nil, count: 0)
+    /// For a statement with parameters, whose results come in binary format.
+    init(_ call: ServerCall) {
+        statements = Statement("")
         self.call = call
-        self.begin = begin
-        joins = false
         endsTransaction = false
-    }
-
-    /// A message without a statement.
-    static func nothing() -> Exchange {
-        let text: StaticString = ""
-        return Exchange(UnsafeRawBufferPointer(start: text.utf8Start, count: 0), begin: nil, joins: false)
     }
 
     /// For the answer to what was sent before.
     static func answer() -> Exchange {
-        let exchange = Exchange(UnsafeRawBufferPointer(start: nil, count: 0), begin: nil, joins: false)
+        let exchange = Exchange(Statement(""))
         exchange.phase = .statements
         return exchange
+    }
+
+    /// Makes a transaction begin first. Before anything is sent.
+    /// - Parameters:
+    ///   - command: the command that starts the transaction.
+    ///   - joins: whether it may travel with the statements. It never does with a statement that has parameters.
+    func begin(by command: String, joins: Bool) {
+        begin = command
+        self.joins = joins && call == nil
     }
 
     deinit { PQclear(result) }
@@ -173,11 +171,11 @@ final class Exchange {
         }
         phase = .joined
         noticesBefore = connection?.noticeCount ?? 0
-        var text = ByteWriter(minimumCapacity: statements.count + 64)
+        var text = ByteWriter(minimumCapacity: statements.bytes.count + 64)
         text.append(begin)
         text.append(";\n")
         prefix = StatementPrefix(characters: text.count, lines: 1)
-        text.append(statements)
+        text.append(statements.bytes)
         text.append(0)
         try text.withUnsafeBytes { (bytes) throws(PQError) in try Self.send(bytes, &connection) }
     }
@@ -188,7 +186,7 @@ final class Exchange {
             try connection?.send(query: call.sql.c, parameters: call.parameters, binaryResults: true)
             return
         }
-        try Self.send(statements, &connection)
+        try Self.send(statements.bytes, &connection)
     }
 
     private static func send(_ bytes: UnsafeRawBufferPointer, _ connection: inout PQConnection?) throws(PQError) {

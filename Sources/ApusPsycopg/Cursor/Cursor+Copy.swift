@@ -59,22 +59,25 @@ extension Cursor {
 
     /// - Parameter statement: owned; taken over.
     private func copy(_ statement: PyObj, _ file: PyObj, size: Int, _ connection: Connection) throws(Raised) {
-        replace(&fields.pointee.query, with: statement)
-        try forgetResult()
-        replace(&fields.pointee.copy_file, with: file.retained())
-        defer { replace(&fields.pointee.copy_file, with: nil) }
-        let bytes = try queryBytes()
-        let exchange: Exchange
+        let statement = Owned(statement)
+        let exchange = try Exchange(sendable(statement.object))
+        exchange.takes = .file
+        let core = connection.core
         do throws(Raised) {
-            exchange = try connection.holdingLock { () throws(Raised) -> Exchange in
-                let exchange = connection.core.makeExchange(bytes)
-                exchange.takes = .file
-                defer { connection.core.note(exchange) }
+            try connection.holdingLock { () throws(Raised) in
+                try connection.checkOpen()
+                try connection.checkIdle("copy")
+                try prepare(for: exchange, query: statement.object)
+                replace(&fields.pointee.copy_file, with: file.retained())
+                core.prepare(exchange)
+                defer {
+                    core.note(exchange)
+                    replace(&fields.pointee.copy_file, with: nil)
+                }
                 do throws(Raised) { try converse(exchange, file, size: size, connection) } catch {
                     connection.abandonCopy(exchange)
                     throw error
                 }
-                return exchange
             }
         } catch {
             // What the server reported meanwhile counts for the next statement all the same.

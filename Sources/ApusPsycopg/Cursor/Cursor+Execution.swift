@@ -14,13 +14,11 @@ extension Cursor {
         if isNamed { try checkNamedExecution() }
         try checkUnread()
         let statement = try Owned(statementToRun(query, arguments, connection))
-        try forgetResult()
         if isNamed {
             try declare(statement.take(), connection)
             return
         }
-        replace(&fields.pointee.query, with: statement.take())
-        try run(connection)
+        try run(statement.object, connection)
     }
 
     /// The statement with its arguments. What cannot be made or is empty leaves the last result as it is, but if the
@@ -42,42 +40,40 @@ extension Cursor {
         return statement.take()
     }
 
-    /// Runs `query` and takes over its result.
-    func run(_ connection: Connection) throws(Raised) {
-        let bytes = try queryBytes()
+    /// Runs a statement, which becomes `query`, and takes over its result.
+    /// - Parameters:
+    ///   - takes: the COPY that the caller goes on with.
+    ///   - preparing: runs when the statement's turn has come, before it is sent.
+    func run(
+        _ text: PyObj, _ connection: Connection, takes: Exchange.CopyKind = .none, preparing: () -> Void = {}
+    ) throws(Raised) {
+        let exchange = try Exchange(sendable(text))
+        exchange.takes = takes
         if connection.core.isAsynchronous {
-            try connection.begin(bytes, for: object)
+            try connection.begin(exchange, for: object) { () throws(Raised) in
+                try prepare(for: exchange, query: text)
+                preparing()
+            }
             return
         }
-        let core = connection.core
-        let takes: Exchange.CopyKind = fields.pointee.stream == nil ? .none : .stream
-        let exchange = try connection.perform {
-            let exchange = core.makeExchange(bytes)
-            exchange.takes = takes
-            return exchange
+        try connection.perform(exchange) { () throws(Raised) in
+            try prepare(for: exchange, query: text)
+            preparing()
         }
         try accept(exchange, connection)
     }
 
-    /// The bytes of `query`, followed by a zero byte, which live as long as it.
-    func queryBytes() throws(Raised) -> UnsafeRawBufferPointer {
-        guard let query = fields.pointee.query else { throw misuse("no query") }
-        let bytes: UnsafeRawBufferPointer
-        if apus_is_bytes(query) != 0 {
-            bytes = UnsafeRawBufferPointer(start: apus_bytes_data(query), count: apus_bytes_size(query))
-        } else {
-            var count = 0
-            guard let utf8 = PyUnicode_AsUTF8AndSize(query, &count) else { throw Raised() }
-            bytes = UnsafeRawBufferPointer(start: utf8, count: count)
+    /// A text that can be sent. Raises ProgrammingError where it is empty, ValueError for a zero byte.
+    func sendable(_ text: PyObj) throws(Raised) -> Statement {
+        let statement = try Statement(text)
+        guard let start = statement.bytes.baseAddress, statement.bytes.count > 0 else {
+            throw misuse("can't execute an empty query")
         }
-        if bytes.count == 0 { throw misuse("can't execute an empty query") }
-        if memchr(bytes.baseAddress ?? UnsafeRawPointer(utf8Zero), 0, bytes.count) != nil {
+        if memchr(start, 0, statement.bytes.count) != nil {
             throw raiseValueError("A statement cannot contain NUL (0x00) characters.")
         }
-        return bytes
+        return statement
     }
-
-    private var utf8Zero: UnsafePointer<UInt8> { ("" as StaticString).utf8Start }
 
     /// The statement with its arguments, in the connection's encoding: bytes or, where the two are the same, `str`.
     func statement(_ query: PyObj, _ arguments: PyObj?, _ connection: Connection) throws(Raised) -> PyObj {
@@ -188,12 +184,20 @@ extension Cursor {
 
 extension Connection {
     /// Sends an asynchronous query, whose result goes to the cursor when `poll()` finds it complete.
-    func begin(_ statements: UnsafeRawBufferPointer, for cursor: PyObj) throws(Raised) {
-        let exchange = core.makeExchange(statements)
-        if cursor.fields(apus_cursor.self).pointee.stream != nil { exchange.takes = .stream }
-        core.exchange = exchange
+    /// - Parameter preparing: runs before anything is sent. It may still refuse.
+    func begin(_ exchange: Exchange, for cursor: PyObj, preparing: () throws(Raised) -> Void) throws(Raised) {
+        let core = self.core
+        let reference = try Owned(owned(PyWeakref_NewRef(cursor, nil)))
+        try checkIdle("execute")
+        core.prepare(exchange)
         core.exchangeIsComplete = false
+        core.exchange = exchange
+        do throws(Raised) { try preparing() } catch {
+            core.exchange = nil
+            throw error
+        }
+        // From here on another thread may poll.
+        replace(&fields.pointee.async_cursor, with: reference.take())
         if let wait = try advance(exchange) { _ = try handOut(wait) }
-        replace(&fields.pointee.async_cursor, with: try owned(PyWeakref_NewRef(cursor, nil)))
     }
 }

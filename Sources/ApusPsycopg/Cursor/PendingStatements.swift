@@ -83,40 +83,37 @@ final class PendingStatements {
     private func send(from first: Int) throws(Raised) -> Int {
         try connection.checkOpen()
         try connection.checkIdle("executemany")
-        try cursor.forgetResult()
         let core = connection.core
         let alone = try Owned(batch.statement(first))
-        var isAlone = first > 0 || batch.count == 1
-        var isStale = false
-        let exchange = try batch.text.withUnsafeBytes { (bytes) throws(Raised) -> Exchange in
-            try connection.perform {
-                let encoding = core.libpq.map { PQclientEncoding($0) }
-                isStale = core.doublesBackslashes != quotedFor.doublesBackslashes || encoding != quotedFor.encoding
-                isAlone = isAlone || !(core.begins || core.isInTransaction)
-                let exchange: Exchange
-                if isStale {
-                    exchange = Exchange.nothing()
-                } else if isAlone {
-                    exchange = core.makeExchange(
-                        UnsafeRawBufferPointer(
-                            start: apus_bytes_data(alone.object), count: apus_bytes_size(alone.object)))
-                } else {
-                    exchange = core.makeExchange(UnsafeRawBufferPointer(rebasing: bytes.dropLast()))
-                    exchange.statementPrefix = { self.batch.statement(atCharacter: $0).prefix }
-                }
-                exchange.tally = Exchange.Tally()
-                return exchange
+        let one = try Exchange(Statement(alone.object))
+        let all: Exchange? = first > 0 || batch.count == 1 ? nil : together()
+        var chosen = one
+        let exchange = try connection.perform { () throws(Raised) in
+            let encoding = core.libpq.map { PQclientEncoding($0) }
+            if core.doublesBackslashes != quotedFor.doublesBackslashes || encoding != quotedFor.encoding {
+                throw changed()
             }
+            if let all, core.begins || core.isInTransaction { chosen = all }
+            try cursor.prepare(for: chosen, query: chosen === one ? alone.object : nil)
+        } _: {
+            core.prepare(chosen)
+            return chosen
         }
-        if isStale { throw changed() }
-        if !isAlone {
+        if exchange === all {
             try take(exchange)
             return batch.count
         }
-        replace(&cursor.fields.pointee.query, with: alone.take())
         try cursor.accept(exchange, connection)
         count(cursor.fields.pointee.rowcount < 0 ? nil : cursor.fields.pointee.rowcount)
         return first + 1
+    }
+
+    /// All statements of the batch in one message.
+    private func together() -> Exchange {
+        let exchange = batch.text.withUnsafeBytes { Exchange(Statement(copying: $0.dropLast())) }
+        exchange.statementPrefix = { self.batch.statement(atCharacter: $0).prefix }
+        exchange.tally = Exchange.Tally()
+        return exchange
     }
 
     /// Takes over what became of all statements of the batch.
@@ -154,9 +151,7 @@ final class PendingStatements {
     private func repeated(_ statement: PyObj) throws(Raised) -> Exchange? {
         let core = connection.core
         guard core.session?.transactionStatus == PQTRANS_INERROR else { return nil }
-        let exchange = try connection.perform(
-            UnsafeRawBufferPointer(start: apus_bytes_data(statement), count: apus_bytes_size(statement)),
-            mayBegin: false)
+        let exchange = try connection.perform(Exchange(Statement(statement)), mayBegin: false)
         guard let result = exchange.result, PQresultStatus(result) == PGRES_FATAL_ERROR else { return nil }
         let isAborted = PQresultErrorField(result, apus_diag_sqlstate).map { strcmp($0, "25P02") == 0 } ?? false
         return isAborted ? nil : exchange

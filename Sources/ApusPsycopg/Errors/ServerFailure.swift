@@ -29,8 +29,9 @@ struct ServerFailure {
                 decode(
                     Array(preface.utf8)
                         + (text.isEmpty ? Array("no message from the server".utf8) : withoutSeverity(text))))
-            let type = `class` ?? errorType(connectionIsLost: connectionIsLost)
-            let exception = try Owned(owned(apus_call1(type, message.object)))
+            // The classes of SQLSTATEs are in a dict that programs may change.
+            let type = Owned((`class` ?? errorType(connectionIsLost: connectionIsLost)).retained())
+            let exception = try Owned(owned(apus_call1(type.object, message.object)))
             if apus_is_instance(exception.object, module.pointee.error) != 0 {
                 let fields = exception.object.fields(apus_error.self)
                 try replace(&fields.pointee.pgerror, with: decode(text))
@@ -108,8 +109,10 @@ func raise(_ error: PQError, whileOpening: Bool = false) -> Raised {
     }
     let raised = raise(type, error.message + "\n")
     if let code = error.sqlState?.rawValue, let exception = apus_take_exception() {
-        let fields = exception.fields(apus_error.self)
-        if let value = try? python(code) { replace(&fields.pointee.pgcode, with: value) } else { PyErr_Clear() }
+        if apus_is_instance(exception, state.pointee.error) != 0 {
+            let fields = exception.fields(apus_error.self)
+            if let value = try? python(code) { replace(&fields.pointee.pgcode, with: value) } else { PyErr_Clear() }
+        }
         apus_give_exception(exception)
     }
     return raised
