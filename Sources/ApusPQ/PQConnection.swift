@@ -125,6 +125,12 @@ public struct PQConnection: ~Copyable, @unchecked Sendable {
     /// Whether ``takeNotices()`` would return anything.
     public var hasNotices: Bool { notices.hasAny }
 
+    /// How many notices ``takeNotices()`` would return.
+    public var noticeCount: Int { notices.count }
+
+    /// Forgets the notices that came after the first so many.
+    public mutating func dropNotices(after count: Int) { notices.drop(after: count) }
+
     /// The next notification that libpq has read, or `nil`. Does not read the socket: see ``consumeInput()``.
     public mutating func takeNotification() -> PQNotification? {
         guard let notify = PQnotifies(pointer) else { return nil }
@@ -162,6 +168,9 @@ final class NoticeCollector: @unchecked Sendable {
     private var messages: [ServerMessage] = []
 
     var hasAny: Bool { !messages.isEmpty }
+    var count: Int { messages.count }
+
+    func drop(after count: Int) { messages.removeLast(max(0, messages.count - count)) }
 
     func take() -> [ServerMessage] {
         defer { messages = [] }

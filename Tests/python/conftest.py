@@ -3,6 +3,7 @@
 import itertools
 import os
 import signal
+import sys
 import uuid
 
 import psycopg2
@@ -129,3 +130,21 @@ def connection(dsn):
 def cursor(connection):
     """A cursor of the plain connection."""
     return connection.cursor()
+
+
+@pytest.fixture
+def quick_switches():
+    """Threads take the GIL from one another as often as they can."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+@pytest.fixture
+def long_switches():
+    """A thread keeps the GIL until it lets go of it by itself, to wait."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(30)
+    yield
+    sys.setswitchinterval(before)

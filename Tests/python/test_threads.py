@@ -3,7 +3,6 @@
 import io
 import os
 import signal
-import sys
 import threading
 import time
 
@@ -13,34 +12,7 @@ import pytest
 from psycopg2 import extensions
 
 from cold import in_child
-
-
-@pytest.fixture
-def quick_switches():
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    yield
-    sys.setswitchinterval(before)
-
-
-def together(count, body):
-    """Runs body(0), body(1), … in threads and raises the first thing that one of them raised."""
-    raised = []
-
-    def run(number):
-        try:
-            body(number)
-        except BaseException as error:
-            raised.append(error)
-
-    threads = [threading.Thread(target=run, args=(number,), daemon=True) for number in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(120)
-        assert not thread.is_alive(), "deadlock"
-    if raised:
-        raise raised[0]
+from sharing import together
 
 
 def test_32_threads_share_a_connection(connection, quick_switches):

@@ -17,9 +17,8 @@ extension Connection {
                 return
             }
         }
-        let text = UnsafeRawBufferPointer(start: command.utf8Start, count: command.utf8CodeUnitCount)
-        let exchange = try perform { core.makeEnd(text) }
-        if exchange.endsTransaction { try checkSuccess(exchange, cursor: nil) }
+        let exchange = try perform { core.makeEnd(command) }
+        if exchange.endsTransaction { try checkCompletion(exchange, of: "\(command)") }
     }
 
     func commit() throws(Raised) {

@@ -74,12 +74,28 @@ final class ConnectionLock: @unchecked Sendable {
         return .locked
     }
 
+    /// Takes the lock, or waits for it as long as it takes. For what is held for a moment only.
+    @inline(__always)
+    func lock() { if !take(for: Self.anyThread) { waitForLock() } }
+
+    /// Stands for a thread that cannot come back for the lock while it has it.
+    private static var anyThread: UInt { 1 }
+
+    @inline(never)
+    private func waitForLock() { while lock(within: .seconds(60)) != .locked {} }
+
     /// - Returns: false if anybody holds the lock.
+    @inline(__always)
     func tryLock() -> Bool { take(for: Self.thread) }
 
+    @inline(__always)
     func unlock() {
         owner.store(0, ordering: .sequentiallyConsistent)
-        guard waiting.load(ordering: .sequentiallyConsistent) > 0 else { return }
+        if waiting.load(ordering: .sequentiallyConsistent) > 0 { wakeOne() }
+    }
+
+    @inline(never)
+    private func wakeOne() {
         pthread_mutex_lock(mutex)
         pthread_cond_signal(freed)
         pthread_mutex_unlock(mutex)
@@ -88,6 +104,7 @@ final class ConnectionLock: @unchecked Sendable {
     /// Lets go in a fork's child, where nobody waits, and the mutex may be a lost thread's.
     func unlockInChild() { owner.store(0, ordering: .sequentiallyConsistent) }
 
+    @inline(__always)
     private func take(for thread: UInt) -> Bool {
         owner.compareExchange(expected: 0, desired: thread, ordering: .sequentiallyConsistent).exchanged
     }

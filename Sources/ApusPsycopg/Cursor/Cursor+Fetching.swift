@@ -72,9 +72,10 @@ extension Cursor {
         guard count > 0, let result, var maker = try RowMaker(self, encoding: connection.core.encoding) else {
             return try owned(PyList_New(0))
         }
-        let list = try Owned(owned(PyList_New(count)))
+        // From here on nothing may free the result: the new list may set off the cycle collector, and finalizers with it.
         fields.pointee.readers += 1
         defer { fields.pointee.readers -= 1 }
+        let list = try Owned(owned(PyList_New(count)))
         // What is being made is no garbage yet: looking through it again and again would find none.
         let isPaused = count > 100 && maker.isNative && apus_pause_collector() != 0
         defer { if isPaused { apus_resume_collector() } }

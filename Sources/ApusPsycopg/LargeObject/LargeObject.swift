@@ -254,9 +254,9 @@ struct LargeObject {
     /// Writes the content into a file on the client.
     func export(_ path: PyObj) throws(Raised) {
         _ = try checkConnection()
+        let connection = Owned((fields.pointee.connection ?? apus_none()).retained())
         let reader = try Owned(
-            LargeObject.make(
-                module.pointee.lobject, fields.pointee.connection ?? apus_none(), oid: fields.pointee.oid, mode: "rb"))
+            LargeObject.make(module.pointee.lobject, connection.object, oid: fields.pointee.oid, mode: "rb"))
         let source = try LargeObject(reader.object)
         try withFile(path, "wb") { (file) throws(Raised) in
             while true {
@@ -281,12 +281,14 @@ struct LargeObject {
     /// Calls a function of the server. What the server says against it is raised as OperationalError.
     private func ask(_ sql: StaticString, _ write: (inout PQParameters) -> Void) throws(Raised) -> Exchange {
         let connection = try checkConnection()
+        // A second __init__, by another thread or a callback, must not let go of it while the server is waited for.
+        let keeper = Owned(connection.object.retained())
+        defer { _ = keeper.object }
         try connection.checkNotPrepared("lobject")
         var parameters = PQParameters()
         write(&parameters)
         let call = ServerCall(sql, parameters)
-        let core = connection.core
-        let exchange = try connection.perform { core.makeExchange(call) }
+        let exchange = try connection.perform(Exchange(call))
         try connection.checkSuccess(exchange, cursor: nil, raising: module.pointee.operationalError)
         return exchange
     }

@@ -1,0 +1,74 @@
+"""Threads that share an object: how they are started, ended and made to meet."""
+
+import itertools
+import threading
+import time
+from contextlib import contextmanager
+
+import psycopg2
+
+keys = itertools.count(7_000_000)
+
+
+def together(count, body):
+    """Runs body(0), body(1), … in threads and raises the first thing that one of them raised."""
+    raised = []
+
+    def run(number):
+        try:
+            body(number)
+        except BaseException as error:
+            raised.append(error)
+
+    threads = [threading.Thread(target=run, args=(number,), daemon=True) for number in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(120)
+        assert not thread.is_alive(), "deadlock"
+    if raised:
+        raise raised[0]
+
+
+@contextmanager
+def busy(dsn, connection):
+    """A thread's statement keeps the server busy until the block ends; it runs when the block begins."""
+    with psycopg2.connect(dsn) as holder:
+        key, locks = next(keys), holder.cursor()
+        locks.execute("SELECT pg_advisory_lock(%s)", (key,))
+        thread = threading.Thread(
+            target=lambda: connection.cursor().execute("SELECT pg_advisory_lock(%s)", (key,)), daemon=True)
+        thread.start()
+        deadline = time.monotonic() + 20
+        while True:
+            locks.execute(
+                "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = %s AND NOT granted", (key,))
+            if locks.fetchone() == (1,):
+                break
+            assert time.monotonic() < deadline and thread.is_alive()
+        try:
+            yield thread
+        finally:
+            locks.execute("SELECT pg_advisory_unlock(%s)", (key,))
+            thread.join(20)
+            assert not thread.is_alive()
+    holder.close()
+
+
+def start(errors, call, *arguments):
+    """A thread that calls, and puts what is raised into a list."""
+    def run():
+        try:
+            call(*arguments)
+        except BaseException as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    return thread
+
+
+def finish(*threads):
+    for thread in threads:
+        thread.join(30)
+        assert not thread.is_alive(), "deadlock"
