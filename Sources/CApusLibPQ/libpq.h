@@ -3,6 +3,7 @@
 #define CAPUS_LIBPQ_H
 
 #include <libpq-fe.h>
+#include <libpq-events.h>
 #include <libpq/libpq-fs.h>
 #include <pg_config.h>
 
