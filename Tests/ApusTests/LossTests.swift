@@ -30,13 +30,38 @@ extension AllTests {
 
         /// They may have come with the end of the handshake; then the socket stays silent.
         @Test func whatComesWithTheHandshakeIsHandedOver() async throws {
-            let server = try ScriptedServer { client in
-                client.send(ScriptedServer.notification("colony", "early"))
-                client.waitForEnd()
+            let server = try ScriptedServer(greeting: ScriptedServer.notification("colony", "early")) {
+                $0.waitForEnd()
             }
             let keeper = LogKeeper()
             let connection = try await ApusConnection.connect(server.options, logger: keeper.logger)
             #expect(try await eventually { keeper.all.contains { $0.contains("early") } })
+            await connection.close()
+        }
+
+        /// The thread that opened the connection tells the first, while the loop reads the second.
+        @Test func theOrderIsTheServers() async throws {
+            let firstIsThere = DispatchSemaphore(value: 0)
+            let secondIsTold = DispatchSemaphore(value: 0)
+            let server = try ScriptedServer(greeting: ScriptedServer.notice("one")) { client in
+                firstIsThere.wait()
+                client.send(ScriptedServer.notice("two"))
+                client.waitForEnd()
+            }
+            let notices = Mutex<[String]>([])
+            var options = server.options
+            options.onNotice = { notice in
+                if notice.primary == "one" {
+                    firstIsThere.signal()
+                    // Time for the loop to overtake, if it can.
+                    _ = secondIsTold.wait(timeout: .now() + 0.5)
+                }
+                notices.withLock { $0.append(notice.primary ?? "") }
+                if notice.primary == "two" { secondIsTold.signal() }
+            }
+            let connection = try await ApusConnection.connect(options)
+            #expect(try await eventually { notices.withLock { $0.count == 2 } })
+            #expect(notices.withLock { $0 } == ["one", "two"])
             await connection.close()
         }
 

@@ -66,7 +66,8 @@ final class ScriptedServer: Sendable {
     let port: Int
     private let listener: Mutex<Int32>
 
-    init(_ script: @escaping @Sendable (Client) -> Void) throws {
+    /// - Parameter greeting: messages that are sent in one piece with the end of the handshake.
+    init(greeting: [UInt8] = [], _ script: @escaping @Sendable (Client) -> Void) throws {
         #if canImport(Darwin)
         let listener = socket(AF_INET, SOCK_STREAM, 0)
         #else
@@ -89,7 +90,7 @@ final class ScriptedServer: Sendable {
                 let descriptor = accept(listener, nil, nil)
                 if descriptor < 0 { return }
                 let client = Client(descriptor)
-                Thread.detachNewThread { if Self.letIn(client) { script(client) } }
+                Thread.detachNewThread { if Self.letIn(client, greeting) { script(client) } }
             }
         }
     }
@@ -116,11 +117,12 @@ final class ScriptedServer: Sendable {
     }
 
     /// The start of a session; `false` for a cancel, which it does not answer.
-    private static func letIn(_ client: Client) -> Bool {
+    private static func letIn(_ client: Client, _ greeting: [UInt8]) -> Bool {
         guard let start = client.readSized(), start.prefix(4) == [0, 3, 0, 0] else { return false }
         client.send(
             message("R", [0, 0, 0, 0]), parameter("server_version", "15.0"), parameter("client_encoding", "UTF8"),
-            parameter("standard_conforming_strings", "on"), message("K", [0, 0, 0, 1, 0, 0, 0, 1]), ready)
+            parameter("standard_conforming_strings", "on"), message("K", [0, 0, 0, 1, 0, 0, 0, 1]), ready,
+            greeting)
         return true
     }
 

@@ -54,23 +54,6 @@ extension ConnectionCore {
         gather(&state, &effects)
     }
 
-    /// Takes the notices and notifications that libpq holds.
-    func gather(_ state: inout State, _ effects: inout Effects) {
-        // Notifications first: libpq finds the notices among the bytes that it has read when it is asked for these.
-        while let notification = state.session?.connection.takeNotification() {
-            effects.notifications.append(notification)
-        }
-        guard state.session?.connection.hasNotices == true else { return }
-        let notices = state.session?.connection.takeNotices() ?? []
-        state.lastWords = notices.last(where: Self.endsTheSession) ?? state.lastWords
-        effects.notices += notices
-    }
-
-    private static func endsTheSession(_ message: ServerMessage) -> Bool {
-        let severity = message.severityNonlocalized ?? message.severity
-        return severity == "FATAL" || severity == "PANIC"
-    }
-
     /// Whether to stop reading: the reader is far behind, and no other answer comes after its own. A statement that
     /// can follow must not wait for the reader, because the reader may wait for that statement.
     private func mustPause(_ request: Request, _ state: borrowing State) -> Bool {
@@ -214,7 +197,7 @@ extension ConnectionCore {
             loss.server = last
         }
         loss.code = .connectionLost
-        effects.loss = loss
+        report(.loss(loss), &state, &effects)
         close(&state, loss, &effects)
     }
 }

@@ -28,6 +28,9 @@ final class ConnectionCore: ApusLoop.Watcher, TimerTarget {
         var cancel: CancelInFlight?
         /// The server's FATAL message: it is going away, and the loss of the connection says why.
         var lastWords: ServerMessage?
+        /// What the observer has not been told yet, and whether a thread is at telling it.
+        var news = Line<News>()
+        var isTelling = false
         var statements: StatementCache
     }
 
@@ -219,12 +222,11 @@ final class ConnectionCore: ApusLoop.Watcher, TimerTarget {
     /// What is done after the lock: code of the program runs here, and system calls that need no lock.
     struct Effects: ~Copyable {
         var wakeups: [(UnsafeContinuation<Request.Delivery, Never>, Request.Delivery)] = []
-        var notices: [ServerMessage] = []
-        var notifications: [PQNotification] = []
+        /// The observer is to be told something.
+        var hasNews = false
         var cancel: CancelRun?
         var cancelFailure: (any Error)?
         var removesWatcher = false
-        var loss: ApusError?
         /// The session of a connection that was closed.
         var session: OpenSession?
     }
@@ -232,9 +234,7 @@ final class ConnectionCore: ApusLoop.Watcher, TimerTarget {
     func run(_ effects: consuming Effects) {
         if let cancel = effects.cancel { deliver(cancel) }
         if let error = effects.cancelFailure { observer.cancelFailed(error) }
-        for notice in effects.notices { observer.received(notice) }
-        for notification in effects.notifications { observer.received(notification) }
-        if let loss = effects.loss { observer.lost(loss) }
+        if effects.hasNews { tell() }
         // libpq sends Terminate and ends TLS, each with system calls. They cannot block, because the socket is in
         // non-blocking mode: what it does not take at once is not sent. So this thread may do it, even the loop's.
         effects.session = nil
