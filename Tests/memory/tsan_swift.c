@@ -16,6 +16,7 @@
 #define SWIFT __attribute__((swiftcall))
 #define SWIFT_ASYNC __attribute__((swiftasynccall))
 #define SELF __attribute__((swift_context))
+#define ASYNC_CONTEXT __attribute__((swift_async_context))
 
 extern void __tsan_acquire(void *address) __attribute__((weak));
 extern void __tsan_release(void *address) __attribute__((weak));
@@ -29,11 +30,16 @@ SWIFT void apus_lock_slow(uint32_t thread, SELF void *mutex) __asm__(LOCK_SLOW);
 SWIFT bool apus_try_lock_slow(SELF void *mutex) __asm__(TRY_LOCK_SLOW);
 SWIFT void apus_unlock_slow(SELF void *mutex) __asm__(UNLOCK_SLOW);
 
-/* Swift's runtime: see "Swift/Runtime/Concurrency.h". */
+/* Swift's runtime: see "swift/Runtime/Concurrency.h" and the ContinuationAsyncContext of "swift/ABI/Task.h". */
+struct continuation;
+typedef SWIFT_ASYNC void (*resume_function)(ASYNC_CONTEXT struct continuation *continuation);
+struct continuation { void *parent; resume_function resume; uintptr_t flags; };
+#define HAS_EXECUTOR 2
+
 SWIFT void swift_continuation_resume(void *task);
 SWIFT void swift_continuation_throwingResume(void *task);
 SWIFT void swift_continuation_throwingResumeWithError(void *task, void *error);
-SWIFT_ASYNC void swift_continuation_await(void *continuation);
+SWIFT_ASYNC void swift_continuation_await(struct continuation *continuation);
 SWIFT extern void *swift_task_getCurrent(void) __attribute__((weak));
 
 /* Sought before there are threads, so that no call takes a lock of the loader's. */
@@ -44,7 +50,7 @@ static struct {
     SWIFT void (*resume)(void *task);
     SWIFT void (*throwing_resume)(void *task);
     SWIFT void (*throwing_resume_with_error)(void *task, void *error);
-    SWIFT_ASYNC void (*await)(void *continuation);
+    SWIFT_ASYNC void (*await)(struct continuation *continuation);
 } swift;
 
 __attribute__((constructor)) static void seek(void) {
@@ -91,8 +97,26 @@ SWIFT void swift_continuation_throwingResumeWithError(void *task, void *error) {
     swift.throwing_resume_with_error(task, error);
 }
 
-SWIFT_ASYNC void swift_continuation_await(void *continuation) {
+static void acquire_task(void) {
     void *task = swift_task_getCurrent ? swift_task_getCurrent() : 0;
     if (task) acquire(task);
+}
+
+/* The runtime calls a continuation's function itself, on the thread that awaits, only where it is resumed already. */
+static __thread resume_function resume;
+
+SWIFT_ASYNC static void resumed_already(ASYNC_CONTEXT struct continuation *continuation) {
+    acquire_task();
+    continuation->resume = resume;
+    __attribute__((musttail)) return continuation->resume(continuation);
+}
+
+SWIFT_ASYNC void swift_continuation_await(struct continuation *continuation) {
+    if (continuation->flags & HAS_EXECUTOR) {
+        acquire_task();
+    } else {
+        resume = continuation->resume;
+        continuation->resume = resumed_already;
+    }
     __attribute__((musttail)) return swift.await(continuation);
 }
