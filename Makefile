@@ -5,8 +5,8 @@ SHELL := /bin/bash
 export PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test needs build test-swift test-python test-pythons test-ecosystem conformance check-memory wheel \
-	stand-ins sdist format lint bench bench-python clean
+.PHONY: help demo test needs build test-swift test-python test-pythons test-ecosystem conformance check-memory \
+	check-threads wheel stand-ins sdist format lint bench bench-python clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ conformance: ## psycopg2's own test suite on the wheel (CONFORMANCE_ARGS="--modu
 
 check-memory: ## everything that the extension has, under valgrind's memcheck
 	@Scripts/check-memory
+
+check-threads: ## Swift's tests under ThreadSanitizer
+	@Scripts/check-threads
 
 wheel: ## dist/*.whl for $PYTHON
 	@Scripts/wheel

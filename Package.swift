@@ -83,7 +83,9 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(
             name: "ApusTests",
-            dependencies: ["Apus", "ApusLocalCluster", .product(name: "Logging", package: "swift-log")],
+            dependencies: [
+                "Apus", "ApusPQ", "CApusLibPQ", "ApusLocalCluster", .product(name: "Logging", package: "swift-log"),
+            ],
             swiftSettings: settings),
         .testTarget(
             name: "ApusLocalClusterTests", dependencies: ["ApusLocalCluster", "ApusPQ"], swiftSettings: settings),

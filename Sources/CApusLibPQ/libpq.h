@@ -4,6 +4,7 @@
 
 #include <dlfcn.h>
 #include <libpq-fe.h>
+#include <libpq-events.h>
 #include <libpq/libpq-fs.h>
 #include <pg_config.h>
 

@@ -16,7 +16,9 @@ import Logging
 ///
 /// **Waiting.** Every call obeys cancellation of its task and takes a time-out. A statement that is cancelled or overdue
 /// is stopped on the server, and the connection stays usable; a server that does not stop it within 10 s costs the
-/// connection.
+/// connection. A call that is overdue returns at once. So does one that is cancelled, with one exception: while the
+/// server runs the statement, the call returns with the server's answer, so that it is known whether the statement took
+/// effect; that is after 10 s at the latest.
 ///
 /// **Errors** are ``ApusError``s. A connection that broke stays broken: its calls fail with
 /// ``ApusError/Code/connectionLost``.

@@ -6,9 +6,10 @@ import ApusPQ
 ///     let options: ApusOptions = "host=db1,db2 dbname=shop load_balance=true topology_keys=aws.us-east-1.*"
 ///
 /// Everything that libpq knows is taken as libpq takes it: keywords, URIs, `PG…` environment variables, service and
-/// password files, TLS. Besides there are the six properties of YugabyteDB's smart drivers: `load_balance`,
-/// `topology_keys`, `yb_servers_refresh_interval`, `fallback_to_topology_keys_only`, `failed_host_ttl_seconds` and
-/// `load_balance`'s modes `only-primary`, `only-rr`, `prefer-primary`, `prefer-rr` and `any`.
+/// password files, TLS. The five properties of YugabyteDB's smart drivers are keywords as well: `load_balance`,
+/// `topology_keys`, `yb_servers_refresh_interval`, `fallback_to_topology_keys_only` and `failed_host_ttl_seconds`. The
+/// values of `load_balance` are `false`, `true` and `any` (which mean the same), `only-primary`, `only-rr`,
+/// `prefer-primary` and `prefer-rr`.
 public struct ApusOptions: Sendable, ExpressibleByStringLiteral {
     /// Keywords and values, or a URI; may be empty.
     public var connectionString: String

@@ -264,8 +264,7 @@ final class HandedOutWait {
 
     init() throws(PQError) {
         queue = try EventQueue()
-        timer = try Timer()
-        if timer.descriptor >= 0 { try queue.register(timer.descriptor, for: .read, token: 0) }
+        timer = try Timer(of: queue, token: 0)
     }
 
     var descriptor: Int32 { queue.descriptor }
