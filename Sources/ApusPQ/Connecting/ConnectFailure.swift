@@ -34,10 +34,8 @@ public struct ConnectFailure: Error, Sendable, CustomStringConvertible {
     public var needsPassword: Bool
 
     public init(_ reason: Reason, _ message: String, sqlState: SQLState? = nil, needsPassword: Bool = false) {
-        var text = Substring(message)
-        while text.last?.isNewline == true { text.removeLast() }
         self.reason = reason
-        self.message = String(text)
+        self.message = ASCII.withoutLineEnds(message)
         self.sqlState = sqlState
         self.needsPassword = needsPassword
     }
@@ -70,47 +68,53 @@ struct VerboseMessage {
     /// The last code in the text: the one that ended the last attempt.
     private(set) var sqlState: SQLState?
 
+    private typealias Bytes = ArraySlice<UInt8>
+    private static let lineFeed = UInt8(ascii: "\n")
+    private static let colon = UInt8(ascii: ":")
+    private static let space = UInt8(ascii: " ")
+
     init(_ verbose: String) {
-        for line in verbose.split(separator: "\n", omittingEmptySubsequences: false) {
+        var kept: [UInt8] = []
+        for line in Array(verbose.utf8).split(separator: Self.lineFeed, omittingEmptySubsequences: false) {
             if sqlState != nil && Self.isLocation(line) { continue }
             if let (state, range) = Self.state(in: line) {
                 sqlState = state
-                text += line[..<range.lowerBound]
-                text += line[range.upperBound...]
+                kept += line[..<range.lowerBound]
+                kept += line[range.upperBound...]
             } else {
-                text += line
+                kept += line
             }
-            text += "\n"
+            kept.append(Self.lineFeed)
         }
-        while text.last?.isNewline == true { text.removeLast() }
+        text = ASCII.withoutLineEnds(String(decoding: kept, as: UTF8.self))
     }
 
     /// Finds `:  XXXXX: `, and the range of `XXXXX: ` in it.
-    private static func state(in line: Substring) -> (SQLState, Range<Substring.Index>)? {
-        var start = line.startIndex
-        while let colon = line[start...].firstIndex(of: ":") {
-            let rest = line[colon...].dropFirst()
-            if rest.hasPrefix("  ") {
-                let code = rest.dropFirst(2).prefix(5)
-                let isCode =
-                    code.utf8.count == 5
-                    && code.utf8.allSatisfy { (0x30...0x39).contains($0) || (0x41...0x5A).contains($0) }
-                if isCode, line[code.endIndex...].hasPrefix(": ") {
-                    return (SQLState(rawValue: String(code)), code.startIndex..<line.index(code.endIndex, offsetBy: 2))
-                }
+    private static func state(in line: Bytes) -> (SQLState, Range<Int>)? {
+        var rest = line
+        while let mark = rest.firstIndex(of: colon) {
+            rest = rest[(mark + 1)...]
+            guard rest.starts(with: [space, space]) else { continue }
+            let code = rest.dropFirst(2).prefix(5)
+            let isCode =
+                code.count == 5 && code.allSatisfy { (0x30...0x39).contains($0) || (0x41...0x5A).contains($0) }
+            if isCode, line[code.endIndex...].starts(with: [colon, space]) {
+                return (
+                    SQLState(rawValue: String(decoding: code, as: UTF8.self)), code.startIndex..<(code.endIndex + 2)
+                )
             }
-            start = line.index(after: colon)
         }
         return nil
     }
 
     /// Whether a line is `WORD:  function, file.c:123`.
-    private static func isLocation(_ line: Substring) -> Bool {
-        guard let colon = line.firstIndex(of: ":"), !line[..<colon].contains(" "),
-            line[colon...].dropFirst().hasPrefix("  "), let last = line.lastIndex(of: ":"), last > colon
+    private static func isLocation(_ line: Bytes) -> Bool {
+        guard let first = line.firstIndex(of: colon), !line[..<first].contains(space),
+            line[(first + 1)...].starts(with: [space, space]), let last = line.lastIndex(of: colon), last > first
         else { return false }
-        let number = line[last...].dropFirst()
-        let place = line[line.index(colon, offsetBy: 3)..<last]
-        return !number.isEmpty && number.allSatisfy(\.isASCII) && number.allSatisfy(\.isNumber) && place.contains(", ")
+        let number = line[(last + 1)...]
+        let place = line[(first + 3)..<max(first + 3, last)]
+        return !number.isEmpty && number.allSatisfy { (0x30...0x39).contains($0) }
+            && zip(place, place.dropFirst()).contains { $0 == UInt8(ascii: ",") && $1 == space }
     }
 }

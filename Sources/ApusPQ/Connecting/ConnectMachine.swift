@@ -24,6 +24,10 @@ public struct ConnectMachine: ~Copyable, StepMachine, @unchecked Sendable {
 
     private var attempt: Attempt?
     private var connection: PQConnection?
+    /// How often the socket was ready and the connect got on by that.
+    public private(set) var progress = 0
+    /// How many of these were answers to read. A frozen process never answers, although its system still accepts.
+    public private(set) var answers = 0
     /// Messages of the attempts that ended by a time-out, in front of what follows.
     private var earlier = ""
 
@@ -41,11 +45,10 @@ public struct ConnectMachine: ~Copyable, StepMachine, @unchecked Sendable {
     /// The meaning of `connect_timeout`: seconds; zero, negative and none wait for ever.
     /// - Throws: ``PQError/Kind/options`` for what is no integer.
     public static func timeout(from value: String?) throws(PQError) -> Duration? {
-        guard let value, !value.allSatisfy(\.isWhitespace) else { return nil }
-        let digits = value.drop(while: \.isWhitespace)
-        guard let seconds = Int32(digits.prefix { !$0.isWhitespace }),
-            digits.drop(while: { !$0.isWhitespace }).allSatisfy(\.isWhitespace)
-        else {
+        guard let value else { return nil }
+        let digits = ASCII.trimmed(value.utf8[...])
+        if digits.isEmpty { return nil }
+        guard let seconds = Int32(String(decoding: digits, as: UTF8.self)) else {
             throw PQError(.options, "invalid integer value \"\(value)\" for connection option \"connect_timeout\"")
         }
         return seconds > 0 ? .seconds(Int64(seconds)) : nil
@@ -106,10 +109,14 @@ public struct ConnectMachine: ~Copyable, StepMachine, @unchecked Sendable {
         if attempt?.polled == false {
             // "If you have yet to call PQconnectPoll, behave as if it last returned PGRES_POLLING_WRITING."
             attempt?.polled = true
-            return Wait(descriptor: PQsocket(pointer), interest: .write, deadline: attempt?.deadline)
+            let wait = Wait(descriptor: PQsocket(pointer), interest: .write, deadline: attempt?.deadline)
+            attempt?.wait = wait
+            return wait
         }
-        if let wait = attempt?.wait, wait.descriptor == PQsocket(pointer), !Self.isReady(wait) {
-            return wait.until(attempt?.deadline)
+        if let wait = attempt?.wait, wait.descriptor == PQsocket(pointer) {
+            if !Self.isReady(wait) { return wait.until(attempt?.deadline) }
+            progress &+= 1
+            if wait.interest == .read { answers &+= 1 }
         }
         let before = PQstatus(pointer)
         let lost = attempt?.wait?.interest == .read && Self.isClosedByPeer(PQsocket(pointer))

@@ -14,7 +14,7 @@ struct ConnectPlace: Equatable, CustomStringConvertible {
         address = text(PQhostaddr(pointer))
     }
 
-    var isUnixSocket: Bool { host.hasPrefix("/") || host.hasPrefix("@") }
+    var isUnixSocket: Bool { HostAddresses.isUnixSocket(host) }
 
     /// As libpq words it.
     var description: String {
@@ -92,7 +92,7 @@ struct ConnectTargets {
     private static func expand(_ parameters: [ConnectionParameter]) -> [Target] {
         func values(_ keyword: String) -> [String] {
             let text = parameters.last { $0.keyword == keyword }?.value ?? ""
-            return text.isEmpty ? [] : text.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
+            return text.isEmpty ? [] : ASCII.split(text, at: UInt8(ascii: ","))
         }
         let (hosts, addresses, ports) = (values("host"), values("hostaddr"), values("port"))
         return (0..<max(hosts.count, addresses.count, 1)).map { index in

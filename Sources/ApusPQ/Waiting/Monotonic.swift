@@ -17,11 +17,18 @@ public enum Monotonic {
 
     /// Time since the clock's origin.
     public static var now: Duration { .nanoseconds(nanoseconds) }
+
+    /// The moment that comes after a duration from now. A duration that a program gave may be too long to be added; 292
+    /// years are as good as any longer time.
+    public static func moment(after duration: Duration) -> Duration { now + min(duration, .nanoseconds(Int64.max)) }
 }
 
 extension Duration {
     /// The whole nanoseconds of this duration, clamped to what `Int64` holds (292 years).
     public var clampedNanoseconds: Int64 {
+        // `components` traps where the seconds do not fit into an Int64.
+        if self >= .nanoseconds(Int64.max) { return .max }
+        if self <= .nanoseconds(Int64.min) { return .min }
         let (seconds, attoseconds) = components
         let (product, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
         if overflow { return seconds < 0 ? .min : .max }
