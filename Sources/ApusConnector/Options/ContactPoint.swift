@@ -18,7 +18,7 @@ struct ContactPoint: Sendable, Hashable {
     static func list(hosts: String?, addresses: String?, ports: String?) throws(PQError) -> [ContactPoint] {
         func split(_ text: String?) -> [String] {
             guard let text, !text.isEmpty else { return [] }
-            return text.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
+            return ASCII.split(text, at: UInt8(ascii: ","))
         }
         let (hosts, addresses, ports) = (split(hosts), split(addresses), split(ports))
         if !hosts.isEmpty && !addresses.isEmpty && hosts.count != addresses.count {
@@ -40,9 +40,9 @@ struct ContactPoint: Sendable, Hashable {
     }
 
     private static func port(_ text: String) throws(PQError) -> Int {
-        let digits = text.filter { !$0.isWhitespace }
+        let digits = ASCII.trimmed(text.utf8)
         if digits.isEmpty { return ConnectionOptions.defaultBalancedPort }
-        guard let port = Int(digits), (1...65535).contains(port) else {
+        guard let port = Int(String(decoding: digits, as: UTF8.self)), (1...65535).contains(port) else {
             throw PQError(.options, "invalid port number: \"\(text)\"")
         }
         return port
