@@ -221,6 +221,9 @@ public final class Cluster: Sendable {
         return state.withLock { $0.plainDatabases.shouldWarn(database) }
     }
 
+    /// Runs a body while the lock is held, for tests of what does not take it.
+    func whileLocked(_ body: () throws -> Void) rethrows { try state.withLock { _ in try body() } }
+
     // MARK: Looking in
 
     /// A node and what this process knows of it.

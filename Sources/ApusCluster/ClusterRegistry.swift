@@ -61,6 +61,9 @@ public final class ClusterRegistry: Sendable {
         }
     }
 
+    /// Runs a body while the lock is held, for tests of what does not take it.
+    func whileLocked(_ body: () throws -> Void) rethrows { try state.withLock { _ in try body() } }
+
     /// Every policy that connections were asked for under, in the order of their descriptions.
     public var policies: [BalancePolicy] {
         guard belongsHere() else { return [] }

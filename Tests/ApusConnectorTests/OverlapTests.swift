@@ -269,3 +269,22 @@ struct OverlapTests {
         if case .absent = again.machine.list {} else { Issue.record("the database is asked again") }
     }
 }
+
+extension OverlapTests {
+    @Test("A program that comes late to its connection has its time all the same")
+    func late() throws {
+        let servers = try (0..<2).map { _ in try FakeServer() }
+        var connect = try connect(servers, "connect_timeout=1")
+        try connect.advance(Self.start)
+        let first = order(servers)
+        // An hour of other work: the node is to be tried again, or another; the connect is not over.
+        let late = Self.start + .seconds(3600)
+        try connect.advance(late)
+        let both = order(servers, after: first)
+        #expect(both.count == 2)
+        both[1].sendLogin()
+        both[1].sendReady()
+        #expect(try connect.advance(late + .milliseconds(10)))
+        #expect(registry.clusters.first?.usualSilence == .zero, "the silence was the program's")
+    }
+}

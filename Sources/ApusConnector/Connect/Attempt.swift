@@ -186,7 +186,10 @@ final class Attempt: @unchecked Sendable {
         } else if isAsking {
             words = "no answer to \(ServerList.query) within \(time)"
         } else {
-            words = "no session within \(time); it was last heard of \((now - lastHeard).inSeconds) ago"
+            words =
+                lastHeard == began
+                ? "no answer within \(time)"
+                : "no session within \(time); it has been silent for \((now - lastHeard).inSeconds)"
         }
         return failure(ConnectFailure(.timedOut, words))
     }

@@ -81,7 +81,7 @@ extension BalancedConnect {
         case .contactPoint, .source:
             reservation = cluster?.adopt(attempt.address.target.endpoint)
         }
-        cluster?.noteSilence(attempt.longestSilence)
+        if !wasLate { cluster?.noteSilence(attempt.longestSilence) }
         // Whoever meets a node that was silent all the time would wait for it again.
         for place in sessions.places(silentSince: attempt.began) where place !== attempt.place {
             place.reservation?.markUnreachable(until: now + balance.failedHostTTL)

@@ -38,14 +38,13 @@ public struct BalancedConnect: ~Copyable, StepMachine {
     /// Nothing is left to be tried, for the present.
     var isExhausted = false
 
-    private var time: Time?
+    /// When the connect is given up as a whole; `nil` for never, and before it began.
+    private(set) var deadline: Duration?
+    /// When the machine asked to be advanced at the latest.
+    private var expected: Duration?
+    /// The machine was advanced much later than it asked for.
+    private(set) var wasLate = false
     private var queue: EventQueue?
-
-    private struct Time {
-        var began: Duration
-        /// When the connect is given up as a whole.
-        var deadline: Duration
-    }
 
     /// Where the list of nodes comes from.
     enum ListPhase {
@@ -95,20 +94,28 @@ public struct BalancedConnect: ~Copyable, StepMachine {
     /// The open connection, once ``advance(now:)`` returned `nil`; `nil` before, and when it was taken already.
     public mutating func takeConnection() -> PQConnection? { connection.take() }
 
-    /// When the connect is given up as a whole; `nil` for never.
-    var deadline: Duration? { time?.deadline }
-
     public mutating func advance(now: Duration) throws(PQError) -> Wait? {
         guard let balance = options.balance else { return try advancePlain(now) }
-        if time == nil, let timeout = options.connectTimeout {
-            time = Time(began: now, deadline: now + timeout * Self.timeoutsAltogether)
+        if deadline == nil, let timeout = options.connectTimeout {
+            deadline = now + timeout * Self.timeoutsAltogether
         }
+        noticeLateness(now)
         do {
-            return try advance(balance, now)
+            let wait = try advance(balance, now)
+            expected = wait?.deadline
+            return wait
         } catch {
             giveUp()
             throw error
         }
+    }
+
+    /// Time that passes while a program does not get round to its asynchronous connection does not count: no node is to
+    /// blame for it.
+    private mutating func noticeLateness(_ now: Duration) {
+        guard let expected, now - expected > .milliseconds(100) else { return }
+        wasLate = true
+        deadline = deadline.map { $0 + (now - expected) }
     }
 
     private mutating func advance(_ balance: BalanceOptions, _ now: Duration) throws(PQError) -> Wait? {

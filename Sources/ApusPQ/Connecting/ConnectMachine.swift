@@ -143,7 +143,8 @@ public struct ConnectMachine: ~Copyable, StepMachine, @unchecked Sendable {
     private mutating func giveUpAddress() throws(ConnectFailure) {
         guard let place = attempt?.place, let pointer = attempt?.pointer else { return }
         let message = VerboseMessage(PQerrorMessage(pointer).map { String(cString: $0) } ?? "").text
-        if !message.isEmpty { earlier += message + "\n" }
+        // libpq may have begun a line for this address, and found nothing to say yet.
+        if !message.isEmpty && !message.utf8.suffix(2).elementsEqual(": ".utf8) { earlier += message + "\n" }
         earlier += "connection to server \(place.description) failed: timeout expired\n"
         targets.learn(pointer)
         attempt = nil
