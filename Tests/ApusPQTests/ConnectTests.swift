@@ -1,4 +1,5 @@
 import ApusLocalCluster
+import Foundation
 import Testing
 
 @testable import ApusPQ
@@ -76,7 +77,60 @@ import Testing
     }
 }
 
+/// Where several sockets are waited for at once, a machine is advanced though its own wait is not over.
+@Suite struct EarlyAdvanceTests {
+    /// A listener whose queue is full: the system drops what else arrives, so that a connect stays under way.
+    private final class FullListener {
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        private(set) var port = 0
+        private var clients: [Int32] = []
+
+        init() {
+            var address = sockaddr_in()
+            address.sin_family = sa_family_t(AF_INET)
+            address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+            var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+            let descriptor = descriptor
+            withUnsafeMutablePointer(to: &address) { pointer in
+                pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
+                    _ = bind(descriptor, pointer, length)
+                    _ = listen(descriptor, 0)
+                    _ = getsockname(descriptor, pointer, &length)
+                    for _ in 0..<4 {
+                        let client = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue), 0)
+                        _ = connect(client, pointer, length)
+                        clients.append(client)
+                    }
+                }
+            }
+            port = Int(UInt16(bigEndian: address.sin_port))
+        }
+
+        deinit { for client in clients + [descriptor] { close(client) } }
+    }
+
+    @Test func aConnectThatIsAdvancedBeforeItsFirstWaitIsOverGoesOnWaiting() throws {
+        let listener = FullListener()
+        var machine = ConnectMachine(
+            parameters: [
+                .init("host", "127.0.0.1"), .init("port", String(listener.port)), .init("user", "u"),
+                .init("sslmode", "disable"), .init("gssencmode", "disable"),
+            ], timeout: .seconds(3600))
+        for _ in 0..<3 {
+            let wait = try machine.advance(now: .seconds(1))
+            #expect(wait?.interest == .write)
+            #expect(machine.progress == 0)
+        }
+    }
+}
+
 @Suite struct VerboseMessageTests {
+    @Test func aColonWithACombiningMarkBehindItIsAColon() {
+        let message = VerboseMessage("\u{301}a:\u{301} failed: FATAL:  28P01: no\r\nLOCATION:  f, p.c:1\r\nb\r\n\n")
+        #expect(message.sqlState == .invalidPassword)
+        #expect(message.text.hasPrefix("\u{301}a:\u{301} failed: FATAL:  no\r\n"))
+    }
+
     @Test func theCodeIsTakenOutAndTheRestStays() {
         let message = VerboseMessage(
             "connection to server at \"h\" (10.0.0.1), port 5433 failed: FATAL:  28P01: password authentication failed\n"

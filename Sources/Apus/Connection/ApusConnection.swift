@@ -9,10 +9,10 @@ import Logging
 ///     for try await (id, name) in rows.decode((Int, String).self) { … }
 ///     await connection.close()
 ///
-/// **Concurrency.** Any number of tasks may use one connection at the same time. Their statements go out without waiting
-/// for each other's answers (libpq's pipeline mode), each a transaction of its own, so that the error of one does not
-/// touch the others. While a ``transaction(isolation:readOnly:deferrable:timeout:file:line:_:)`` lasts it has the
-/// connection for itself, and other tasks' statements wait.
+/// **Concurrency.** Any number of tasks may use one connection at the same time. Their statements go out without
+/// waiting for each other's answers (libpq's pipeline mode), each a transaction of its own, so that the error of one
+/// does not touch the others. While a ``transaction(isolation:readOnly:deferrable:timeout:file:line:_:)`` lasts it has
+/// the connection for itself, and other tasks' statements wait.
 ///
 /// **Waiting.** Every call obeys cancellation of its task and takes a time-out. A statement that is cancelled or overdue
 /// is stopped on the server, and the connection stays usable; a server that does not stop it within 10 s costs the

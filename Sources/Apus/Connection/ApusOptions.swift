@@ -73,3 +73,18 @@ public struct ApusOptions: Sendable, ExpressibleByStringLiteral {
         return try ConnectionOptions(connectionString, keywords: parameters)
     }
 }
+
+/// Passwords are not shown: not by `print`, not by `dump`, and not in a log.
+extension ApusOptions: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+    public var description: String {
+        let shown = keywords.sorted { $0.key < $1.key }.map { ConnectionParameter($0.key, $0.value).shown }
+        let parts = [ConnectionString.hidingSecrets(in: connectionString), ConnectionParameter.format(shown)]
+        return parts.filter { !$0.isEmpty }.joined(separator: " ")
+    }
+
+    public var debugDescription: String { "ApusOptions(\(description))" }
+
+    public var customMirror: Mirror {
+        Mirror(self, children: ["options": description, "preparedStatements": preparedStatements])
+    }
+}

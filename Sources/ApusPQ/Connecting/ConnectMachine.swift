@@ -24,6 +24,10 @@ public struct ConnectMachine: ~Copyable, StepMachine, @unchecked Sendable {
 
     private var attempt: Attempt?
     private var connection: PQConnection?
+    /// How often the socket was ready and the connect got on by that.
+    public private(set) var progress = 0
+    /// How many of these were answers to read. A frozen process never answers, although its system still accepts.
+    public private(set) var answers = 0
     /// Messages of the attempts that ended by a time-out, in front of what follows.
     private var earlier = ""
 
@@ -41,11 +45,10 @@ public struct ConnectMachine: ~Copyable, StepMachine, @unchecked Sendable {
     /// The meaning of `connect_timeout`: seconds; zero, negative and none wait for ever.
     /// - Throws: ``PQError/Kind/options`` for what is no integer.
     public static func timeout(from value: String?) throws(PQError) -> Duration? {
-        // White space is C's, as libpq has it.
-        guard let words = value?.utf8.split(whereSeparator: { $0 == 0x20 || (0x09...0x0D).contains($0) }),
-            let value, let word = words.first
-        else { return nil }
-        guard words.count == 1, let seconds = Int32(Substring(word)) else {
+        guard let value else { return nil }
+        let digits = ASCII.trimmed(value.utf8[...])
+        if digits.isEmpty { return nil }
+        guard let seconds = Int32(String(decoding: digits, as: UTF8.self)) else {
             throw PQError(.options, "invalid integer value \"\(value)\" for connection option \"connect_timeout\"")
         }
         return seconds > 0 ? .seconds(Int64(seconds)) : nil
@@ -109,10 +112,14 @@ public struct ConnectMachine: ~Copyable, StepMachine, @unchecked Sendable {
         if attempt?.polled == false {
             // "If you have yet to call PQconnectPoll, behave as if it last returned PGRES_POLLING_WRITING."
             attempt?.polled = true
-            return Wait(descriptor: PQsocket(pointer), interest: .write, deadline: attempt?.deadline)
+            let wait = Wait(descriptor: PQsocket(pointer), interest: .write, deadline: attempt?.deadline)
+            attempt?.wait = wait
+            return wait
         }
-        if let wait = attempt?.wait, wait.descriptor == PQsocket(pointer), !Self.isReady(wait) {
-            return wait.until(attempt?.deadline)
+        if let wait = attempt?.wait, wait.descriptor == PQsocket(pointer) {
+            if !Self.isReady(wait) { return wait.until(attempt?.deadline) }
+            progress &+= 1
+            if wait.interest == .read { answers &+= 1 }
         }
         let before = PQstatus(pointer)
         let lost = attempt?.wait?.interest == .read && Self.isClosedByPeer(PQsocket(pointer))
@@ -145,7 +152,8 @@ public struct ConnectMachine: ~Copyable, StepMachine, @unchecked Sendable {
     private mutating func giveUpAddress() throws(ConnectFailure) {
         guard let place = attempt?.place, let pointer = attempt?.pointer else { return }
         let message = VerboseMessage(PQerrorMessage(pointer).map { String(cString: $0) } ?? "").text
-        if !message.isEmpty { earlier += message + "\n" }
+        // libpq may have begun a line for this address, and found nothing to say yet.
+        if !message.isEmpty && !message.utf8.suffix(2).elementsEqual(": ".utf8) { earlier += message + "\n" }
         earlier += "connection to server \(place.description) failed: timeout expired\n"
         targets.learn(pointer)
         attempt = nil

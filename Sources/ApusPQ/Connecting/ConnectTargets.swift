@@ -14,7 +14,7 @@ struct ConnectPlace: Equatable, CustomStringConvertible {
         address = text(PQhostaddr(pointer))
     }
 
-    var isUnixSocket: Bool { host.utf8.first == UInt8(ascii: "/") || host.utf8.first == UInt8(ascii: "@") }
+    var isUnixSocket: Bool { HostAddresses.isUnixSocket(host) }
 
     static func == (left: Self, right: Self) -> Bool {
         left.host.isWritten(as: right.host) && left.port.isWritten(as: right.port)
