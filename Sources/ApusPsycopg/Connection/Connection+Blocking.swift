@@ -24,7 +24,7 @@ extension Connection {
             switch outcome {
             case .locked: return true
             case .alreadyMine: return false
-            case .timeIsOver: try check(PyErr_CheckSignals())
+            case .timeIsOver: try checkPatience()
             }
         }
     }
@@ -38,8 +38,19 @@ extension Connection {
             if outcome == .locked { return thread }
             PyEval_RestoreThread(thread)
             if outcome == .alreadyMine { throw isInUse() }
-            try check(PyErr_CheckSignals())
+            try checkPatience()
             thread = PyEval_SaveThread()
+        }
+    }
+
+    /// Whether to go on waiting for another thread that has the lock.
+    private func checkPatience() throws(Raised) {
+        try check(PyErr_CheckSignals())
+        try checkOwner()
+        if apus_is_finalizing() != 0 {
+            throw raise(
+                module.pointee.interfaceError,
+                "the connection was in use by a thread that ended with the interpreter")
         }
     }
 

@@ -17,6 +17,7 @@ extension Connection {
         try replace(&fields.pointee.dsn, with: DSN.hidingPassword(in: dsn))
         core.isAsynchronous = asynchronous
         core.generation = .current
+        core.lock.adopt()
         core.opening = BalancedConnect(options)
         core.status = .connecting
         do throws(Raised) {

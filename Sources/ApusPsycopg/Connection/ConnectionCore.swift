@@ -40,6 +40,8 @@ final class ConnectionCore: @unchecked Sendable {
 
     /// What the server sent unasked, until Python's lists take it.
     let inbox = Mutex(Inbox())
+    /// Whether there is anything in it, which a statement looks at more often than there is.
+    let hasMail = Atomic<Bool>(false)
 
     struct Inbox {
         var notices: [ServerMessage] = []
@@ -151,9 +153,20 @@ final class ConnectionCore: @unchecked Sendable {
         }
         if session?.hasNotices == true, let notices = session?.takeNotices() {
             inbox.withLock { $0.notices += notices }
+            hasMail.store(true, ordering: .releasing)
         }
         while let notification = session?.takeNotification() {
             inbox.withLock { $0.notifications.append(notification) }
+            hasMail.store(true, ordering: .releasing)
+        }
+    }
+
+    /// What `gather` has found since the last call.
+    func takeInbox() -> Inbox {
+        hasMail.store(false, ordering: .relaxed)
+        return inbox.withLock { inbox in
+            defer { inbox = Inbox() }
+            return inbox
         }
     }
 
@@ -216,7 +229,7 @@ final class ConnectionCore: @unchecked Sendable {
     func letGo() {
         if lock.tryLock() {
             finish()
-            lock.unlockInChild()
+            lock.unlock()
         } else {
             _ = Unmanaged.passRetained(self)
         }
