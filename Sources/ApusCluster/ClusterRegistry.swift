@@ -1,5 +1,3 @@
-import Synchronization
-
 /// The clusters that a process knows. Two clusters never mix: one is known again by its universe's uuid, else by the
 /// uuid of any of its nodes, else by the contact points that led to it.
 public final class ClusterRegistry: Sendable {
@@ -21,7 +19,7 @@ public final class ClusterRegistry: Sendable {
             if let old, old !== cluster { former.append(Former(cluster: old)) }
         }
     }
-    private let state: Mutex<State>
+    private let state: ForkSafeMutex<State>
     private let belongsHere: @Sendable () -> Bool
 
     /// - Parameters:
@@ -30,7 +28,7 @@ public final class ClusterRegistry: Sendable {
     public init(
         seed: UInt64 = UInt64.random(in: .min ... .max), belongsHere: @escaping @Sendable () -> Bool = { true }
     ) {
-        state = Mutex(State(random: SplitMix64(seed: seed)))
+        state = ForkSafeMutex(State(random: SplitMix64(seed: seed)))
         self.belongsHere = belongsHere
     }
 

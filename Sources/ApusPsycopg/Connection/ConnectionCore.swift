@@ -39,7 +39,7 @@ final class ConnectionCore: @unchecked Sendable {
     var twoPhaseName: String?
 
     /// What the server sent unasked, until Python's lists take it.
-    let inbox = Mutex(Inbox())
+    let inbox = ForkSafeMutex(Inbox())
     /// Whether there is anything in it, which a statement looks at more often than there is.
     let hasMail = Atomic<Bool>(false)
 
