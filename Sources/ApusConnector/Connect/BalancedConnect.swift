@@ -66,6 +66,8 @@ public struct BalancedConnect: ~Copyable, StepMachine, @unchecked Sendable {
     public mutating func takeConnection() -> PQConnection? { connection.take() }
 
     public mutating func advance(now: Duration) throws(PQError) -> Wait? {
+        LibraryGate.enter()
+        defer { LibraryGate.leave() }
         guard let balance = options.balance else { return try advancePlain(now) }
         while true {
             switch phase {

@@ -19,7 +19,7 @@ public enum HostAddresses {
         hints.ai_socktype = SOCK_STREAM
         #endif
         var first: UnsafeMutablePointer<addrinfo>?
-        guard getaddrinfo(name, nil, &hints, &first) == 0 else { return [] }
+        guard LibraryGate.outside({ getaddrinfo(name, nil, &hints, &first) }) == 0 else { return [] }
         defer { freeaddrinfo(first) }
         var addresses: [String] = []
         var next = first
