@@ -27,15 +27,16 @@ extension AllTests {
 
         private static let variable = "APUS_EXIT_TEST"
 
-        /// Ends the process when 24 connections have been opened and others are being opened.
+        /// Ends the process when 40 connections have been opened and others are being opened.
         @Sendable static func connectUntilExit() async {
             let string = ProcessInfo.processInfo.environment[variable] ?? ""
             let opened = Counter()
-            for _ in 0..<8 {
+            for _ in 0..<16 {
                 Task {
                     while true {
-                        await (try? ApusConnection.connect(string))?.close()
-                        if opened.value.add(1, ordering: .relaxed).newValue == 24 { exit(3) }
+                        guard let connection = try? await ApusConnection.connect(string) else { exit(4) }
+                        await connection.close()
+                        if opened.value.add(1, ordering: .relaxed).newValue == 40 { exit(3) }
                     }
                 }
             }
