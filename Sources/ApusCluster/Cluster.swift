@@ -1,5 +1,3 @@
-import Synchronization
-
 /// One cluster, as this process knows it: thread-safe, and never locked while anybody waits for a network.
 ///
 /// In a fork's child it is empty and deaf: its lock may be held by a thread that does not exist there, and what it
@@ -45,12 +43,12 @@ public final class Cluster: Sendable {
         /// How long a server of this cluster is usually silent while it opens a session.
         var usualSilence: Duration = .zero
     }
-    private let state: Mutex<State>
+    private let state: ForkSafeMutex<State>
     /// Whether the process is still the one that made this: in a fork's child nothing may be counted or locked.
     private let belongsHere: @Sendable () -> Bool
 
     init(seed: UInt64, belongsHere: @escaping @Sendable () -> Bool) {
-        state = Mutex(State(nodes: ClusterState(seed: seed)))
+        state = ForkSafeMutex(State(nodes: ClusterState(seed: seed)))
         self.belongsHere = belongsHere
     }
 

@@ -1,5 +1,3 @@
-import Synchronization
-
 /// The clusters that a process knows. Two clusters never mix: one is known again by its universe's uuid, else by the
 /// uuid of any of its nodes, else by the contact points that led to it.
 ///
@@ -11,7 +9,7 @@ public final class ClusterRegistry: Sendable {
         var uses: UInt64 = 0
         var random: SplitMix64
     }
-    private let state: Mutex<State>
+    private let state: ForkSafeMutex<State>
     private let belongsHere: @Sendable () -> Bool
     private let limit: Int
 
@@ -23,7 +21,7 @@ public final class ClusterRegistry: Sendable {
         seed: UInt64 = UInt64.random(in: .min ... .max), limit: Int = 256,
         belongsHere: @escaping @Sendable () -> Bool = { true }
     ) {
-        state = Mutex(State(contactPoints: ContactPointTable(limit: limit), random: SplitMix64(seed: seed)))
+        state = ForkSafeMutex(State(contactPoints: ContactPointTable(limit: limit), random: SplitMix64(seed: seed)))
         self.limit = limit
         self.belongsHere = belongsHere
     }

@@ -17,7 +17,7 @@ public final class Flight: Sendable {
         var outcome: Outcome?
         var observers: [@Sendable () -> Void] = []
     }
-    private let state = Mutex(State())
+    private let state = ForkSafeMutex(State())
     private let belongsHere: @Sendable () -> Bool
 
     /// When the refresh began, on the clock that the callers use.

@@ -39,6 +39,8 @@ extension PQConnection {
     ///   ever held in memory: send the same piece again then.
     /// - Throws: ``PQError`` of kind ``PQError/Kind/usage`` for a piece of 2 GiB or more.
     public mutating func sendCopyData(_ bytes: UnsafeRawBufferPointer) throws(PQError) -> Step<Void> {
+        enter()
+        defer { leave() }
         if let wait = try flush() { return .wait(wait) }
         guard let count = Int32(exactly: bytes.count) else {
             throw PQError(.usage, "COPY takes pieces of less than 2 GiB")
@@ -62,6 +64,8 @@ extension PQConnection {
 
     /// Ends `COPY … FROM STDIN`; with an error message, makes it fail.
     public mutating func sendCopyEnd(error: String? = nil) throws(PQError) -> Step<Void> {
+        enter()
+        defer { leave() }
         switch PQputCopyEnd(pointer, error) {
         case 1:
             mustFlush = true
@@ -76,6 +80,8 @@ extension PQConnection {
 
     /// The next piece of `COPY … TO STDOUT`.
     public mutating func nextCopyData() throws(PQError) -> Step<CopyOutEvent> {
+        enter()
+        defer { leave() }
         if let wait = try flush() { return .wait(wait) }
         try readIfAsked()
         var silentReads = 0
@@ -119,6 +125,8 @@ extension PQConnection {
     @usableFromInline
     mutating func readIfAsked() throws(PQError) {
         guard mustRead else { return }
+        enter()
+        defer { leave() }
         mustRead = false
         if PQconsumeInput(pointer) == 0 { throw failure() }
     }

@@ -73,6 +73,9 @@ extension PQConnection {
     /// wait for the socket alone, and a notification can be in the record that ended the answer.
     @inlinable
     public mutating func readDecrypted() throws(PQError) {
+        if case .none = decrypted { return }
+        enter()
+        defer { leave() }
         var silentReads = 0
         while decrypted.mayHoldMore(&silentReads, socket: PQsocket(pointer)) { try consumeOnce() }
     }
@@ -85,6 +88,8 @@ extension PQConnection {
 
     /// Reads everything that has arrived, without waiting.
     public mutating func consumeInput() throws(PQError) {
+        enter()
+        defer { leave() }
         if PQconsumeInput(pointer) == 0 { throw failure() }
         var silentReads = 0
         while decrypted.mayHoldMore(&silentReads, socket: PQsocket(pointer)) {

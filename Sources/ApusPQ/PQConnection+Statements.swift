@@ -6,6 +6,8 @@ extension PQConnection {
     /// Sends a string of statements by the simple query protocol.
     @inlinable
     public mutating func send(query: UnsafePointer<CChar>) throws(PQError) {
+        enter()
+        defer { leave() }
         try sent(PQsendQuery(pointer, query))
     }
 
@@ -17,6 +19,8 @@ extension PQConnection {
         query: UnsafePointer<CChar>, parameters: borrowing PQParameters, binaryResults: Bool
     ) throws(PQError) {
         if let problem = parameters.problem { throw problem }
+        enter()
+        defer { leave() }
         try sent(
             parameters.withPointers { count, types, values, lengths, formats in
                 PQsendQueryParams(pointer, query, count, types, values, lengths, formats, binaryResults ? 1 : 0)
@@ -28,6 +32,8 @@ extension PQConnection {
     public mutating func sendPrepare(
         name: UnsafePointer<CChar>, query: UnsafePointer<CChar>, types: [UInt32] = []
     ) throws(PQError) {
+        enter()
+        defer { leave() }
         try sent(
             types.withUnsafeBufferPointer {
                 PQsendPrepare(pointer, name, query, Int32(clamping: $0.count), $0.baseAddress)
@@ -41,6 +47,8 @@ extension PQConnection {
         prepared name: UnsafePointer<CChar>, parameters: borrowing PQParameters, binaryResults: Bool
     ) throws(PQError) {
         if let problem = parameters.problem { throw problem }
+        enter()
+        defer { leave() }
         try sent(
             parameters.withPointers { count, _, values, lengths, formats in
                 PQsendQueryPrepared(pointer, name, count, values, lengths, formats, binaryResults ? 1 : 0)
@@ -50,6 +58,8 @@ extension PQConnection {
     /// Asks what parameters and columns a prepared statement has.
     @inlinable
     public mutating func sendDescribe(prepared name: UnsafePointer<CChar>) throws(PQError) {
+        enter()
+        defer { leave() }
         try sent(PQsendDescribePrepared(pointer, name))
     }
 
@@ -81,7 +91,11 @@ extension PQConnection {
     }
 
     /// Ends a unit of the pipeline: an error skips what follows up to here, and no further.
-    public mutating func sendPipelineSync() throws(PQError) { try sent(PQpipelineSync(pointer)) }
+    public mutating func sendPipelineSync() throws(PQError) {
+        enter()
+        defer { leave() }
+        try sent(PQpipelineSync(pointer))
+    }
 
     // MARK: Answers
 
@@ -90,6 +104,8 @@ extension PQConnection {
     /// - Throws: ``PQError/Kind/connectionLost`` when the socket broke and libpq has no result left that says so.
     @inlinable
     public mutating func nextResult() throws(PQError) -> Step<PQResult?> {
+        enter()
+        defer { leave() }
         if let wait = try flush() { return .wait(wait) }
         if mustRead {
             mustRead = false
@@ -115,6 +131,8 @@ extension PQConnection {
     @inlinable
     public mutating func flush() throws(PQError) -> Wait? {
         guard mustFlush else { return nil }
+        enter()
+        defer { leave() }
         // A server that answers before it has read everything would wait for us for ever: read while we write.
         if mustRead {
             mustRead = false

@@ -18,6 +18,8 @@ public struct PQConnection: ~Copyable, @unchecked Sendable {
     public let pointer: OpaquePointer
     let notices: NoticeCollector
     let generation: ForkGeneration
+    /// Whether calls for this connection work with OpenSSL or Kerberos.
+    @usableFromInline let isBehindGate: Bool
     /// libpq holds bytes that the socket did not take.
     @usableFromInline var mustFlush = false
     /// A wait was handed out, so the socket may hold bytes now.
@@ -31,6 +33,7 @@ public struct PQConnection: ~Copyable, @unchecked Sendable {
         self.notices = notices
         generation = .current
         decrypted = DecryptedBytes(of: pointer)
+        isBehindGate = PQsslInUse(pointer) != 0 || PQgssEncInUse(pointer) != 0
         PQsetnonblocking(pointer, 1)
     }
 
@@ -48,8 +51,19 @@ public struct PQConnection: ~Copyable, @unchecked Sendable {
             if socket >= 0, null >= 0 { dup2(null, socket) }
             if null >= 0 { Self.closeDescriptor(null) }
         }
+        LibraryGate.enter()
         PQfinish(pointer)
+        LibraryGate.leave()
     }
+
+    /// Goes through the gate for a call of libpq that reads or writes.
+    @inlinable
+    @inline(__always)
+    func enter() { if isBehindGate { LibraryGate.enter() } }
+
+    @inlinable
+    @inline(__always)
+    func leave() { if isBehindGate { LibraryGate.leave() } }
 
     private static func closeDescriptor(_ descriptor: Int32) {
         #if canImport(Darwin)

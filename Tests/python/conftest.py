@@ -106,6 +106,13 @@ def record_nodes():
         yield shared
 
 
+@pytest.fixture(scope="session")
+def secure_node():
+    """One server that offers TLS and wants no password."""
+    with make_cluster(nodes=1, options=["--tls"]) as shared:
+        yield shared
+
+
 @pytest.fixture
 def app():
     """A name for the connections of one test: servers and their logs know them by it."""

@@ -10,26 +10,6 @@ import psycopg2
 keys = itertools.count(7_000_000)
 
 
-def together(count, body):
-    """Runs body(0), body(1), … in threads and raises the first thing that one of them raised."""
-    raised = []
-
-    def run(number):
-        try:
-            body(number)
-        except BaseException as error:
-            raised.append(error)
-
-    threads = [threading.Thread(target=run, args=(number,), daemon=True) for number in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(120)
-        assert not thread.is_alive(), "deadlock"
-    if raised:
-        raise raised[0]
-
-
 @contextmanager
 def busy(dsn, connection):
     """A thread's statement keeps the server busy until the block ends; it runs when the block begins."""

@@ -9,7 +9,8 @@ import pytest
 from psycopg2 import extensions, extras
 from psycopg2.extras import LogicalReplicationConnection, StopReplication
 
-from sharing import busy, finish, keys, start, together
+from racing import in_threads
+from sharing import busy, finish, keys, start
 
 
 def test_looking_at_a_connection_waits_for_no_statement(dsn, connection):
@@ -56,7 +57,7 @@ def test_parameters_are_read_while_they_change(connection, quick_switches):
             stop.set()
 
     connection.cursor().execute("SET TimeZone TO 'UTC'")
-    together(4, work)
+    in_threads(4, work)
 
 
 # Asynchronous connections
@@ -95,7 +96,7 @@ def test_threads_poll_one_asynchronous_connection(dsn, quick_switches):
             finally:
                 stop.set()
 
-        together(3, work)
+        in_threads(3, work)
         assert [int(notify.payload) for notify in connection.notifies] == list(range(120))
         connection.close()
 
@@ -120,7 +121,7 @@ def test_an_asynchronous_connection_is_closed_while_others_poll(dsn, quick_switc
             except psycopg2.Error:
                 pass
 
-        together(4, work)
+        in_threads(4, work)
         assert connection.closed
 
 
@@ -141,7 +142,7 @@ def test_threads_wait_for_one_green_connection(dsn, quick_switches):
                 except psycopg2.ProgrammingError:
                     counts["refused"] += 1
 
-        together(4, work)
+        in_threads(4, work)
     finally:
         extensions.set_wait_callback(None)
     assert counts["done"]
@@ -216,7 +217,7 @@ def test_threads_share_a_replication_stream(stream, quick_switches, consumes):
             stop.set()
             raise
 
-    together(4, work)
+    in_threads(4, work)
     assert sorted(seen) == list(range(count))
     plain.execute("DROP TABLE shared_stream")
 

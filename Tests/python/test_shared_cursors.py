@@ -11,7 +11,8 @@ import psycopg2
 import pytest
 from psycopg2 import extensions, sql
 
-from sharing import busy, finish, start, together
+from racing import in_threads
+from sharing import busy, finish, start
 
 
 class Announced:
@@ -98,7 +99,7 @@ def test_a_cursor_shows_the_statement_that_ran_last(connection, quick_switches):
                 assert any(words in str(error) for words in allowed), error
 
     for _ in range(5):
-        together(8, work)
+        in_threads(8, work)
         assert cursor.rownumber <= cursor.rowcount
         name = cursor.description[0].name
         assert cursor.query == f"SELECT '{name}' AS {name} FROM generate_series(1, {cursor.rowcount})".encode()
@@ -132,7 +133,7 @@ def test_threads_do_everything_with_one_cursor(connection, quick_switches):
                 except psycopg2.Error:
                     pass
 
-    together(8, work)
+    in_threads(8, work)
     cursor = connection.cursor()
     cursor.execute("SELECT 1")
     assert cursor.fetchone() == (1,)

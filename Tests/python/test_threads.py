@@ -12,7 +12,7 @@ import pytest
 from psycopg2 import extensions
 
 from cold import in_child
-from sharing import together
+from racing import in_threads
 
 
 def test_32_threads_share_a_connection(connection, quick_switches):
@@ -24,7 +24,7 @@ def test_32_threads_share_a_connection(connection, quick_switches):
             cursor.execute("SELECT %s, %s", (number, turn))
             assert cursor.fetchone() == (number, turn)
 
-    together(32, work)
+    in_threads(32, work)
 
 
 def test_threads_commit_and_listen_on_one_connection(connection, quick_switches):
@@ -39,7 +39,7 @@ def test_threads_commit_and_listen_on_one_connection(connection, quick_switches)
             connection.commit()
             assert connection.encoding == "UTF8"
 
-    together(16, work)
+    in_threads(16, work)
     connection.poll()
     assert len(connection.notifies) > 0 and len(connection.notices) > 0
 
@@ -52,7 +52,7 @@ def test_threads_with_a_connection_each(dsn):
             assert cursor.fetchone() == (number,)
         connection.close()
 
-    together(32, work)
+    in_threads(32, work)
 
 
 def test_32_threads_do_everything_on_one_connection(connection, quick_switches):
@@ -81,18 +81,18 @@ def test_32_threads_do_everything_on_one_connection(connection, quick_switches):
             psycopg2.apus.ping(connection)
         done.append(number)
 
-    together(32, work)
+    in_threads(32, work)
     assert len(done) == 32
     setup.execute("SELECT count(*), count(DISTINCT (thread, turn)) FROM everything")
     assert setup.fetchone() == (32 * 12, 32 * 12)
 
 
-@pytest.mark.parametrize("turns", [6])
-def test_forks_in_the_midst_of_32_threads_on_one_connection(dsn, quick_switches, turns):
+@pytest.mark.parametrize("interval", [1e-6, 5e-3])
+@pytest.mark.parametrize("sslmode", ["disable", "require"])
+def test_forks_in_the_midst_of_32_threads_on_one_connection(secure_node, sslmode, interval):
     """The child finds the connection in any state, its lock taken and threads waiting for it that are not there: it is
     told that the connection is its parent's, can let go of it, and connects by itself."""
-    # libpq asks Kerberos first if it may, and libgssapi_krb5's own mutex does not survive a fork.
-    dsn += " gssencmode=disable sslmode=disable"
+    dsn = secure_node.dsn(1, sslmode=sslmode)
     connection = psycopg2.connect(dsn)
     connection.autocommit = True
     stop = threading.Event()
@@ -112,15 +112,22 @@ def test_forks_in_the_midst_of_32_threads_on_one_connection(dsn, quick_switches,
 
     def work(number):
         if number == 0:
-            for _ in range(turns):
-                assert in_child(child, timeout=60) == "True"
-            stop.set()
+            try:
+                for _ in range(6):
+                    assert in_child(child) == "True"
+            finally:
+                stop.set()
         while not stop.is_set():
             cursor = connection.cursor()
             cursor.execute("SELECT %s", (number,))
             assert cursor.fetchone() == (number,)
 
-    together(32, work)
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(interval)
+    try:
+        in_threads(32, work)
+    finally:
+        sys.setswitchinterval(before)
     cursor = connection.cursor()
     cursor.execute("SELECT 1")
     assert cursor.fetchone() == (1,)
@@ -163,7 +170,7 @@ def test_closing_while_others_work(dsn):
             except (psycopg2.InterfaceError, psycopg2.OperationalError):
                 pass
 
-        together(8, work)
+        in_threads(8, work)
 
 
 def test_the_gil_is_free_while_a_statement_runs(connection):

@@ -95,6 +95,8 @@ public struct BalancedConnect: ~Copyable, StepMachine {
     public mutating func takeConnection() -> PQConnection? { connection.take() }
 
     public mutating func advance(now: Duration) throws(PQError) -> Wait? {
+        LibraryGate.enter()
+        defer { LibraryGate.leave() }
         guard let balance = options.balance else { return try advancePlain(now) }
         if deadline == nil, let timeout = options.connectTimeout {
             deadline = now + timeout * Self.timeoutsAltogether

@@ -55,6 +55,9 @@ public struct ConnectMachine: ~Copyable, StepMachine, @unchecked Sendable {
     }
 
     public mutating func advance(now: Duration) throws(ConnectFailure) -> Wait? {
+        LibraryGate.enter()
+        defer { LibraryGate.leave() }
+        LibraryGate.watchExit(again: false)
         while true {
             if attempt == nil { try begin(now) }
             guard let place = attempt?.place, let pointer = attempt?.pointer else {
@@ -79,6 +82,7 @@ public struct ConnectMachine: ~Copyable, StepMachine, @unchecked Sendable {
                 // What came behind the server's greeting, and broke nothing yet, is for the first statement to find.
                 try? opened.readDecrypted()
                 connection = consume opened
+                LibraryGate.watchExit(again: true)
                 return nil
             }
             return wait
@@ -190,7 +194,9 @@ public struct ConnectMachine: ~Copyable, StepMachine, @unchecked Sendable {
 
     private static func start(_ parameters: [ConnectionParameter]) -> OpaquePointer? {
         // Not PQconnectStartParams: it takes an empty value for a missing one, and lets the environment fill it.
-        PQconnectStart(ConnectionParameter.format(parameters))
+        // It looks up names, which may last, and does nothing that the gate is for.
+        let text = ConnectionParameter.format(parameters)
+        return LibraryGate.outside { PQconnectStart(text) }
     }
 
     // MARK: Looking at the socket

@@ -27,7 +27,7 @@ public enum HostAddresses {
         hints.ai_socktype = SOCK_STREAM
         #endif
         var first: UnsafeMutablePointer<addrinfo>?
-        let code = getaddrinfo(name, nil, &hints, &first)
+        let code = LibraryGate.outside { getaddrinfo(name, nil, &hints, &first) }
         guard code == 0 else { return .failed(String(cString: gai_strerror(code))) }
         defer { freeaddrinfo(first) }
         var addresses: [String] = []

@@ -24,7 +24,7 @@ extension Connection {
             switch outcome {
             case .locked: return true
             case .alreadyMine: return false
-            case .timeIsOver: try check(PyErr_CheckSignals())
+            case .timeIsOver: try checkPatience()
             }
         }
     }
@@ -44,6 +44,19 @@ extension Connection {
             let outcome = core.lock.lock(within: Self.lockSlice)
             PyEval_RestoreThread(thread)
             if outcome != .timeIsOver { return outcome == .locked }
+            // A thread that holds it may be gone: with the interpreter, or left behind by a fork.
+            if apus_is_finalizing() != 0 || !core.isOurs { return false }
+        }
+    }
+
+    /// Whether to go on waiting for another thread that has the lock.
+    private func checkPatience() throws(Raised) {
+        try check(PyErr_CheckSignals())
+        try checkOwner()
+        if apus_is_finalizing() != 0 {
+            throw raise(
+                module.pointee.interfaceError,
+                "the connection was in use by a thread that ended with the interpreter")
         }
     }
 
@@ -64,7 +77,7 @@ extension Connection {
         if !core.isOurs {
             // A thread of a fork's parent may have been in the midst of a call of libpq.
             guard core.lock.tryLock() else { throw inherited() }
-            defer { core.lock.unlockInChild() }
+            defer { core.lock.unlock() }
             return body()
         }
         while !core.access.tryLock() {

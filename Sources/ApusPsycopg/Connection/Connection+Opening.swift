@@ -13,6 +13,8 @@ extension Connection {
         let options: ConnectionOptions
         do { options = try ConnectionOptions(string) } catch { throw raise(error) }
         try replace(&fields.pointee.dsn, with: DSN.hidingPassword(in: dsn))
+        // No thread of this process can hold the locks of a connection that was never opened.
+        if core.session == nil, core.opening == nil { core.adoptLocks() }
         try holdingLock { () throws(Raised) in
             try checkNotOpened()
             core.isAsynchronous = asynchronous

@@ -151,7 +151,9 @@ extension Connection {
         if before == .closed { return }
         // From now on nobody begins anything; what another thread is at is waited for.
         core.closed = .closed
-        guard core.isOurs else {
+        // The thread that has the lock, if there is one, is not in a fork's child, nor is it there any more when the
+        // interpreter ends.
+        guard core.isOurs, apus_is_finalizing() == 0 else {
             core.letGo()
             return
         }

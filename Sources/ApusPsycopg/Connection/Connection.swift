@@ -93,12 +93,8 @@ struct Connection {
 
     /// The same for what was gathered before, by this thread or another.
     func collectGathered() throws(Raised) {
-        let inbox = core.inbox.withLock { inbox -> ConnectionCore.Inbox? in
-            if inbox.notices.isEmpty && inbox.notifications.isEmpty { return nil }
-            defer { inbox = ConnectionCore.Inbox() }
-            return inbox
-        }
-        if let inbox {
+        if core.hasMail.load(ordering: .acquiring) {
+            let inbox = core.takeInbox()
             if !inbox.notices.isEmpty { try collect(inbox.notices) }
             for notification in inbox.notifications { try collect(notification) }
         }

@@ -56,7 +56,9 @@ final class ConnectionCore: @unchecked Sendable {
     private var isTwoPhase = false
 
     /// What the server sent unasked, until Python's lists take it.
-    let inbox = Mutex(Inbox())
+    let inbox = ForkSafeMutex(Inbox())
+    /// Whether there is anything in it, which a statement looks at more often than there is.
+    let hasMail = Atomic<Bool>(false)
 
     struct Inbox {
         var notices: [ServerMessage] = []
@@ -167,9 +169,20 @@ final class ConnectionCore: @unchecked Sendable {
         lookAtLiterals(libpq)
         if session?.hasNotices == true, let notices = session?.takeNotices() {
             inbox.withLock { $0.notices += notices }
+            hasMail.store(true, ordering: .releasing)
         }
         while let notification = session?.takeNotification() {
             inbox.withLock { $0.notifications.append(notification) }
+            hasMail.store(true, ordering: .releasing)
+        }
+    }
+
+    /// What `gather` has found since the last call.
+    func takeInbox() -> Inbox {
+        hasMail.store(false, ordering: .relaxed)
+        return inbox.withLock { inbox in
+            defer { inbox = Inbox() }
+            return inbox
         }
     }
 
@@ -185,6 +198,12 @@ final class ConnectionCore: @unchecked Sendable {
             let name: StaticString = "standard_conforming_strings"
             doublesBackslashes = PQparameterStatus(libpq, name.c).map { strcmp($0, "on") != 0 } ?? true
         }
+    }
+
+    /// Makes the locks this process's, for a connection that is about to be opened.
+    func adoptLocks() {
+        lock.adopt()
+        access.adopt()
     }
 
     /// Ends the session, under the lock and the GIL. In a fork's child, the parent's goes on.
@@ -213,7 +232,7 @@ final class ConnectionCore: @unchecked Sendable {
     func letGo() {
         if lock.tryLock() {
             finish()
-            lock.unlockInChild()
+            lock.unlock()
         } else {
             _ = Unmanaged.passRetained(self)
         }
