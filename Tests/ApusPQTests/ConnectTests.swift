@@ -81,7 +81,7 @@ import Testing
 @Suite struct EarlyAdvanceTests {
     /// A listener whose queue is full: the system drops what else arrives, so that a connect stays under way.
     private final class FullListener {
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        private let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         private(set) var port = 0
         private var clients: [Int32] = []
 
@@ -106,7 +106,14 @@ import Testing
             port = Int(UInt16(bigEndian: address.sin_port))
         }
 
-        deinit { for client in clients + [descriptor] { close(client) } }
+        /// From now on the system refuses.
+        func end() {
+            close(descriptor)
+            for client in clients { close(client) }
+            clients = []
+        }
+
+        deinit { if !clients.isEmpty { end() } }
     }
 
     @Test func aConnectThatIsAdvancedBeforeItsFirstWaitIsOverGoesOnWaiting() throws {
@@ -121,14 +128,24 @@ import Testing
             #expect(wait?.interest == .write)
             #expect(machine.progress == 0)
         }
+        // The system repeats its attempt, and is refused: libpq has not gone on to a later stage meanwhile.
+        listener.end()
+        let failure = #expect(throws: ConnectFailure.self) {
+            while let wait = try machine.advance(now: .seconds(1)) {
+                _ = BlockingWaiter.wait(for: Wait(descriptor: wait.descriptor, interest: wait.interest))
+            }
+        }
+        #expect(failure?.reason == .unreachable, "\(String(describing: failure))")
     }
 }
 
 @Suite struct VerboseMessageTests {
-    @Test func aColonWithACombiningMarkBehindItIsAColon() {
-        let message = VerboseMessage("\u{301}a:\u{301} failed: FATAL:  28P01: no\r\nLOCATION:  f, p.c:1\r\nb\r\n\n")
+    /// A Character may be a space together with a combining mark, or a carriage return together with a line feed.
+    @Test func messagesAreReadAsBytes() {
+        let mark = "\u{301}"
+        let message = VerboseMessage("\(mark)a:\(mark) failed: FATAL:  28P01: \(mark)no\r\nLOCATION:  f, p.c:1\n")
         #expect(message.sqlState == .invalidPassword)
-        #expect(message.text.hasPrefix("\u{301}a:\u{301} failed: FATAL:  no\r\n"))
+        #expect(message.text == "\(mark)a:\(mark) failed: FATAL:  \(mark)no")
     }
 
     @Test func theCodeIsTakenOutAndTheRestStays() {
