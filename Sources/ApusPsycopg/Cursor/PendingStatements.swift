@@ -61,7 +61,9 @@ final class PendingStatements {
         try connection.checkOpen()
         try connection.checkIdle("executemany")
         batch.terminate()
-        let exchange = batch.text.withUnsafeBytes { Exchange(Statement(copying: $0.dropLast())) }
+        let exchange = batch.text.withUnsafeBytes {
+            Exchange(Statement(copying: UnsafeRawBufferPointer(rebasing: $0.dropLast())))
+        }
         exchange.tally = Exchange.Tally()
         try connection.perform(exchange) { () throws(Raised) in try cursor.prepare(for: exchange) }
         let sent = exchange.tally ?? Exchange.Tally()
