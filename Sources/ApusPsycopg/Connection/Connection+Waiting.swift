@@ -63,7 +63,8 @@ extension Connection {
 
     /// The same, for a text that is not known beforehand.
     func command(_ text: String) throws(Raised) {
-        let exchange = try perform(Exchange(Statement(copying: encoded(text))), mayBegin: false)
+        let bytes = try encoded(text)
+        let exchange = try perform(bytes.withUnsafeBytes { Exchange(Statement(copying: $0)) }, mayBegin: false)
         try checkCompletion(exchange, of: text)
     }
 

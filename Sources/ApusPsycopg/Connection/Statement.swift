@@ -36,10 +36,10 @@ struct Statement: ~Copyable {
         storage = .object(text.retained())
     }
 
-    init(copying text: some Collection<UInt8>) {
+    init(copying text: UnsafeRawBufferPointer) {
         let count = text.count
         let copy = UnsafeMutableRawPointer.allocate(byteCount: count &+ 1, alignment: 1)
-        UnsafeMutableRawBufferPointer(start: copy, count: count).copyBytes(from: text)
+        if let start = text.baseAddress { copy.copyMemory(from: start, byteCount: count) }
         copy.storeBytes(of: 0, toByteOffset: count, as: UInt8.self)
         bytes = UnsafeRawBufferPointer(start: copy, count: count)
         storage = .copy(copy)

@@ -74,7 +74,8 @@ extension Cursor {
 
     /// Runs a command about the cursor, whose result becomes the cursor's.
     func executeOnServer(_ command: String, _ connection: Connection) throws(Raised) {
-        let exchange = try Exchange(Statement(copying: connection.encoded(command)))
+        let bytes = try connection.encoded(command)
+        let exchange = bytes.withUnsafeBytes { Exchange(Statement(copying: $0)) }
         try connection.perform(exchange, mayBegin: fields.pointee.withhold == 0) { () throws(Raised) in
             try prepare(for: exchange)
         }

@@ -111,7 +111,9 @@ final class PendingStatements {
 
     /// All statements of the batch in one message.
     private func together() -> Exchange {
-        let exchange = batch.text.withUnsafeBytes { Exchange(Statement(copying: $0.dropLast())) }
+        let exchange = batch.text.withUnsafeBytes {
+            Exchange(Statement(copying: UnsafeRawBufferPointer(rebasing: $0.dropLast())))
+        }
         exchange.statementPrefix = { self.batch.statement(atCharacter: $0).prefix }
         exchange.tally = Exchange.Tally()
         return exchange
