@@ -1,4 +1,4 @@
-"""executemany() sends statements together, and nobody can tell: rows, errors and the cursor are those of one by one.
+"""executemany() sends statements together, but rows, errors and the cursor are those of statements sent one by one.
 
 What is expected is what psycopg2 does with the same calls.
 """

@@ -3,9 +3,9 @@ import CApusLibPQ
 
 /// COPY needs a partner that reads or writes its data. A statement that begins one which its caller does not go on with
 /// leaves the connection usable all the same: the exchange itself leads every such COPY to its end, and reads what the
-/// rest of the text answers. It does so as all else that it does, without blocking, whoever waits for it.
+/// rest of the text answers. It does so without blocking, in each of the three ways to wait.
 extension Exchange {
-    /// The COPYs that whoever started an exchange goes on with.
+    /// The COPYs that the caller of an exchange goes on with.
     enum CopyKind {
         case none
         /// Between a file and a table.
@@ -57,7 +57,7 @@ extension Exchange {
         endCopy()
     }
 
-    /// Notes a COPY that nobody goes on with.
+    /// Notes a COPY that the caller does not go on with.
     func refuse(_ status: ExecStatusType) {
         let detour = takeDetour()
         detour.refusedCopy = detour.refusedCopy ?? status
@@ -114,8 +114,8 @@ extension Exchange {
 }
 
 extension Exchange.Detour {
-    /// Whoever gave up a COPY may have come to the end of its data before: libpq knows of no COPY then, but of the result
-    /// that follows. Throws the error if it is another one, which comes again or has broken the connection.
+    /// A COPY that is given up may have come to the end of its data before: then libpq refuses the call, because only the
+    /// result is left. Throws the error if it is another one, which comes again or has broken the connection.
     fileprivate func failToEnd(_ error: PQError, isBroken: Bool) throws(PQError) {
         failedEnds &+= 1
         if failedEnds > 1 || isBroken { throw error }

@@ -42,7 +42,7 @@ final class Exchange {
     /// How many notices there were before the joined text was sent.
     private var noticesBefore = 0
 
-    /// Which COPYs whoever started the exchange goes on with.
+    /// Which COPYs the caller goes on with.
     var takes = CopyKind.none
     /// What went another way than it should: nil for nearly all.
     var detour: Detour?

@@ -163,7 +163,7 @@ struct Cursor {
         }
     }
 
-    /// Lets go of a result that is not the cursor's any more. A stream that nobody is going to read is ended.
+    /// Lets go of a result that is not the cursor's any more. A stream is ended, because no cursor reads it.
     @inline(never)
     private func discard(_ exchange: Exchange, _ connection: Connection) throws(Raised) {
         guard let result = exchange.result, PQresultStatus(result) == PGRES_COPY_BOTH else { return }
