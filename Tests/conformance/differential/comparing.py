@@ -1,0 +1,180 @@
+"""Two drivers' observations of a script, compared; and the differences that are known."""
+
+import configparser
+import re
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from language import kind
+
+KNOWN = Path(__file__).resolve().parent / "known-differences.ini"
+ABSENT = "(nothing)"
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What one step shows in two ways. `what` is a path such as "k0.rowcount", "raised.class", "server.rows of t"."""
+
+    step: int
+    kind: str
+    what: str
+    reference: str
+    subject: str
+    raised: str = ""
+
+    def __str__(self):
+        return f"{self.what}\n        psycopg2: {self.reference}\n        Apus:     {self.subject}"
+
+
+def flattened(seen):
+    """{path: text} of an observation."""
+    flat = {}
+    outcome = seen["outcome"]
+    for name, value in outcome.items():
+        if isinstance(value, dict):
+            flat["outcome"] = "raised"
+            flat.update({f"{name}.{inner}": str(text) for inner, text in value.items()})
+        else:
+            flat["outcome"] = name
+            # Where a process hangs or how it fell is told, but not compared.
+            flat[name] = str(value).split("\n")[0] if name == "process" else str(value)
+    for register, attributes in seen.get("state", {}).items():
+        flat.update({f"{register}.{name}": str(text) for name, text in attributes.items()})
+    for name, value in seen.items():
+        if name == "server":
+            flat.update({f"server.{inner}": str(text) for inner, text in value.items()})
+        elif name not in ("outcome", "state"):
+            flat[name] = str(value)
+    return flat
+
+
+class Known:
+    """A difference that is known, and why it is: the patterns that it has to match, all of them whole."""
+
+    def __init__(self, name, section):
+        self.name = name
+        for key in section:
+            if key not in ("step", "what", "class", "psycopg2", "apus", "with", "reason", "then", "why"):
+                raise ValueError(f"{KNOWN.name}: [{name}] has an unknown key: {key}")
+        self.why = section.get("why", "")
+        if self.why not in ("purpose", "libpq", "psycopg2", "wording", "defect", "open"):
+            raise ValueError(f"{KNOWN.name}: [{name}] needs why = purpose, libpq, psycopg2, wording, defect or open")
+        self.reason = section.get("reason")
+        if not self.reason:
+            raise ValueError(f"{KNOWN.name}: [{name}] has no reason")
+        # After it, whether the rest of the script is of no use, because the drivers are no longer in the same state.
+        self.ends = section.get("then") == "stop"
+        self._patterns = {key: re.compile(section[key].replace("\n", " "), re.DOTALL)
+                          for key in ("step", "what", "class", "psycopg2", "apus") if key in section}
+        self._with = re.compile(section["with"], re.DOTALL) if "with" in section else None
+
+    def matches(self, difference, shown):
+        given = {"step": difference.kind, "what": difference.what, "psycopg2": difference.reference,
+                 "apus": difference.subject, "class": difference.raised}
+        # One differing text against the same text in the other: \g<psycopg2> would be too clever; both are matched alone.
+        return all(pattern.fullmatch(given[key]) for key, pattern in self._patterns.items()) \
+            and (self._with is None or self._with.search(shown) is not None)
+
+
+class KnownDifferences:
+    def __init__(self, path=KNOWN):
+        parser = configparser.ConfigParser(interpolation=None, delimiters=("=",), comment_prefixes=("#",),
+                                           inline_comment_prefixes=None, default_section="no defaults")
+        parser.optionxform = str
+        if path:
+            parser.read_string(Path(path).read_text(), str(path))
+        self.all = [Known(name, parser[name]) for name in parser.sections()]
+        self.used = Counter()
+
+    def find(self, difference, shown):
+        for known in self.all:
+            if known.matches(difference, shown):
+                self.used[known.name] += 1
+                return known
+        return None
+
+    def unused(self):
+        return [known for known in self.all if not self.used[known.name]]
+
+
+@dataclass
+class Verdict:
+    """The first step that differs in what is not known, and all that it shows; or none."""
+
+    step: int = -1
+    differences: tuple = ()
+    known: tuple = ()
+    note: str = ""
+
+    def __bool__(self):
+        return bool(self.differences)
+
+    @property
+    def classes(self):
+        """What kind of difference it is, to recognise it in another script: what differs, at which kind of step."""
+        pairs = {each.what: (each.reference, each.subject) for each in self.differences}
+        step = self.differences[0].kind if self.differences else None
+        found = set()
+        for what, pair in pairs.items():
+            if what == "outcome":
+                found.add((step, what, *pair, *pairs.get("raised.class", ())))
+            elif what in ("raised.class", "process"):
+                found.add((step, what, *pair))
+            elif not ("outcome" in pairs and what.startswith(("raised", "value"))):
+                found.add((step, generic(what)))
+        return found
+
+    @property
+    def told(self):
+        """The differences without those that follow from another: all of an exception, where only one driver raises."""
+        whats = {each.what for each in self.differences}
+        if "outcome" not in whats:
+            return self.differences
+        return [each for each in self.differences
+                if not each.what.startswith("raised.") or each.what in ("raised.class", "raised.str")]
+
+
+def generic(what):
+    return re.sub(r"^([a-z])\d+\.", r"\1.", what)
+
+
+def compare(script, reference, subject, known, shown=str):
+    """Compares step by step. What differs and is known may go on to differ, as long as it stays the same."""
+    carried, used = {}, []
+    for number in range(max(len(reference), len(subject))):
+        one = flattened(reference[number]) if number < len(reference) else {"process": ABSENT}
+        two = flattened(subject[number]) if number < len(subject) else {"process": ABSENT}
+        at_end = number >= len(script["steps"])
+        step_kind = "end" if at_end else kind(script["steps"][number])
+        text = "the end" if at_end else shown(script["steps"][number])
+        fresh, stop = [], False
+        for what in [*one, *(each for each in two if each not in one)]:
+            pair = one.get(what, ABSENT), two.get(what, ABSENT)
+            if pair[0] == pair[1]:
+                carried.pop(what, None)
+                continue
+            if carried.get(what) == pair:
+                continue
+            difference = Difference(number, step_kind, what, *pair, raised=one.get("raised.class", ""))
+            explained = known.find(difference, text)
+            if explained is None:
+                fresh.append(difference)
+            else:
+                used.append(explained.name)
+                carried[what] = pair
+                stop = stop or explained.ends
+        if stop:
+            # A step that ends the comparison by one of its attributes explains the others, too.
+            return Verdict(known=tuple(used))
+        if fresh:
+            return Verdict(number, tuple(fresh), tuple(used), note(one, two, reference, subject, number))
+    return Verdict(known=tuple(used))
+
+
+def note(one, two, reference, subject, number):
+    """Where a process crashed or hung, its own words."""
+    for flat, seen in ((one, reference), (two, subject)):
+        if "process" in flat and number < len(seen):
+            return seen[number]["outcome"]["process"]
+    return ""
