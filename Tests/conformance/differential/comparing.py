@@ -121,18 +121,26 @@ class Verdict:
                 found.add((step, what, *pair, *pairs.get("raised.class", ())))
             elif what in ("raised.class", "process"):
                 found.add((step, what, *pair))
-            elif not ("outcome" in pairs and what.startswith(("raised", "value"))):
+            elif not follows(what, pairs) and what != "raised.str":
                 found.add((step, generic(what)))
+        if not found:
+            found.add((step, "raised.str"))
         return found
 
     @property
     def told(self):
-        """The differences without those that follow from another: all of an exception, where only one driver raises."""
-        whats = {each.what for each in self.differences}
-        if "outcome" not in whats:
-            return self.differences
-        return [each for each in self.differences
-                if not each.what.startswith("raised.") or each.what in ("raised.class", "raised.str")]
+        """The differences without those that follow from another."""
+        pairs = {each.what: (each.reference, each.subject) for each in self.differences}
+        return [each for each in self.differences if not follows(each.what, pairs)]
+
+
+def follows(what, pairs):
+    """Whether this difference is one only because of a greater one of the same step."""
+    if "outcome" in pairs:
+        # One of the two has an exception, or an object, that the other one has not.
+        return what not in ("outcome", "raised.class", "raised.str") and (
+            what.startswith(("raised.", "value", "process")) or ABSENT in pairs[what])
+    return "raised.class" in pairs and what.startswith("raised.") and what not in ("raised.class", "raised.str")
 
 
 def generic(what):
@@ -148,27 +156,33 @@ def compare(script, reference, subject, known, shown=str):
         at_end = number >= len(script["steps"])
         step_kind = "end" if at_end else kind(script["steps"][number])
         text = "the end" if at_end else shown(script["steps"][number])
-        fresh, stop = [], False
+        pairs = {}
         for what in [*one, *(each for each in two if each not in one)]:
             pair = one.get(what, ABSENT), two.get(what, ABSENT)
             if pair[0] == pair[1]:
                 carried.pop(what, None)
-                continue
-            if carried.get(what) == pair:
-                continue
+            elif carried.get(what) != pair:
+                pairs[what] = pair
+        fresh, stop, explained = [], False, set()
+        for what, pair in pairs.items():
             difference = Difference(number, step_kind, what, *pair, raised=one.get("raised.class", ""))
-            explained = known.find(difference, text)
-            if explained is None:
+            entry = known.find(difference, text)
+            if entry is None:
                 fresh.append(difference)
             else:
-                used.append(explained.name)
+                used.append(entry.name)
                 carried[what] = pair
-                stop = stop or explained.ends
+                explained.add(what)
+                stop = stop or entry.ends
         if stop:
-            # A step that ends the comparison by one of its attributes explains the others, too.
             return Verdict(known=tuple(used))
+        greater = {what: pairs[what] for what in explained if what in ("outcome", "raised.class")}
+        fresh = [each for each in fresh if not follows(each.what, {each.what: pairs[each.what], **greater})]
         if fresh:
             return Verdict(number, tuple(fresh), tuple(used), note(one, two, reference, subject, number))
+        if "outcome" in explained:
+            # From here on one of the drivers has objects that the other has not.
+            return Verdict(known=tuple(used))
     return Verdict(known=tuple(used))
 
 

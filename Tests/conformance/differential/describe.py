@@ -89,6 +89,8 @@ class Describer:
         if kind is tuple:
             return "(" + "".join(self._value(item, deeper) + ", " for item in value) + ")"
         if kind is dict:
+            for key in value:
+                self.learn_oid(key)
             return "{" + ", ".join(f"{self._value(key, deeper)}: {self._value(item, deeper)}"
                                    for key, item in value.items()) + "}"
         if kind is memoryview:
@@ -111,7 +113,9 @@ class Describer:
         if isinstance(value, extensions.Diagnostics):
             return name + self._value(self.diagnostics(value), deeper)
         if name == "psycopg2._psycopg.type":
-            return f"<typecaster {value.name} of {len(value.values)} types>"
+            for oid in value.values:
+                self.learn_oid(oid)
+            return f"<typecaster {value.name} of {value.values}>"
         if isinstance(value, tuple):
             named = getattr(value, "_fields", None)
             return f"{name}{named or ''}" + self._value(tuple(value), deeper)
