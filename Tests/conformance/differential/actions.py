@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Callable
 
-from arguments import anything, scalar, sequence, text, wrong
+from arguments import anything, scalar, text, wrong
 from language import made, mapping, octets, ref, tup
-from statements import CHANGES, ERRORS, LITERALS, PLAIN, TRANSACTIONS, any_text, literal, selection, unfit, with_arguments
+from statements import CHANGES, ERRORS, PLAIN, SETTINGS, TRANSACTIONS, any_text, literal, selection, unfit, with_arguments
 
 LEVELS = [0, 1, 2, 3, 4, 5, -1, None, "serializable", "READ COMMITTED", "repeatable read", "read uncommitted", "default", "DEFAULT",
           "chaos", "", 1.5, octets(b"serializable")]
@@ -76,7 +76,7 @@ def end_transaction(w):
 
 
 def reset(w):
-    w.call(f"{w.a_connection()}.{w.r.choice(['reset', 'reset', 'cancel']) if False else 'reset'}")
+    w.call(f"{w.a_connection()}.reset")
 
 
 def close_connection(w):
@@ -202,6 +202,10 @@ def change(w):
 
 def transaction_text(w):
     w.execute(w.a_cursor(), w.r.choice(TRANSACTIONS))
+
+
+def setting(w):
+    w.execute(w.a_cursor(), w.r.choice(SETTINGS))
 
 
 def server_error(w):
@@ -489,12 +493,13 @@ def notification(w):
         w.execute(k, r.choice(["notify ch", "notify ch, 'payload'", "notify \"É\", 'é'", "select pg_notify('ch', repeat('x', 100))"]))
     elif choice == 3:
         w.other("notify ch, 'from the other'")
+        w.add("arrival", c)
         w.call(f"{c}.poll")
     elif choice == 4:
         w.call(f"{c}.notifies.{r.choice(['clear', 'pop'])}")
     elif choice == 5:
-        w.set(f"{c}.{r.choice(['notifies', 'notices'])}", r.choice([[], None, tup(), 5, made("builtins.set"), made("aid.Odd"), made("collections_deque")]) if False
-              else r.choice([[], None, tup(), 5, made("builtins.set"), made("aid.Odd")]))
+        w.set(f"{c}.{r.choice(['notifies', 'notices'])}", 
+              r.choice([[], None, tup(), 5, made("builtins.set"), made("aid.Odd")]))
     elif choice == 6:
         w.execute(k, r.choice(["select shout('n', 3)", "select shout('n', 60)", "do $$ begin raise warning 'w' using detail = 'd', hint = 'h'; end $$", "create temp table if not exists t9 (a int primary key)"]))
     else:
@@ -695,8 +700,7 @@ THEMES = {
         transaction_text: 4, change: 4, end_transaction: 2, session: 2, query: 2, server_error: 2, executemany: 3, block: 2, named_cursor: 2, copy: 1, batch: 1}),
     "values": Theme(8, begin, {values: 8, literals: 4, mogrify: 3, composition: 1, end_transaction: 1, adapters: 2}),
     "literals": Theme(6, begin, {literals: 8, types: 3, cursor_attribute: 1, new_cursor: 1, end_transaction: 0.5}),
-    "settings": Theme(6, begin, {execute: 3, values: 3, literals: 5, session: 2, transaction_text: 1, end_transaction: 2, reset: 1, settings: 8} if False else {
-        execute: 2, values: 3, literals: 5, session: 2, transaction_text: 1, end_transaction: 2, reset: 1}),
+    "settings": Theme(6, begin, {setting: 5, execute: 2, values: 3, literals: 5, session: 2, transaction_text: 1, end_transaction: 2, reset: 1}),
     "cursors": Theme(8, begin, {named_cursor: 5, new_cursor: 2, odd_cursor: 1, cursor_attribute: 3, fetch: 7, query: 4, end_transaction: 2, close_cursor: 1,
                                 drop_cursor: 1, row_object: 2, second_connection: 0.3, transaction_text: 1, change: 1}),
     "rows": Theme(3, begin, {row_object: 6, query: 3, fetch: 3, new_cursor: 2, end_transaction: 1}),
@@ -717,5 +721,3 @@ THEMES = {
         large_object: 1, notification: 1, types: 1, other_session: 1, second_connection: 0.5, close_cursor: 0.5, terminated: 0.2, close_connection: 0.2,
         odd_statement: 0.5, wrong_call: 0.5, row_object: 1, composition: 0.5, cursor_attribute: 1, transaction_text: 1, reset: 0.5, use_after_end: 0.3}),
 }
-
-__all__ = ["LITERALS", "THEMES", "sequence"]

@@ -12,7 +12,8 @@ import re
 import uuid
 
 ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{5,}\b")
-NUMBER = re.compile(r"(?<![\w.])\d{3,10}(?!\w|\.\d)")
+# Quoted ones are SQLSTATEs, or text of the script's own.
+NUMBER = re.compile(r"(?<![\w.'])\d{5,10}(?!['\w]|\.\d)")
 PLAIN = (type(None), bool, int, float, str, bytes, bytearray, complex, decimal.Decimal, datetime.date, datetime.time,
          datetime.datetime, datetime.timedelta, uuid.UUID, range, type(Ellipsis))
 
@@ -46,25 +47,26 @@ class Describer:
         self.driver = driver
         self.registers = {}
         self._database = re.compile(rf"\b{re.escape(database)}\b")
-        self._numbers = {}
-        self._oids = 0
+        self._processes = {}
+        self._oids = {}
+        # Whether numbers may be process ids: only a step that asks for them shows them, and notifications do.
+        self.shows_processes = False
 
     # What is known by another name
 
     def learn_process(self, pid, name):
-        self._numbers.setdefault(pid, f"<pid of {name}>")
+        self._processes.setdefault(pid, f"<pid of {name}>")
 
     def learn_oid(self, oid):
         """Object ids from 16384 on are the server's choice; in the order in which they are seen they have numbers."""
-        if type(oid) is int and oid >= 16384 and oid not in self._numbers:
-            self._oids += 1
-            self._numbers[oid] = f"<oid {self._oids}>"
+        if type(oid) is int and oid >= 16384:
+            self._oids.setdefault(oid, f"<oid {len(self._oids) + 1}>")
 
     def text(self, text):
         """A text without what no two runs have in common."""
         text = ADDRESS.sub("0x..", text)
         text = self._database.sub("trial", text)
-        return NUMBER.sub(lambda found: self._numbers.get(int(found[0]), found[0]), text)
+        return NUMBER.sub(lambda found: self._oids.get(int(found[0]), found[0]), text)
 
     def name_of(self, thing):
         for name, held in self.registers.items():
@@ -79,6 +81,8 @@ class Describer:
 
     def _value(self, value, depth):
         kind = type(value)
+        if kind is int and self.shows_processes and value in self._processes:
+            return self._processes[value]
         if kind in PLAIN:
             return repr(value)
         if depth > 8:
@@ -109,7 +113,8 @@ class Describer:
         if isinstance(value, extensions.Column):
             return self.column(value)
         if isinstance(value, extensions.Notify):
-            return f"{name}({value.pid!r}, {value.channel!r}, {value.payload!r})"
+            pid = self._processes.get(value.pid, value.pid)
+            return f"{name}({pid!s}, {value.channel!r}, {value.payload!r})"
         if isinstance(value, extensions.Diagnostics):
             return name + self._value(self.diagnostics(value), deeper)
         if name == "psycopg2._psycopg.type":

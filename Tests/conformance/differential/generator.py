@@ -2,10 +2,8 @@
 
 import random
 
-import arguments
-import statements
 from actions import THEMES
-from language import made, ref
+from language import ref
 
 
 class Writer:
@@ -103,6 +101,3 @@ def generate(seed, number):
     while len(writer.steps) < length:
         r.choices(actions, weights)[0](writer)
     return {"title": f"{name} {seed}/{number}", "steps": writer.steps}
-
-
-__all__ = ["Writer", "arguments", "generate", "made", "statements"]

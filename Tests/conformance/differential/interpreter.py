@@ -50,6 +50,7 @@ class Interpreter:
         self._observer.begin_script()
         self._describer = Describer(self._driver, self._database)
         self._registers = self._describer.registers
+        self._describer.learn_process(self._observer.session.pid, "the other session")
         self._unraisable = []
         sys.unraisablehook = lambda what: self._unraisable.append(f"{type_name(what.exc_type)}: {what.exc_value}")
         for number, step in enumerate(script["steps"]):
@@ -61,6 +62,7 @@ class Interpreter:
         self._describer = self._registers = None
 
     def _step(self, step):
+        self._describer.shows_processes = "pid" in json.dumps(step)
         with warnings.catch_warnings(record=True) as warned:
             warnings.simplefilter("always")
             try:
@@ -173,6 +175,8 @@ class Interpreter:
             pid = self._find(step["f"]).get_backend_pid()
             self._observer.run(f"SELECT pg_terminate_backend({pid})")
             return self._observer.await_state(pid, "gone")
+        if verb == "arrival":
+            return bool(select.select([self._find(step["f"])], [], [], step.get("seconds", 0.3))[0])
         if verb == "await":
             return self._observer.await_state(self._find(step["f"]).get_backend_pid(), step["state"])
         raise ValueError(f"no such step: {verb}")

@@ -9,6 +9,7 @@ A script is {"title": ..., "steps": [...]}. A step is one of
     {"do": "other", "sql": ...}    the other session executes a text, and commits
     {"do": "wait", "f": "c0"}    an asynchronous connection is polled until it is ready
     {"do": "await", "f": "c0", "state": "PgSleep"}    until the server has the session in that state
+    {"do": "arrival", "f": "c0"}    until something has come for a connection, but not long
     {"do": "terminate", "f": "c0"}    the other session ends the session of c0, and waits until it is gone
 
 A path begins with a register or a module: c0, c1 are connections, k0, k1 cursors, o0 large objects, v0 others. A value is
@@ -76,6 +77,8 @@ def show_step(step):
         return f"# another session: {step['sql']!r}"
     if verb == "wait":
         return f"wait({step['f']})"
+    if verb == "arrival":
+        return f"select.select([{step['f']}], [], [], 0.3)"
     if verb == "await":
         return f"# until the session of {step['f']} is in state {step['state']}"
     return f"# another session: pg_terminate_backend({step['f']}.get_backend_pid())"
