@@ -34,7 +34,11 @@ class Driver:
         return self
 
     def __exit__(self, *_):
-        self._stop()
+        self.stop()
+
+    @property
+    def has_ended(self):
+        return self._process is None
 
     def run(self, script):
         """The observations of all steps; where the process did not live to tell, the last one says what became of it."""
@@ -46,7 +50,7 @@ class Driver:
             message = self._next()
             if message is None:
                 seen.append({"outcome": {"process": self._fate()}})
-                self._stop()
+                self.stop()
                 return seen
             if "done" in message:
                 return seen
@@ -101,7 +105,7 @@ class Driver:
         self._chatter.seek(0)
         return self._chatter.read()[-3000:]
 
-    def _stop(self):
+    def stop(self):
         if self._process is not None:
             self._process.kill()
             self._process.wait()
@@ -119,7 +123,7 @@ def run_both(drivers, script):
         try:
             results[place] = drivers[place].run(script)
         except BrokenPipeError:
-            drivers[place]._stop()
+            drivers[place].stop()
             results[place] = [{"outcome": {"process": "ended before the script began"}}]
 
     if SHARED.search(json.dumps(script["steps"])):
@@ -130,4 +134,8 @@ def run_both(drivers, script):
         other.start()
         run(0)
         other.join()
+    if any(driver.has_ended for driver in drivers):
+        # What a script leaves behind in its process must not be there for one driver alone.
+        for driver in drivers:
+            driver.stop()
     return results

@@ -87,9 +87,11 @@ class Interpreter:
         extensions.set_wait_callback(None)
         changed = []
         for table, before in self._shared:
-            if table != before:
-                changed.append(sorted({shared_key(key) for key in table
-                                       if key not in before or table[key] != before[key]}))
+            # By identity: typecasters are equal where they share a type.
+            fresh = {shared_key(key) for key in table if table[key] is not before.get(key)}
+            fresh |= {f"{shared_key(key)} is gone" for key in before if key not in table}
+            if fresh:
+                changed.append(sorted(fresh))
                 table.clear()
                 table.update(before)
         self._registers.clear()
