@@ -14,6 +14,7 @@ import os
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -33,12 +34,19 @@ REFERENCE = "psycopg2-binary~=2.9.13"
 def main():
     options = parse_options()
     known = KnownDifferences(None if options.all_differences else options.known)
-    address = options.server or free_base_address(1, 5433, range(61, 64))
     if options.server:
         return run(options, known, (options.server, 5433, "yugabyte"))
+    with local_server() as server:
+        return run(options, known, server)
+
+
+@contextmanager
+def local_server():
+    """A plain PostgreSQL: its address, port and user."""
+    address = free_base_address(1, 5433, range(61, 64))
     with LocalCluster(cli_from_environment(), f"differential-{os.getpid()}", nodes=1, base_address=address,
                       options=["--no-yb-servers"]) as server:
-        return run(options, known, (server.address(1), server.port, "yugabyte"))
+        yield server.address(1), server.port, "yugabyte"
 
 
 def parse_options():

@@ -121,26 +121,24 @@ class Verdict:
                 found.add((step, what, *pair, *pairs.get("raised.class", ())))
             elif what in ("raised.class", "process"):
                 found.add((step, what, *pair))
-            elif not follows(what, pairs) and what != "raised.str":
+            elif not follows(what, pairs):
                 found.add((step, generic(what)))
-        if not found:
-            found.add((step, "raised.str"))
         return found
 
     @property
     def told(self):
         """The differences without those that follow from another."""
         pairs = {each.what: (each.reference, each.subject) for each in self.differences}
-        return [each for each in self.differences if not follows(each.what, pairs)]
+        return [each for each in self.differences if each.what == "raised.str" or not follows(each.what, pairs)]
 
 
 def follows(what, pairs):
     """Whether this difference is one only because of a greater one of the same step."""
     if "outcome" in pairs:
         # One of the two has an exception, or an object, that the other one has not.
-        return what not in ("outcome", "raised.class", "raised.str") and (
+        return what not in ("outcome", "raised.class") and (
             what.startswith(("raised.", "value", "process")) or ABSENT in pairs[what])
-    return "raised.class" in pairs and what.startswith("raised.") and what not in ("raised.class", "raised.str")
+    return "raised.class" in pairs and what.startswith("raised.") and what != "raised.class"
 
 
 def generic(what):

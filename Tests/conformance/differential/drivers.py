@@ -20,14 +20,15 @@ SHARED = re.compile(r"tpc_|prepare", re.IGNORECASE)
 class Driver:
     """The interpreter of one driver, with a database of its own."""
 
-    def __init__(self, name, python, server, database, plant=None):
-        """`plant` is a difference that this driver shall have, see plants.py: the means to test the tests."""
+    def __init__(self, name, python, server, database, plant=None, patience=PATIENCE):
+        """`plant` is a difference that this driver shall have, see plants.py: the means to test the comparison."""
         self.name = name
         self.version = None
         self._command = [str(python), "-B", str(HERE / "interpreter.py"), *map(str, server), database]
         if plant:
-            self._command += ["--plant", plant]
+            self._command.append(plant)
         self._process = None
+        self._patience = patience
 
     def __enter__(self):
         self._start()
@@ -81,9 +82,9 @@ class Driver:
             messages.put(json.loads(line))
         messages.put(None)
 
-    def _next(self, seconds=PATIENCE):
+    def _next(self, seconds=None):
         try:
-            return self._messages.get(timeout=seconds)
+            return self._messages.get(timeout=seconds or self._patience)
         except queue.Empty:
             return None
 

@@ -1,6 +1,6 @@
 """One driver's process: it runs scripts, and tells after each step what is to be seen.
 
-    python -B interpreter.py HOST PORT USER DATABASE
+    python -B interpreter.py HOST PORT USER DATABASE [PLANT]
 
 A script a line on standard input, a JSON object a line on standard output: {"ready": ...}, {"step": N, "seen": ...},
 {"done": ...}. Nothing here knows which driver it is.
@@ -34,7 +34,9 @@ class Missing(Exception):
 
 class Interpreter:
     def __init__(self, driver, observer, database, dsn):
-        self._driver, self._observer, self._database = driver, observer, database
+        self.driver, self.dsn = driver, dsn
+        self._observer, self._database = observer, database
+        self._plant = None
         self._modules = {"psycopg2": driver, "aid": aid, "builtins": builtins, "decimal": decimal, "io": io,
                          "datetime": datetime, "uuid": uuid, "ipaddress": ipaddress, "DSN": dsn}
         for name in ("extensions", "extras", "sql", "errors", "errorcodes", "tz", "pool"):
@@ -48,7 +50,7 @@ class Interpreter:
     def run(self, script, tell):
         """Runs the steps, and tells each one's observation."""
         self._observer.begin_script()
-        self._describer = Describer(self._driver, self._database)
+        self._describer = Describer(self.driver, self._database)
         self._registers = self._describer.registers
         self._describer.learn_process(self._observer.session.pid, "the other session")
         self._unraisable = []
@@ -66,7 +68,7 @@ class Interpreter:
         with warnings.catch_warnings(record=True) as warned:
             warnings.simplefilter("always")
             try:
-                outcome = {"value": self._describer.value(self._perform(step))}
+                outcome = {"value": self._describer.value(self._performed(step))}
             except Missing as missing:
                 return {"outcome": {"missing": str(missing)}}
             except Exception as error:
@@ -83,7 +85,7 @@ class Interpreter:
 
     def _end(self):
         """All that a script held is given up: what is left then is left behind."""
-        extensions = self._driver.extensions
+        extensions = self.driver.extensions
         extensions.set_wait_callback(None)
         changed = []
         for table, before in self._shared:
@@ -105,7 +107,7 @@ class Interpreter:
         return seen
 
     def _connections(self):
-        connection = self._driver.extensions.connection
+        connection = self.driver.extensions.connection
         return [(name, held) for name, held in self._registers.items() if isinstance(held, connection)]
 
     def _learn_processes(self):
@@ -141,24 +143,31 @@ class Interpreter:
 
     # A step
 
+    def plant(self, plant):
+        """A difference on purpose, see plants.py."""
+        self._plant = plant
+
+    def _performed(self, step):
+        return self._plant(self, step, self._perform) if self._plant else self._perform(step)
+
     def _perform(self, step):
         verb = step["do"]
         if verb == "call":
             # Arguments first: a step without its registers does nothing at all.
             arguments = [self._value(each) for each in step.get("a", ())]
             keywords = {name: self._value(each) for name, each in step.get("k", {}).items()}
-            return self._keep(step, self._find(step["f"])(*arguments, **keywords))
+            return self._keep(step, self.find(step["f"])(*arguments, **keywords))
         if verb == "get":
-            return self._keep(step, self._find(step["f"]))
+            return self._keep(step, self.find(step["f"]))
         if verb in ("set", "delete"):
             owner, _, name = step["f"].rpartition(".")
             if verb == "set":
                 value = self._value(step["v"])
-                return setattr(self._find(owner), name, value)
-            return delattr(self._find(owner), name)
+                return setattr(self.find(owner), name, value)
+            return delattr(self.find(owner), name)
         if verb == "iterate":
             items = []
-            for item in self._find(step["f"]):
+            for item in self.find(step["f"]):
                 items.append(item)
                 if len(items) >= step.get("n", 1000):
                     break
@@ -172,15 +181,15 @@ class Interpreter:
         if verb == "other":
             return self._observer.run(step["sql"])
         if verb == "wait":
-            return self._wait(self._find(step["f"]), step.get("seconds", PATIENCE))
+            return self._wait(self.find(step["f"]), step.get("seconds", PATIENCE))
         if verb == "terminate":
-            pid = self._find(step["f"]).get_backend_pid()
+            pid = self.find(step["f"]).get_backend_pid()
             self._observer.run(f"SELECT pg_terminate_backend({pid})")
             return self._observer.await_state(pid, "gone")
         if verb == "arrival":
-            return bool(select.select([self._find(step["f"])], [], [], step.get("seconds", 0.3))[0])
+            return bool(select.select([self.find(step["f"])], [], [], step.get("seconds", 0.3))[0])
         if verb == "await":
-            return self._observer.await_state(self._find(step["f"]).get_backend_pid(), step["state"])
+            return self._observer.await_state(self.find(step["f"]).get_backend_pid(), step["state"])
         raise ValueError(f"no such step: {verb}")
 
     def _keep(self, step, value):
@@ -188,7 +197,7 @@ class Interpreter:
             self._registers[step["as"]] = value
         return value
 
-    def _find(self, path):
+    def find(self, path):
         first, *names = path.split(".")
         if first in self._registers:
             found = self._registers[first]
@@ -207,11 +216,11 @@ class Interpreter:
         if not isinstance(value, dict):
             return value
         if "ref" in value:
-            return self._find(value["ref"])
+            return self.find(value["ref"])
         if "call" in value:
             arguments = [self._value(each) for each in value.get("a", ())]
             keywords = {name: self._value(each) for name, each in value.get("k", {}).items()}
-            return self._find(value["call"])(*arguments, **keywords)
+            return self.find(value["call"])(*arguments, **keywords)
         if "tuple" in value:
             return tuple(self._value(each) for each in value["tuple"])
         if "dict" in value:
@@ -222,7 +231,7 @@ class Interpreter:
 
     def _wait(self, connection, seconds):
         """Polls until the connection is ready. How often is a matter of time, and not told."""
-        extensions = self._driver.extensions
+        extensions = self.driver.extensions
         while True:
             state = connection.poll()
             if state == extensions.POLL_OK:
@@ -239,7 +248,7 @@ def shared_key(key):
 
 
 def main():
-    host, port, user, database = sys.argv[1:5]
+    host, port, user, database, *planted = sys.argv[1:]
     # What a driver prints must not get between the observations.
     channel = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
@@ -255,6 +264,10 @@ def main():
     # Neither TLS nor GSS: what libpq says of a broken connection depends on them.
     dsn = f"host={host} port={port} user={user} dbname={database} sslmode=disable gssencmode=disable"
     interpreter = Interpreter(psycopg2, observer, database, dsn)
+    if planted:
+        from plants import PLANTS
+
+        interpreter.plant(PLANTS[planted[0]])
     tell({"ready": f"{psycopg2.__version__}, libpq {psycopg2.__libpq_version__}"})
     for line in sys.stdin:
         try:
