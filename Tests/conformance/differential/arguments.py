@@ -2,12 +2,15 @@
 
 from language import made, mapping, octets, ref, tup
 
-TEXTS = ["", "a", "it's", "back\\slash", "\\", "'", "''", "\\'", "100%", "%s", "%(a)s", "{a,\"b\"}", "é", "日本語", "\U0001F600",
-         "e\u0301'", "line\nbreak", "tab\t", "\x01", "NULL", "null", " ", "a;b--c", "$1", "$$", "\x7f", "\u2028", "E'\\\\'"]
+TEXTS = ["", "a", "it's", "back\\slash", "\\", "'", "''", "\\'", "100%", "%s", "%(a)s", "{a,\"b\"}", "é", "日本語",
+         "\U0001F600",
+         "e\u0301'", "line\nbreak", "tab\t", "\x01", "NULL", "null", " ", "a;b--c", "$1", "$$", "\x7f", "\u2028",
+         "E'\\\\'"]
 ODD_TEXTS = ["nul\0byte", "\udc80", "\ud800x"]
 NUMBERS = [0, 1, -1, 7, 100, 999, 32767 * 1000, 2147483647, -2147483648, 2147483648, 9223372036854775807,
            -9223372036854775808, 9223372036854775808, 10 ** 30, True, False]
-DECIMALS = ["0", "-0", "1.50", "-1.5", "1E+5", "1E-7", "NaN", "sNaN", "Infinity", "-Infinity", "123456789012345678901234567890.123"]
+DECIMALS = ["0", "-0", "1.50", "-1.5", "1E+5", "1E-7", "NaN", "sNaN", "Infinity", "-Infinity",
+            "123456789012345678901234567890.123"]
 FLOATS = ["0.0", "-0.0", "1.5", "-1.5", "1e300", "1e-300", "nan", "inf", "-inf", "0.1"]
 DATES = [(1, 1, 1), (9999, 12, 31), (2024, 2, 29), (1970, 1, 1)]
 RANGES = ["NumericRange", "DateRange", "DateTimeRange", "DateTimeTZRange"]
@@ -55,7 +58,8 @@ def clock(r):
     zone = {}
     if r.random() < 0.4:
         zone["tzinfo"] = made("datetime.timezone", made("datetime.timedelta", minutes=r.choice([0, 60, -330])))
-    return made("datetime.time", r.choice([0, 23]), r.choice([0, 59]), r.choice([0, 59]), r.choice([0, 10, 999999]), **zone)
+    return made("datetime.time", r.choice([0, 23]), r.choice([0, 59]), r.choice([0, 59]), r.choice([0, 10, 999999]),
+                **zone)
 
 
 def duration(r):
@@ -124,7 +128,8 @@ def wrapped(r):
         made("aid.Conforming", octets(b"'conformed'")), ref("psycopg2.extensions.ISOLATION_LEVEL_SERIALIZABLE")])
 
 
-SCALARS = [text, text, text, number, number, decimal, floating, binary, day, moment, clock, duration, nothing, identifier,
+SCALARS = [text, text, text, number, number, decimal, floating, binary, day, moment, clock, duration, nothing,
+           identifier,
            ranging, document, composed, sequence, sequence, subclass, wrapped]
 
 
@@ -140,6 +145,7 @@ def wrong(r):
 
 def anything(r):
     """What may be given where something else is expected."""
-    return r.choice([None, 0, 1, -1, 2 ** 31, 2 ** 63, -2 ** 63, 2 ** 64, 1.5, True, "", "a", "1", octets(b""), octets(b"a"),
+    return r.choice([None, 0, 1, -1, 2 ** 31, 2 ** 63, -2 ** 63, 2 ** 64, 1.5, True, "", "a", "1", octets(b""),
+                     octets(b"a"),
                      [], [1], tup(), tup(1, 2), mapping([]), mapping([["a", 1]]), made("aid.Odd"), ref("aid.identity"),
                      made("decimal.Decimal", "1"), r.choice(ODD_TEXTS)])

@@ -72,7 +72,6 @@ class Known:
     def matches(self, difference, shown):
         given = {"step": difference.kind, "what": difference.what, "psycopg2": difference.reference,
                  "apus": difference.subject, "class": difference.raised}
-        # One differing text against the same text in the other: \g<psycopg2> would be too clever; both are matched alone.
         return all(pattern.fullmatch(given[key]) for key, pattern in self._patterns.items()) \
             and (self._with is None or self._with.search(shown) is not None)
 

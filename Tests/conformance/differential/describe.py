@@ -26,7 +26,8 @@ INFO_ATTRIBUTES = (
     "status", "transaction_status", "dbname", "user", "password", "host", "port", "options", "error_message",
     "server_version", "protocol_version", "needs_password", "used_password", "ssl_in_use")
 # Of dsn_parameters only what every libpq knows.
-DSN_PARAMETERS = ("user", "password", "dbname", "host", "port", "options", "sslmode", "application_name", "client_encoding",
+DSN_PARAMETERS = ("user", "password", "dbname", "host", "port", "options", "sslmode", "application_name",
+                  "client_encoding",
                   "connect_timeout", "target_session_attrs", "gssencmode", "service")
 PARAMETERS = ("standard_conforming_strings", "client_encoding", "DateStyle", "IntervalStyle", "TimeZone",
               "application_name", "is_superuser", "session_authorization", "no_such_parameter")

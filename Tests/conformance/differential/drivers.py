@@ -42,7 +42,7 @@ class Driver:
         return self._process is None
 
     def run(self, script):
-        """The observations of all steps; where the process did not live to tell, the last one says what became of it."""
+        """The observations of all steps. The last one says what became of the process, where it ended."""
         if self._process is None:
             self._start()
         self._process.stdin.write(json.dumps(script) + "\n")
@@ -64,7 +64,8 @@ class Driver:
 
     def _start(self):
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
-        environment.update(PYTHONHASHSEED="0", PYTHONFAULTHANDLER="1", LC_ALL="C.UTF-8", TZ="UTC", PGPASSFILE=os.devnull,
+        environment.update(PYTHONHASHSEED="0", PYTHONFAULTHANDLER="1", LC_ALL="C.UTF-8", TZ="UTC",
+                           PGPASSFILE=os.devnull,
                            PGSERVICEFILE=os.devnull)
         self._chatter = tempfile.TemporaryFile("w+")
         self._process = subprocess.Popen(self._command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
@@ -117,7 +118,7 @@ class Driver:
 
 
 def run_both(drivers, script):
-    """A script on both drivers: their lists of observations. At the same time, where nothing of it is the whole server's."""
+    """The lists of observations of a script, run on both at the same time where it uses nothing of the whole server."""
     results = [None, None]
 
     def run(place):

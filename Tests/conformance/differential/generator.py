@@ -2,7 +2,7 @@
 
 import random
 
-from actions import THEMES
+from actions.themes import THEMES
 from language import ref
 
 

@@ -12,9 +12,9 @@ A script is {"title": ..., "steps": [...]}. A step is one of
     {"do": "arrival", "f": "c0"}    until something has come for a connection, but not long
     {"do": "terminate", "f": "c0"}    the other session ends the session of c0, and waits until it is gone
 
-A path begins with a register or a module: c0, c1 are connections, k0, k1 cursors, o0 large objects, v0 others. A value is
-what JSON has, or {"ref": path}, {"call": path, "a": [...], "k": {...}}, {"tuple": [...]}, {"dict": [[key, value], ...]},
-{"bytes": hexadecimal}.
+A path begins with a register or a module: c0, c1 are connections, k0, k1 cursors, o0 large objects, v0 others. A value
+is what JSON has, or {"ref": path}, {"call": path, "a": [...], "k": {...}}, {"tuple": [...]}, {"bytes": hexadecimal},
+{"dict": [[key, value], ...]}.
 """
 
 import re

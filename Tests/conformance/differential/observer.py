@@ -14,7 +14,8 @@ PREPARED = """
     DECLARE
         seen json; found json := '{}'; name text;
     BEGIN
-        FOR name IN SELECT relname FROM pg_class WHERE relnamespace = 's'::regnamespace AND relkind = 'r' ORDER BY 1 LOOP
+        FOR name IN SELECT relname FROM pg_class
+            WHERE relnamespace = 's'::regnamespace AND relkind = 'r' ORDER BY 1 LOOP
             BEGIN
                 EXECUTE format('LOCK TABLE s.%I IN ACCESS SHARE MODE NOWAIT', name);
                 EXECUTE format('SELECT json_agg(t::text ORDER BY t::text) FROM s.%I t', name) INTO seen;

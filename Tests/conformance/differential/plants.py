@@ -1,6 +1,6 @@
 """Differences that are planted on purpose, to show that the comparison finds them.
 
-A plant wraps what an interpreter does for a step. The driver below it is psycopg2 both times, so that nothing else differs.
+A plant wraps what an interpreter does for a step. The driver below it is psycopg2 both times: nothing else differs.
 """
 
 import os

@@ -2,7 +2,7 @@
 
 
 def shrink(script, shows, most=80):
-    """Leaves out steps as long as `shows(script)` stays true: halves first, single ones at last. Runs it at most so often."""
+    """Leaves out steps as long as `shows(script)` stays true: many at once, then single ones. Asks `most` times."""
     steps, runs = list(script["steps"]), 0
     size = max(1, len(steps) // 2)
     while True:

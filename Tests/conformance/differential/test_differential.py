@@ -18,7 +18,7 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parents[2] / "Demo")]
 
 import differential  # noqa: E402
-from actions import THEMES  # noqa: E402
+from actions.themes import THEMES  # noqa: E402
 from comparing import KnownDifferences, compare, flattened  # noqa: E402
 from describe import Describer  # noqa: E402
 from drivers import Driver, run_both  # noqa: E402
@@ -89,7 +89,8 @@ class GeneratorTests(unittest.TestCase):
 
 class LanguageTests(unittest.TestCase):
     def test_values_read_as_python(self):
-        value = [made("decimal.Decimal", "1"), tup(1), tup(), mapping([["a", octets(b"\0")]]), ref("builtins.ValueError"), None]
+        value = [made("decimal.Decimal", "1"), tup(1), tup(), mapping([["a", octets(b"\0")]]),
+                 ref("builtins.ValueError"), None]
         self.assertEqual(show_value(value), "[decimal.Decimal('1'), (1,), (), {'a': b'\\x00'}, ValueError, None]")
 
     def test_the_kind_of_a_step_has_no_numbers_of_registers(self):
@@ -108,7 +109,8 @@ class DescriptionTests(unittest.TestCase):
         import datetime
         import decimal
 
-        values = [1, True, 1.0, decimal.Decimal(1), decimal.Decimal("1.0"), "1", b"1", bytearray(b"1"), memoryview(b"1"), (1,), [1],
+        values = [1, True, 1.0, decimal.Decimal(1), decimal.Decimal("1.0"), "1", b"1", bytearray(b"1"),
+                  memoryview(b"1"), (1,), [1],
                   datetime.date(2020, 1, 1), datetime.datetime(2020, 1, 1), None, "None", float("nan"), -0.0, 0.0,
                   datetime.datetime(2020, 1, 1, tzinfo=datetime.timezone.utc), type("int", (int,), {})(1)]
         descriptions = [self.describer.value(value) for value in values]
@@ -119,13 +121,15 @@ class DescriptionTests(unittest.TestCase):
         self.assertNotEqual(self.describer.value([(1, "a")]), self.describer.value([[1, "a"]]))
 
     def test_addresses_and_the_database_have_names(self):
-        self.assertEqual(self.describer.text("<connection at 0x7f2a3c dbname=differential_2>"), "<connection at 0x.. dbname=trial>")
+        self.assertEqual(self.describer.text("<connection at 0x7f2a3c dbname=differential_2>"),
+                         "<connection at 0x.. dbname=trial>")
 
     def test_object_ids_are_numbered_as_they_come(self):
         self.describer.learn_oid(70000)
         self.describer.learn_oid(23)
         self.describer.learn_oid(16999)
-        self.assertEqual(self.describer.text("large object 16999 and 70000, type 23"), "large object <oid 2> and <oid 1>, type 23")
+        self.assertEqual(self.describer.text("large object 16999 and 70000, type 23"),
+                         "large object <oid 2> and <oid 1>, type 23")
 
     def test_no_sqlstate_is_an_object_id(self):
         self.describer.learn_oid(23514)
@@ -152,11 +156,13 @@ class ComparisonTests(unittest.TestCase):
 
     def test_a_value_a_state_and_the_servers_rows_are_differences(self):
         for one, two, what in (
-                (seen("[(1, )]"), seen("[('1', )]"), "value"), (seen(k0={"rowcount": "1"}), seen(k0={"rowcount": "-1"}), "k0.rowcount"),
-                (seen(server={"rows of t": "[]"}), seen(server={"rows of t": "[1]"}), "server.rows of t"),
-                (raised("A", "x"), raised("B", "x"), "raised.class"), (raised("A", "x"), raised("A", "y"), "raised.str"),
-                (seen(), raised("A", "x"), "outcome"), (seen(), {"outcome": {"process": "hangs\nsomewhere"}}, "outcome"),
-                (seen(k0={}), {**seen(k0={}), "warnings": ["w"]}, "warnings"), (seen(), {**seen(), "unraisable": ["e"]}, "unraisable")):
+            (seen("[(1, )]"), seen("[('1', )]"), "value"), (seen(k0={"rowcount": "1"}), seen(k0={"rowcount": "-1"}),
+                                                            "k0.rowcount"),
+            (seen(server={"rows of t": "[]"}), seen(server={"rows of t": "[1]"}), "server.rows of t"),
+            (raised("A", "x"), raised("B", "x"), "raised.class"), (raised("A", "x"), raised("A", "y"), "raised.str"),
+            (seen(), raised("A", "x"), "outcome"), (seen(), {"outcome": {"process": "hangs\nsomewhere"}}, "outcome"),
+            (seen(k0={}), {**seen(k0={}), "warnings": ["w"]}, "warnings"), (seen(), {**seen(), "unraisable": ["e"]},
+                "unraisable")):
             verdict = compare(script(FETCH), [one], [two], NOTHING_KNOWN)
             self.assertTrue(verdict, what)
             self.assertIn(what, [each.what for each in verdict.told])
@@ -165,7 +171,8 @@ class ComparisonTests(unittest.TestCase):
         self.assertTrue(compare(script(FETCH), [seen(), seen()], [seen()], NOTHING_KNOWN))
 
     def test_what_is_left_at_the_end_is_compared(self):
-        verdict = compare(script(FETCH), [seen(), {**seen(), "sessions left behind": "0"}], [seen(), {**seen(), "sessions left behind": "1"}],
+        verdict = compare(script(FETCH), [seen(), {**seen(), "sessions left behind": "0"}], [seen(), {**seen(),
+            "sessions left behind": "1"}],
                           NOTHING_KNOWN)
         self.assertEqual([(each.kind, each.what) for each in verdict.differences], [("end", "sessions left behind")])
 
@@ -179,7 +186,8 @@ class ComparisonTests(unittest.TestCase):
 
 
 class KnownTests(unittest.TestCase):
-    ENTRY = "[entry]\nstep = k.fetchall\nwhat = k0.rowcount\npsycopg2 = -1\napus = \\d\nwhy = purpose\nreason = A reason.\n"
+    ENTRY = ("[entry]\nstep = k.fetchall\nwhat = k0.rowcount\npsycopg2 = -1\napus = \\d\n"
+             "why = purpose\nreason = A reason.\n")
 
     def rowcounts(self, *pairs, steps=(FETCH, FETCH, FETCH), entries=ENTRY):
         entries = known(entries)
@@ -220,7 +228,8 @@ class KnownTests(unittest.TestCase):
         self.assertTrue(compare(script(FETCH), [raised("A", "x")], [state], entries))
 
     def test_entries_without_a_reason_and_unknown_keys_are_refused(self):
-        for text in ("[entry]\nwhat = x\nwhy = purpose\n", "[entry]\nwhat = x\nreason = y\n", self.ENTRY + "because = x\n",
+        for text in ("[entry]\nwhat = x\nwhy = purpose\n", "[entry]\nwhat = x\nreason = y\n",
+                     self.ENTRY + "because = x\n",
                      self.ENTRY.replace("purpose", "mood")):
             with self.assertRaises(ValueError):
                 known(text)
