@@ -96,13 +96,14 @@ class FailingFile(io.StringIO):
 
 
 class StrangeFile:
-    """A file whose `read` and `write` answer what no file does."""
+    """A file whose `read` and `write` answer what no file does. It ends after two answers."""
 
     def __init__(self, answer):
-        self._answer = answer
+        self._answer, self._left = answer, 2
 
     def read(self, size=-1):
-        return self._answer
+        self._left -= 1
+        return self._answer if self._left >= 0 else ""
 
     readline = read
 

@@ -117,10 +117,12 @@ class Verdict:
         found = set()
         for what, pair in pairs.items():
             if what == "outcome":
-                found.add((step, what, *pair, *pairs.get("raised.class", ())))
+                found.add((step, what, *(each.split(":")[0] for each in pair)))
+            elif follows(what, pairs):
+                continue
             elif what in ("raised.class", "process"):
                 found.add((step, what, *pair))
-            elif not follows(what, pairs):
+            else:
                 found.add((step, generic(what)))
         return found
 
@@ -128,14 +130,15 @@ class Verdict:
     def told(self):
         """The differences without those that follow from another."""
         pairs = {each.what: (each.reference, each.subject) for each in self.differences}
-        return [each for each in self.differences if each.what == "raised.str" or not follows(each.what, pairs)]
+        return [each for each in self.differences
+                if each.what in ("raised.class", "raised.str") or not follows(each.what, pairs)]
 
 
 def follows(what, pairs):
     """Whether this difference is one only because of a greater one of the same step."""
     if "outcome" in pairs:
         # One of the two has an exception, or an object, that the other one has not.
-        return what not in ("outcome", "raised.class") and (
+        return what != "outcome" and (
             what.startswith(("raised.", "value", "process")) or ABSENT in pairs[what])
     return "raised.class" in pairs and what.startswith("raised.") and what != "raised.class"
 
@@ -162,13 +165,16 @@ def compare(script, reference, subject, known, shown=str):
                 pairs[what] = pair
         fresh, stop, explained = [], False, set()
         for what, pair in pairs.items():
+            if what == "outcome":
+                pair = outcome(one), outcome(two)
             difference = Difference(number, step_kind, what, *pair, raised=one.get("raised.class", ""))
             entry = known.find(difference, text)
             if entry is None:
                 fresh.append(difference)
             else:
                 used.append(entry.name)
-                carried[what] = pair
+                if lasts(what):
+                    carried[what] = pairs[what]
                 explained.add(what)
                 stop = stop or entry.ends
         if stop:
@@ -181,6 +187,19 @@ def compare(script, reference, subject, known, shown=str):
             # From here on one of the drivers has objects that the other has not.
             return Verdict(known=tuple(used))
     return Verdict(known=tuple(used))
+
+
+def lasts(what):
+    """Whether an attribute is a state, which stays from step to step, and not what came of one step."""
+    return not what.startswith(("outcome", "raised.", "value", "process", "warnings", "unraisable"))
+
+
+def outcome(flat):
+    """What came of a step, in a line that the known differences can match."""
+    kind = flat.get("outcome", ABSENT)
+    if kind == "raised":
+        return f"raised {flat['raised.class']}: {flat['raised.str']}"
+    return f"process {flat['process']}" if kind == "process" else kind
 
 
 def note(one, two, reference, subject, number):
