@@ -55,7 +55,7 @@ class Known:
     def __init__(self, name, section):
         self.name = name
         for key in section:
-            if key not in ("step", "what", "class", "psycopg2", "apus", "with", "reason", "then", "why"):
+            if key not in ("step", "what", "class", "psycopg2", "apus", "with", "reason", "then", "why", "seen"):
                 raise ValueError(f"{KNOWN.name}: [{name}] has an unknown key: {key}")
         self.why = section.get("why", "")
         if self.why not in ("purpose", "libpq", "psycopg2", "wording", "defect", "open"):
@@ -65,6 +65,8 @@ class Known:
             raise ValueError(f"{KNOWN.name}: [{name}] has no reason")
         # After it, whether the rest of the script is of no use, because the drivers are no longer in the same state.
         self.ends = section.get("then") == "stop"
+        # Whether it may fail to show in a run: it is libpq's, whose version may be another one, or a matter of time.
+        self.sometimes = section.get("seen") == "sometimes" or self.why == "libpq"
         self._patterns = {key: re.compile(section[key].replace("\n", " "), re.DOTALL)
                           for key in ("step", "what", "class", "psycopg2", "apus") if key in section}
         self._with = re.compile(section["with"], re.DOTALL) if "with" in section else None

@@ -110,7 +110,7 @@ def other_session(w):
         "alter table t add column added int",
         "alter table t rename column v to renamed", "drop table t", "alter table t alter column n type text",
         "alter table t drop column n",
-        "create table later (a int)", "notify ch, 'other'", "rollback prepared 'by hand'", "drop type mood cascade",
+        "create table later (a int)", "rollback prepared 'by hand'", "drop type mood cascade",
         "alter type mood add value 'new'",
         "truncate child", "drop function add", "insert into child (t_id) values (2)",
         "create or replace function add(a int, b int default 1) returns int language sql as 'select a * b'"]))
