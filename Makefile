@@ -5,7 +5,7 @@ SHELL := /bin/bash
 export PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test needs build test-swift test-python test-pythons test-ecosystem conformance check-memory \
+.PHONY: help demo test needs build test-swift test-python test-pythons test-ecosystem conformance differential check-memory \
 	check-threads wheel stand-ins sdist format lint bench bench-python clean
 
 help: ## this list
@@ -35,8 +35,11 @@ test-pythons: ## the same, and psycopg2's own suite, on CPython 3.9, 3.11 and 3.
 test-ecosystem: ## Django, SQLAlchemy, pandas and others on the wheel (ECOSYSTEM_ARGS="-k name" to choose)
 	@Scripts/test-ecosystem
 
-conformance: ## psycopg2's own test suite on the wheel (CONFORMANCE_ARGS="--module test_copy" to choose)
+conformance: ## psycopg2's own test suite on the wheel (CONFORMANCE_ARGS="--module test_copy" to choose), and differential's
 	@Scripts/conformance
+
+differential: ## the same scripts on psycopg2 and on Apus (DIFFERENTIAL_ARGS="--scripts 5000 --seed 7" for more)
+	@Scripts/conformance --differential
 
 check-memory: ## everything that the extension has, under valgrind's memcheck
 	@Scripts/check-memory
