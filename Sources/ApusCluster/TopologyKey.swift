@@ -46,7 +46,9 @@ public struct TopologyKey: Sendable, Hashable, CustomStringConvertible {
             throw invalid(parts.count == 1 ? "there is 1 part" : "there are \(parts.count) parts")
         }
         if parts.contains(where: \.isEmpty) { throw invalid("there is an empty part") }
-        if parts[..<2].contains(where: { $0.utf8.elementsEqual("*".utf8) }) { throw invalid("there is * for cloud or region") }
+        if parts[..<2].contains(where: { $0.utf8.elementsEqual("*".utf8) }) {
+            throw invalid("there is * for cloud or region")
+        }
         if parts.contains(where: { $0.utf8.count > 1 && $0.utf8.contains(UInt8(ascii: "*")) }) {
             throw invalid("there is * within a name")
         }

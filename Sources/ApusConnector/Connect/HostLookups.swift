@@ -1,10 +1,10 @@
+import ApusCluster
 import ApusPQ
-import Synchronization
 
 /// The names that are being resolved for this process. A name that many callers wait for is asked for once, so that a
 /// name server which does not answer costs one thread a name and not one a connect.
 final class HostLookups: Sendable {
-    private let running = Mutex<[String: HostLookup]>([:])
+    private let running = ForkSafeMutex<[String: HostLookup]>([:])
     private let resolve: @Sendable (String) -> HostLookup.Outcome
 
     /// - Parameter resolve: blocks until it has the addresses of a name.

@@ -7,8 +7,16 @@ import Glibc
 #endif
 
 /// Name resolution, for what libpq leaves out: which addresses of a name are left after one timed out, and a deadline
-/// for the resolver (see ``HostLookup``).
+/// for the resolver on a thread of its own.
 public enum HostAddresses {
+    /// What came of the resolution of a name.
+    public enum Outcome: Sendable, Equatable {
+        /// In numbers, in the resolver's order.
+        case addresses([String])
+        /// The resolver's words.
+        case failed(String)
+    }
+
     /// The addresses of a name, in numbers and in the resolver's order; empty when it has none. Blocks.
     public static func resolve(_ name: String) -> [String] {
         switch lookUp(name) {
@@ -18,7 +26,7 @@ public enum HostAddresses {
     }
 
     /// The addresses of a name, or why it has none. Blocks.
-    public static func lookUp(_ name: String) -> HostLookup.Outcome {
+    public static func lookUp(_ name: String) -> Outcome {
         var hints = addrinfo()
         hints.ai_family = AF_UNSPEC
         #if canImport(Glibc)

@@ -91,25 +91,28 @@ struct Adapter {
             guard apus_is_list(value) != 0 else { throw raiseTypeError("expected a list, not \(value.typeName)") }
             try quoting.append(list: value, to: &writer)
         case .sequence: try quoting.append(sequence: value, to: &writer)
-        case .date, .time, .timestamp, .interval: try append(datetime: value, quoting, to: &writer)
+        case .date:
+            try Self.expect(value, is: quoting.state.pointee.date)
+            quoting.append(date: value, to: &writer)
+        case .time:
+            try Self.expect(value, is: quoting.state.pointee.time)
+            try quoting.append(time: value, to: &writer)
+        case .timestamp:
+            try Self.expect(value, is: quoting.state.pointee.datetime)
+            try quoting.append(timestamp: value, to: &writer)
+        case .interval:
+            try Self.expect(value, is: quoting.state.pointee.timedelta)
+            quoting.append(interval: value, to: &writer)
         }
     }
 
-    /// An object of `datetime`. The program can put any object in its place, by a second `__init__()`; only one of the
-    /// right class has the fields that are read.
-    private func append(datetime value: PyObj, _ quoting: Quoting, to writer: inout ByteWriter) throws(Raised) {
-        func isA(_ type: PyObj) -> Bool { apus_is_instance(value, type) != 0 }
-        let state = module
-        switch kind {
-        case .date where isA(state.pointee.date): quoting.append(date: value, to: &writer)
-        case .time where isA(state.pointee.time): try quoting.append(time: value, to: &writer)
-        case .timestamp where isA(state.pointee.datetime): try quoting.append(timestamp: value, to: &writer)
-        case .interval where isA(state.pointee.timedelta): quoting.append(interval: value, to: &writer)
-        case .date: try quoting.append(isoformat: value, "'::date", to: &writer)
-        case .time: try quoting.append(isoformat: value, "'::time", to: &writer)
-        case .timestamp: try quoting.append(isoformat: value, "'::timestamp", to: &writer)
-        default: throw raiseTypeError("expected a datetime.timedelta, not \(value.typeName)")
-        }
+    /// Raises TypeError for a value without the fields that are read: a second `__init__()` puts any object in the first
+    /// one's place.
+    private static func expect(_ value: PyObj, is type: PyObj) throws(Raised) {
+        if apus_is_instance(value, type) != 0 { return }
+        let wanted = String(cString: apus_type_name(type.asType))
+        let shown = try Owned(owned(PyObject_Repr(value)))
+        throw try raiseTypeError("can't adapt \(text(of: shown.object)): expected a \(wanted)")
     }
 
     /// How to quote: as the connection does if the adapter was prepared with one.

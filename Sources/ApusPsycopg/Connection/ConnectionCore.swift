@@ -124,7 +124,7 @@ final class ConnectionCore: @unchecked Sendable {
     func note(_ exchange: Exchange) {
         if exchange.hasBegun || exchange.detour?.strayAnswer != nil && isInTransaction { status = .begin }
         if exchange.isShifted, session?.hasNotices == true, let notices = session?.takeNotices() {
-            inbox.withLock { $0.notices += exchange.ownPositions(of: notices) }
+            deliver(exchange.ownPositions(of: notices))
         }
         let isBroken = session?.isBroken ?? true
         if exchange.endsTransaction, isBroken || session?.transactionStatus == PQTRANS_IDLE { endTransaction() }
@@ -168,8 +168,7 @@ final class ConnectionCore: @unchecked Sendable {
         guard let libpq else { return }
         lookAtLiterals(libpq)
         if session?.hasNotices == true, let notices = session?.takeNotices() {
-            inbox.withLock { $0.notices += notices }
-            hasMail.store(true, ordering: .releasing)
+            deliver(notices)
         }
         while let notification = session?.takeNotification() {
             inbox.withLock { $0.notifications.append(notification) }
@@ -177,7 +176,12 @@ final class ConnectionCore: @unchecked Sendable {
         }
     }
 
-    /// What `gather` has found since the last call.
+    private func deliver(_ notices: [ServerMessage]) {
+        inbox.withLock { $0.notices += notices }
+        hasMail.store(true, ordering: .releasing)
+    }
+
+    /// What was put into the inbox since the last call.
     func takeInbox() -> Inbox {
         hasMail.store(false, ordering: .relaxed)
         return inbox.withLock { inbox in

@@ -1,4 +1,5 @@
-import Synchronization
+import ApusCluster
+import ApusPQ
 
 #if canImport(Darwin)
 import Darwin
@@ -11,15 +12,10 @@ import Glibc
 /// The resolution of one name, on a thread of its own: the system's resolver blocks, for half a minute where no name
 /// server answers, and can be given no deadline. Whoever waits may give up at any time; the thread ends with the
 /// resolver.
-public final class HostLookup: Sendable {
-    public enum Outcome: Sendable, Equatable {
-        /// In numbers, in the resolver's order.
-        case addresses([String])
-        /// The resolver's words.
-        case failed(String)
-    }
+final class HostLookup: Sendable {
+    typealias Outcome = HostAddresses.Outcome
 
-    private let result = Mutex<Outcome?>(nil)
+    private let result = ForkSafeMutex<Outcome?>(nil)
     private let done: Signal
 
     private init() throws(PQError) { done = try Signal() }
@@ -29,7 +25,7 @@ public final class HostLookup: Sendable {
     ///   - resolve: blocks until it has the addresses.
     ///   - whenDone: runs on the thread, after ``outcome`` was set.
     /// - Throws: ``PQError/Kind/system`` when the process has no thread or descriptor left.
-    public static func start(
+    static func start(
         _ name: String, resolve: @escaping @Sendable (String) -> Outcome = HostAddresses.lookUp,
         whenDone: @escaping @Sendable (HostLookup) -> Void = { _ in }
     ) throws(PQError) -> HostLookup {
@@ -47,8 +43,8 @@ public final class HostLookup: Sendable {
     }
 
     /// What came of it; `nil` until then.
-    public var outcome: Outcome? { result.withLock { $0 } }
+    var outcome: Outcome? { result.withLock { $0 } }
 
     /// Ends when there is an outcome.
-    public var wait: Wait { Wait(descriptor: done.descriptor, interest: .read) }
+    var wait: Wait { Wait(descriptor: done.descriptor, interest: .read) }
 }
