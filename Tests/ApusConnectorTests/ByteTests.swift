@@ -5,7 +5,7 @@ import Testing
 
 @testable import ApusConnector
 
-/// House 10.7: a delimiter with a combining mark behind it is one Character; options and libpq's files are made of bytes.
+/// A delimiter with a combining mark behind it is one Character; options and libpq's files are made of bytes.
 @Suite("Text is bytes")
 struct ByteTests {
     static let mark = "\u{301}"
@@ -53,7 +53,8 @@ struct ByteTests {
     func serviceFile() throws {
         let mark = Self.mark
         let path = try file(
-            "#\(mark) comment\r\n[\(mark)s]\r\nhost=a\r\n  application_name=\(mark)x\u{a0}\r\nload_balance=any\r\r\n[t]\nport=1\n"
+            "#\(mark) comment\r\n[\(mark)s]\r\nhost=a\r\n  application_name=\(mark)x\u{a0}\r\n"
+                + "load_balance=any\r\r\n[t]\nport=1\n"
         )
         defer { try? FileManager.default.removeItem(atPath: path) }
         let section = try #require(ServiceFile.section("\(mark)s") { $0 == "PGSERVICEFILE" ? path : nil })

@@ -71,6 +71,8 @@ struct SecretTests {
         #expect(message("host") == "missing \"=\" after \"host\" in connection info string")
         #expect(message("host=h nonsense=1") == "invalid connection option \"nonsense\"")
         #expect(message("host=h nonsense=1 password=x") == "invalid connection option \"nonsense\"")
+        #expect(message("postgresql://h/?load_balance=%zz").contains("\"%zz\""))
+        #expect(message("postgresql://u:p@h/?sslmode=%zz").contains("\"%zz\""))
         #expect(message("postgresql://h:5433/d?bogus=1") == "invalid URI query parameter: \"bogus\"")
         let options = try ConnectionOptions("postgresql://u:p@h:notaport/d", environment: { _ in nil })
         var machine = BalancedConnect(options)

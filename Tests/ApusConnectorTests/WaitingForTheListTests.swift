@@ -71,7 +71,7 @@ struct PatienceTests {
     static let start: Duration = .seconds(1000)
     let registry = ClusterRegistry(seed: 1)
 
-    /// House 10.1: an asynchronous connection that is never polled holds the right to refresh.
+    /// An asynchronous connection that is never polled holds the right to refresh.
     @Test("The waiter waits for a moment, then fetches the list itself", arguments: [(2, 2), (10, 3)])
     func takesOver(_ timeout: Int, _ patience: Int) throws {
         let server = try FakeServer()

@@ -77,6 +77,7 @@ import Testing
     }
 }
 
+#if os(Linux)
 /// Where several sockets are waited for at once, a machine is advanced though its own wait is not over.
 @Suite struct EarlyAdvanceTests {
     /// A listener whose queue is full: the system drops what else arrives, so that a connect stays under way.
@@ -138,6 +139,7 @@ import Testing
         #expect(failure?.reason == .unreachable, "\(String(describing: failure))")
     }
 }
+#endif
 
 @Suite struct VerboseMessageTests {
     /// A Character may be a space together with a combining mark, or a carriage return together with a line feed.

@@ -49,7 +49,7 @@ def green(dsn):
         psycopg2.extensions.set_wait_callback(None)
 
 
-# House 10.1
+# A caller who does not come back
 
 @cold
 def test_an_asynchronous_connect_that_is_never_polled_holds_up_no_blocking_one(three_nodes, app):

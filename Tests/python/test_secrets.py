@@ -62,10 +62,11 @@ def test_a_misspelled_keyword_of_a_call_is_named():
 
 
 def test_what_a_connection_shows(dsn):
-    connection = psycopg2.connect(dsn, password="s3cret w0rd", sslpassword="s3cret", application_name="x'\u0301\\\u0301")
+    connection = psycopg2.connect(
+        dsn, password="s3cret w0rd", sslpassword="s3cret", application_name="x'\u0301\\\u0301")
     for text in (connection.dsn, repr(connection), str(connection)):
         assert "s3cret" not in text and "w0rd" not in text
-    # House 10.7: what is shown can be parsed again, whatever stands behind a quote.
+    # What is shown can be parsed again, whatever stands behind a quote.
     shown = parse_dsn(connection.dsn)
     assert shown["password"] == shown["sslpassword"] == "xxx"
     assert shown["application_name"] == "x'\u0301\\\u0301"

@@ -63,7 +63,9 @@ struct ConnectionURI {
                 continue
             }
             try checkPair(part)
-            guard let value = Self.decoded(pair[1]) else { throw invalidToken("the value of \(property.rawValue)") }
+            guard let value = Self.decoded(pair[1]) else {
+                throw invalidToken("the value of \(property.rawValue)", pair[1])
+            }
             ours.append(ConnectionParameter(property.rawValue, value))
         }
         var rest = bytes
@@ -119,10 +121,12 @@ struct ConnectionURI {
         PQError(.options, mayMisplacePassword ? "\(what); \(Self.hint)" : what)
     }
 
-    private func invalidToken(_ place: String) -> PQError {
-        malformed(
-            "invalid percent-encoded token in \(place) of the URI: a % must be followed by two hexadecimal digits,"
-                + " and %00 is not allowed")
+    /// - Parameter token: shown, unless it may be a part of a password.
+    private func invalidToken(_ place: String, _ token: Bytes? = nil) -> PQError {
+        let shown = token.flatMap { mayMisplacePassword ? nil : ": \"\(String(decoding: $0, as: UTF8.self))\"" } ?? ""
+        return malformed(
+            "invalid percent-encoded token in \(place) of the URI\(shown) (a % must be followed by two hexadecimal"
+                + " digits, and %00 is not allowed)")
     }
 
     /// Finds out what libpq found wrong, in its order, and says it without what may be a password.
@@ -144,9 +148,9 @@ struct ConnectionURI {
                         "unexpected character behind the IPv6 host address in the URI (expected \":\" or \"/\")")
                 }
             }
-            if Self.decoded(host) == nil { return invalidToken("a host or port") }
+            if Self.decoded(host) == nil { return invalidToken("a host or port", host) }
         }
-        if Self.decoded(database) == nil { return invalidToken("the database") }
+        if Self.decoded(database) == nil { return invalidToken("the database", database) }
         for part in parts(query ?? []) {
             do throws(PQError) { try checkPair(part) } catch { return error }
             let pair = part.split(separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)
@@ -154,7 +158,10 @@ struct ConnectionURI {
             let isKnown =
                 BalanceProperty(keyword: keyword) != nil || KnownKeywords.shared.contains(keyword) || keyword == "ssl"
             if !isKnown { return malformed("invalid URI query parameter\(shown(pair[0]))") }
-            if Self.decoded(pair[1]) == nil { return invalidToken("the value of \(keyword)") }
+            if Self.decoded(pair[1]) == nil {
+                let isSecret = ConnectionParameter(keyword, "").isSecret
+                return invalidToken("the value of \(keyword)", isSecret ? nil : pair[1])
+            }
         }
         return malformed("the URI is malformed")
     }
