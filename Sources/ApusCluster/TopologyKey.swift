@@ -92,8 +92,9 @@ public struct TopologyKey: Sendable, Hashable, CustomStringConvertible {
     }
 
     private static func trimmed(_ text: Substring) -> Substring {
-        var scalars = text.unicodeScalars.drop { $0.properties.isWhitespace }
-        while scalars.last?.properties.isWhitespace == true { scalars.removeLast() }
-        return Substring(scalars)
+        func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || (0x09...0x0D).contains(byte) }
+        var bytes = text.utf8.drop(while: isSpace)
+        while let last = bytes.last, isSpace(last) { bytes.removeLast() }
+        return Substring(bytes)
     }
 }

@@ -152,12 +152,12 @@ def test_two_phases(answer, mode):
 
 
 def test_other_commands(mode):
-    with FakeServer({"SET": (row("1"), "I"), "RESET": (row("1"), "I")}) as server:
+    with FakeServer({"SET": (row("1"), "I"), "DISCARD": (row("1"), "I")}) as server:
         connection = psycopg2.connect(server.dsn)
         connection.autocommit = True
         with pytest.raises(psycopg2.DatabaseError, match="the server answered SET default_transaction_isolation"):
             connection.isolation_level = "SERIALIZABLE"
         assert connection.isolation_level is None
-        with pytest.raises(psycopg2.DatabaseError, match="the server answered RESET ALL with PGRES_TUPLES_OK"):
+        with pytest.raises(psycopg2.DatabaseError, match="the server answered DISCARD ALL with PGRES_TUPLES_OK"):
             connection.reset()
         connection.close()
