@@ -21,6 +21,9 @@ class Writer:
     # Steps
 
     def call(self, path, *values, into=None, **keywords):
+        if path.rpartition(".")[2] == "poll" and path.rpartition(".")[0] in self.asynchronous:
+            # What one poll answers is a matter of time.
+            return self.wait(path.rpartition(".")[0])
         step = {"do": "call", "f": path}
         if values:
             step["a"] = list(values)

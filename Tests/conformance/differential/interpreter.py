@@ -53,6 +53,8 @@ class Interpreter:
         self._describer = Describer(self.driver, self._database)
         self._registers = self._describer.registers
         self._describer.learn_process(self._observer.session.pid, "the other session")
+        # Process ids of the sessions by register, and those of sessions that are closed since the last look.
+        self._open, self._ended = {}, []
         self._unraisable = []
         sys.unraisablehook = lambda what: self._unraisable.append(f"{type_name(what.exc_type)}: {what.exc_value}")
         for number, step in enumerate(script["steps"]):
@@ -112,23 +114,29 @@ class Interpreter:
 
     def _learn_processes(self):
         for name, connection in self._connections():
+            if connection.closed and name in self._open:
+                self._ended.append(self._open.pop(name))
             try:
                 pid = connection.get_backend_pid()
             except Exception:
                 continue
             if pid:
                 self._describer.learn_process(pid, name)
+                self._open[name] = pid
 
     def _is_at_work(self):
         """Whether an asynchronous statement runs: what the server has is then a matter of time."""
         return any(not held.closed and held.isexecuting() for _, held in self._connections())
 
     def _server(self):
+        for pid in self._ended:
+            # A session ends some time after its connection is closed.
+            self._observer.await_state(pid, "gone", 1.0)
+        self._ended.clear()
         look = self._observer.look()
         sessions = look.pop("sessions") or {}
         named = {}
         for name, connection in self._connections():
-            # A session ends some time after its connection is closed.
             if connection.closed == 0:
                 try:
                     named[name] = sessions.get(str(connection.get_backend_pid()), "gone")

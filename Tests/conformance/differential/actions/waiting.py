@@ -32,7 +32,7 @@ def asynchronous_step(w):
         w.call(f"{c}.cancel")
         w.wait(c)
     else:
-        w.call(f"{c}.{r.choice(['poll', 'isexecuting'])}")
+        w.call(f"{c}.isexecuting")
 
 
 def green_step(w):
