@@ -11,7 +11,7 @@ enum DecryptedBytes {
     /// Nowhere: the connection is not encrypted.
     case none
     /// In OpenSSL, which says how many there are.
-    case openSSL(UnsafeRawPointer, apus_ssl_pending_function)
+    case openSSL(apus_ssl_pending_function)
     /// In a library that does not say: GSSAPI, or an OpenSSL that was linked into this program.
     case unknown
 
@@ -23,8 +23,8 @@ enum DecryptedBytes {
             self = .unknown
         } else if PQsslInUse(connection) == 0 {
             self = .none
-        } else if let ssl = PQsslStruct(connection, "OpenSSL"), let pending = Self.sslPending {
-            self = .openSSL(UnsafeRawPointer(ssl), pending)
+        } else if PQsslStruct(connection, "OpenSSL") != nil, let pending = Self.sslPending {
+            self = .openSSL(pending)
         } else {
             self = .unknown
         }
@@ -36,17 +36,22 @@ enum DecryptedBytes {
     /// libpq makes room for at least 8 KiB before each read. While the socket is not silent, waiting for it costs nothing.
     /// - Parameter silentReads: how many reads were tried while the socket was silent; 0 at first.
     @inlinable
-    func mayHoldMore(_ silentReads: inout Int, socket: Int32) -> Bool {
+    func mayHoldMore(_ silentReads: inout Int, of connection: OpaquePointer) -> Bool {
         if case .none = self { return false }
-        return mayHoldMoreEncrypted(&silentReads, socket)
+        return mayHoldMoreEncrypted(&silentReads, connection)
     }
 
     @usableFromInline
-    func mayHoldMoreEncrypted(_ silentReads: inout Int, _ socket: Int32) -> Bool {
+    func mayHoldMoreEncrypted(_ silentReads: inout Int, _ connection: OpaquePointer) -> Bool {
         switch self {
         case .none: return false
-        case .openSSL(let ssl, let pending): return pending(ssl) > 0
+        case .openSSL(let pending):
+            // Asked for each time: libpq frees OpenSSL's connection as soon as it finds that its own has broken.
+            guard let ssl = PQsslStruct(connection, "OpenSSL") else { return false }
+            return pending(ssl) > 0
         case .unknown:
+            let socket = PQsocket(connection)
+            if socket < 0 { return false }
             let wait = Wait(descriptor: socket, interest: .read)
             if silentReads == 2 || BlockingWaiter.wait(for: wait, slice: .zero) == .ready { return false }
             silentReads += 1
@@ -57,11 +62,11 @@ enum DecryptedBytes {
 
 extension PQConnection {
     /// Reads what has arrived, before a wait for more is handed out.
-    /// - Parameter silentReads: as for ``DecryptedBytes/mayHoldMore(_:socket:)``.
+    /// - Parameter silentReads: as for ``DecryptedBytes/mayHoldMore(_:of:)``.
     /// - Returns: `nil` if something was read: look again at what libpq has now. Otherwise what to wait for.
     @inlinable
     mutating func readArrived(_ silentReads: inout Int) throws(PQError) -> Wait? {
-        if decrypted.mayHoldMore(&silentReads, socket: PQsocket(pointer)) {
+        if decrypted.mayHoldMore(&silentReads, of: pointer) {
             try consumeOnce()
             return nil
         }
@@ -77,7 +82,7 @@ extension PQConnection {
         enter()
         defer { leave() }
         var silentReads = 0
-        while decrypted.mayHoldMore(&silentReads, socket: PQsocket(pointer)) { try consumeOnce() }
+        while decrypted.mayHoldMore(&silentReads, of: pointer) { try consumeOnce() }
     }
 
     /// Reads once. A connection that broke fails only when libpq has no result left to hand out.
@@ -92,7 +97,7 @@ extension PQConnection {
         defer { leave() }
         if PQconsumeInput(pointer) == 0 { throw failure() }
         var silentReads = 0
-        while decrypted.mayHoldMore(&silentReads, socket: PQsocket(pointer)) {
+        while decrypted.mayHoldMore(&silentReads, of: pointer) {
             if PQconsumeInput(pointer) == 0 { throw failure() }
         }
     }

@@ -15,7 +15,7 @@ import ownership_of_rows  # noqa: E402, F401
 import psycopg2  # noqa: E402
 import test_leaks  # noqa: E402
 from psycopg2 import extensions  # noqa: E402
-from sharing import together  # noqa: E402
+from racing import in_threads  # noqa: E402
 
 # It takes a million objects, one by one, to see whether the C stack holds out.
 UNSUITABLE = {"arrays_of_arrays_of_arrays_end"}
@@ -53,7 +53,7 @@ def sharing(connection):
             cursor.execute("SELECT generate_series(1, 10)")
             cursor.fetchall()
 
-    together(4, work)
+    in_threads(4, work)
 
 
 def sharing_a_cursor(connection):
@@ -73,7 +73,7 @@ def sharing_a_cursor(connection):
                 except psycopg2.Error:
                     pass
 
-    together(4, work)
+    in_threads(4, work)
 
 
 def sharing_an_asynchronous_connection(connection):
@@ -93,7 +93,7 @@ def sharing_an_asynchronous_connection(connection):
             if number == 0:
                 shared.close()
 
-    together(3, work)
+    in_threads(3, work)
 
 
 if __name__ == "__main__":

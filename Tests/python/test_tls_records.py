@@ -135,3 +135,16 @@ def test_a_notification_behind_an_answer_is_seen_without_the_socket(dsn):
         listener.notifies.clear()
     listener.close()
     speaker.close()
+
+
+def test_an_encrypted_connection_is_lost(dsn):
+    """libpq frees OpenSSL's side of a connection as soon as it is found broken."""
+    connection, other = psycopg2.connect(dsn), psycopg2.connect(dsn)
+    other.autocommit = True
+    other.cursor().execute("SELECT pg_terminate_backend(%s)", (connection.get_backend_pid(),))
+    cursor = connection.cursor()
+    with pytest.raises(psycopg2.OperationalError):
+        cursor.execute("SELECT 1")
+    assert connection.closed == 2
+    connection.close()
+    other.close()

@@ -130,7 +130,7 @@ public struct ConnectMachine: ~Copyable, StepMachine, @unchecked Sendable {
         var progress = PQconnectPoll(pointer)
         var silentReads = 0
         while progress == PGRES_POLLING_READING,
-            DecryptedBytes(of: pointer).mayHoldMore(&silentReads, socket: PQsocket(pointer))
+            DecryptedBytes(of: pointer).mayHoldMore(&silentReads, of: pointer)
         {
             progress = PQconnectPoll(pointer)
         }
