@@ -5,8 +5,8 @@ SHELL := /bin/bash
 export PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test needs build test-swift test-python test-pythons test-ecosystem conformance differential \
-	check-memory wheel stand-ins sdist format lint bench bench-python clean
+.PHONY: help demo test needs build test-swift test-python test-pythons test-ecosystem conformance differential check-memory \
+	check-threads wheel stand-ins sdist format lint bench bench-python clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ differential: ## the same scripts on psycopg2 and on Apus (DIFFERENTIAL_ARGS="--
 check-memory: ## everything that the extension has, under valgrind's memcheck
 	@Scripts/check-memory
 
+check-threads: ## Swift's tests under ThreadSanitizer
+	@Scripts/check-threads
+
 wheel: ## dist/*.whl for $PYTHON
 	@Scripts/wheel
 
@@ -56,7 +59,7 @@ sdist: ## dist/*.tar.gz
 format: ## rewrite the Swift code in the house's format
 	swift format format --in-place --recursive --parallel Package.swift Sources Tests Examples
 
-lint: ## format, rooms (who imports whom), Python's style
+lint: ## format, rooms (who imports whom), arithmetic that may trap, Python's style
 	@Scripts/lint
 
 bench: ## every benchmark under Benchmarks/

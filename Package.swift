@@ -32,6 +32,10 @@ let package = Package(
             name: "CApusPython", pkgConfig: "python3",
             providers: [.apt(["python3-dev"]), .brew(["python3"])]),
 
+        .systemLibrary(
+            name: "CApusOpenSSL", pkgConfig: "openssl",
+            providers: [.apt(["libssl-dev"]), .brew(["openssl@3"])]),
+
         // Pure: no I/O, no Foundation.
         .target(name: "ApusValues", swiftSettings: settings),
         .target(name: "ApusCluster", swiftSettings: settings),
@@ -58,7 +62,7 @@ let package = Package(
         // A cluster of real servers on one machine, for tests, demos and curious people.
         .target(
             name: "ApusLocalCluster",
-            dependencies: [.product(name: "Subprocess", package: "swift-subprocess")],
+            dependencies: ["CApusOpenSSL", .product(name: "Subprocess", package: "swift-subprocess")],
             swiftSettings: settings),
         .executableTarget(
             name: "ApusCLI",
@@ -79,7 +83,9 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(
             name: "ApusTests",
-            dependencies: ["Apus", "ApusLocalCluster", .product(name: "Logging", package: "swift-log")],
+            dependencies: [
+                "Apus", "ApusPQ", "CApusLibPQ", "ApusLocalCluster", .product(name: "Logging", package: "swift-log"),
+            ],
             swiftSettings: settings),
         .testTarget(
             name: "ApusLocalClusterTests", dependencies: ["ApusLocalCluster", "ApusPQ"], swiftSettings: settings),

@@ -70,7 +70,7 @@ class CompositeCaster:
         with undisturbed(connection):
             try:
                 # What is a type's very name needs no quotes, whatever is in it.
-                cursor.execute(_DESCRIBE, (name, name))
+                cursor.execute(_DESCRIBE, (name, _quoted(name)))
                 found = cursor.fetchall()
             finally:
                 cursor.close()
@@ -89,6 +89,23 @@ _DESCRIBE = """
     AND a.attnum > 0 AND NOT a.attisdropped
     ORDER BY a.attnum
     """
+
+
+_part = r'\s*("(?:[^"]|"")+"|[^\W\d][\w$]*)\s*'
+_qualified = re.compile(rf"(?:{_part}\.)?{_part}")
+_to_lower = str.maketrans({chr(upper): chr(upper + 32) for upper in range(ord("A"), ord("Z") + 1)})
+
+
+def _quoted(name):
+    """Return `type` or `schema.type` with every part in quotes, or None for what is no name of a type.
+
+    to_regtype() raises a syntax error for keywords and malformed names, which would end the caller's transaction.
+    """
+    match = _qualified.fullmatch(name)
+    if match is None:
+        return None
+    parts = [part for part in match.groups() if part is not None]
+    return ".".join(part if part.startswith('"') else f'"{part.translate(_to_lower)}"' for part in parts)
 
 
 _not_in_names = re.compile(r"[^0-9A-Za-z_]")

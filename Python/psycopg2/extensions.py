@@ -1,6 +1,6 @@
 """psycopg2's extensions to the DB API: types to inherit from, constants, adaptation and typecasting."""
 
-from psycopg2 import _json
+from psycopg2 import _json, _psycopg
 from psycopg2._psycopg import (  # noqa: F401
     BINARYARRAY,
     BOOLEAN,
@@ -124,7 +124,13 @@ def make_dsn(dsn=None, **kwargs):
         return dsn
     settings = {**parse_dsn(dsn), **given} if dsn else given
     result = " ".join(f"{name}={_param_escape(_setting(value))}" for name, value in settings.items())
-    parse_dsn(result)
+    try:
+        parse_dsn(result)
+    except _psycopg.ProgrammingError:
+        # A word behind a password is not shown, because it may be a part of it. A keyword of this call is none.
+        for name in given:
+            parse_dsn(f"{name}=''")
+        raise
     return result
 
 

@@ -43,6 +43,8 @@ struct ClusterUp: AsyncParsableCommand {
     var noYbServers = false
     @Flag(help: "Start nodes behind the proxy of delay-node, so that the first delay restarts none.")
     var delayable = false
+    @Option(help: "Start nodes behind a proxy that ends TLS and writes records of 1 to 16384 bytes; needs --tls.")
+    var tlsRecordSize: Int?
     @Option(help: "The folder of PostgreSQL's server programs (default: found, see APUS_POSTGRES_BIN).")
     var postgresBin: String?
     @Flag(help: "Stay, and take the cluster down on Ctrl-C or SIGTERM.")
@@ -84,7 +86,7 @@ struct ClusterUp: AsyncParsableCommand {
             port: port, authentication: auth, encryption: tlsRequired ? .required : tls ? .offered : .off,
             hostNames: hostnames, listedTTL: listedTtl,
             serversFunction: noYbServers ? .absent : universeUuid ? .columns10 : columns, delayable: delayable,
-            postgresBinaries: postgresBin)
+            tlsRecordSize: tlsRecordSize, postgresBinaries: postgresBin)
     }
 
     private static func list(_ text: String?) -> [String] {

@@ -1,5 +1,3 @@
-import Synchronization
-
 /// One cluster, as this process knows it: thread-safe, and never locked while anybody waits for a network.
 ///
 /// In a fork's child it is empty and deaf: its lock may be held by a thread that does not exist there, and what it
@@ -11,10 +9,11 @@ public final class Cluster: Sendable {
         case pick
         /// The caller refreshes the list. It must end the refresh, by success or failure.
         case refresh(RefreshTicket)
-        /// There is no list yet, or none of use to the caller, and somebody fetches it: wait for the end of that
-        /// flight, then ask again.
+        /// There is no list yet, or none of use to the caller, and another caller fetches it: wait for the end of that
+        /// flight, or until the caller's patience with it is over (``Flight/began``), then ask again.
         case wait(Flight)
-        /// The contact points are no cluster: a server there has no `yb_servers()`. Asked again after the interval.
+        /// The contact points are no cluster: the caller's database there has no `yb_servers()`. It is asked again
+        /// after the interval.
         case connectPlainly
     }
 
@@ -31,78 +30,109 @@ public final class Cluster: Sendable {
     private struct State {
         var nodes: ClusterState
         var universeUUID: String?
+        /// The refresh that was begun last. An earlier one, which took too long, may still be under way beside it.
         var flight: Flight?
+        /// When the last good list was taken over; `nil` as long as there is none.
         var lastRefresh: Duration?
+        /// When the refresh began that brought the last good list.
+        var listBegan: Duration?
         /// After a failed refresh the last good list serves until then.
         var retryAfter: Duration?
         var addressing = Addressing.undecided
-        var isPlainServer = false
-        var hasWarnedOfPlainServer = false
+        var plainDatabases = PlainDatabases()
+        /// How long a server of this cluster is usually silent while it opens a session.
+        var usualSilence: Duration = .zero
     }
-    private let state: Mutex<State>
+    private let state: ForkSafeMutex<State>
     /// Whether the process is still the one that made this: in a fork's child nothing may be counted or locked.
     private let belongsHere: @Sendable () -> Bool
 
     init(seed: UInt64, belongsHere: @escaping @Sendable () -> Bool) {
-        state = Mutex(State(nodes: ClusterState(seed: seed)))
+        state = ForkSafeMutex(State(nodes: ClusterState(seed: seed)))
         self.belongsHere = belongsHere
     }
 
     // MARK: The list of nodes
 
-    /// Decides what a caller does first. At most one refresh is under way at a time.
+    /// Decides what a caller does first. One refresh is under way at a time, unless one takes too long: whoever began
+    /// it may be a program that does not get round to its asynchronous connection.
     ///
     /// - Parameters:
     ///   - interval: the caller's `yb_servers_refresh_interval`; zero asks for a refresh before every connect.
-    ///   - force: refresh though the list is fresh, for it turned out to be useless; a refresh that is under way
+    ///   - force: refresh though the list is fresh, because it turned out to be useless; a refresh that is under way
     ///     already is waited for.
-    public func plan(interval: Duration, force: Bool = false, now: Duration) -> Plan {
+    ///   - database: where the caller looks for `yb_servers()`: one database of a server may have it, and another not.
+    ///   - patience: how long, since it began, a refresh is waited for by a caller to whom the present list is of no
+    ///     use.
+    ///   - lifetime: how long the refresh may take that the caller is told to do; after that, others who find the list
+    ///     stale do it again.
+    public func plan(
+        interval: Duration, force: Bool = false, database: String = "", patience: Duration = .seconds(3),
+        lifetime: Duration = .seconds(300), now: Duration
+    ) -> Plan {
         guard belongsHere() else { return .pick }
         return state.withLock { state in
-            if let last = state.lastRefresh, !force {
+            if let last = state.lastRefresh ?? state.plainDatabases.found(database), !force {
                 let isStale = now - last >= interval && state.retryAfter.map { now >= $0 } ?? true
-                if !isStale || state.flight != nil { return state.isPlainServer ? .connectPlainly : .pick }
+                let isRefreshing = state.flight.map { now < $0.expires } ?? false
+                if !isStale || isRefreshing { return state.lastRefresh == nil ? .connectPlainly : .pick }
+            } else if let flight = state.flight, now - flight.began < patience {
+                return .wait(flight)
             }
-            if let flight = state.flight { return .wait(flight) }
-            let flight = Flight()
+            let flight = Flight(began: now, lifetime: lifetime, belongsHere: belongsHere)
             state.flight = flight
             return .refresh(RefreshTicket(cluster: self, flight: flight))
         }
     }
 
+    /// What a refresh found where it brought no list.
+    struct PlainServer {
+        var database: String
+        var now: Duration
+    }
+
     /// Takes over the outcome of a refresh, its list having been accepted already.
-    /// - Parameter plainServer: when it was found that there is no list to be had.
-    func end(_ flight: Flight, outcome: Flight.Outcome, retryAfter: Duration?, plainServer: Duration? = nil) {
+    /// - Parameter plainServer: where it was found that there is no list to be had.
+    func end(_ flight: Flight, outcome: Flight.Outcome, retryAfter: Duration?, plainServer: PlainServer? = nil) {
         guard belongsHere() else { return }
-        state.withLock { state in
+        let isLatest = state.withLock { state in
+            if let plainServer, state.lastRefresh == nil {
+                state.plainDatabases.note(plainServer.database, plainServer.now)
+            }
+            guard state.flight === flight else { return false }
             state.flight = nil
             // Giving up for one's own reasons says nothing about the sources: an earlier back-off stands.
             state.retryAfter = retryAfter ?? state.retryAfter
-            if let plainServer, state.nodes.listedNodes.isEmpty {
-                state.isPlainServer = true
-                state.lastRefresh = plainServer
-            }
+            return true
         }
+        // A refresh that a later one has overtaken does not speak for the sources: who waits for it asks again.
+        if case .failed = outcome, !isLatest { return flight.end(.abandoned) }
         flight.end(outcome)
     }
 
     /// Takes over a list of nodes.
-    func accept(_ nodes: [ClusterNode], now: Duration) {
+    /// - Parameter began: when its refresh began. Of two that were under way at once, the list counts whose refresh
+    ///   began last, whichever comes in last.
+    func accept(_ nodes: [ClusterNode], began: Duration? = nil, now: Duration) {
+        guard belongsHere() else { return }
         state.withLock { state in
+            if let began, let present = state.listBegan, began < present { return }
             state.nodes.replaceList(nodes)
-            state.isPlainServer = false
+            state.plainDatabases = PlainDatabases()
             state.lastRefresh = now
+            state.listBegan = began ?? state.listBegan
             state.retryAfter = nil
             state.universeUUID = nodes.lazy.compactMap(\.universeUUID).first ?? state.universeUUID
         }
     }
 
     /// The identity that the list gave, if it gave one.
-    var universeUUID: String? { state.withLock { $0.universeUUID } }
+    var universeUUID: String? { belongsHere() ? state.withLock { $0.universeUUID } : nil }
 
     /// Whether any node of a list is known here by its uuid.
     func overlaps(_ uuids: Set<String>) -> Bool {
-        state.withLock { $0.nodes.listedNodes.contains { $0.uuid.map(uuids.contains) ?? false } }
+        guard belongsHere() else { return false }
+        return state.withLock { $0.nodes.listedNodes.contains { $0.uuid.map(uuids.contains) ?? false } }
     }
 
     /// The nodes of the last good list; empty when there is none.
@@ -152,6 +182,29 @@ public final class Cluster: Sendable {
         }
     }
 
+    // MARK: How long servers are silent
+
+    /// A server answered a caller that connects to it: it is alive, though it may keep other callers waiting.
+    func markAnswered(_ slot: ClusterState.SlotID, at now: Duration) {
+        guard belongsHere() else { return }
+        state.withLock { $0.nodes.markAnswered(slot, at: now) }
+    }
+
+    func lastAnswer(_ slot: ClusterState.SlotID) -> Duration? {
+        guard belongsHere() else { return nil }
+        return state.withLock { $0.nodes.lastAnswer(slot) }
+    }
+
+    /// How long a server of this cluster is usually silent while it opens a session; zero as long as that is not known.
+    public var usualSilence: Duration { belongsHere() ? state.withLock { $0.usualSilence } : .zero }
+
+    /// Tells how long a server was silent at most while it opened a session. Longer silences are believed at once, and
+    /// forgotten slowly.
+    public func noteSilence(_ silence: Duration) {
+        guard belongsHere() else { return }
+        state.withLock { $0.usualSilence = max(silence, $0.usualSilence - $0.usualSilence / 8) }
+    }
+
     // MARK: Addressing and logging
 
     public var addressing: Addressing {
@@ -159,14 +212,15 @@ public final class Cluster: Sendable {
         set { if belongsHere() { state.withLock { $0.addressing = newValue } } }
     }
 
-    /// Whether this is the first time that somebody finds the cluster to be a plain server: one warning is enough.
-    public func shouldWarnOfPlainServer() -> Bool {
+    /// Whether this is the first time that a database of the server is found to have no `yb_servers()`: one warning is
+    /// enough.
+    public func shouldWarnOfPlainServer(_ database: String = "") -> Bool {
         guard belongsHere() else { return false }
-        return state.withLock { state in
-            defer { state.hasWarnedOfPlainServer = true }
-            return !state.hasWarnedOfPlainServer
-        }
+        return state.withLock { $0.plainDatabases.shouldWarn(database) }
     }
+
+    /// Runs a body while the lock is held, for tests of what does not take it.
+    func whileLocked(_ body: () throws -> Void) rethrows { try state.withLock { _ in try body() } }
 
     // MARK: Looking in
 

@@ -8,7 +8,13 @@ public struct Endpoint: Sendable, Hashable, CustomStringConvertible {
         self.port = port
     }
 
-    public var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
+    public static func == (left: Self, right: Self) -> Bool {
+        left.port == right.port && left.host.isWritten(as: right.host)
+    }
+
+    public var description: String {
+        host.utf8.contains(UInt8(ascii: ":")) ? "[\(host)]:\(port)" : "\(host):\(port)"
+    }
 }
 
 /// A node of a cluster: one row of `yb_servers()`.
@@ -47,16 +53,32 @@ public struct ClusterNode: Sendable, Hashable {
     struct Addresses: Hashable {
         var endpoint: Endpoint
         var publicHost: String?
+
+        static func == (left: Self, right: Self) -> Bool {
+            left.endpoint == right.endpoint && left.publicHost.isWritten(as: right.publicHost)
+        }
     }
 
     var addresses: Addresses { Addresses(endpoint: endpoint, publicHost: publicHost) }
 
     /// Whether a connection to that endpoint, private or public, led to this node.
     func answers(at endpoint: Endpoint) -> Bool {
-        self.endpoint == endpoint || (publicHost == endpoint.host && self.endpoint.port == endpoint.port)
+        self.endpoint == endpoint
+            || (publicHost.isWritten(as: endpoint.host) && self.endpoint.port == endpoint.port)
     }
 }
 
 extension String {
     fileprivate var nonEmpty: String? { isEmpty ? nil : self }
+
+    /// Whether two texts are written with the same bytes. Swift's `==` also equates texts that Unicode calls canonically
+    /// equivalent, but for DNS and for a file system these are two names.
+    func isWritten(as other: String) -> Bool { utf8.elementsEqual(other.utf8) }
+}
+
+extension Optional<String> {
+    fileprivate func isWritten(as other: String?) -> Bool {
+        guard let self, let other else { return self == nil && other == nil }
+        return self.isWritten(as: other)
+    }
 }

@@ -1,36 +1,28 @@
-import Synchronization
-
 /// The clusters that a process knows. Two clusters never mix: one is known again by its universe's uuid, else by the
 /// uuid of any of its nodes, else by the contact points that led to it.
+///
+/// It is bounded: see ``ContactPointTable`` for what is forgotten, and when.
 public final class ClusterRegistry: Sendable {
     private struct State {
-        var byContactPoints: [Set<Endpoint>: Cluster] = [:]
-        /// Those that no contact points lead to any more, known as long as sessions count on them: a name may be
-        /// switched from one cluster to another and back.
-        var former: [Former] = []
-        var policies: Set<BalancePolicy> = []
+        var contactPoints: ContactPointTable
+        var policies: [BalancePolicy: UInt64] = [:]
+        var uses: UInt64 = 0
         var random: SplitMix64
-
-        struct Former { weak var cluster: Cluster? }
-
-        var clusters: [Cluster] { Array(byContactPoints.values) + former.compactMap(\.cluster) }
-
-        mutating func enter(_ cluster: Cluster, _ contactPoints: Set<Endpoint>) {
-            let old = byContactPoints.updateValue(cluster, forKey: contactPoints)
-            former.removeAll { $0.cluster == nil || $0.cluster === old }
-            if let old, old !== cluster { former.append(Former(cluster: old)) }
-        }
     }
-    private let state: Mutex<State>
+    private let state: ForkSafeMutex<State>
     private let belongsHere: @Sendable () -> Bool
+    private let limit: Int
 
     /// - Parameters:
     ///   - seed: of the tie-breaking; random unless a test wants to repeat itself.
+    ///   - limit: how many sets of contact points, and how many policies, are remembered though they are not in use.
     ///   - belongsHere: whether this process is still the one that made the registry (it is not in a fork's child).
     public init(
-        seed: UInt64 = UInt64.random(in: .min ... .max), belongsHere: @escaping @Sendable () -> Bool = { true }
+        seed: UInt64 = UInt64.random(in: .min ... .max), limit: Int = 256,
+        belongsHere: @escaping @Sendable () -> Bool = { true }
     ) {
-        state = Mutex(State(random: SplitMix64(seed: seed)))
+        state = ForkSafeMutex(State(contactPoints: ContactPointTable(limit: limit), random: SplitMix64(seed: seed)))
+        self.limit = limit
         self.belongsHere = belongsHere
     }
 
@@ -38,9 +30,9 @@ public final class ClusterRegistry: Sendable {
     public func cluster(behind contactPoints: Set<Endpoint>) -> Cluster {
         guard belongsHere() else { return Cluster(seed: 0, belongsHere: belongsHere) }
         return state.withLock { state in
-            if let cluster = state.byContactPoints[contactPoints] { return cluster }
+            if let cluster = state.contactPoints.cluster(behind: contactPoints) { return cluster }
             let cluster = Cluster(seed: state.random.next(), belongsHere: belongsHere)
-            state.enter(cluster, contactPoints)
+            state.contactPoints.enter(cluster, contactPoints)
             return cluster
         }
     }
@@ -50,29 +42,38 @@ public final class ClusterRegistry: Sendable {
         guard belongsHere() else { return [] }
         var seen = Set<ObjectIdentifier>()
         return state.withLock { state in
-            state.clusters.filter { seen.insert(ObjectIdentifier($0)).inserted }
+            state.contactPoints.clusters.filter { seen.insert(ObjectIdentifier($0)).inserted }
         }
     }
 
-    /// Remembers that connections are asked for under a policy.
+    /// Remembers that connections are asked for under a policy. Of too many, those are forgotten that were not asked
+    /// for lately.
     public func note(_ policy: BalancePolicy) {
         guard belongsHere() else { return }
-        state.withLock { _ = $0.policies.insert(policy) }
+        state.withLock { state in
+            state.uses &+= 1
+            state.policies[policy] = state.uses
+            if state.policies.count > limit, let oldest = state.policies.min(by: { $0.value < $1.value })?.key {
+                state.policies[oldest] = nil
+            }
+        }
     }
+
+    /// Runs a body while the lock is held, for tests of what does not take it.
+    func whileLocked(_ body: () throws -> Void) rethrows { try state.withLock { _ in try body() } }
 
     /// Every policy that connections were asked for under, in the order of their descriptions.
     public var policies: [BalancePolicy] {
         guard belongsHere() else { return [] }
-        return state.withLock { Array($0.policies) }.sorted { $0.description < $1.description }
+        return state.withLock { Array($0.policies.keys) }.sorted { $0.description < $1.description }
     }
 
     /// Every cluster that is known, with the contact points that led to it, in the order of their names.
     public var contactPoints: [(cluster: Cluster, contactPoints: [Endpoint])] {
+        guard belongsHere() else { return [] }
         var found: [ObjectIdentifier: (cluster: Cluster, contactPoints: Set<Endpoint>)] = [:]
-        state.withLock { state in
-            for (endpoints, cluster) in state.byContactPoints {
-                found[ObjectIdentifier(cluster), default: (cluster, [])].contactPoints.formUnion(endpoints)
-            }
+        for (endpoints, cluster) in state.withLock({ $0.contactPoints.all }) {
+            found[ObjectIdentifier(cluster), default: (cluster, [])].contactPoints.formUnion(endpoints)
         }
         func isBefore(_ a: Endpoint, _ b: Endpoint) -> Bool { (a.host, a.port) < (b.host, b.port) }
         return found.values.map { ($0.cluster, $0.contactPoints.sorted(by: isBefore)) }
@@ -105,12 +106,15 @@ public final class ClusterRegistry: Sendable {
             var target = current
             if !Self.isSame(current, universe, uuids) {
                 if source == .knownNode { return nil }
-                let known = state.clusters.first { $0 !== current && Self.matches($0, universe, uuids) }
+                let known = state.contactPoints.clusters.first { $0 !== current && Self.matches($0, universe, uuids) }
                 let isNew = current.nodes.isEmpty
                 target = known ?? (isNew ? current : Cluster(seed: state.random.next(), belongsHere: belongsHere))
-                state.enter(target, contactPoints)
+                state.contactPoints.enter(target, contactPoints)
+            } else {
+                // The contact points may have been forgotten since the caller asked for them.
+                state.contactPoints.keep(current, contactPoints)
             }
-            target.accept(nodes, now: now)
+            target.accept(nodes, began: ticket.flight.began, now: now)
             return target
         }
         if target != nil { ticket.succeed() }

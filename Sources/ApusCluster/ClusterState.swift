@@ -11,6 +11,8 @@ struct ClusterState {
         var sessions: Int32 = 0
         /// Not picked before this moment, unless nobody else is left.
         var downUntil: Duration?
+        /// When it last answered a caller that connected to it.
+        var lastAnswer: Duration?
         /// Counts the nodes and addresses that the slot has meant.
         var incarnation: UInt32 = 0
     }
@@ -73,6 +75,7 @@ struct ClusterState {
             if slots[position].node.addresses != node.addresses {
                 slots[position].incarnation &+= 1
                 slots[position].downUntil = nil
+                slots[position].lastAnswer = nil
             }
             slots[position].node = node
             slots[position].isListed = true
@@ -159,8 +162,8 @@ struct ClusterState {
                     var least = Self.excluded - 1
                     var count = 0
                     var index = 0
-                    // Half of all nodes tie when a cluster is balanced, in no order that a processor could foresee: each
-                    // is written down, and counted only if it ties, so that nothing branches on it.
+                    // Half of all nodes tie when a cluster is balanced, in no order that a processor could foresee:
+                    // each is written down, and counted only if it ties, so that nothing branches on it.
                     while index < tier.count {
                         let position = tier[index]
                         let load = loads[Int(position)]
@@ -229,6 +232,14 @@ struct ClusterState {
         slots[slot.position].downUntil = nil
         refreshLoads()
     }
+
+    /// A node answered a caller that connects to it.
+    mutating func markAnswered(_ slot: SlotID, at now: Duration) {
+        guard isCurrent(slot) else { return }
+        slots[slot.position].lastAnswer = max(now, slots[slot.position].lastAnswer ?? now)
+    }
+
+    func lastAnswer(_ slot: SlotID) -> Duration? { isCurrent(slot) ? slots[slot.position].lastAnswer : nil }
 
     private mutating func endQuarantines(_ now: Duration) {
         for position in slots.indices where slots[position].downUntil.map({ $0 <= now }) ?? false {

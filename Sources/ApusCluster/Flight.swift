@@ -17,15 +17,26 @@ public final class Flight: Sendable {
         var outcome: Outcome?
         var observers: [@Sendable () -> Void] = []
     }
-    private let state = Mutex(State())
+    private let state = ForkSafeMutex(State())
+    private let belongsHere: @Sendable () -> Bool
 
-    init() {}
+    /// When the refresh began, on the clock that the callers use.
+    public let began: Duration
+    /// When it has been under way for longer than it may take.
+    let expires: Duration
 
-    /// The outcome, once the flight has ended.
-    public var outcome: Outcome? { state.withLock { $0.outcome } }
+    init(began: Duration, lifetime: Duration, belongsHere: @escaping @Sendable () -> Bool) {
+        self.began = began
+        expires = began + lifetime
+        self.belongsHere = belongsHere
+    }
+
+    /// The outcome, once the flight has ended. In a fork's child the flight is the parent's, and nothing to wait for.
+    public var outcome: Outcome? { belongsHere() ? state.withLock { $0.outcome } : .abandoned }
 
     /// Calls back when the flight ends, on whatever thread ends it; at once when it has ended already.
     public func whenEnded(_ observer: @escaping @Sendable () -> Void) {
+        guard belongsHere() else { return observer() }
         let isOver = state.withLock { state in
             if state.outcome != nil { return true }
             state.observers.append(observer)
@@ -44,8 +55,9 @@ public final class Flight: Sendable {
     }
 }
 
-/// The right, and the duty, to refresh a cluster's list: held by one caller at a time. Letting go of it without a word
-/// abandons the flight, so that a caller who is cancelled blocks nobody.
+/// The right, and the duty, to refresh a cluster's list: given to one caller at a time, and to a second one only when
+/// the first takes too long. Letting go of it without a word abandons the flight, so that a caller who is cancelled
+/// keeps no other waiting.
 public final class RefreshTicket: Sendable {
     /// The cluster as it was known when the refresh began.
     public let cluster: Cluster
@@ -68,14 +80,16 @@ public final class RefreshTicket: Sendable {
         end(.failed(message), retryAfter: retryAfter)
     }
 
-    /// A contact point answered that it has no `yb_servers()`. It counts only for a cluster without a list: where there
-    /// is one, such an answer is a failed refresh.
-    public func findPlainServer(now: Duration) { end(.refreshed, retryAfter: nil, plainServer: now) }
+    /// A contact point answered that a database has no `yb_servers()`. It counts only for a cluster without a list:
+    /// where there is one, such an answer is a failed refresh.
+    public func findPlainServer(_ database: String = "", now: Duration) {
+        end(.refreshed, retryAfter: nil, plainServer: .init(database: database, now: now))
+    }
 
     /// The list has been taken over, here or by the cluster that it belongs to.
     func succeed() { end(.refreshed, retryAfter: nil) }
 
-    private func end(_ outcome: Flight.Outcome, retryAfter: Duration?, plainServer: Duration? = nil) {
+    private func end(_ outcome: Flight.Outcome, retryAfter: Duration?, plainServer: Cluster.PlainServer? = nil) {
         if isEnded.exchange(true, ordering: .relaxed) { return }
         cluster.end(flight, outcome: outcome, retryAfter: retryAfter, plainServer: plainServer)
     }

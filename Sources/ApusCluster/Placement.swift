@@ -10,6 +10,11 @@ public struct Placement: Sendable, Hashable, CustomStringConvertible {
         self.zone = zone
     }
 
+    public static func == (left: Self, right: Self) -> Bool {
+        left.cloud.isWritten(as: right.cloud) && left.region.isWritten(as: right.region)
+            && left.zone.isWritten(as: right.zone)
+    }
+
     /// As topology keys write it: `cloud.region.zone`.
     public var description: String { "\(cloud).\(region).\(zone)" }
 }

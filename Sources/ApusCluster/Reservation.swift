@@ -35,4 +35,10 @@ public final class Reservation: Sendable {
 
     /// The node answered: its quarantine, if it is in one, is over.
     public func markReached() { cluster.markReached(slot) }
+
+    /// The node answered, though the session is not open yet: whoever connects to it may trust that it is alive.
+    public func markAnswered(at now: Duration) { cluster.markAnswered(slot, at: now) }
+
+    /// When the node last answered any caller of this process that connected to it.
+    public var lastAnswer: Duration? { cluster.lastAnswer(slot) }
 }

@@ -7,6 +7,13 @@ struct CertificateAuthority: Sendable {
 
     private var key: String { folder.tls + "/ca.key" }
 
+    private func base(of number: Int) -> String { "\(folder.tls)/node\(number)" }
+
+    /// Where a node's certificate is.
+    func certificate(of number: Int) -> String { base(of: number) + ".crt" }
+    /// Where its key is.
+    func key(of number: Int) -> String { base(of: number) + ".key" }
+
     /// Makes the authority: `ca.crt` for everybody, the key for this account alone.
     func create() async throws {
         guard mkdir(folder.tls, 0o700) == 0 || errno == EEXIST else {
@@ -39,7 +46,7 @@ struct CertificateAuthority: Sendable {
     ///
     /// The certificate carries the host that the node is listed under and nothing else: a DNS name, or an address.
     func issue(for node: ClusterRecord.Node, account: ServerAccount) async throws {
-        let base = "\(folder.tls)/node\(node.number)"
+        let base = base(of: node.number)
         let isAddress = Self.isAddress(node.host)
         let text = """
             [req]
@@ -53,7 +60,7 @@ struct CertificateAuthority: Sendable {
             subjectAltName = \(isAddress ? "IP" : "DNS"):\(node.host)
             """
         try ClusterFolder.write(Data(text.utf8), to: base + ".cnf")
-        try await generateKey(base + ".key")
+        try await generateKey(self.key(of: node.number))
         try await openssl([
             "req", "-new", "-key", base + ".key", "-sha256", "-config", base + ".cnf", "-out", base + ".csr",
         ])

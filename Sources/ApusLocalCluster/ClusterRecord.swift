@@ -10,7 +10,7 @@ struct ClusterRecord: Sendable, Codable {
         /// Where clients reach it.
         var address: String
         var port: Int
-        /// Where it listens when the delaying proxy stands before it at `port`.
+        /// Where it listens when a proxy stands before it at `port`.
         var portBehindProxy: Int?
         var delayMilliseconds: Int
         /// What `yb_servers()` calls it.
@@ -44,6 +44,8 @@ struct ClusterRecord: Sendable, Codable {
     var encryption: LocalCluster.Encryption
     var serversFunction: LocalCluster.ServersFunction
     var isDelayable: Bool
+    /// The size of the records that the nodes' proxies write; nil where PostgreSQL itself speaks TLS.
+    var tlsRecordSize: Int?
     var hostNames: Bool
     var account: ServerAccount
     var binaries: String
@@ -55,6 +57,9 @@ struct ClusterRecord: Sendable, Codable {
     var supervisor: SupervisorRecord?
     /// False until every node has answered once.
     var isUp = false
+
+    /// Whether every node starts behind a proxy.
+    var hasProxies: Bool { isDelayable || tlsRecordSize != nil }
 
     /// A new identifier as YugabyteDB writes them: 32 hexadecimal digits.
     static func newUUID() -> String {

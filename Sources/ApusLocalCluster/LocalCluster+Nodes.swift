@@ -72,14 +72,19 @@ extension LocalCluster {
     /// - Parameter delay: 0 to 600 s, in whole milliseconds.
     /// - Throws: ``LocalClusterError``, `wrongState` if the cluster's supervisor, which runs the proxy, is gone.
     public func delay(_ number: Int, by delay: Duration) async throws {
-        let (seconds, attoseconds) = delay.components
-        guard (0...600).contains(seconds), attoseconds >= 0 else {
+        // Before `components`, which traps for more seconds than Int64 holds.
+        guard delay >= .zero, delay <= .seconds(600) else {
             throw LocalClusterError(.invalidValue, "a delay of \(delay) is not possible: 0 to 600,000 ms")
         }
+        let (seconds, attoseconds) = delay.components
         let milliseconds = Int(seconds) * 1000 + Int(attoseconds / 1_000_000_000_000_000)
         guard isSupervised else {
             throw LocalClusterError(
                 .wrongState, "the supervisor of cluster '\(name)' is gone, so nothing can be delayed")
+        }
+        guard record.tlsRecordSize == nil else {
+            throw LocalClusterError(
+                .wrongState, "cluster '\(name)' has a tls-record-size, so its nodes cannot be delayed")
         }
         try await withNode(number) { node in
             var node = node
@@ -162,7 +167,7 @@ extension LocalCluster {
             let node = ClusterRecord.Node(
                 number: number, universe: universe, uuid: ClusterRecord.newUUID(), address: address.description,
                 port: record.port,
-                portBehindProxy: record.isDelayable ? try BoundSocket(.stream, address, port: 0).port : nil,
+                portBehindProxy: record.hasProxies ? try BoundSocket(.stream, address, port: 0).port : nil,
                 delayMilliseconds: 0,
                 host: record.hostNames ? "node\(number).\(record.name).apus.test" : address.description,
                 ownsHostName: record.hostNames, publicIP: publicIP, placement: placement ?? .standard, type: type,

@@ -181,7 +181,7 @@ private struct BringUp: Sendable {
             return ClusterRecord.Node(
                 number: number, universe: options.universe(of: number), uuid: ClusterRecord.newUUID(),
                 address: address.description, port: options.port,
-                portBehindProxy: options.delayable ? try BoundSocket(.stream, address, port: 0).port : nil,
+                portBehindProxy: options.hasProxies ? try BoundSocket(.stream, address, port: 0).port : nil,
                 delayMilliseconds: 0,
                 host: options.hostNames ? "node\(number).\(folder.name).apus.test" : address.description,
                 ownsHostName: options.hostNames,
@@ -192,7 +192,8 @@ private struct BringUp: Sendable {
         return ClusterRecord(
             name: folder.name, port: options.port, listedTTL: options.listedTTL,
             authentication: options.authentication, encryption: options.encryption,
-            serversFunction: options.serversFunction, isDelayable: options.delayable, hostNames: options.hostNames,
+            serversFunction: options.serversFunction, isDelayable: options.delayable,
+            tlsRecordSize: options.tlsRecordSize, hostNames: options.hostNames,
             account: account, binaries: installation.binaries, postgresVersion: installation.version,
             universes: (1...max(1, options.groups.count)).map { .init(number: $0, uuid: ClusterRecord.newUUID()) },
             nodes: nodes, lastNumber: options.nodes)

@@ -62,6 +62,10 @@ extension LocalCluster {
         /// Starts every node behind the proxy that ``LocalCluster/delay(_:by:)`` needs, so that the first delay does
         /// not restart it.
         public var delayable: Bool
+        /// Starts every node behind a proxy that ends TLS and writes records of so many bytes, 1 to 16,384, as poolers and
+        /// balancers do; nil leaves TLS to PostgreSQL, which writes records of 8,192. Needs ``encryption``, and makes it
+        /// required. Nodes behind such a proxy cannot be delayed.
+        public var tlsRecordSize: Int?
         /// The folder of PostgreSQL's server binaries; nil looks for it.
         public var postgresBinaries: String?
 
@@ -70,7 +74,7 @@ extension LocalCluster {
             publicIPs: [String] = [], groups: [Int] = [], baseAddress: String? = nil, port: Int = 5433,
             authentication: Authentication = .trust, encryption: Encryption = .off, hostNames: Bool = false,
             listedTTL: Double = 60, serversFunction: ServersFunction = .columns9, delayable: Bool = false,
-            postgresBinaries: String? = nil
+            tlsRecordSize: Int? = nil, postgresBinaries: String? = nil
         ) {
             self.name = name
             self.nodes = nodes
@@ -86,6 +90,7 @@ extension LocalCluster {
             self.listedTTL = listedTTL
             self.serversFunction = serversFunction
             self.delayable = delayable
+            self.tlsRecordSize = tlsRecordSize
             self.postgresBinaries = postgresBinaries
         }
     }
@@ -101,6 +106,13 @@ extension LocalCluster.Options {
         guard listedTTL >= 0, listedTTL <= 86400 else {
             throw invalid("listed-ttl is \(listedTTL); it must be 0 to 86400 seconds")
         }
+        if let tlsRecordSize {
+            guard (1...16384).contains(tlsRecordSize) else {
+                throw invalid("tls-record-size is \(tlsRecordSize); it must be 1 to 16384 bytes")
+            }
+            guard encryption != .off else { throw invalid("tls-record-size needs TLS: add --tls") }
+            guard !delayable else { throw invalid("a node is either delayable or has a tls-record-size") }
+        }
         guard placements.count <= nodes else {
             throw invalid("\(placements.count) placements were given for \(nodes) nodes")
         }
@@ -112,7 +124,7 @@ extension LocalCluster.Options {
             throw invalid("\(publicIPs.count) public addresses were given for \(nodes) nodes")
         }
         if !groups.isEmpty {
-            guard groups.allSatisfy({ $0 > 0 }), groups.reduce(0, +) == nodes else {
+            guard groups.allSatisfy({ (1...nodes).contains($0) }), groups.reduce(0, +) == nodes else {
                 let sizes = groups.map(String.init).joined(separator: ",")
                 throw invalid("groups \(sizes) must be sizes of at least 1 that add up to the \(nodes) nodes")
             }
@@ -124,6 +136,9 @@ extension LocalCluster.Options {
             }
         }
     }
+
+    /// Whether every node starts behind a proxy.
+    var hasProxies: Bool { delayable || tlsRecordSize != nil }
 
     /// A name becomes part of a path and of host names.
     static func validate(name: String) throws {

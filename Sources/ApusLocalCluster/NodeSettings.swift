@@ -48,14 +48,17 @@ struct NodeSettings {
             "log_connections = on",
             "log_line_prefix = '%m [%p] %u@%d '",
         ]
-        if record.encryption != .off {
+        if speaksTLS {
             lines += ["ssl = on", "ssl_cert_file = 'server.crt'", "ssl_key_file = 'server.key'"]
         }
         return lines.joined(separator: "\n") + "\n"
     }
 
+    /// Whether the server itself speaks TLS, and no proxy before it.
+    private var speaksTLS: Bool { record.encryption != .off && record.tlsRecordSize == nil }
+
     private var access: String {
-        let type = record.encryption == .required ? "hostssl" : "host"
+        let type = speaksTLS && record.encryption == .required ? "hostssl" : "host"
         let method = record.authentication == .trust ? "trust" : "scram-sha-256"
         return ["all", "replication"].map { "\(type) \($0) all 127.0.0.0/8 \(method)\n" }.joined()
     }

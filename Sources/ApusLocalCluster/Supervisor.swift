@@ -2,7 +2,7 @@ import Foundation
 import Synchronization
 
 /// Watches over a cluster: notices nodes that die or come back by whatever cause, keeps the list that `yb_servers()`
-/// reads, and runs the proxies of delayed nodes. It starts and kills nothing.
+/// reads, and runs the proxies of nodes. It starts and kills nothing.
 ///
 /// One thread, in the process that started the cluster or in one of its own. What commands change, it finds in the
 /// cluster's record.
@@ -63,7 +63,7 @@ private struct Watch: ~Copyable {
     private var stamp: timespec?
     private var inode: ino_t = 0
     private var nextBeat = ContinuousClock.now
-    private var proxies: [Int: DelayProxy] = [:]
+    private var proxies: [Int: any NodeProxy] = [:]
 
     init(folder: ClusterFolder) {
         self.folder = folder
@@ -81,7 +81,7 @@ private struct Watch: ~Copyable {
             }
         }
         var list: [pollfd] = []
-        var spans: [(DelayProxy, Range<Int>)] = []
+        var spans: [(any NodeProxy, Range<Int>)] = []
         var wake = nextBeat
         for proxy in proxies.values {
             let start = list.count
@@ -123,15 +123,26 @@ private struct Watch: ~Copyable {
         for node in record.nodes {
             guard let target = node.portBehindProxy, folder.processes(node).condition != .gone else { continue }
             wanted.insert(node.number)
-            if proxies[node.number]?.target != target {
+            if proxies[node.number].map({ $0.target != target || !$0.speaks(for: node.host) }) ?? true {
                 proxies[node.number] = nil
-                guard let address = try? LoopbackAddress(parsing: node.address),
-                    let proxy = try? DelayProxy(address, port: node.port, target: target)
-                else { continue }
-                proxies[node.number] = proxy
+                proxies[node.number] = try? proxy(before: node, target, record)
             }
-            proxies[node.number]?.delay = .milliseconds(node.delayMilliseconds)
+            (proxies[node.number] as? DelayProxy)?.delay = .milliseconds(node.delayMilliseconds)
         }
         for number in proxies.keys where !wanted.contains(number) { proxies[number] = nil }
+    }
+
+    private func proxy(
+        before node: ClusterRecord.Node, _ target: Int, _ record: ClusterRecord
+    ) throws -> any NodeProxy {
+        let address = try LoopbackAddress(parsing: node.address)
+        guard let size = record.tlsRecordSize else {
+            return try DelayProxy(address, port: node.port, target: target)
+        }
+        let certificates = CertificateAuthority(folder: folder)
+        let identity = try TLSIdentity(
+            certificate: certificates.certificate(of: node.number), key: certificates.key(of: node.number))
+        return try RecordProxy(
+            address, port: node.port, target: target, identity: identity, host: node.host, recordSize: size)
     }
 }

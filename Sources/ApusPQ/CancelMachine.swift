@@ -50,9 +50,16 @@ private final class AsynchronousCancel: CancelRequest, @unchecked Sendable {
         self.pointer = pointer
     }
 
-    deinit { PQcancelFinish(pointer) }
+    deinit {
+        LibraryGate.enter()
+        PQcancelFinish(pointer)
+        LibraryGate.leave()
+    }
 
     func advance() throws(PQError) -> Wait? {
+        // The request is encrypted as its connection is.
+        LibraryGate.enter()
+        defer { LibraryGate.leave() }
         if !started {
             // Here and not at creation: it may resolve a name.
             if PQcancelStart(pointer) == 0 { throw failure() }

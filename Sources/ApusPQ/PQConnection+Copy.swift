@@ -39,6 +39,8 @@ extension PQConnection {
     ///   ever held in memory: send the same piece again then.
     /// - Throws: ``PQError`` of kind ``PQError/Kind/usage`` for a piece of 2 GiB or more.
     public mutating func sendCopyData(_ bytes: UnsafeRawBufferPointer) throws(PQError) -> Step<Void> {
+        enter()
+        defer { leave() }
         if let wait = try flush() { return .wait(wait) }
         guard let count = Int32(exactly: bytes.count) else {
             throw PQError(.usage, "COPY takes pieces of less than 2 GiB")
@@ -62,6 +64,8 @@ extension PQConnection {
 
     /// Ends `COPY … FROM STDIN`; with an error message, makes it fail.
     public mutating func sendCopyEnd(error: String? = nil) throws(PQError) -> Step<Void> {
+        enter()
+        defer { leave() }
         switch PQputCopyEnd(pointer, error) {
         case 1:
             mustFlush = true
@@ -76,14 +80,20 @@ extension PQConnection {
 
     /// The next piece of `COPY … TO STDOUT`.
     public mutating func nextCopyData() throws(PQError) -> Step<CopyOutEvent> {
+        enter()
+        defer { leave() }
         if let wait = try flush() { return .wait(wait) }
         try readIfAsked()
-        var buffer: UnsafeMutablePointer<CChar>?
-        let count = PQgetCopyData(pointer, &buffer, 1)
-        if count > 0, let buffer { return .done(.data(CopyOutData(owning: buffer, count: Int(count)))) }
-        switch try endOfCopyData(count) {
-        case .wait(let wait): return .wait(wait)
-        case .done: return .done(.end)
+        var silentReads = 0
+        while true {
+            var buffer: UnsafeMutablePointer<CChar>?
+            let count = PQgetCopyData(pointer, &buffer, 1)
+            if count > 0, let buffer { return .done(.data(CopyOutData(owning: buffer, count: Int(count)))) }
+            if count != 0 {
+                try endOfCopyData(count)
+                return .done(.end)
+            }
+            if let wait = try readArrived(&silentReads) { return .wait(wait) }
         }
     }
 
@@ -94,35 +104,37 @@ extension PQConnection {
     public mutating func copyData(to take: (UnsafeRawBufferPointer) -> Bool) throws(PQError) -> Step<Bool> {
         if let wait = try flush() { return .wait(wait) }
         try readIfAsked()
+        var silentReads = 0
         while true {
             var buffer: UnsafeMutablePointer<CChar>?
             let count = PQgetCopyData(pointer, &buffer, 1)
-            guard count > 0, let buffer else { return try endOfCopyData(count) }
-            let takesMore = take(UnsafeRawBufferPointer(start: buffer, count: Int(count)))
-            PQfreemem(buffer)
-            if !takesMore { return .done(false) }
+            if count > 0, let buffer {
+                let takesMore = take(UnsafeRawBufferPointer(start: buffer, count: Int(count)))
+                PQfreemem(buffer)
+                if !takesMore { return .done(false) }
+                continue
+            }
+            if count != 0 {
+                try endOfCopyData(count)
+                return .done(true)
+            }
+            if let wait = try readArrived(&silentReads) { return .wait(wait) }
         }
     }
 
     @usableFromInline
     mutating func readIfAsked() throws(PQError) {
         guard mustRead else { return }
+        enter()
+        defer { leave() }
         mustRead = false
         if PQconsumeInput(pointer) == 0 { throw failure() }
     }
 
-    /// What `PQgetCopyData` means by a number of bytes that is none.
+    /// What `PQgetCopyData` means by a negative number: -1 is the end of the data.
     @usableFromInline
-    mutating func endOfCopyData(_ count: Int32) throws(PQError) -> Step<Bool> {
-        switch count {
-        case 0:
-            mustRead = true
-            return .wait(Wait(descriptor: descriptor, interest: .read))
-        case -1:
-            return .done(true)
-        default:
-            throw failure()
-        }
+    func endOfCopyData(_ count: Int32) throws(PQError) {
+        if count != -1 { throw failure() }
     }
 
     /// Makes a wait for reading last until so many bytes have come, or the data end, or its deadline comes. Whoever asks

@@ -6,15 +6,21 @@ extension PQConnection {
     /// Sends a string of statements by the simple query protocol.
     @inlinable
     public mutating func send(query: UnsafePointer<CChar>) throws(PQError) {
+        enter()
+        defer { leave() }
         try sent(PQsendQuery(pointer, query))
     }
 
     /// Sends one statement with parameters by the extended protocol.
     /// - Parameter binaryResults: ask for results in binary format.
+    /// - Throws: ``PQParameters/problem`` as well; nothing is sent then.
     @inlinable
     public mutating func send(
         query: UnsafePointer<CChar>, parameters: borrowing PQParameters, binaryResults: Bool
     ) throws(PQError) {
+        if let problem = parameters.problem { throw problem }
+        enter()
+        defer { leave() }
         try sent(
             parameters.withPointers { count, types, values, lengths, formats in
                 PQsendQueryParams(pointer, query, count, types, values, lengths, formats, binaryResults ? 1 : 0)
@@ -26,14 +32,23 @@ extension PQConnection {
     public mutating func sendPrepare(
         name: UnsafePointer<CChar>, query: UnsafePointer<CChar>, types: [UInt32] = []
     ) throws(PQError) {
-        try sent(types.withUnsafeBufferPointer { PQsendPrepare(pointer, name, query, Int32($0.count), $0.baseAddress) })
+        enter()
+        defer { leave() }
+        try sent(
+            types.withUnsafeBufferPointer {
+                PQsendPrepare(pointer, name, query, Int32(clamping: $0.count), $0.baseAddress)
+            })
     }
 
     /// Executes a prepared statement.
+    /// - Throws: ``PQParameters/problem`` as well; nothing is sent then.
     @inlinable
     public mutating func send(
         prepared name: UnsafePointer<CChar>, parameters: borrowing PQParameters, binaryResults: Bool
     ) throws(PQError) {
+        if let problem = parameters.problem { throw problem }
+        enter()
+        defer { leave() }
         try sent(
             parameters.withPointers { count, _, values, lengths, formats in
                 PQsendQueryPrepared(pointer, name, count, values, lengths, formats, binaryResults ? 1 : 0)
@@ -43,6 +58,8 @@ extension PQConnection {
     /// Asks what parameters and columns a prepared statement has.
     @inlinable
     public mutating func sendDescribe(prepared name: UnsafePointer<CChar>) throws(PQError) {
+        enter()
+        defer { leave() }
         try sent(PQsendDescribePrepared(pointer, name))
     }
 
@@ -74,7 +91,11 @@ extension PQConnection {
     }
 
     /// Ends a unit of the pipeline: an error skips what follows up to here, and no further.
-    public mutating func sendPipelineSync() throws(PQError) { try sent(PQpipelineSync(pointer)) }
+    public mutating func sendPipelineSync() throws(PQError) {
+        enter()
+        defer { leave() }
+        try sent(PQpipelineSync(pointer))
+    }
 
     // MARK: Answers
 
@@ -83,16 +104,21 @@ extension PQConnection {
     /// - Throws: ``PQError/Kind/connectionLost`` when the socket broke and libpq has no result left that says so.
     @inlinable
     public mutating func nextResult() throws(PQError) -> Step<PQResult?> {
+        enter()
+        defer { leave() }
         if let wait = try flush() { return .wait(wait) }
         if mustRead {
             mustRead = false
-            if PQconsumeInput(pointer) == 0, PQisBusy(pointer) != 0 { throw sendFailure() }
+            try consumeOnce()
         }
-        if PQisBusy(pointer) != 0 {
-            mustRead = true
-            return .wait(Wait(descriptor: PQsocket(pointer), interest: .read))
+        var silentReads = 0
+        while PQisBusy(pointer) != 0 {
+            if let wait = try readArrived(&silentReads) { return .wait(wait) }
         }
-        guard let result = PQgetResult(pointer) else { return .done(nil) }
+        guard let result = PQgetResult(pointer) else {
+            try readDecrypted()
+            return .done(nil)
+        }
         return .done(PQResult(owning: result))
     }
 
@@ -105,10 +131,12 @@ extension PQConnection {
     @inlinable
     public mutating func flush() throws(PQError) -> Wait? {
         guard mustFlush else { return nil }
+        enter()
+        defer { leave() }
         // A server that answers before it has read everything would wait for us for ever: read while we write.
         if mustRead {
             mustRead = false
-            if PQconsumeInput(pointer) == 0 { throw sendFailure() }
+            try consumeInput()
         }
         switch PQflush(pointer) {
         case 0:

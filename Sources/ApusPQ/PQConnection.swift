@@ -18,16 +18,22 @@ public struct PQConnection: ~Copyable, @unchecked Sendable {
     public let pointer: OpaquePointer
     let notices: NoticeCollector
     let generation: ForkGeneration
+    /// Whether calls for this connection work with OpenSSL or Kerberos.
+    @usableFromInline let isBehindGate: Bool
     /// libpq holds bytes that the socket did not take.
     @usableFromInline var mustFlush = false
     /// A wait was handed out, so the socket may hold bytes now.
     @usableFromInline var mustRead = false
+    /// Where else bytes may be; a test may forbid to ask OpenSSL.
+    @usableFromInline var decrypted: DecryptedBytes
 
     /// Takes over an open connection.
     init(owning pointer: OpaquePointer, notices: NoticeCollector) {
         self.pointer = pointer
         self.notices = notices
         generation = .current
+        decrypted = DecryptedBytes(of: pointer)
+        isBehindGate = PQsslInUse(pointer) != 0 || PQgssEncInUse(pointer) != 0
         PQsetnonblocking(pointer, 1)
     }
 
@@ -45,8 +51,19 @@ public struct PQConnection: ~Copyable, @unchecked Sendable {
             if socket >= 0, null >= 0 { dup2(null, socket) }
             if null >= 0 { Self.closeDescriptor(null) }
         }
+        LibraryGate.enter()
         PQfinish(pointer)
+        LibraryGate.leave()
     }
+
+    /// Goes through the gate for a call of libpq that reads or writes.
+    @inlinable
+    @inline(__always)
+    func enter() { if isBehindGate { LibraryGate.enter() } }
+
+    @inlinable
+    @inline(__always)
+    func leave() { if isBehindGate { LibraryGate.leave() } }
 
     private static func closeDescriptor(_ descriptor: Int32) {
         #if canImport(Darwin)
@@ -122,6 +139,12 @@ public struct PQConnection: ~Copyable, @unchecked Sendable {
     /// Whether ``takeNotices()`` would return anything.
     public var hasNotices: Bool { notices.hasAny }
 
+    /// How many notices ``takeNotices()`` would return.
+    public var noticeCount: Int { notices.count }
+
+    /// Forgets the notices that came after the first so many.
+    public mutating func dropNotices(after count: Int) { notices.drop(after: count) }
+
     /// The next notification that libpq has read, or `nil`. Does not read the socket: see ``consumeInput()``.
     public mutating func takeNotification() -> PQNotification? {
         guard let notify = PQnotifies(pointer) else { return nil }
@@ -129,11 +152,6 @@ public struct PQConnection: ~Copyable, @unchecked Sendable {
         return PQNotification(
             encodedChannel: bytes(notify.pointee.relname), encodedPayload: bytes(notify.pointee.extra),
             backendPID: notify.pointee.be_pid)
-    }
-
-    /// Reads what the socket holds, without waiting.
-    public mutating func consumeInput() throws(PQError) {
-        if PQconsumeInput(pointer) == 0 { throw failure() }
     }
 }
 
@@ -164,6 +182,9 @@ final class NoticeCollector: @unchecked Sendable {
     private var messages: [ServerMessage] = []
 
     var hasAny: Bool { !messages.isEmpty }
+    var count: Int { messages.count }
+
+    func drop(after count: Int) { messages.removeLast(max(0, messages.count - count)) }
 
     func take() -> [ServerMessage] {
         defer { messages = [] }

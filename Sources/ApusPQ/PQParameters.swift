@@ -8,8 +8,15 @@ public struct PQParameters: ~Copyable {
     /// Where a value starts in ``bytes``; negative for NULL.
     @usableFromInline var offsets: [Int] = []
     @usableFromInline var bytes: [UInt8] = []
+    /// What a value may have at most, bytes: the protocol counts them in 32 bits.
+    @usableFromInline let longestValue: Int
+    /// Why the parameters cannot be sent, if they cannot. Sending them throws it.
+    public private(set) var problem: PQError?
 
-    @inlinable public init() {}
+    public init() { self.init(longestValue: Int(Int32.max)) }
+
+    /// For tests, which have no memory to waste.
+    init(longestValue: Int) { self.longestValue = longestValue }
 
     @inlinable public var count: Int { types.count }
 
@@ -35,16 +42,36 @@ public struct PQParameters: ~Copyable {
     ) throws(Failure) {
         let start = bytes.count
         try write(&bytes)
+        let length = bytes.count &- start
         types.append(type)
         formats.append(binary ? 1 : 0)
-        lengths.append(Int32(clamping: bytes.count - start))
+        lengths.append(Int32(truncatingIfNeeded: length))
         offsets.append(start)
         if !binary { bytes.append(0) }
+        if length > longestValue { refuse(length) }
+    }
+
+    /// Takes note of a value that is too long, and drops its bytes.
+    @usableFromInline
+    mutating func refuse(_ length: Int) {
+        let message = "parameter \(types.count) has \(length) bytes: a value has at most \(longestValue)"
+        if problem == nil { problem = PQError(.usage, message) }
+        bytes.removeLast(bytes.count - (offsets.last ?? 0))
+        removeLast()
+        appendNull()
+    }
+
+    private mutating func removeLast() {
+        types.removeLast()
+        formats.removeLast()
+        lengths.removeLast()
+        offsets.removeLast()
     }
 
     /// Adds another statement's parameters after these.
     public mutating func append(contentsOf other: borrowing PQParameters) {
         let start = bytes.count
+        if problem == nil { problem = other.problem }
         bytes += other.bytes
         types += other.types
         formats += other.formats

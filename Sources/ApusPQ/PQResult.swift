@@ -51,27 +51,39 @@ public struct PQResult: ~Copyable, @unchecked Sendable {
     /// Rows that the command touched, or `nil` where its tag has no number.
     public var affectedRows: Int? { PQcmdTuples(pointer).flatMap { Int(String(cString: $0)) } }
 
+    // libpq answers a column that does not exist with nil, 0 or -1.
+
     /// A column's name in the connection's encoding.
-    public func columnName(_ column: Int) -> String? { PQfname(pointer, Int32(column)).map { String(cString: $0) } }
+    public func columnName(_ column: Int) -> String? {
+        PQfname(pointer, Int32(clamping: column)).map { String(cString: $0) }
+    }
     /// The OID of a column's type.
-    @inlinable public func columnType(_ column: Int) -> UInt32 { PQftype(pointer, Int32(column)) }
+    @inlinable public func columnType(_ column: Int) -> UInt32 { PQftype(pointer, Int32(clamping: column)) }
     /// The server's size of a column's type in bytes; negative for variable sizes.
-    @inlinable public func columnSize(_ column: Int) -> Int { Int(PQfsize(pointer, Int32(column))) }
+    @inlinable public func columnSize(_ column: Int) -> Int { Int(PQfsize(pointer, Int32(clamping: column))) }
     /// The type modifier, or -1.
-    @inlinable public func columnModifier(_ column: Int) -> Int { Int(PQfmod(pointer, Int32(column))) }
+    @inlinable public func columnModifier(_ column: Int) -> Int { Int(PQfmod(pointer, Int32(clamping: column))) }
     /// The OID of the table that a column comes from, or 0.
-    @inlinable public func columnTable(_ column: Int) -> UInt32 { PQftable(pointer, Int32(column)) }
+    @inlinable public func columnTable(_ column: Int) -> UInt32 { PQftable(pointer, Int32(clamping: column)) }
     /// The column's number in its table, or 0.
-    @inlinable public func columnTableColumn(_ column: Int) -> Int { Int(PQftablecol(pointer, Int32(column))) }
+    @inlinable public func columnTableColumn(_ column: Int) -> Int {
+        Int(PQftablecol(pointer, Int32(clamping: column)))
+    }
     /// Whether a column came in binary format.
-    @inlinable public func isBinary(_ column: Int) -> Bool { PQfformat(pointer, Int32(column)) == 1 }
+    @inlinable public func isBinary(_ column: Int) -> Bool { PQfformat(pointer, Int32(clamping: column)) == 1 }
 
     // MARK: Cells
 
-    /// A cell's bytes, or `nil` for SQL's NULL. They are followed by a zero byte and live as long as the result.
+    /// A cell's bytes, or `nil` for SQL's NULL and for a cell that does not exist. They are followed by a zero byte and
+    /// live as long as the result.
     @inlinable
     public func cell(_ row: Int, _ column: Int) -> UnsafeRawBufferPointer? {
-        let (row, column) = (Int32(truncatingIfNeeded: row), Int32(truncatingIfNeeded: column))
+        cell(Int32(clamping: row), Int32(clamping: column))
+    }
+
+    /// The same, by libpq's own numbers.
+    @inlinable
+    public func cell(_ row: Int32, _ column: Int32) -> UnsafeRawBufferPointer? {
         if PQgetisnull(pointer, row, column) != 0 { return nil }
         return UnsafeRawBufferPointer(
             start: PQgetvalue(pointer, row, column), count: Int(PQgetlength(pointer, row, column)))
@@ -84,6 +96,6 @@ public struct PQResult: ~Copyable, @unchecked Sendable {
 
     /// The first column of that name, compared exactly.
     public func column(named name: String) -> Int? {
-        (0..<columnCount).first { columnName($0) == name }
+        (0..<columnCount).first { columnName($0)?.isWritten(as: name) ?? false }
     }
 }

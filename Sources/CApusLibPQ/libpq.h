@@ -2,7 +2,9 @@
 #ifndef CAPUS_LIBPQ_H
 #define CAPUS_LIBPQ_H
 
+#include <dlfcn.h>
 #include <libpq-fe.h>
+#include <libpq-events.h>
 #include <libpq/libpq-fs.h>
 #include <pg_config.h>
 
@@ -26,6 +28,27 @@ static const int apus_diag_constraint_name = PG_DIAG_CONSTRAINT_NAME;
 static const int apus_diag_source_file = PG_DIAG_SOURCE_FILE;
 static const int apus_diag_source_line = PG_DIAG_SOURCE_LINE;
 static const int apus_diag_source_function = PG_DIAG_SOURCE_FUNCTION;
+
+/* SSL_pending of the OpenSSL that this libpq uses, or NULL. A process can hold several OpenSSLs, so it is looked up in the
+   libraries that libpq itself was loaded with, never in the whole process. glibc and musl declare dladdr for _GNU_SOURCE
+   alone, which Swift's own module of the C library was built without. */
+#ifdef __APPLE__
+typedef Dl_info apus_dl_info;
+#define apus_dladdr dladdr
+#else
+typedef struct { const char *dli_fname; void *dli_fbase; const char *dli_sname; void *dli_saddr; } apus_dl_info;
+int apus_dladdr(const void *address, apus_dl_info *info) __asm__("dladdr");
+#endif
+typedef int (*apus_ssl_pending_function)(const void *ssl);
+static inline apus_ssl_pending_function apus_find_ssl_pending(void) {
+    apus_dl_info info;
+    if (apus_dladdr((const void *)PQconnectdb, &info) == 0 || info.dli_fname == NULL) return NULL;
+    void *libpq = dlopen(info.dli_fname, RTLD_LAZY | RTLD_NOLOAD);
+    if (libpq == NULL) return NULL;
+    apus_ssl_pending_function found = (apus_ssl_pending_function)dlsym(libpq, "SSL_pending");
+    dlclose(libpq); /* It stays loaded, because this code is linked with it. */
+    return found;
+}
 
 /* libpq 17 cancels without blocking and writes pipelines and chunks better; older ones do not declare the calls. */
 #ifdef LIBPQ_HAS_ASYNC_CANCEL

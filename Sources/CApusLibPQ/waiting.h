@@ -76,18 +76,28 @@ static inline int apus_signal_create(int *read_end, int *write_end) {
 static inline int apus_signal_raise(int write_end) { return eventfd_write(write_end, 1); }
 static inline void apus_signal_clear(int read_end) { eventfd_t v; (void)!eventfd_read(read_end, &v); }
 
-/* A descriptor that becomes readable at a moment of CLOCK_MONOTONIC; at 0 it is disarmed. */
-static inline int apus_timer_create(void) { return timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK); }
-static inline int apus_timer_set(int fd, int64_t nanoseconds) {
+/* A queue's timer: an event with this token is pending from a moment of CLOCK_MONOTONIC on, until the timer is set anew;
+   at 0 it is disarmed. Here it is a descriptor that the queue watches; -1 with errno if there is none left. */
+static inline int apus_timer_create(int queue, uint64_t token) {
+    int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    if (fd < 0) return -1;
+    if (apus_queue_register(queue, fd, APUS_READABLE, 0, token) == 0) return fd;
+    int error = errno;
+    close(fd);
+    errno = error;
+    return -1;
+}
+static inline void apus_timer_close(int timer) { close(timer); }
+static inline int apus_timer_set(int timer, uint64_t token, int64_t nanoseconds) {
     struct itimerspec t;
+    (void)token;
     memset(&t, 0, sizeof t);
     if (nanoseconds > 0) {
         t.it_value.tv_sec = nanoseconds / 1000000000;
         t.it_value.tv_nsec = nanoseconds % 1000000000;
     }
-    return timerfd_settime(fd, TFD_TIMER_ABSTIME, &t, 0);
+    return timerfd_settime(timer, TFD_TIMER_ABSTIME, &t, 0);
 }
-static const int apus_has_timer = 1;
 
 #else
 #include <sys/event.h>
@@ -135,10 +145,25 @@ static inline int apus_signal_create(int *read_end, int *write_end) {
 static inline int apus_signal_raise(int write_end) { char c = 1; return write(write_end, &c, 1) < 0 ? -1 : 0; }
 static inline void apus_signal_clear(int read_end) { char c[64]; while (read(read_end, c, sizeof c) > 0) {} }
 
-/* kqueue's timers are not descriptors; a handed-out wait has no deadline of its own there. */
-static inline int apus_timer_create(void) { return -1; }
-static inline int apus_timer_set(int fd, int64_t nanoseconds) { (void)fd; (void)nanoseconds; return -1; }
-static const int apus_has_timer = 0;
+/* kqueue's timers are no descriptors but filters of the queue, which stands for its timer. A filter of the same number
+   replaces the former one; to delete it takes its pending event as well. */
+static inline int apus_timer_create(int queue, uint64_t token) { (void)token; return queue; }
+static inline void apus_timer_close(int timer) { (void)timer; }
+static inline int apus_timer_set(int timer, uint64_t token, int64_t nanoseconds) {
+    struct kevent e;
+    EV_SET(&e, 0, EVFILT_TIMER, EV_DELETE, 0, 0, 0);
+    if (kevent(timer, &e, 1, 0, 0, 0) < 0 && errno != ENOENT) return -1;
+    if (nanoseconds <= 0) return 0;
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    int64_t left = nanoseconds - ((int64_t)now.tv_sec * 1000000000 + now.tv_nsec);
+    unsigned flags = NOTE_NSECONDS;
+#ifdef NOTE_MACH_CONTINUOUS_TIME
+    flags |= NOTE_MACH_CONTINUOUS_TIME; /* CLOCK_MONOTONIC goes on while the machine sleeps, too */
+#endif
+    EV_SET(&e, 0, EVFILT_TIMER, EV_ADD | EV_ONESHOT, flags, left > 0 ? left : 1, (void *)(uintptr_t)token);
+    return kevent(timer, &e, 1, 0, 0, 0);
+}
 #endif
 
 /* How often this process is a child of the process that first asked: a fork's child must not use, close or count what

@@ -18,7 +18,9 @@ static inline void apus_free(PyObject *self) {
     Py_DECREF(type);
 }
 
-/* An instance of a heap type holds its type (from 3.9 on, that is for the type's traverse to visit). */
+/* An instance of a heap type holds its type (from 3.9 on, that is for the type's traverse to visit). Objects that hold
+   one another in a long chain (a typecaster of arrays of arrays of …) are freed by CPython's trashcan, because each
+   would otherwise be freed within the one before it, until the C stack is full. */
 #define APUS_OWNED(name, layout, first, count)                                                      \
     static inline int name##_traverse(PyObject *self, visitproc visit, void *arg) {                 \
         Py_VISIT(Py_TYPE(self));                                                                    \
@@ -30,8 +32,10 @@ static inline void apus_free(PyObject *self) {
     }                                                                                               \
     static inline void name##_dealloc(PyObject *self) {                                             \
         PyObject_GC_UnTrack(self);                                                                  \
+        Py_TRASHCAN_BEGIN(self, name##_dealloc)                                                     \
         name##_clear(self);                                                                         \
         apus_free(self);                                                                            \
+        Py_TRASHCAN_END                                                                             \
     }
 
 /* psycopg2.Error and its subclasses. */
@@ -168,6 +172,10 @@ APUS_OWNED(apus_column, apus_column, name, 9)
 typedef struct { PyObject_HEAD PyObject *pid, *channel, *payload; } apus_notify;
 APUS_OWNED(apus_notify, apus_notify, pid, 3)
 
+/* psycopg2.extensions.ConnectionInfo */
+typedef struct { PyObject_HEAD PyObject *connection; } apus_connection_info;
+APUS_OWNED(apus_connection_info, apus_connection_info, connection, 1)
+
 /* psycopg2.extensions.connection */
 typedef struct {
     PyObject_HEAD
@@ -198,6 +206,7 @@ typedef struct {
     PyObject *casts; /* a tuple: the typecaster of every column of the result */
     PyObject *copy_file;
     PyObject *last_status; /* of a closed cursor */
+    PyObject *former;      /* a list of the connections before a second __init__, which calls may still use, or NULL */
     PyObject *weak_references;
     void *result; /* the PGresult, owned, or NULL; without its rows where `large` has them */
     void *large;  /* the rows of a large result, owned, or NULL */
@@ -209,6 +218,7 @@ typedef struct {
     long rowcount;
     long row;      /* index into the current result of the next row to fetch */
     long readers;  /* fetches under way, which Python code of a typecaster may interrupt */
+    long execution; /* counts the statements that were begun: the last one's result is the cursor's */
     unsigned lastoid;
     signed char scrollable; /* -1: not said */
     char withhold;
@@ -219,7 +229,7 @@ typedef struct {
     char has_failed; /* the last statement was refused by the server */
     long transaction; /* a named cursor's: the number of the one that it lives in */
 } apus_cursor;
-APUS_OWNED(apus_cursor_fields, apus_cursor, connection, 12)
+APUS_OWNED(apus_cursor_fields, apus_cursor, connection, 13)
 
 /* psycopg2.extensions.lobject */
 typedef struct {

@@ -22,6 +22,7 @@ static inline int apus_is_instance(PyObject *o, PyObject *type) {
 /* CPython's exceptions are mutable globals, which Swift does not read; they do not change. */
 static inline PyObject *_Nonnull apus_exc_type(void) { return PyExc_TypeError; }
 static inline PyObject *_Nonnull apus_exc_os(void) { return PyExc_OSError; }
+static inline PyObject *_Nonnull apus_exc_blocking(void) { return PyExc_BlockingIOError; }
 static inline PyObject *_Nonnull apus_exc_value(void) { return PyExc_ValueError; }
 static inline PyObject *_Nonnull apus_exc_exception(void) { return PyExc_Exception; }
 static inline PyObject *_Nonnull apus_exc_key(void) { return PyExc_KeyError; }
@@ -131,6 +132,13 @@ static inline PyObject *apus_method_resolution_order(PyObject *type) { return ((
 static inline PyObject *apus_dict_type_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
     return PyDict_Type.tp_new(type, args, kwargs);
 }
+static inline Py_ssize_t apus_dict_size(PyObject *o) { return PyDict_GET_SIZE(o); }
+/* What an exact or derived dict has under a key, as a new reference; NULL for none, or with an exception. */
+static inline PyObject *apus_dict_find(PyObject *o, PyObject *key) {
+    PyObject *found = PyDict_GetItemWithError(o, key);
+    Py_XINCREF(found);
+    return found;
+}
 static inline int apus_dict_assign(PyObject *o, PyObject *key, PyObject *value) {
     return PyDict_Type.tp_as_mapping->mp_ass_subscript(o, key, value);
 }
@@ -142,11 +150,14 @@ static inline PyObject *apus_call1(PyObject *f, PyObject *a) {
     PyObject *args[2] = { NULL, a };
     return PyObject_Vectorcall(f, args + 1, 1 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
 }
-/* What a class itself, not one of its bases, has under a name, borrowed; NULL for none, and for what is no class. */
+/* What a class itself, not one of its bases, has under a name, as a new reference; NULL for none, and for what is no
+   class. */
 static inline PyObject *apus_own_attribute(PyObject *o, PyObject *name) {
     if (!PyType_Check(o) || !PyType_HasFeature((PyTypeObject *)o, Py_TPFLAGS_HEAPTYPE)) return NULL;
     PyObject *dict = ((PyTypeObject *)o)->tp_dict;
-    return dict ? PyDict_GetItem(dict, name) : NULL;
+    PyObject *found = dict ? PyDict_GetItem(dict, name) : NULL;
+    Py_XINCREF(found);
+    return found;
 }
 static inline PyObject *apus_call2(PyObject *f, PyObject *a, PyObject *b) {
     PyObject *args[3] = { NULL, a, b };

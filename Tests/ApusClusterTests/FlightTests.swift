@@ -165,6 +165,64 @@ struct FlightTests {
         #expect(cluster.nodes == nodes)
     }
 
+    @Test("One database without yb_servers() says nothing of another")
+    func plainDatabase() throws {
+        let cold = try #require(cluster.ticket())
+        cold.findPlainServer("mine", now: .zero)
+        #expect(cluster.plan(interval: .seconds(300), database: "mine", now: .zero).isConnectPlainly)
+        let plan = cluster.plan(interval: .seconds(300), database: "yours", now: .zero)
+        guard case .refresh(let ticket) = plan else { throw Unexpected(plan) }
+        #expect([cluster.shouldWarnOfPlainServer("mine"), cluster.shouldWarnOfPlainServer("mine")] == [true, false])
+        #expect(cluster.shouldWarnOfPlainServer("yours"))
+        // Another caller looks into another database: who knows that there is none in its own does not wait for it.
+        #expect(cluster.plan(interval: .seconds(300), database: "mine", now: .zero).isConnectPlainly)
+        #expect(cluster.plan(interval: .seconds(300), database: "third", now: .zero).flight === ticket.flight)
+        ticket.abandon()
+    }
+
+    @Test("A refresh that takes too long is done again, and the two do not disturb each other")
+    func overtaken() throws {
+        let first = try #require(cluster.ticket())
+        let waiting = try #require(cluster.plan(interval: .zero, patience: .seconds(2), now: .seconds(1)).flight)
+        #expect(waiting === first.flight)
+        let plan = cluster.plan(interval: .zero, patience: .seconds(2), now: .seconds(2))
+        guard case .refresh(let second) = plan else { throw Unexpected(plan) }
+        // The next waits for the second, with its own patience.
+        #expect(cluster.plan(interval: .zero, patience: .seconds(2), now: .seconds(3)).flight === second.flight)
+
+        // The first fails: that is not the last word.
+        first.fail("nobody answers", retryAfter: .seconds(100))
+        guard case .abandoned = waiting.outcome else { throw Unexpected(waiting.outcome) }
+        #expect(cluster.plan(interval: .zero, patience: .seconds(2), now: .seconds(3)).flight === second.flight)
+        _ = registry.finish(second, nodes: nodes, from: .contactPoint, contactPoints: contact, now: .seconds(4))
+        #expect(cluster.nodes == nodes)
+        #expect(cluster.plan(interval: .seconds(1), now: .seconds(5)).isRefresh, "no back-off is left of the first")
+    }
+
+    @Test("Of two lists the one counts whose refresh began last, whichever comes in last")
+    func olderList() throws {
+        let first = try #require(cluster.ticket())
+        let plan = cluster.plan(interval: .zero, patience: .seconds(2), now: .seconds(2))
+        guard case .refresh(let second) = plan else { throw Unexpected(plan) }
+        _ = registry.finish(second, nodes: nodes, from: .contactPoint, contactPoints: contact, now: .seconds(3))
+        let found = registry.finish(
+            first, nodes: [.at("old", uuid: "ua")], from: .contactPoint, contactPoints: contact, now: .seconds(9))
+        #expect(found === cluster, "its caller goes on with the newer one")
+        #expect(cluster.nodes == nodes)
+        #expect(cluster.plan(interval: .seconds(300), now: .seconds(302)).isPick)
+        #expect(cluster.plan(interval: .seconds(300), now: .seconds(303)).isRefresh)
+    }
+
+    @Test("A refresh of a stale list that is never ended keeps no other caller from refreshing for ever")
+    func neverEnded() throws {
+        try refresh(at: .zero)
+        let plan = cluster.plan(interval: .seconds(10), lifetime: .seconds(15), now: .seconds(10))
+        guard case .refresh(let forgotten) = plan else { throw Unexpected(plan) }
+        #expect(cluster.plan(interval: .seconds(10), now: .seconds(24)).isPick)
+        #expect(cluster.plan(interval: .seconds(10), now: .seconds(25)).isRefresh)
+        forgotten.abandon()
+    }
+
     @Test("Where there is a list, a server without yb_servers() does not wipe it")
     func plainServerAmongNodes() throws {
         try refresh(at: .zero)

@@ -97,6 +97,37 @@ struct ForkTests {
         held.release()
     }
 
+    @Test("Nothing takes a lock: what is told is that nothing is known", .timeLimit(.minutes(1)))
+    func takesNoLock() throws {
+        let ticket = try #require(cluster.ticket(interval: .zero))
+        let held = try #require(cluster.pick(BalancePolicy(), now: .zero))
+        let process = process, registry = registry, cluster = cluster
+        // Every lock is held, as by a thread of the parent at the moment of the fork.
+        registry.whileLocked {
+            cluster.whileLocked {
+                process.asChild {
+                    #expect(registry.contactPoints.isEmpty)
+                    #expect(registry.clusters.isEmpty)
+                    #expect(registry.policies.isEmpty)
+                    registry.note(BalancePolicy())
+                    #expect(cluster.universeUUID == nil)
+                    #expect(!cluster.overlaps(["ua"]))
+                    cluster.accept([.at("x")], now: .zero)
+                    #expect(cluster.usualSilence == .zero)
+                    cluster.noteSilence(.seconds(1))
+                    held.markAnswered(at: .zero)
+                    #expect(held.lastAnswer == nil)
+                    held.markReached()
+                    held.markUnreachable(until: .zero)
+                    if case .abandoned = ticket.flight.outcome {} else { Issue.record("a flight of the parent's") }
+                    ticket.flight.whenEnded {}
+                }
+            }
+        }
+        #expect(cluster.nodes == [.at("a"), .at("b")])
+        ticket.abandon()
+    }
+
     @Test("A list that the child fetched is not taken over")
     func finish() throws {
         let ticket = try #require(cluster.ticket(interval: .zero))

@@ -33,6 +33,19 @@ struct IdentityTests {
         #expect(registry.clusters.count == 2)
     }
 
+    @Test("Hosts that Unicode calls equivalent are two: a file system and DNS know them by their bytes")
+    func equivalentHosts() throws {
+        let composed = Endpoint(host: "/run/\u{E9}", port: 5433),
+            decomposed = Endpoint(host: "/run/e\u{301}", port: 5433)
+        #expect(composed.host == decomposed.host && composed != decomposed)
+        #expect(registry.cluster(behind: [composed]) !== registry.cluster(behind: [decomposed]))
+        let node = ClusterNode(
+            endpoint: composed, publicHost: "\u{E9}", placement: Placement(cloud: "c", region: "r", zone: "z"))
+        #expect(!node.answers(at: decomposed) && node.answers(at: composed))
+        #expect(!node.answers(at: Endpoint(host: "e\u{301}", port: 5433)))
+        #expect(node.answers(at: Endpoint(host: "\u{E9}", port: 5433)))
+    }
+
     @Test("Other contact points of a known cluster join it: by the universe's uuid, or by a node's")
     func join() throws {
         for universe in [true, false] {

@@ -145,4 +145,22 @@ struct TopologyKeyTests {
             }
         }
     }
+
+    @Test("Separators are bytes, whatever combining mark stands behind them")
+    func combiningMarks() throws {
+        #expect(try TopologyKey("aws.\u{301}eu.a").region.unicodeScalars.first == "\u{301}")
+        #expect(try TopologyKey.parse("aws.eu.a,\u{301}aws.eu.b").count == 2)
+        #expect(throws: InvalidOption.self) { try TopologyKey("aws.eu.*\u{301}") }
+        #expect(throws: InvalidOption.self) { try TopologyKey("aws.eu.a:\u{301}2") }
+        #expect(try TopologyKey(" aws.eu.a\r\n").zone == "a")
+    }
+
+    @Test("Names that Unicode calls equivalent are two")
+    func equivalentNames() throws {
+        let composed = try TopologyKey("aws.eu.\u{E9}"), decomposed = try TopologyKey("aws.eu.e\u{301}")
+        #expect(composed != decomposed && composed.zone == decomposed.zone)
+        let placement = Placement(cloud: "aws", region: "eu", zone: "\u{C9}")
+        #expect(composed.matches(placement) && !decomposed.matches(placement))
+        #expect(placement != Placement(cloud: "aws", region: "eu", zone: "E\u{301}"))
+    }
 }

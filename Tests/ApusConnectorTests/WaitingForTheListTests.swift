@@ -1,7 +1,8 @@
 import ApusCluster
-import ApusConnector
 import ApusPQ
 import Testing
+
+@testable import ApusConnector
 
 /// One caller refreshes the list; another, for whom the present list is of no use, must wait for it and not ask again
 /// and again: where one thread drives both, the first would never get on. No server is needed.
@@ -61,5 +62,75 @@ struct WaitingForTheListTests {
         } catch {
             #expect(error.message.contains("nobody answers"))
         }
+    }
+}
+
+/// A refresh that another caller does not get round to must hold up nobody for long.
+@Suite("Waiting for a caller who does not come")
+struct PatienceTests {
+    static let start: Duration = .seconds(1000)
+    let registry = ClusterRegistry(seed: 1)
+
+    /// An asynchronous connection that is never polled holds the right to refresh.
+    @Test("The waiter waits for a moment, then fetches the list itself", arguments: [(2, 2), (10, 3)])
+    func takesOver(_ timeout: Int, _ patience: Int) throws {
+        let server = try FakeServer()
+        let dsn = "host=127.0.0.1 port=\(server.port) load_balance=any connect_timeout=\(timeout)"
+        var forgotten = try ClockedConnect(dsn, registry)
+        try forgotten.advance(Self.start)
+        #expect(server.clientCount() == 1)
+
+        var waiter = try ClockedConnect(dsn, registry)
+        try waiter.advance(Self.start + .milliseconds(100))
+        #expect(server.clientCount() == 1)
+        let deadline = Self.start + .seconds(patience)
+        #expect(waiter.wait?.deadline == deadline)
+        var second = try ClockedConnect(dsn, registry)
+        try second.advance(Self.start + .milliseconds(200))
+        try waiter.advance(deadline)
+        #expect(server.clientCount() == 2, "asked for the list once more")
+        // The other waiter waits for that refresh: one takes over at a time.
+        try second.advance(deadline)
+        #expect(server.clientCount() == 2)
+        server.sendLogin(to: 1)
+        server.sendReady(to: 1)
+        try waiter.advance(deadline)
+        server.sendList([server.node], to: 1)
+        try waiter.advance(deadline)
+        server.sendLogin(to: 2)
+        server.sendReady(to: 2)
+        #expect(try waiter.advance(deadline))
+        try second.advance(deadline)
+        server.sendLogin(to: 3)
+        server.sendReady(to: 3)
+        #expect(try second.advance(deadline))
+        #expect(registry.sessions == 2)
+
+        // The forgotten one gets on when its program comes, and its list, which is older, does not count any more.
+        server.sendLogin(to: 0)
+        server.sendReady(to: 0)
+        let late = deadline + .milliseconds(50)
+        try forgotten.advance(late)
+        let stranger = try FakeServer()
+        server.sendList([server.node, stranger.node], to: 0)
+        try forgotten.advance(late)
+        #expect(registry.clusters.first?.nodes == [server.node])
+        server.sendLogin(to: 4)
+        server.sendReady(to: 4)
+        #expect(try forgotten.advance(late))
+        #expect(registry.sessions == 3)
+    }
+
+    @Test("With no connect_timeout the wait is bounded too")
+    func withoutTimeout() throws {
+        let server = try FakeServer()
+        let dsn = "host=127.0.0.1 port=\(server.port) load_balance=any connect_timeout=0"
+        var forgotten = try ClockedConnect(dsn, registry)
+        try forgotten.advance(Self.start)
+        var waiter = try ClockedConnect(dsn, registry)
+        try waiter.advance(Self.start)
+        #expect(waiter.wait?.deadline == Self.start + .seconds(3))
+        try waiter.advance(Self.start + .seconds(3))
+        #expect(server.clientCount() == 2)
     }
 }

@@ -94,6 +94,11 @@ import Testing
             async let session = cluster.ask(1, "SELECT pg_sleep(6), repeat('x', 900000)")
             #expect(try await cluster.eventually { try await cluster.sessions(1, running: "sleep(6)") == 1 })
             try await cluster.delay(1, by: .zero)
+            for delay in [.init(attoseconds: .max), .seconds(601), .nanoseconds(-1), .init(attoseconds: .min)]
+                as [Duration]
+            {
+                await #expect(throws: LocalClusterError.self) { try await cluster.delay(1, by: delay) }
+            }
             #expect(try await session.map(\.utf8.count) == [900_001])
             // A delayed answer never comes in less; an undelayed one sooner or later does, however busy the machine is.
             let isFast = try await cluster.eventually {

@@ -20,6 +20,7 @@ import Testing
         (.init(nodes: 3, readReplicas: [4]), "read replica 4 is not a node: nodes are 1 to 3"),
         (.init(nodes: 3, groups: [2, 2]), "groups 2,2 must be sizes of at least 1 that add up to the 3 nodes"),
         (.init(nodes: 3, groups: [3, 0]), "groups 3,0"),
+        (.init(nodes: 3, groups: [.max, 1]), "groups 9223372036854775807,1"),
         (.init(listedTTL: -1), "listed-ttl is -1.0"),
         (.init(baseAddress: "10.0.0.1"), "'10.0.0.1' is not a loopback address"),
         (.init(nodes: 3, baseAddress: "127.0.0.253"), "run past the last address, 127.0.0.254"),

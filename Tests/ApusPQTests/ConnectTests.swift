@@ -1,4 +1,5 @@
 import ApusLocalCluster
+import Foundation
 import Testing
 
 @testable import ApusPQ
@@ -76,7 +77,79 @@ import Testing
     }
 }
 
+#if os(Linux)
+/// Where several sockets are waited for at once, a machine is advanced though its own wait is not over.
+@Suite struct EarlyAdvanceTests {
+    /// A listener whose queue is full: the system drops what else arrives, so that a connect stays under way.
+    private final class FullListener {
+        private let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        private(set) var port = 0
+        private var clients: [Int32] = []
+
+        init() {
+            var address = sockaddr_in()
+            address.sin_family = sa_family_t(AF_INET)
+            address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+            var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+            let descriptor = descriptor
+            withUnsafeMutablePointer(to: &address) { pointer in
+                pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
+                    _ = bind(descriptor, pointer, length)
+                    _ = listen(descriptor, 0)
+                    _ = getsockname(descriptor, pointer, &length)
+                    for _ in 0..<4 {
+                        let client = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue), 0)
+                        _ = connect(client, pointer, length)
+                        clients.append(client)
+                    }
+                }
+            }
+            port = Int(UInt16(bigEndian: address.sin_port))
+        }
+
+        /// From now on the system refuses.
+        func end() {
+            close(descriptor)
+            for client in clients { close(client) }
+            clients = []
+        }
+
+        deinit { if !clients.isEmpty { end() } }
+    }
+
+    @Test func aConnectThatIsAdvancedBeforeItsFirstWaitIsOverGoesOnWaiting() throws {
+        let listener = FullListener()
+        var machine = ConnectMachine(
+            parameters: [
+                .init("host", "127.0.0.1"), .init("port", String(listener.port)), .init("user", "u"),
+                .init("sslmode", "disable"), .init("gssencmode", "disable"),
+            ], timeout: .seconds(3600))
+        for _ in 0..<3 {
+            let wait = try machine.advance(now: .seconds(1))
+            #expect(wait?.interest == .write)
+            #expect(machine.progress == 0)
+        }
+        // The system repeats its attempt, and is refused: libpq has not gone on to a later stage meanwhile.
+        listener.end()
+        let failure = #expect(throws: ConnectFailure.self) {
+            while let wait = try machine.advance(now: .seconds(1)) {
+                _ = BlockingWaiter.wait(for: Wait(descriptor: wait.descriptor, interest: wait.interest))
+            }
+        }
+        #expect(failure?.reason == .unreachable, "\(String(describing: failure))")
+    }
+}
+#endif
+
 @Suite struct VerboseMessageTests {
+    /// A Character may be a space together with a combining mark, or a carriage return together with a line feed.
+    @Test func messagesAreReadAsBytes() {
+        let mark = "\u{301}"
+        let message = VerboseMessage("\(mark)a:\(mark) failed: FATAL:  28P01: \(mark)no\r\nLOCATION:  f, p.c:1\n")
+        #expect(message.sqlState == .invalidPassword)
+        #expect(message.text == "\(mark)a:\(mark) failed: FATAL:  \(mark)no")
+    }
+
     @Test func theCodeIsTakenOutAndTheRestStays() {
         let message = VerboseMessage(
             "connection to server at \"h\" (10.0.0.1), port 5433 failed: FATAL:  28P01: password authentication failed\n"

@@ -61,6 +61,24 @@ extension AllTests {
             }
         }
 
+        /// A task that is cancelled behind others does not wait for their answers.
+        @Test func cancelledBehindOthers() async throws {
+            try await withConnection { connection in
+                let slow = Task { try await connection.execute("SELECT pg_sleep(3)") }
+                #expect(try await eventually { connection.core.state.withLock { $0.inFlight.count == 1 } })
+                let behind = Task { try await connection.execute("SELECT 2") }
+                #expect(try await eventually { connection.core.state.withLock { $0.inFlight.count == 2 } })
+                let start = clock.now
+                behind.cancel()
+                #expect(await failure { _ = try await behind.value }?.code == .cancelled)
+                #expect(clock.now - start < .seconds(2))
+                // Undisturbed.
+                let tag = try await slow.value
+                #expect(tag.affectedRows == 1)
+                #expect(try await connection.first("SELECT 1", as: Int.self) == 1)
+            }
+        }
+
         @Test func deadlinesAreKept() async throws {
             try await withConnection { connection in
                 let start = clock.now

@@ -81,6 +81,52 @@ extension AllTests {
             }
         }
 
+        /// One loop waits for several sockets at once, and for the deadline of the whole.
+        @Test func frozenNodesCostAMomentAndNotTheirTimeout() async throws {
+            try await withLocalCluster(.init(nodes: 3)) { cluster in
+                var options = try cluster.options([1], loadBalance: "true")
+                options["connect_timeout"] = "2"
+                let connections = try await [
+                    ApusConnection.connect(options), ApusConnection.connect(options), ApusConnection.connect(options),
+                ]
+                let address = cluster.nodes[1].address
+                try await cluster.freeze(2)
+                await connections.first { $0.node.host == address }?.close()
+                let clock = ContinuousClock()
+                let started = clock.now
+                let next = try await ApusConnection.connect(options)
+                #expect(clock.now - started < .milliseconds(1800))
+                #expect(next.node.host != address)
+
+                options["connect_timeout"] = "1"
+                try await cluster.freeze(1)
+                try await cluster.freeze(3)
+                let all = clock.now
+                let error = await failure { _ = try await ApusConnection.connect(options) }
+                #expect(clock.now - all < .seconds(5))
+                #expect(error?.code == .connectFailed)
+                #expect(error?.message.hasPrefix("Could not find a server to connect to. ") == true)
+                for node in cluster.nodes { #expect(error?.message.contains(node.address) == true) }
+                for number in 1...3 { try await cluster.thaw(number) }
+            }
+        }
+
+        @Test func optionsShowNoPassword() async throws {
+            var options: ApusOptions = "host=h password='s3cret word' sslpassword=s3cret load_balance=true"
+            options.password = "s3cret"
+            options["sslpassword"] = "s3cret"
+            var text = "\(options) \(String(reflecting: options))"
+            dump(options, to: &text)
+            options.connectionString = "postgresql://u:s3cret%zz@h/d"
+            text += "\(options)"
+            dump(options, to: &text)
+            #expect(!text.contains("s3cret"), "\(text)")
+            #expect(text.contains("host=h") && text.contains("load_balance=true"))
+            let error = await failure { _ = try await ApusConnection.connect(options) }
+            #expect(error?.code == .options)
+            #expect(error.map { "\($0)".contains("s3cret") } == false, "\(String(describing: error))")
+        }
+
         @Test func aBrokenConnectionSaysSo() async throws {
             try await withConnection { killer in
                 let keeper = LogKeeper()

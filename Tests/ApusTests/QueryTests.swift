@@ -117,6 +117,31 @@ extension AllTests {
             }
         }
 
+        /// A reader that has stopped holds the server back, also while another task waits for the transaction to end.
+        @Test func readersInATransactionHoldTheServerBack() async throws {
+            try await withConnection { connection in
+                try await connection.transaction { transaction in
+                    let rows = try await transaction.query("SELECT repeat('x', 10000) FROM generate_series(1, 10000)")
+                    var iterator = rows.makeAsyncIterator()
+                    _ = try await iterator.next()
+                    let other = Task.detached { try await connection.execute("SELECT 1") }
+                    #expect(try await eventually { connection.core.state.withLock { $0.waiting.count == 1 } })
+                    #expect(try await eventually { connection.core.state.withLock { $0.isPaused } })
+                    let held = connection.core.state.withLock { state in
+                        state.inFlight.first.map { $0.batches.all.reduce(0) { $0 + $1.size } } ?? 0
+                    }
+                    #expect(held < 4_000_000)
+                    // A statement of the transaction itself does not wait for the reader.
+                    #expect(try await transaction.first("SELECT 7", as: Int.self, timeout: .seconds(20)) == 7)
+                    var count = 1
+                    while try await iterator.next() != nil { count += 1 }
+                    #expect(count == 10_000)
+                    other.cancel()
+                    _ = await other.result
+                }
+            }
+        }
+
         /// A statement within a loop over another's rows, on the same connection, does not wait for itself.
         @Test func statementsWithinALoopOverRows() async throws {
             try await withConnection { connection in

@@ -88,3 +88,25 @@ final class LogKeeper: Sendable {
         }
     }
 }
+
+/// A log whose lines make it ask a connection whether it is closed.
+final class AskingLogger: Sendable {
+    let connection = Mutex<ApusConnection?>(nil)
+    let answers = Mutex<[Bool]>([])
+
+    var logger: Logger { Logger(label: "asking") { _ in Handler(asking: self) } }
+
+    private struct Handler: LogHandler {
+        let asking: AskingLogger
+        var metadata: Logger.Metadata = [:]
+        var logLevel = Logger.Level.trace
+        subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+            get { metadata[key] }
+            set { metadata[key] = newValue }
+        }
+        func log(event: LogEvent) {
+            guard let connection = asking.connection.withLock({ $0 }) else { return }
+            asking.answers.withLock { $0.append(connection.isClosed) }
+        }
+    }
+}

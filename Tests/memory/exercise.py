@@ -1,19 +1,29 @@
 """Uses everything that the extension has, a few times each: see run.py. `exercise.py DSN [NAME...]`"""
 
 import gc
+import io
 import sys
-import threading
 from pathlib import Path
 
 TESTS = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(TESTS / "python"), str(TESTS.parent / "Demo")]
 
+import ownership  # noqa: E402
+import ownership_of_adapters  # noqa: E402, F401
+import ownership_of_connections  # noqa: E402, F401
+import ownership_of_rows  # noqa: E402, F401
 import psycopg2  # noqa: E402
 import test_leaks  # noqa: E402
+from psycopg2 import extensions  # noqa: E402
+from sharing import together  # noqa: E402
+
+# It takes a million objects, one by one, to see whether the C stack holds out.
+UNSUITABLE = {"arrays_of_arrays_of_arrays_end"}
 
 
 def exercise(dsn, names):
-    bodies = {body.__name__: body for body in [*test_leaks.STATEMENTS, test_leaks.timing_out, sharing]}
+    bodies = {body.__name__: body for body in [
+        *test_leaks.STATEMENTS, test_leaks.timing_out, sharing, sharing_a_cursor, sharing_an_asynchronous_connection]}
     for name, body in bodies.items():
         if names and name not in names:
             continue
@@ -29,22 +39,61 @@ def exercise(dsn, names):
         print("   ", name, flush=True)
         for _ in range(2):
             connect(dsn)
+    cases = [name for name in ownership.CASES if name not in UNSUITABLE and (not names or name in names)]
+    if cases:
+        ownership.run(dsn, cases)
     gc.collect()
 
 
 def sharing(connection):
     """Threads at one connection."""
-    def work():
+    def work(number):
         for _ in range(5):
             cursor = connection.cursor()
             cursor.execute("SELECT generate_series(1, 10)")
             cursor.fetchall()
 
-    threads = [threading.Thread(target=work) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    together(4, work)
+
+
+def sharing_a_cursor(connection):
+    """Threads at one cursor, which refuses what it must."""
+    cursor = connection.cursor()
+
+    def work(number):
+        for turn in range(8):
+            for use in (lambda: cursor.execute("SELECT %s, generate_series(1, 5)", ("x" * 100 * turn,)),
+                        cursor.fetchall,
+                        lambda: cursor.copy_expert("COPY (SELECT 1) TO STDOUT", io.StringIO()),
+                        lambda: cursor.executemany("SELECT %s", [(number,), (turn,)]), lambda: cursor.description,
+                        lambda: connection.get_parameter_status("TimeZone"), lambda: connection.info.error_message,
+                        lambda: cursor.execute("SET TimeZone TO %s", (["UTC", "Europe/Berlin"][turn % 2],))):
+                try:
+                    use()
+                except psycopg2.Error:
+                    pass
+
+    together(4, work)
+
+
+def sharing_an_asynchronous_connection(connection):
+    """Threads poll one asynchronous connection; one of them executes, and closes it in the end."""
+    shared = psycopg2.connect(sys.argv[1] + " sslmode=disable gssencmode=disable", async_=True)
+
+    def work(number):
+        try:
+            turn = 0
+            while turn < 20:
+                if shared.poll() == extensions.POLL_OK and not shared.isexecuting() and number == 0:
+                    shared.cursor().execute("SELECT %s, generate_series(1, 50)", ("x" * 500,))
+                    turn += 1
+        except psycopg2.Error:
+            pass
+        finally:
+            if number == 0:
+                shared.close()
+
+    together(3, work)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import itertools
 import os
 import signal
+import sys
 import uuid
 
 import psycopg2
@@ -98,6 +99,20 @@ def named_nodes():
         yield shared
 
 
+@pytest.fixture(scope="session")
+def record_nodes():
+    """One node behind a proxy that ends TLS and writes records of 16 KiB, as poolers and balancers do."""
+    with make_cluster(nodes=1, options=["--tls", "--tls-record-size", "16384"]) as shared:
+        yield shared
+
+
+@pytest.fixture(scope="session")
+def secure_node():
+    """One server that offers TLS and wants no password."""
+    with make_cluster(nodes=1, options=["--tls"]) as shared:
+        yield shared
+
+
 @pytest.fixture
 def app():
     """A name for the connections of one test: servers and their logs know them by it."""
@@ -122,3 +137,21 @@ def connection(dsn):
 def cursor(connection):
     """A cursor of the plain connection."""
     return connection.cursor()
+
+
+@pytest.fixture
+def quick_switches():
+    """Threads take the GIL from one another as often as they can."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+@pytest.fixture
+def long_switches():
+    """A thread keeps the GIL until it lets go of it by itself, to wait."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(30)
+    yield
+    sys.setswitchinterval(before)

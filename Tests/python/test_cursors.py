@@ -349,3 +349,31 @@ def test_a_negative_number_of_rows_is_all_of_them(connection):
     with connection.cursor() as cursor:
         cursor.execute(SERIES, (4,))
         assert cursor.fetchmany(1) == [(1,)] and cursor.fetchmany(-1) == [(2,), (3,), (4,)]
+
+
+def test_callproc_merges_the_percent_signs_of_a_name_where_there_are_arguments(connection):
+    """As psycopg2 does: with arguments they have to be doubled, without they must not be."""
+    cursor = connection.cursor()
+    cursor.execute('CREATE FUNCTION pg_temp."a%s"(i int) RETURNS int LANGUAGE sql AS $$ SELECT i $$;'
+                   'CREATE FUNCTION pg_temp."a%s"() RETURNS int LANGUAGE sql AS $$ SELECT 5 $$')
+    cursor.callproc('pg_temp."a%s"')
+    assert cursor.fetchone() == (5,)
+    for parameters in ([7], (7,), {"i": 7}):
+        assert cursor.callproc('pg_temp."a%%s"', parameters) == parameters
+        assert cursor.fetchone() == (7,)
+    cursor.callproc(b'pg_temp."a%%s"', [8])
+    assert cursor.fetchone() == (8,)
+    with pytest.raises(IndexError):
+        cursor.callproc('pg_temp."a%s"', [7])
+    with pytest.raises(TypeError, match="dict is not a sequence"):
+        cursor.callproc('pg_temp."a%s"', {})
+    with pytest.raises(KeyError):
+        cursor.callproc('pg_temp."a%(x)s"', {})
+
+
+@pytest.mark.parametrize("name, parameters, message", [
+    (5, (), "the procedure's name must be str or bytes, not int"), (None, None, "not NoneType"),
+    ("lower", {1: 2}, "a parameter's name must be str or bytes, not int")])
+def test_callproc_of_what_is_no_name(connection, name, parameters, message):
+    with pytest.raises(TypeError, match=message):
+        connection.cursor().callproc(name, parameters)

@@ -189,7 +189,8 @@ def test_a_frozen_node_holds_up_nobody_else(mortal, app):
         took, others = timed(open_many, 2, dsn, topology_keys="c.r.a,c.r.c")
         assert took < 1, "callers who pick other nodes wait for nobody"
         first.join()
-        assert 1.8 < met["took"] < 3.5
+        # Another node was tried beside the silent one, long before its time was over.
+        assert 0.3 < met["took"] < 1.8
         assert met["connection"].info.host != mortal.address(2)
         assert down(mortal)[1] > 20
         # Everybody knows now.
@@ -205,7 +206,7 @@ def test_a_frozen_contact_point_does_not_stop_a_cold_start(mortal, app):
     with mortal.frozen(1):
         dsn = mortal.dsn(1, 2, load_balance=True, connect_timeout=2, application_name=app)
         took, connection = timed(psycopg2.connect, dsn)
-        assert took < 2 + 2 + 1.5
+        assert took < 1.8
         assert connection.info.host != mortal.address(1)
         connection.close()
 

@@ -13,28 +13,9 @@ from psycopg2 import extensions
 from psycopg2.pool import AbstractConnectionPool, PoolError, PoolTimeout, SimpleConnectionPool, ThreadedConnectionPool
 
 from observing import ping, reached
+from racing import in_threads
 
 KINDS = pytest.mark.parametrize("kind", [SimpleConnectionPool, ThreadedConnectionPool])
-
-
-def in_threads(count, body, timeout=120):
-    """Runs body(0), body(1), … in threads and raises the first thing that one of them raised."""
-    raised = []
-
-    def run(number):
-        try:
-            body(number)
-        except BaseException as error:
-            raised.append(error)
-
-    threads = [threading.Thread(target=run, args=(number,), daemon=True) for number in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(timeout)
-        assert not thread.is_alive(), "deadlock"
-    if raised:
-        raise raised[0]
 
 
 def until(condition):
@@ -303,12 +284,14 @@ def test_32_threads_go_on_while_a_node_dies_and_comes_back(mortal, app):
 
     def work(number):
         if number == 0:
-            until(lambda: len(successes) == 31)
-            with mortal.stopped(2):
-                before = Counter(successes)
-                until(lambda: all(successes[other] >= before[other] + 3 for other in range(1, 32)))
-            until(lambda: mortal.ask(2, "SELECT 1 FROM pg_stat_activity WHERE application_name = %s", app))
-            stop.set()
+            try:
+                until(lambda: len(successes) == 31)
+                with mortal.stopped(2):
+                    before = Counter(successes)
+                    until(lambda: all(successes[other] >= before[other] + 3 for other in range(1, 32)))
+                until(lambda: mortal.ask(2, "SELECT 1 FROM pg_stat_activity WHERE application_name = %s", app))
+            finally:
+                stop.set()
         while not stop.is_set():
             try:
                 with pool.connection() as connection, connection.cursor() as cursor:

@@ -26,6 +26,7 @@ def test_this_package_keeps_the_rules():
     ("ApusConnector", "internal import struct Foundation.Data", "ApusConnector may not import Foundation"),
     ("Apus", "import ApusPsycopg", "Apus may not import ApusPsycopg"),
     ("ApusPsycopg", "func f() async { await g() }", "ApusPsycopg may not use Swift concurrency"),
+    ("ApusConnector", "let state = Mutex(0)", "ApusConnector may not use Mutex"),
     ("ApusPQ", "if broken { fatalError(\"broken\") }", "a trap"),
     ("Elsewhere", "import Swift", "a room that Scripts/check-rooms and CONTRIBUTING.md do not know"),
 ])

@@ -91,6 +91,47 @@ def test_a_named_cursor_with_hold_does(connection):
     assert named.fetchall() == [(1,), (2,), (3,)]
 
 
+def test_a_named_cursor_goes_on_after_it_was_moved(connection):
+    """MOVE's tag has a number, too: it was taken for rows that had been fetched."""
+    cursor = connection.cursor("n", scrollable=True)
+    cursor.execute("SELECT generate_series(1, 9)")
+    assert cursor.fetchone() == (1,)
+    cursor.scroll(3)
+    assert cursor.rowcount == -1 and next(cursor) == (5,) and [row for row, in cursor] == [6, 7, 8, 9]
+    cursor.scroll(100)
+    assert next(cursor, None) is None and cursor.statusmessage == "FETCH 0"
+    cursor.scroll(1, mode="absolute")
+    assert [row for row, in cursor] == list(range(2, 10))
+
+
+def test_an_unnamed_cursor_may_be_told_that_it_is_not_held(cursor):
+    cursor.withhold = False
+    with pytest.raises(psycopg2.ProgrammingError):
+        cursor.withhold = True
+
+
+def test_setting_the_encoding_that_is_set_already_ends_no_transaction(connection, cursor):
+    cursor.execute("CREATE TEMP TABLE kept (a int)")
+    for name in ("UTF8", "utf-8", "Utf_8"):
+        connection.set_client_encoding(name)
+        assert connection.status == extensions.STATUS_BEGIN
+    cursor.execute("SELECT * FROM kept")
+    connection.set_client_encoding("LATIN1")
+    assert connection.status == extensions.STATUS_READY and connection.encoding == "LATIN1"
+    with pytest.raises(psycopg2.errors.UndefinedTable):
+        cursor.execute("SELECT * FROM kept")
+
+
+def test_an_import_of_no_file_leaves_no_large_object(connection, cursor, tmp_path):
+    cursor.execute("SELECT count(*) FROM pg_largeobject_metadata")
+    before = cursor.fetchone()
+    with pytest.raises(psycopg2.OperationalError):
+        connection.lobject(0, "", 0, str(tmp_path / "missing"))
+    connection.commit()
+    cursor.execute("SELECT count(*) FROM pg_largeobject_metadata")
+    assert cursor.fetchone() == before
+
+
 def test_scrollable_none_says_nothing_of_an_unnamed_cursor(cursor):
     cursor.scrollable = None
     with pytest.raises(psycopg2.ProgrammingError):

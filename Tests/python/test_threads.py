@@ -13,34 +13,7 @@ import pytest
 from psycopg2 import extensions
 
 from cold import in_child
-
-
-@pytest.fixture
-def quick_switches():
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    yield
-    sys.setswitchinterval(before)
-
-
-def together(count, body):
-    """Runs body(0), body(1), … in threads and raises the first thing that one of them raised."""
-    raised = []
-
-    def run(number):
-        try:
-            body(number)
-        except BaseException as error:
-            raised.append(error)
-
-    threads = [threading.Thread(target=run, args=(number,), daemon=True) for number in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(120)
-        assert not thread.is_alive(), "deadlock"
-    if raised:
-        raise raised[0]
+from racing import in_threads
 
 
 def test_32_threads_share_a_connection(connection, quick_switches):
@@ -52,7 +25,7 @@ def test_32_threads_share_a_connection(connection, quick_switches):
             cursor.execute("SELECT %s, %s", (number, turn))
             assert cursor.fetchone() == (number, turn)
 
-    together(32, work)
+    in_threads(32, work)
 
 
 def test_threads_commit_and_listen_on_one_connection(connection, quick_switches):
@@ -67,7 +40,7 @@ def test_threads_commit_and_listen_on_one_connection(connection, quick_switches)
             connection.commit()
             assert connection.encoding == "UTF8"
 
-    together(16, work)
+    in_threads(16, work)
     connection.poll()
     assert len(connection.notifies) > 0 and len(connection.notices) > 0
 
@@ -80,7 +53,7 @@ def test_threads_with_a_connection_each(dsn):
             assert cursor.fetchone() == (number,)
         connection.close()
 
-    together(32, work)
+    in_threads(32, work)
 
 
 def test_32_threads_do_everything_on_one_connection(connection, quick_switches):
@@ -109,18 +82,18 @@ def test_32_threads_do_everything_on_one_connection(connection, quick_switches):
             psycopg2.apus.ping(connection)
         done.append(number)
 
-    together(32, work)
+    in_threads(32, work)
     assert len(done) == 32
     setup.execute("SELECT count(*), count(DISTINCT (thread, turn)) FROM everything")
     assert setup.fetchone() == (32 * 12, 32 * 12)
 
 
-@pytest.mark.parametrize("turns", [6])
-def test_forks_in_the_midst_of_32_threads_on_one_connection(dsn, quick_switches, turns):
+@pytest.mark.parametrize("interval", [1e-6, 5e-3])
+@pytest.mark.parametrize("sslmode", ["disable", "require"])
+def test_forks_in_the_midst_of_32_threads_on_one_connection(secure_node, sslmode, interval):
     """The child finds the connection in any state, its lock taken and threads waiting for it that are not there: it is
     told that the connection is its parent's, can let go of it, and connects by itself."""
-    # libpq asks Kerberos first if it may, and libgssapi_krb5's own mutex does not survive a fork.
-    dsn += " gssencmode=disable sslmode=disable"
+    dsn = secure_node.dsn(1, sslmode=sslmode)
     connection = psycopg2.connect(dsn)
     connection.autocommit = True
     stop = threading.Event()
@@ -140,15 +113,22 @@ def test_forks_in_the_midst_of_32_threads_on_one_connection(dsn, quick_switches,
 
     def work(number):
         if number == 0:
-            for _ in range(turns):
-                assert in_child(child, timeout=60) == "True"
-            stop.set()
+            try:
+                for _ in range(6):
+                    assert in_child(child) == "True"
+            finally:
+                stop.set()
         while not stop.is_set():
             cursor = connection.cursor()
             cursor.execute("SELECT %s", (number,))
             assert cursor.fetchone() == (number,)
 
-    together(32, work)
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(interval)
+    try:
+        in_threads(32, work)
+    finally:
+        sys.setswitchinterval(before)
     cursor = connection.cursor()
     cursor.execute("SELECT 1")
     assert cursor.fetchone() == (1,)
@@ -191,7 +171,7 @@ def test_closing_while_others_work(dsn):
             except (psycopg2.InterfaceError, psycopg2.OperationalError):
                 pass
 
-        together(8, work)
+        in_threads(8, work)
 
 
 def test_the_gil_is_free_while_a_statement_runs(connection):

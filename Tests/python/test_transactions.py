@@ -131,6 +131,20 @@ def test_reset(connection):
     assert cursor.fetchone() != ("123kB",)
 
 
+def test_reset_leaves_nothing_of_the_session(dsn, connection):
+    """A pool that resets connections must not hand locks, tables or LISTENs from one user to the next."""
+    connection.autocommit = True
+    cursor = connection.cursor()
+    cursor.execute("""SELECT pg_advisory_lock(71077); CREATE TEMP TABLE left_behind (a int); LISTEN left_behind;
+        PREPARE left_behind AS SELECT 1""")
+    connection.reset()
+    connection.autocommit = True
+    cursor.execute("""SELECT (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 71077),
+        to_regclass('left_behind'), (SELECT count(*) FROM pg_listening_channels()),
+        (SELECT count(*) FROM pg_prepared_statements)""")
+    assert cursor.fetchone() == (0, None, 0, 0)
+
+
 def test_a_closed_connection(connection):
     cursor = connection.cursor()
     connection.close()

@@ -30,7 +30,7 @@ def test_its_whole_life(connect):
     first.tpc_prepare()
     assert first.status == STATUS_PREPARED
     with pytest.raises(psycopg2.ProgrammingError, match="prepared two-phase"):
-        first.cursor()
+        first.cursor().execute("SELECT 1")
     first.close()
 
     second = connect()

@@ -75,6 +75,22 @@ def test_looking_up_types_leaves_no_transaction(connection):
     assert connection.status == extensions.STATUS_READY
 
 
+@pytest.mark.parametrize("name", ["", "select", "a.b.c", "a b", '"', "1", "x[]", "'", "pg_catalog."])
+def test_looking_up_what_is_no_name_ends_no_transaction(connection, cursor, name):
+    cursor.execute("SELECT 1")
+    with pytest.raises(psycopg2.ProgrammingError, match="not found"):
+        extras.register_composite(name, connection)
+    cursor.execute("SELECT 1")
+
+
+@pytest.mark.parametrize("name", ["Pg_Temp.Look_Up", "pg_temp.look_up", "look_up", '"look_up"', 'pg_temp."look_up"'])
+def test_names_of_types_are_read_as_the_server_reads_them(cursor, name):
+    cursor.execute("CREATE TYPE pg_temp.look_up AS (a int, b text)")
+    caster = extras.register_composite(name, cursor)
+    cursor.execute("SELECT (1, 'x')::pg_temp.look_up")
+    assert cursor.fetchone()[0] == (1, "x") and caster.name == "look_up"
+
+
 def test_passwords(connection):
     secret = extensions.encrypt_password("geheim", "somebody", connection)
     assert secret.startswith("SCRAM-SHA-256$")

@@ -9,14 +9,16 @@ import Logging
 ///     for try await (id, name) in rows.decode((Int, String).self) { … }
 ///     await connection.close()
 ///
-/// **Concurrency.** Any number of tasks may use one connection at the same time. Their statements go out without waiting
-/// for each other's answers (libpq's pipeline mode), each a transaction of its own, so that the error of one does not
-/// touch the others. While a ``transaction(isolation:readOnly:deferrable:timeout:file:line:_:)`` lasts it has the
-/// connection for itself, and other tasks' statements wait.
+/// **Concurrency.** Any number of tasks may use one connection at the same time. Their statements go out without
+/// waiting for each other's answers (libpq's pipeline mode), each a transaction of its own, so that the error of one
+/// does not touch the others. While a ``transaction(isolation:readOnly:deferrable:timeout:file:line:_:)`` lasts it has
+/// the connection for itself, and other tasks' statements wait.
 ///
 /// **Waiting.** Every call obeys cancellation of its task and takes a time-out. A statement that is cancelled or overdue
 /// is stopped on the server, and the connection stays usable; a server that does not stop it within 10 s costs the
-/// connection.
+/// connection. A call that is overdue returns at once. So does one that is cancelled, with one exception: while the
+/// server runs the statement, the call returns with the server's answer, so that it is known whether the statement took
+/// effect; that is after 10 s at the latest.
 ///
 /// **Errors** are ``ApusError``s. A connection that broke stays broken: its calls fail with
 /// ``ApusError/Code/connectionLost``.
@@ -61,7 +63,7 @@ public final class ApusConnection: ApusSession {
             let loop = try options.loop ?? ApusLoop.shared
             let observer = ConnectionObserver(logger: logger, onNotice: options.onNotice)
             let run = MachineRun<BalancedConnect, Opened>(
-                BalancedConnect(try options.resolved()), on: loop, deadline: timeout.map { Monotonic.now + $0 }
+                BalancedConnect(try options.resolved()), on: loop, deadline: timeout.map(Monotonic.moment(after:))
             ) { machine in
                 for warning in machine.warnings { logger.warning("\(warning)") }
                 guard let connection = machine.takeConnection() else {

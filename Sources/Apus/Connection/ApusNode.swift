@@ -24,5 +24,12 @@ public struct ApusNode: Sendable, Hashable, CustomStringConvertible {
         isReadReplica = session.reservation.map { $0.node.kind == .readReplica }
     }
 
+    /// A name or a directory is what its bytes are, as for ``Endpoint``.
+    public static func == (left: Self, right: Self) -> Bool {
+        Endpoint(host: left.host, port: left.port) == Endpoint(host: right.host, port: right.port)
+            && left.address == right.address && left.placement == right.placement
+            && left.isReadReplica == right.isReadReplica
+    }
+
     public var description: String { Endpoint(host: host, port: port).description }
 }

@@ -6,9 +6,10 @@ import ApusPQ
 ///     let options: ApusOptions = "host=db1,db2 dbname=shop load_balance=true topology_keys=aws.us-east-1.*"
 ///
 /// Everything that libpq knows is taken as libpq takes it: keywords, URIs, `PG…` environment variables, service and
-/// password files, TLS. Besides there are the six properties of YugabyteDB's smart drivers: `load_balance`,
-/// `topology_keys`, `yb_servers_refresh_interval`, `fallback_to_topology_keys_only`, `failed_host_ttl_seconds` and
-/// `load_balance`'s modes `only-primary`, `only-rr`, `prefer-primary`, `prefer-rr` and `any`.
+/// password files, TLS. The five properties of YugabyteDB's smart drivers are keywords as well: `load_balance`,
+/// `topology_keys`, `yb_servers_refresh_interval`, `fallback_to_topology_keys_only` and `failed_host_ttl_seconds`. The
+/// values of `load_balance` are `false`, `true` and `any` (which mean the same), `only-primary`, `only-rr`,
+/// `prefer-primary` and `prefer-rr`.
 public struct ApusOptions: Sendable, ExpressibleByStringLiteral {
     /// Keywords and values, or a URI; may be empty.
     public var connectionString: String
@@ -70,5 +71,20 @@ public struct ApusOptions: Sendable, ExpressibleByStringLiteral {
         var parameters = keywords.filter { $0.key != "client_encoding" }.map { ConnectionParameter($0.key, $0.value) }
         parameters.append(ConnectionParameter("client_encoding", "UTF8"))
         return try ConnectionOptions(connectionString, keywords: parameters)
+    }
+}
+
+/// Passwords are not shown: not by `print`, not by `dump`, and not in a log.
+extension ApusOptions: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+    public var description: String {
+        let shown = keywords.sorted { $0.key < $1.key }.map { ConnectionParameter($0.key, $0.value).shown }
+        let parts = [ConnectionString.hidingSecrets(in: connectionString), ConnectionParameter.format(shown)]
+        return parts.filter { !$0.isEmpty }.joined(separator: " ")
+    }
+
+    public var debugDescription: String { "ApusOptions(\(description))" }
+
+    public var customMirror: Mirror {
+        Mirror(self, children: ["options": description, "preparedStatements": preparedStatements])
     }
 }

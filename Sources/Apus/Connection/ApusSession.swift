@@ -44,15 +44,15 @@ extension ApusSession {
         try await executeScript(text, timeout: nil, file: file, line: line)
     }
 
-    /// The first row as a tuple, or `nil` when there is none.
+    /// The first row as a tuple, or `nil` when there is none. The statement runs to its end, and an error that it
+    /// meets after the first row is thrown; the other rows are not kept, but they are sent: `LIMIT 1` saves that.
     ///
     ///     let balance = try await connection.first("SELECT balance FROM account WHERE id = \(id)", as: Int.self)
     public func first<each Column: PostgresDecodable>(
         _ sql: SQL, as type: (repeat each Column).Type, timeout: Duration? = nil, file: String = #fileID,
         line: Int = #line
     ) async throws(ApusError) -> (repeat each Column)? {
-        let rows = try await query(sql, timeout: timeout, file: file, line: line)
-        guard let first = try await rows.collect().first else { return nil }
+        guard let first = try await query(sql, timeout: timeout, file: file, line: line).first() else { return nil }
         let site = CallSite(file: file, line: line)
         let tuple: (repeat each Column) = try first.decode(repeat (each Column).self, site: site)
         return tuple
@@ -70,12 +70,12 @@ extension ApusSession {
 
     // A pack of one makes a tuple of one, which the compiler does not take for the type itself: hence these two.
 
-    /// The only column of the first row, or `nil` when there is none.
+    /// The only column of the first row, or `nil` when there is none. As for a tuple, the statement runs to its end.
     public func first<Value: PostgresDecodable>(
         _ sql: SQL, as type: Value.Type, timeout: Duration? = nil, file: String = #fileID, line: Int = #line
     ) async throws(ApusError) -> Value? {
-        let rows = try await query(sql, timeout: timeout, file: file, line: line)
-        return try await rows.collect().first?.decode(type, site: CallSite(file: file, line: line))
+        let row = try await query(sql, timeout: timeout, file: file, line: line).first()
+        return try row?.decode(type, site: CallSite(file: file, line: line))
     }
 
     /// The only column of every row.
@@ -85,7 +85,9 @@ extension ApusSession {
         let rows = try await query(sql, timeout: timeout, file: file, line: line)
         let site = CallSite(file: file, line: line)
         var values: [Value] = []
-        for row in try await rows.collect() { values.append(try row.decode(type, site: site)) }
+        // As they come: rows that are kept would keep the memory of their batches.
+        var iterator = rows.makeAsyncIterator()
+        while let row = try await iterator.next() { values.append(try row.decode(type, site: site)) }
         return values
     }
 }

@@ -3,10 +3,13 @@ public final class ApusTransaction: ApusSession {
     /// The connection that the transaction is on.
     public let connection: ApusConnection
     let lease: Lease
+    /// How many savepoints are around what runs on this.
+    private let depth: Int
 
-    init(_ connection: ApusConnection, _ lease: Lease) {
+    init(_ connection: ApusConnection, _ lease: Lease, depth: Int = 0) {
         self.connection = connection
         self.lease = lease
+        self.depth = depth
     }
 
     /// PostgreSQL's isolation levels.
@@ -37,22 +40,45 @@ public final class ApusTransaction: ApusSession {
 
     /// Runs a part of the transaction that can fail by itself: what it did is undone when the closure throws, and the
     /// rest of the transaction goes on. Parts may be nested, but not run side by side.
+    ///
+    /// - Throws: what the closure throws, even where the part cannot be undone, which is logged: the transaction has
+    ///   then failed as a whole, or the connection is closed. ``ApusError/Code/transaction`` when the closure hid an
+    ///   error of a statement; the part is undone then.
     public func savepoint<Result>(
         file: String = #fileID, line: Int = #line, _ body: (ApusTransaction) async throws -> Result
     ) async throws -> Result {
         let site = CallSite(file: file, line: line)
-        // A savepoint hides an earlier one of the same name until it is released: one name serves at any depth.
-        try await connection.execute("SAVEPOINT apus", lease: lease, timeout: nil, site)
+        // A name for each depth: one that was set for a call that was cancelled must not stand in for an outer one.
+        let name: SQL = "\(identifier: "apus\(depth)")"
+        try await connection.execute("SAVEPOINT \(name)", lease: lease, timeout: nil, site)
         let result: Result
         do {
-            result = try await body(self)
+            result = try await body(ApusTransaction(connection, lease, depth: depth &+ 1))
         } catch {
-            try await connection.executeShielded("ROLLBACK TO SAVEPOINT apus", lease: lease, site)
-            try await connection.executeShielded("RELEASE SAVEPOINT apus", lease: lease, site)
+            await undo(to: name, site)
             throw error
         }
-        try await connection.executeShielded("RELEASE SAVEPOINT apus", lease: lease, site)
+        do {
+            try await connection.executeShielded("RELEASE SAVEPOINT \(name)", lease: lease, site)
+        } catch {
+            await undo(to: name, site)
+            throw error.sqlState == "25P02"
+                ? ApusError(
+                    .transaction, "the part was rolled back, because a statement in it had failed", underlying: error,
+                    file: file, line: line) : error
+        }
         return result
+    }
+
+    /// Rolls a part back. The error that led here is the one to throw, so one that is met here is logged.
+    private func undo(to name: SQL, _ site: CallSite) async {
+        do {
+            try await connection.executeShielded("ROLLBACK TO SAVEPOINT \(name)", lease: lease, site)
+            try await connection.executeShielded("RELEASE SAVEPOINT \(name)", lease: lease, site)
+        } catch {
+            // An error of the server fails the whole transaction. Without an answer it is not known what was undone.
+            connection.rollbackFailed(error, closes: error.server == nil)
+        }
     }
 }
 
@@ -72,8 +98,11 @@ extension ApusConnection {
     ///   - readOnly: `READ ONLY`, or `READ WRITE` if `false`; the server's default if `nil`.
     ///   - deferrable: waits for a snapshot on which a serializable, read-only transaction cannot fail.
     ///   - timeout: how long to wait for the connection and for `BEGIN`, and again for `COMMIT`; `nil` for no limit.
-    /// - Throws: what the closure throws, and ``ApusError``s of `BEGIN` and `COMMIT`. A `COMMIT` that ends with
-    ///   ``ApusError/Code/connectionLost`` or ``ApusError/Code/timeout`` may have taken effect.
+    ///     A rollback is sent even when the task is cancelled, and is waited for: a server that has not answered it
+    ///     within 20 s costs the connection.
+    /// - Throws: what the closure throws, even where the rollback fails, which is logged; and ``ApusError``s of `BEGIN`
+    ///   and `COMMIT`. A `COMMIT` that ends with ``ApusError/Code/connectionLost``, ``ApusError/Code/timeout`` or
+    ///   ``ApusError/Code/cancelled`` may have taken effect.
     public func transaction<Result>(
         isolation: ApusTransaction.Isolation? = nil, readOnly: Bool? = nil, deferrable: Bool = false,
         timeout: Duration? = nil, file: String = #fileID, line: Int = #line,
@@ -86,26 +115,35 @@ extension ApusConnection {
                 file: file, line: line)
         }
         let lease = Lease(core)
-        let begin = Self.begin(isolation, readOnly, deferrable)
+        try await begin(Self.begin(isolation, readOnly, deferrable), lease, timeout, site)
         defer { core.release(lease) }
-        try await execute(begin, lease: lease, takesLease: true, timeout: timeout, site)
         let result: Result
         do {
             result = try await Lease.$current.withValue(lease) { try await body(ApusTransaction(self, lease)) }
         } catch {
-            // Where this fails, the connection is lost or closed, and the server rolls back by itself.
-            do { try await executeShielded("ROLLBACK", lease: lease, site) } catch {
-                core.close(error)
-            }
+            await rollBack(lease, site)
             throw error
         }
         let tag = try await commit(lease, timeout, site)
         if tag.text == "ROLLBACK" {
             throw ApusError(
-                .transaction, "the transaction was rolled back, for a statement in it had failed", file: file,
+                .transaction, "the transaction was rolled back, because a statement in it had failed", file: file,
                 line: line)
         }
         return result
+    }
+
+    private func begin(_ sql: SQL, _ lease: Lease, _ timeout: Duration?, _ site: CallSite) async throws(ApusError) {
+        do {
+            try await execute(sql, lease: lease, takesLease: true, timeout: timeout, site)
+        } catch {
+            if error.server == nil {
+                core.undoBegin(lease, site)
+            } else {
+                core.release(lease)
+            }
+            throw error
+        }
     }
 
     private func commit(_ lease: Lease, _ timeout: Duration?, _ site: CallSite) async throws(ApusError) -> CommandTag {
@@ -115,13 +153,32 @@ extension ApusConnection {
             if isClosed { throw error }
             // A commit that failed has rolled back, and one that was stopped before it was sent has done nothing yet:
             // in both cases this ends the transaction.
-            do { try await executeShielded("ROLLBACK", lease: lease, site) } catch { core.close(error) }
+            await rollBack(lease, site)
             throw error
         }
     }
 
+    /// Ends a transaction that failed. Where the rollback fails too, the connection is closed, so that the server rolls
+    /// back by itself; the error that led here is the one to throw.
+    private func rollBack(_ lease: Lease, _ site: CallSite) async {
+        do {
+            try await executeShielded("ROLLBACK", lease: lease, site)
+        } catch {
+            rollbackFailed(error, closes: true)
+        }
+    }
+
+    /// Logs the error of a rollback, which no call throws. On a connection that is lost it says nothing new.
+    fileprivate func rollbackFailed(_ error: ApusError, closes: Bool) {
+        if isClosed { return }
+        core.observer.rollbackFailed(error)
+        guard closes else { return }
+        core.close(
+            ApusError(.connectionLost, "the connection was closed, because a rollback failed", underlying: error))
+    }
+
     /// Runs a statement although the task is cancelled: what ends a transaction must reach the server. A server that
-    /// does not answer costs the connection.
+    /// has not answered within twice the patience (a cancel may have to be given up before) costs the connection.
     func executeShielded(_ sql: SQL, lease: Lease, _ site: CallSite) async throws(ApusError) {
         let request = Request(
             sql, keepsRows: false, lease: lease, timeout: ConnectionCore.patience * 2, site: site)

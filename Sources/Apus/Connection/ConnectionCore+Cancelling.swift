@@ -43,8 +43,9 @@ extension ConnectionCore {
             // Others may have waited behind it, and a paused answer for nobody now.
             drain(&state, &effects)
         case .sent:
-            if reason == .timeout {
-                // A deadline is kept even when the server does not answer; what still comes is dropped.
+            if reason == .timeout || state.inFlight.first !== request {
+                // A deadline is kept even when the server does not answer, and a cancelled task does not wait for the
+                // answers before its own; what still comes is dropped.
                 request.abandon()
                 request.outcome = .failed(Self.stopError(reason).at(request.site))
                 deliver(request, &effects)
@@ -74,8 +75,16 @@ extension ConnectionCore {
         do {
             effects.cancel = try state.session?.cancelRun(on: loop, deadline: cancel.deadline)
         } catch {
-            lose(&state, ApusError(error, file: #fileID, line: #line), &effects)
+            // No thread or descriptor is left, perhaps for a moment only.
+            effects.cancelFailure = error
+            scheduleRetry(&state)
         }
+    }
+
+    private func scheduleRetry(_ state: inout State) {
+        let retry = Monotonic.now + Self.again
+        state.cancel?.retry = retry
+        remind(&state, at: retry)
     }
 
     /// Sends a cancel on its way. Needs no thread of the cooperative pool, which may be just what is busy.
@@ -89,10 +98,8 @@ extension ConnectionCore {
 
     private func delivered(_ outcome: CancelRun.Outcome, _ state: inout State, _ effects: inout Effects) {
         guard state.cancel != nil else { return }
-        if case .failure(let error) = outcome { observer.cancelFailed(error) }
-        let retry = Monotonic.now + Self.again
-        state.cancel?.retry = retry
-        remind(&state, at: retry)
+        if case .failure(let error) = outcome { effects.cancelFailure = error }
+        scheduleRetry(&state)
         settleCancel(&state, &effects)
         drain(&state, &effects)
     }
@@ -154,6 +161,6 @@ extension OpenSession {
         on loop: ApusLoop, deadline: Duration
     ) throws -> ConnectionCore.CancelRun {
         let machine = try CancelMachine(connection, deadline: deadline)
-        return ConnectionCore.CancelRun(machine, on: loop, deadline: deadline) { _ in }
+        return ConnectionCore.CancelRun(machine, on: loop, threads: .forCancels, deadline: deadline) { _ in }
     }
 }

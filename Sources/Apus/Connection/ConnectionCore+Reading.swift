@@ -1,7 +1,7 @@
 import ApusPQ
 import CApusLibPQ
 
-/// The way in: from the socket to whoever waits.
+/// The way in: from the socket to the calls that wait.
 extension ConnectionCore {
     /// Reads what is there, and hands it on.
     /// - Parameter isReadable: the socket was reported ready; otherwise only what libpq holds is looked at.
@@ -51,19 +51,20 @@ extension ConnectionCore {
             try state.session?.connection.consumeInput()
             try listen(&state, for: .read)
         }
-        if state.session?.connection.hasNotices == true {
-            effects.notices += state.session?.connection.takeNotices() ?? []
-        }
-        while let notification = state.session?.connection.takeNotification() {
-            effects.notifications.append(notification)
-        }
+        gather(&state, &effects)
     }
 
-    /// Whether to stop reading: the reader is far behind, and nobody else's answer comes after it. Somebody behind
-    /// must not wait for a reader that may itself wait for that somebody.
+    /// Whether to stop reading: the reader is far behind, and no other answer comes after its own. A statement that
+    /// can follow must not wait for the reader, because the reader may wait for that statement.
     private func mustPause(_ request: Request, _ state: borrowing State) -> Bool {
-        request.isAhead && request.waiter == nil && state.inFlight.count == 1 && state.waiting.isEmpty
-            && request.stopped == nil && !request.isAbandoned
+        request.isAhead && request.waiter == nil && state.inFlight.count == 1 && request.stopped == nil
+            && !request.isAbandoned && !hasSendable(state)
+    }
+
+    /// Whether a statement is in line that does not have to wait for the end of a transaction.
+    private func hasSendable(_ state: borrowing State) -> Bool {
+        guard let holder = state.holder else { return !state.waiting.isEmpty }
+        return state.waiting.all.contains { $0.lease === holder }
     }
 
     /// Sorts one result.
@@ -94,10 +95,13 @@ extension ConnectionCore {
             close(&state, error.at(request.site), &effects)
         default:
             guard let error = result.error else { break }
-            if error.kind == .server {
-                if request.error == nil { request.error = ApusError(error, file: #fileID, line: #line) }
+            let isBroken = state.session?.connection.isBroken ?? true
+            if request.error == nil, error.kind == .server || !isBroken {
+                request.error = ApusError(error, file: #fileID, line: #line)
+                // An error without a SQLSTATE on a connection that goes on: libpq made it, or something between.
+                request.error?.code = .server
             }
-            if state.session?.connection.isBroken ?? true { throw error }
+            if isBroken { throw error }
         }
     }
 
@@ -106,7 +110,23 @@ extension ConnectionCore {
         _ = state.inFlight.removeFirst()
         updateStatements(request, &state)
         if !retriesAfterStrayCancel(request, &state), !retriesUnprepared(request, &state) { finish(request, &effects) }
+        if request.endsLease { endLease(request, &state, &effects) }
         proceed(&state, &effects)
+    }
+
+    /// The `ROLLBACK` of a transaction that no call waits for any more is answered.
+    private func endLease(_ request: Request, _ state: inout State, _ effects: inout Effects) {
+        guard state.holder === request.lease else { return }
+        switch request.error {
+        case nil:
+            state.holder = nil
+        case let error? where error.sqlState == .queryCanceled:
+            // A cancel that was meant for `BEGIN` hit it.
+            request.reset()
+            state.waiting.append(request)
+        case let error?:
+            close(&state, error, &effects)
+        }
     }
 
     /// Keeps what is known of prepared statements in step with the server.
@@ -168,17 +188,16 @@ extension ConnectionCore {
     /// The connection broke.
     func lose(_ state: inout State, _ error: ApusError, _ effects: inout Effects) {
         guard state.closing == nil else { return }
+        gather(&state, &effects)
         var loss = error
-        // What the server said before it hung up: to a statement, or unasked.
-        _ = state.session?.connection.takeNotification()
-        let notices = state.session?.connection.takeNotices() ?? []
-        let told = [state.inFlight.first?.error?.server].compactMap { $0 } + notices
-        if let last = told.last(where: { ["FATAL", "PANIC"].contains($0.severityNonlocalized ?? $0.severity) }) {
+        // What the server said before it hung up: unasked, or in answer to a statement.
+        let answered = state.inFlight.first?.error?.server
+        if let last = state.lastWords ?? answered.flatMap({ Self.endsTheSession($0) ? $0 : nil }) {
             loss.message = last.primary ?? last.text
             loss.server = last
         }
         loss.code = .connectionLost
-        effects.loss = loss
+        report(.loss(loss), &state, &effects)
         close(&state, loss, &effects)
     }
 }

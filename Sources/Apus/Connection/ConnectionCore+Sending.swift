@@ -112,10 +112,10 @@ extension ConnectionCore {
         }
     }
 
-    /// Asks libpq for rows one by one, so that an answer need not be whole before it is handed over. It does so only
-    /// for the statement whose answer is next, before it has looked at that answer.
+    /// Asks libpq for rows one by one, so that an answer need not be whole before it is handed over, or dropped. It
+    /// does so only for the statement whose answer is next, before it has looked at that answer.
     func stream(_ request: Request, _ state: inout State) {
-        guard request.keepsRows, !request.isStreaming, request.preparing == nil else { return }
+        guard !request.isStreaming, request.preparing == nil else { return }
         request.isStreaming = state.session?.connection.setSingleRowMode() ?? false
     }
 }

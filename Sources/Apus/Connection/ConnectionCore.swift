@@ -26,6 +26,11 @@ final class ConnectionCore: ApusLoop.Watcher, TimerTarget {
         /// The moment that the loop was asked to tell.
         var alarm: Duration?
         var cancel: CancelInFlight?
+        /// The server's FATAL message: it is going away, and the loss of the connection says why.
+        var lastWords: ServerMessage?
+        /// What the observer has not been told yet, and whether a thread is at telling it.
+        var news = Line<News>()
+        var isTelling = false
         var statements: StatementCache
     }
 
@@ -48,7 +53,18 @@ final class ConnectionCore: ApusLoop.Watcher, TimerTarget {
     /// Begins to watch the socket. The loop keeps the core until it is closed.
     func start() throws {
         loop.add(self, token: token)
-        try state.withLock { state in try listen(&state, for: .read) }
+        var effects = Effects()
+        do {
+            try state.withLock { state in
+                try listen(&state, for: .read)
+                // libpq may have read more than the end of the handshake, and the socket is silent about that.
+                gather(&state, &effects)
+            }
+        } catch {
+            loop.remove(token)
+            throw error
+        }
+        run(effects)
     }
 
     // MARK: Requests
@@ -64,7 +80,8 @@ final class ConnectionCore: ApusLoop.Watcher, TimerTarget {
         }
     }
 
-    /// Sends a request although the task is cancelled: a transaction must end.
+    /// Sends a request although the task is cancelled: a transaction must end. The request has a deadline, because
+    /// nothing else ends the wait.
     func performShielded(_ request: Request) async -> Request.Delivery {
         await withUnsafeContinuation { continuation in enter(request, waiter: continuation) }
     }
@@ -119,7 +136,7 @@ final class ConnectionCore: ApusLoop.Watcher, TimerTarget {
         run(effects)
     }
 
-    /// Gives a transaction's hold back; those who waited are sent.
+    /// Ends a transaction's hold on the connection, and sends the statements that waited for that.
     func release(_ lease: Lease) {
         var effects = Effects()
         state.withLock { state in
@@ -130,9 +147,25 @@ final class ConnectionCore: ApusLoop.Watcher, TimerTarget {
         run(effects)
     }
 
+    /// Undoes a `BEGIN` that was sent and whose answer its caller did not wait for: the server may begin the
+    /// transaction after all, and the next statements of other tasks would be part of it. They wait until the
+    /// `ROLLBACK` is answered.
+    func undoBegin(_ lease: Lease, _ site: CallSite) {
+        var effects = Effects()
+        state.withLock { state in
+            // It was never sent.
+            guard state.holder === lease else { return }
+            let request = Request(
+                "ROLLBACK", keepsRows: false, lease: lease, endsLease: true, timeout: nil, site: site)
+            request.isAbandoned = true
+            submit(request, &state, &effects)
+        }
+        run(effects)
+    }
+
     // MARK: Closing
 
-    /// Closes the connection; those who wait are told `error`.
+    /// Closes the connection; calls that wait throw `error`.
     func close(_ error: ApusError) {
         var effects = Effects()
         state.withLock { close(&$0, error, &effects) }
@@ -145,9 +178,10 @@ final class ConnectionCore: ApusLoop.Watcher, TimerTarget {
     func close(_ state: inout State, _ error: ApusError, _ effects: inout Effects) {
         guard state.closing == nil else { return }
         state.closing = error
+        gather(&state, &effects)
         // Unregistered while the number is still this socket's.
         try? listen(&state, for: nil)
-        state.session = nil
+        effects.session = state.session.take()
         state.holder = nil
         state.cancel = nil
         effects.removesWatcher = true
@@ -185,21 +219,25 @@ final class ConnectionCore: ApusLoop.Watcher, TimerTarget {
 
     // MARK: After the lock
 
-    /// What is done once the lock is let go.
-    struct Effects {
+    /// What is done after the lock: code of the program runs here, and system calls that need no lock.
+    struct Effects: ~Copyable {
         var wakeups: [(UnsafeContinuation<Request.Delivery, Never>, Request.Delivery)] = []
-        var notices: [ServerMessage] = []
-        var notifications: [PQNotification] = []
+        /// The observer is to be told something.
+        var hasNews = false
         var cancel: CancelRun?
+        var cancelFailure: (any Error)?
         var removesWatcher = false
-        var loss: ApusError?
+        /// The session of a connection that was closed.
+        var session: OpenSession?
     }
 
     func run(_ effects: consuming Effects) {
         if let cancel = effects.cancel { deliver(cancel) }
-        if let loss = effects.loss { observer.lost(loss) }
-        for notice in effects.notices { observer.received(notice) }
-        for notification in effects.notifications { observer.received(notification) }
+        if let error = effects.cancelFailure { observer.cancelFailed(error) }
+        if effects.hasNews { tell() }
+        // libpq sends Terminate and ends TLS, each with system calls. They cannot block, because the socket is in
+        // non-blocking mode: what it does not take at once is not sent. So this thread may do it, even the loop's.
+        effects.session = nil
         for (waiter, delivery) in effects.wakeups { waiter.resume(returning: delivery) }
         if effects.removesWatcher { loop.remove(token) }
     }

@@ -1,7 +1,7 @@
 import ApusPQ
 import Logging
 
-/// Who is told of what a server says unasked.
+/// What hears of messages that the server sends unasked, and of failures that no call throws.
 struct ConnectionObserver: Sendable {
     let logger: Logger
     let onNotice: (@Sendable (ServerMessage) -> Void)?
@@ -17,7 +17,7 @@ struct ConnectionObserver: Sendable {
             ])
     }
 
-    /// A notification: somebody used `LISTEN`, and it must not vanish unseen.
+    /// A notification: the program used `LISTEN`, and it must not vanish unseen.
     func received(_ notification: PQNotification) {
         logger.warning(
             "a notification arrived, and nothing in the program takes it",
@@ -27,6 +27,11 @@ struct ConnectionObserver: Sendable {
     /// The connection broke.
     func lost(_ error: ApusError) {
         logger.info("connection lost", metadata: ["error": "\(error)"])
+    }
+
+    /// A transaction, or a part of it, could not be rolled back; the call throws the error that led to the rollback.
+    func rollbackFailed(_ error: ApusError) {
+        logger.warning("a rollback failed", metadata: ["error": "\(error)"])
     }
 
     func cancelFailed(_ error: any Error) {

@@ -34,6 +34,8 @@ final class Request: @unchecked Sendable {
     let lease: Lease?
     /// Whether it takes the connection for ``lease``: it is the transaction's `BEGIN`.
     let takesLease: Bool
+    /// Whether it gives the connection back: it is the `ROLLBACK` of a transaction that no call waits for any more.
+    let endsLease: Bool
     let deadline: Duration?
     let site: CallSite
 
@@ -66,14 +68,15 @@ final class Request: @unchecked Sendable {
 
     init(
         _ sql: SQL, form: Form = .statement, keepsRows: Bool, lease: Lease?, takesLease: Bool = false,
-        timeout: Duration?, site: CallSite
+        endsLease: Bool = false, timeout: Duration?, site: CallSite
     ) {
         self.sql = sql
         self.form = form
         self.keepsRows = keepsRows
         self.lease = lease
         self.takesLease = takesLease
-        deadline = timeout.map { Monotonic.now + $0 }
+        self.endsLease = endsLease
+        deadline = timeout.map(Monotonic.moment(after:))
         self.site = site
     }
 
@@ -84,7 +87,8 @@ final class Request: @unchecked Sendable {
     func append(_ result: borrowing PQResult) {
         guard keepsRows, !isAbandoned else { return }
         for row in 0..<result.rowCount {
-            let batch = filling ?? RowBatch(columnCount: result.columnCount)
+            // Rows are read by the columns that were announced first, however many another result has.
+            let batch = filling ?? RowBatch(columnCount: columns?.count ?? result.columnCount)
             batch.append(result, row: row)
             filling = batch
             if batch.isFull {

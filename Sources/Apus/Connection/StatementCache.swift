@@ -1,3 +1,5 @@
+import ApusPQ
+
 /// The statements that a server session keeps prepared, so that a repeated one is not parsed again.
 ///
 /// A statement is prepared when it is used for the second time: what is used once leaves nothing behind. Beyond the
@@ -7,6 +9,12 @@ struct StatementCache {
     struct Key: Hashable {
         var text: String
         var types: [UInt32]
+
+        /// By the text's bytes: what differs in them is another statement for the server, although Swift's strings may
+        /// call the two equal.
+        static func == (left: Self, right: Self) -> Bool {
+            left.text.isWritten(as: right.text) && left.types == right.types
+        }
     }
 
     /// How a statement is to be sent.

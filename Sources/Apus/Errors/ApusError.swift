@@ -22,7 +22,8 @@ public struct ApusError: Error, Sendable {
         public static let connectionLost = Code(value: .connectionLost)
         /// The connection was closed by this program before the call, or while it waited.
         public static let connectionClosed = Code(value: .connectionClosed)
-        /// The task was cancelled, and the statement with it.
+        /// The task was cancelled, and the statement with it. A statement that was sent behind others that are not
+        /// answered yet may have taken effect; of any other the server has said that it stopped it, or it never got it.
         public static let cancelled = Code(value: .cancelled)
         /// The call's deadline passed; the server was asked to stop, yet the statement may have taken effect.
         public static let timeout = Code(value: .timeout)

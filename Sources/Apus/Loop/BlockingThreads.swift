@@ -12,55 +12,73 @@ import Glibc
 /// Threads for what may block or compute for milliseconds: steps of a connect, with their name resolution and SCRAM.
 /// Neither the loop nor the cooperative pool, which has a thread per core, may be held up by that.
 final class BlockingThreads: Sendable {
-    static let shared = BlockingThreads()
+    /// For connects. Name servers that do not answer may hold all of them; more callers wait in line.
+    static let shared = BlockingThreads(limit: 64)
+    /// For cancels, whose steps do not block, so that they never wait in line behind connects that do.
+    static let forCancels = BlockingThreads(limit: 4)
+
+    /// What is run: with `nil` on a thread that may block, or with the reason why there is none, on the caller's thread,
+    /// where it must not block.
+    typealias Work = @Sendable (_ refusal: ApusError?) -> Void
 
     private struct State {
-        var work: [@Sendable () -> Void] = []
-        var next = 0
+        var work = Line<Work>()
         var threads = 0
         var idle = 0
     }
-    /// Enough for name servers that do not answer; more callers wait in line.
-    private static let limit = 64
     /// How long an idle thread stays.
     private static let patience = Duration.seconds(5)
 
     private let state = Mutex(State())
     private let bell = Bell()
+    private let limit: Int
+    private let start: @Sendable (@escaping @Sendable () -> Void) -> Int32
 
-    /// Runs `body` on some thread, soon; on the caller's where the system gives no thread at all.
-    func run(_ body: @escaping @Sendable () -> Void) {
+    /// - Parameters:
+    ///   - limit: how many threads there may be.
+    ///   - start: starts a thread; returns 0 or the system's error number.
+    init(limit: Int, start: @escaping @Sendable (@escaping @Sendable () -> Void) -> Int32 = { Thread.detach($0) }) {
+        self.limit = limit
+        self.start = start
+    }
+
+    /// Runs a piece of work on some thread, soon. Where the system gives no thread and none is there already, it is
+    /// told so now: run here, it could block the loop.
+    func run(_ work: @escaping Work) {
         let mustStart = state.withLock { state in
-            state.work.append(body)
-            let waiting = state.work.count - state.next
-            guard waiting > state.idle, state.threads < Self.limit else { return false }
+            state.work.append(work)
+            guard state.work.count > state.idle, state.threads < limit else { return false }
             state.threads += 1
             return true
         }
         if !mustStart { return bell.ring() }
-        if Thread.detach({ self.serve() }) != 0 { serve(patience: .zero) }
+        let code = start { self.serve() }
+        if code != 0 { refuse(code) }
     }
 
-    private func serve(patience: Duration = patience) {
-        while let body = next(patience) { body() }
+    /// A thread could not be started: the others take what is in line, and where there are none it is refused.
+    private func refuse(_ code: Int32) {
+        let refused = state.withLock { state in
+            state.threads -= 1
+            return state.threads > 0 ? [] : state.work.removeAll()
+        }
+        bell.ring()
+        let error = ApusError(.system, "cannot start a thread: \(String(cString: strerror(code)))")
+        for work in refused { work(error) }
+    }
+
+    private func serve() {
+        while let work = next() { work(nil) }
     }
 
     /// The next piece of work; `nil` when none came for a while and the thread may end.
-    private func next(_ patience: Duration) -> (@Sendable () -> Void)? {
+    private func next() -> Work? {
         var deadline: Duration?
         while true {
             let seen = bell.count
-            let (body, mayEnd) = state.withLock { state -> ((@Sendable () -> Void)?, Bool) in
+            let (work, mayEnd) = state.withLock { state -> (Work?, Bool) in
                 if deadline != nil { state.idle -= 1 }
-                if state.next < state.work.count {
-                    let body = state.work[state.next]
-                    state.next += 1
-                    if state.next == state.work.count {
-                        state.work.removeAll(keepingCapacity: true)
-                        state.next = 0
-                    }
-                    return (body, false)
-                }
+                if let work = state.work.removeFirst() { return (work, false) }
                 if let deadline, Monotonic.now >= deadline {
                     state.threads -= 1
                     return (nil, true)
@@ -68,9 +86,9 @@ final class BlockingThreads: Sendable {
                 state.idle += 1
                 return (nil, false)
             }
-            if let body { return body }
+            if let work { return work }
             if mayEnd { return nil }
-            let moment = deadline ?? Monotonic.now + patience
+            let moment = deadline ?? Monotonic.now + Self.patience
             deadline = moment
             bell.wait(after: seen, until: moment)
         }

@@ -2,8 +2,8 @@ import ApusPQ
 import Synchronization
 
 /// Drives a step machine on behalf of a task: steps run on ``BlockingThreads``, waits are the loop's, so that a node
-/// that does not answer holds up no thread. A task that is cancelled leaves at once; what it leaves behind is freed by
-/// whoever holds it then.
+/// that does not answer holds up no thread. A task that is cancelled leaves at once; what it leaves behind is freed on
+/// the thread that holds it then.
 final class MachineRun<Machine: StepMachine & ~Copyable & SendableMetatype, Output: Sendable>: ApusLoop.Watcher,
     TimerTarget,
     @unchecked Sendable
@@ -17,6 +17,7 @@ final class MachineRun<Machine: StepMachine & ~Copyable & SendableMetatype, Outp
         var outcome: Outcome?
     }
     private let loop: ApusLoop
+    private let threads: BlockingThreads
     private let token: UInt64
     private let deadline: Duration?
     private let state = Mutex(State())
@@ -25,14 +26,16 @@ final class MachineRun<Machine: StepMachine & ~Copyable & SendableMetatype, Outp
     private let extract: (inout Machine) throws -> Output
 
     /// - Parameters:
+    ///   - threads: where the steps run. Where the system has none left, the run fails.
     ///   - deadline: when the run fails with ``ApusError/Code/timeout``, whatever the machine does.
     ///   - extract: takes the machine's output; runs on the thread of the last step.
     init(
-        _ machine: consuming Machine, on loop: ApusLoop, deadline: Duration?,
+        _ machine: consuming Machine, on loop: ApusLoop, threads: BlockingThreads = .shared, deadline: Duration?,
         extract: @escaping @Sendable (inout Machine) throws -> Output
     ) {
         self.machine = consume machine
         self.loop = loop
+        self.threads = threads
         token = loop.makeToken()
         self.deadline = deadline
         self.extract = extract
@@ -57,7 +60,15 @@ final class MachineRun<Machine: StepMachine & ~Copyable & SendableMetatype, Outp
         }
         if let ended { return completion(ended) }
         if let deadline { loop.wake(self, at: deadline) }
-        BlockingThreads.shared.run { self.advance() }
+        step()
+    }
+
+    private func step() {
+        threads.run { refusal in
+            guard let refusal else { return self.advance() }
+            self.machine = nil
+            self.end(.failure(refusal))
+        }
     }
 
     /// One step; runs on a thread that may block.
@@ -82,10 +93,10 @@ final class MachineRun<Machine: StepMachine & ~Copyable & SendableMetatype, Outp
     private func begin(_ wait: Wait) throws {
         let isAbandoned = try state.withLock { state in
             guard case .advancing = state.phase else { return true }
-            state.phase = .waiting(wait)
             if let descriptor = wait.descriptor {
                 try loop.watch(descriptor, for: wait.interest, once: true, token: token)
             }
+            state.phase = .waiting(wait)
             return false
         }
         if isAbandoned {
@@ -111,7 +122,7 @@ final class MachineRun<Machine: StepMachine & ~Copyable & SendableMetatype, Outp
             state.phase = .advancing
             return true
         }
-        if goesOn { BlockingThreads.shared.run { self.advance() } }
+        if goesOn { step() }
     }
 
     /// Stops watching, while the descriptor is still the machine's: its number may be somebody else's after a step.
@@ -131,8 +142,9 @@ final class MachineRun<Machine: StepMachine & ~Copyable & SendableMetatype, Outp
             return (state.completion, true)
         }
         loop.remove(token)
-        // Nobody advances it any more. Closing a connection may send a farewell: not on the caller's thread.
-        if wasWaiting { BlockingThreads.shared.run { self.machine = nil } }
+        // It is not advanced any more. Letting go of it closes connections, which takes system calls: they do not
+        // block, but the caller need not wait for them unless there is no other thread.
+        if wasWaiting { threads.run { _ in self.machine = nil } }
         completion?(outcome)
     }
 }

@@ -8,6 +8,11 @@ public struct ApusColumn: Sendable, Hashable {
     public let modifier: Int
     /// The OID of the table that the column comes from; 0 for an expression.
     public let table: UInt32
+
+    public static func == (left: Self, right: Self) -> Bool {
+        left.name.isWritten(as: right.name) && left.type == right.type && left.modifier == right.modifier
+            && left.table == right.table
+    }
 }
 
 /// The columns of an answer, in their order.
@@ -39,5 +44,5 @@ public struct ApusColumns: Sendable, RandomAccessCollection {
     public subscript(index: Int) -> ApusColumn { columns[index] }
 
     /// The first column of that name, compared exactly.
-    public func firstIndex(named name: String) -> Int? { columns.firstIndex { $0.name == name } }
+    public func firstIndex(named name: String) -> Int? { columns.firstIndex { $0.name.isWritten(as: name) } }
 }

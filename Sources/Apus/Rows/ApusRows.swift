@@ -39,11 +39,19 @@ public struct ApusRows: AsyncSequence, Sendable {
         DecodedRows(rows: self, site: CallSite(file: file, line: line))
     }
 
-    /// Reads to the end, and returns how the server says that the command is done.
+    /// Reads to the end without keeping the rows, and returns how the server says that the command is done.
     @discardableResult
     public func drain() async throws(ApusError) -> CommandTag {
-        while try await source.nextBatch() != nil {}
+        try await source.dropRest()
         return source.tag ?? CommandTag("")
+    }
+
+    /// The first row, once the statement is done. Errors that the server meets after the row are thrown, because a
+    /// statement that failed has no result; the rows after it are dropped as they come.
+    func first() async throws(ApusError) -> ApusRow? {
+        guard let batch = try await source.nextBatch() else { return nil }
+        try await source.dropRest()
+        return ApusRow(columns: columns, batch: batch, index: 0)
     }
 
     public struct Iterator: AsyncIteratorProtocol {

@@ -31,12 +31,14 @@ final class RowBatch: @unchecked Sendable {
 
     /// Copies one row of a result.
     func append(_ result: borrowing PQResult, row: Int) {
-        for column in 0..<columnCount {
+        let row = Int32(truncatingIfNeeded: row)
+        for column in 0..<Int32(truncatingIfNeeded: columnCount) {
             guard let cell = result.cell(row, column) else {
                 cells.append(Cell(offset: 0, length: -1))
                 continue
             }
             if capacity &- size < cell.count { grow(cell.count) }
+            // It fits: before this row there were less than 256 KiB, and a row's message has less than 2 GiB.
             cells.append(Cell(offset: UInt32(truncatingIfNeeded: size), length: Int32(truncatingIfNeeded: cell.count)))
             if let start = cell.baseAddress { (bytes + size).copyMemory(from: start, byteCount: cell.count) }
             size &+= cell.count

@@ -40,6 +40,16 @@ final class RowSource: Sendable {
         return nil
     }
 
+    /// Waits for the end, and drops the rows before it as they come.
+    func dropRest() async throws(ApusError) {
+        let outcome = state.withLock { state in
+            state.first = nil
+            return state.outcome
+        }
+        if outcome == nil { connection.core.abandon(request) }
+        while try await nextBatch() != nil {}
+    }
+
     /// The command's tag, once the end was read.
     var tag: CommandTag? {
         guard case .finished(let tag)? = state.withLock({ $0.outcome }) else { return nil }

@@ -121,6 +121,7 @@ public struct SQL: Sendable, ExpressibleByStringInterpolation, CustomStringConve
         if placeholders.count > Int(UInt16.max) {
             return ApusError(.usage, "a statement takes at most 65535 values, and this one has \(placeholders.count)")
         }
+        if let problem = bindings?.parameters.problem { return ApusError(.encoding, problem.message) }
         if text.utf8.contains(0) { return ApusError(.usage, "the statement holds a zero byte") }
         return nil
     }

@@ -44,7 +44,7 @@ extension PostgresArrayElement {
             }
             scratch.removeAll()
             try element.encode(to: &scratch)
-            writer.append(bigEndian: Int32(clamping: scratch.count))
+            writer.append(bigEndian: try elementLength(scratch.count))
             scratch.withUnsafeBytes { writer.append($0) }
         }
     }
@@ -76,6 +76,14 @@ extension PostgresArrayElement {
         try reader.finish()
         return elements
     }
+}
+
+/// The length of an array's element, as the binary format counts it.
+func elementLength(_ count: Int) throws(ApusError) -> Int32 {
+    guard let length = Int32(exactly: count) else {
+        throw ApusError(.encoding, "an element of an array has \(count) bytes, and can have \(Int32.max)")
+    }
+    return length
 }
 
 extension UInt8: PostgresArrayElement {

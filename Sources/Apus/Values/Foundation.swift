@@ -16,10 +16,13 @@ extension Date: PostgresArrayElement {
 
     public func encode(to writer: inout ByteWriter) throws {
         let seconds = timeIntervalSinceReferenceDate + Self.secondsBetweenEpochs
-        guard let microseconds = Int64(exactly: (seconds * 1e6).rounded()) else {
+        // The two extremes of Int64 are PostgreSQL's infinities, not moments.
+        guard let microseconds = Int64(exactly: (seconds * 1e6).rounded()),
+            case let moment = PGTimestampTZ(microsecondsSince2000: microseconds), moment.finiteness == .finite
+        else {
             throw ApusError(.encoding, "the date \(seconds) s from 2000-01-01 is out of PostgreSQL's range")
         }
-        PGTimestampTZ(microsecondsSince2000: microseconds).writeBinary(to: &writer)
+        moment.writeBinary(to: &writer)
     }
 
     /// Reads `timestamptz`, and `timestamp` and `date` as of UTC. `infinity` is the distant future, `-infinity` the

@@ -3,378 +3,239 @@ import ApusPQ
 
 /// Opens a session by the caller's options: a plain connection, or the least loaded node of a cluster.
 ///
-/// The steps, each without blocking: find the cluster behind the contact points; refresh its list if it is old and
-/// nobody else is at it; pick and reserve a node; connect to it; on failure, by class, go on to the next or give up.
-/// See the design's "The balanced connect, as data flows" and ``ConnectFailure/Reason``.
+/// The steps, each without blocking: find the cluster behind the contact points; refresh its list if it is old and no
+/// other caller does; pick and reserve a node; connect to it; on failure, by class, go on to the next or give up
+/// (``FailureAction``). While a node is silent the next one is tried beside it (``Race``). Each address has
+/// `connect_timeout`, and the connect as a whole three times that.
 ///
-/// One step may block in name resolution and burn milliseconds of SCRAM: an event loop advances the machine on a
-/// thread of its own. Letting go of the machine gives up at once, and gives back whatever it held.
-public struct BalancedConnect: ~Copyable, StepMachine, @unchecked Sendable {
+/// One step may burn milliseconds of SCRAM: an event loop advances the machine on a thread of its own. Letting go of
+/// the machine gives up at once, and gives back whatever it held.
+public struct BalancedConnect: ~Copyable, StepMachine {
     /// The session that counts on the node; `nil` for a plain connection to a place that no list knows. Whoever owns
     /// the connection releases it when the connection is closed or found broken.
-    public private(set) var reservation: Reservation?
+    public internal(set) var reservation: Reservation?
     /// What the application's log should hear, each worded for people.
-    public private(set) var warnings: [String] = []
+    public internal(set) var warnings: [String] = []
 
-    private let options: ConnectionOptions
-    private let registry: ClusterRegistry
-    private var connection: PQConnection?
+    let options: ConnectionOptions
+    let registry: ClusterRegistry
+    let lookups: HostLookups
+    var connection: PQConnection?
 
-    private enum Phase { case plan, wait, refresh, pick, node, plain }
-    private var phase: Phase
-    private var cluster: Cluster?
+    /// Without balancing.
+    private var plain: ConnectMachine?
 
-    /// While another caller fetches the first list.
-    private var flight: Flight?
-    private var flightEnded: Signal?
-    /// While this caller fetches the list.
-    private var refresh: RefreshMachine?
-    private var ticket: RefreshTicket?
-    private var hasRefreshed = false
-    private var mustRefresh = false
+    var cluster: Cluster?
+    var list = ListPhase.unknown(force: false)
+    var sessions: Race
+    /// Nodes that were picked: they are not picked again.
+    var picked: [Reservation] = []
+    /// The contact points that are left, once it came to them.
+    var contactPoints: ArraySlice<ContactPoint>?
+    var failed: [FailedAttempt] = []
+    /// What was tried: it is not tried again in another role.
+    var triedTargets: Set<NodeTarget> = []
+    /// Nothing is left to be tried, for the present.
+    var isExhausted = false
 
-    /// The attempt under way, and what is left to try of its node.
-    private var connect: ConnectMachine?
-    private var target: NodeTarget?
-    private var alternatives: ArraySlice<Candidate> = []
-    private var candidate: Candidate?
-    private var tried: [Reservation] = []
-    private var contactPointsLeft: ArraySlice<ContactPoint> = []
-    private var isPlainServer = false
-    private var failed: [FailedAttempt] = []
-    private var failedEndpoints: Set<NodeTarget> = []
+    /// When the connect is given up as a whole; `nil` for never, and before it began.
+    private(set) var deadline: Duration?
+    /// When the machine asked to be advanced at the latest.
+    private var expected: Duration?
+    /// The machine was advanced much later than it asked for.
+    private(set) var wasLate = false
+    private var queue: EventQueue?
 
-    /// One way to address a node.
-    private struct Candidate: Sendable {
-        var target: NodeTarget
-        var addressing: Cluster.Addressing
+    /// Where the list of nodes comes from.
+    enum ListPhase {
+        /// The cluster is asked what to do.
+        case unknown(force: Bool)
+        /// Another caller fetches the list; it is waited for until a moment.
+        case awaited(Flight, Signal, until: Duration, force: Bool)
+        /// This caller fetches the list.
+        case fetched(RefreshMachine, RefreshTicket)
+        /// There is a list. If none of its nodes can be reached and it is not of just now, it is fetched again.
+        case present(isFresh: Bool)
+        /// There is no list to be had: the server is no cluster's.
+        case absent
+
+        var isUnderWay: Bool {
+            switch self {
+            case .awaited, .fetched: true
+            case .unknown, .present, .absent: false
+            }
+        }
     }
 
-    /// How long a node's private address may take while it is not known whether private addresses can be reached at
-    /// all, and there is a public one to go on with.
-    private static let probeTimeout: Duration = .seconds(3)
+    /// How many times `connect_timeout` the connect may take as a whole: the list, all nodes, and the contact points.
+    static let timeoutsAltogether = 3
 
     /// - Parameter registry: the clusters that are known; the process's own unless a test says otherwise.
     public init(_ options: ConnectionOptions, registry: ClusterRegistry = ProcessRegistry.shared) {
+        self.init(options, registry: registry, lookups: ProcessRegistry.lookups)
+    }
+
+    /// - Parameter lookups: resolves names.
+    init(_ options: ConnectionOptions, registry: ClusterRegistry, lookups: HostLookups) {
         self.options = options
         self.registry = registry
-        phase = options.balance == nil ? .plain : .plan
+        self.lookups = lookups
+        sessions = Self.race(options, usualSilence: .zero, lookups)
         if let balance = options.balance { registry.note(balance.policy) }
+    }
+
+    static func race(_ options: ConnectionOptions, usualSilence: Duration, _ lookups: HostLookups) -> Race {
+        Race(
+            Race.Rules(
+                options: options, purpose: .session, timeout: options.connectTimeout,
+                silence: Race.silence(timeout: options.connectTimeout, usual: usualSilence), lookups: lookups))
     }
 
     /// The open connection, once ``advance(now:)`` returned `nil`; `nil` before, and when it was taken already.
     public mutating func takeConnection() -> PQConnection? { connection.take() }
 
     public mutating func advance(now: Duration) throws(PQError) -> Wait? {
+        LibraryGate.enter()
+        defer { LibraryGate.leave() }
         guard let balance = options.balance else { return try advancePlain(now) }
-        while true {
-            switch phase {
-            case .plan:
-                plan(balance, now)
-            case .wait:
-                if let wait = try awaitFlight() { return wait }
-            case .refresh:
-                if let wait = try advanceRefresh(balance, now) { return wait }
-            case .pick:
-                try pick(balance, now)
-            case .node:
-                if let wait = try advanceNode(balance, now) { return wait }
-                if connection != nil { return nil }
-            case .plain:
-                if let wait = try advanceContactPoint(balance, now) { return wait }
-                if connection != nil { return nil }
-            }
+        if deadline == nil, let timeout = options.connectTimeout {
+            deadline = now + timeout * Self.timeoutsAltogether
+        }
+        noticeLateness(now)
+        do {
+            let wait = try advance(balance, now)
+            expected = wait?.deadline
+            return wait
+        } catch {
+            giveUp()
+            throw error
         }
     }
 
-    // MARK: Without balancing
+    /// Time that passes while a program does not get round to its asynchronous connection does not count: no node is to
+    /// blame for it.
+    private mutating func noticeLateness(_ now: Duration) {
+        guard let expected, now - expected > .milliseconds(100) else { return }
+        wasLate = true
+        deadline = deadline.map { $0 + (now - expected) }
+    }
+
+    private mutating func advance(_ balance: BalanceOptions, _ now: Duration) throws(PQError) -> Wait? {
+        while true {
+            // What has arrived counts, however late the caller looks at it: first the attempts, then the clock.
+            if try advanceSessions(balance, now) { return nil }
+            if try advanceList(balance, now) {
+                isExhausted = false
+                continue
+            }
+            if let deadline, now >= deadline { throw overdue(balance, now) }
+            if !isExhausted, sessions.isStalled(now) {
+                if sessions.isEmpty || prepareOverlap(), try beginNext(balance, now) { continue }
+                isExhausted = true
+            }
+            if sessions.isEmpty && !list.isUnderWay { throw nobodyLeft(balance) }
+            return try wait()
+        }
+    }
 
     private mutating func advancePlain(_ now: Duration) throws(PQError) -> Wait? {
-        if connect == nil {
-            connect = ConnectMachine(parameters: options.parameters, timeout: options.connectTimeout)
+        if plain == nil {
+            if let error = options.misplacedPassword { throw error }
+            plain = ConnectMachine(parameters: options.parameters, timeout: options.connectTimeout)
         }
         do {
-            if let wait = try connect?.advance(now: now) { return wait }
+            if let wait = try plain?.advance(now: now) { return wait }
         } catch {
             throw PQError(error)
         }
-        connection = connect?.takeConnection()
-        connect = nil
+        connection = plain?.takeConnection()
+        plain = nil
         return nil
     }
 
-    // MARK: The list
+    // MARK: Waiting
 
-    private mutating func plan(_ balance: BalanceOptions, _ now: Duration) {
-        let cluster = registry.cluster(behind: Set(options.contactPoints.map(\.endpoint)))
-        self.cluster = cluster
-        if hasRefreshed && !mustRefresh {
-            phase = .pick
-            return
-        }
-        switch cluster.plan(interval: balance.refreshInterval, force: mustRefresh, now: now) {
-        case .pick:
-            phase = .pick
-        case .connectPlainly:
-            connectPlainly(balance)
-        case .wait(let flight):
-            self.flight = flight
-            phase = .wait
-        case .refresh(let ticket):
-            self.ticket = ticket
-            let ttl = balance.failedHostTTL
-            refresh = RefreshMachine(
-                options, timeout: balance.refreshTimeout, sources: sources(cluster, now),
-                hasList: !cluster.nodes.isEmpty,
-                now: now,
-                onUnreachable: { source in
-                    if source.kind == .knownNode {
-                        cluster.quarantine(source.target.endpoint, until: Monotonic.now + ttl)
-                    }
-                })
-            phase = .refresh
-        }
-        mustRefresh = false
+    /// Whether several descriptors can be waited for at once: if the process has no descriptor left for the queue,
+    /// nodes are tried one after the other.
+    mutating func prepareOverlap() -> Bool {
+        if queue == nil { queue = try? EventQueue() }
+        return queue != nil
     }
 
-    /// Whom to ask for the list: nodes that are well, then the contact points, then nodes that were not.
-    private func sources(_ cluster: Cluster, _ now: Duration) -> [RefreshMachine.Source] {
-        let status = cluster.status.filter(\.isListed).shuffled()
-        let addressing = cluster.addressing
-        func source(_ status: Cluster.NodeStatus) -> RefreshMachine.Source? {
-            Self.candidates(status.node, addressing).first.map { .init(target: $0.target, kind: .knownNode) }
+    /// Waits for whatever is under way.
+    private mutating func wait() throws(PQError) -> Wait {
+        var waits = sessions.waits
+        switch list {
+        case .awaited(_, let signal, let moment, _):
+            waits.append(Wait(descriptor: signal.descriptor, interest: .read, deadline: moment))
+        case .fetched(let refresh, _):
+            waits += refresh.waits
+        case .unknown, .present, .absent:
+            break
         }
-        let well = status.filter { $0.downUntil.map { $0 <= now } ?? true }.prefix(3)
-        let others = status.filter { $0.downUntil.map { $0 > now } ?? false }.prefix(3)
-        let contacts = options.contactPoints.map { RefreshMachine.Source(target: $0.target, kind: .contactPoint) }
-        let all = well.compactMap(source) + contacts + others.compactMap(source)
-        var seen = failedEndpoints
-        return all.filter { seen.insert($0.target).inserted }
-    }
-
-    private mutating func awaitFlight() throws(PQError) -> Wait? {
-        guard let flight else {
-            phase = .plan
-            return nil
+        let moments = waits.map(\.deadline) + [isExhausted ? nil : sessions.stallMoment]
+        let moment = moments.reduce(deadline) { earliest, next in
+            guard let earliest, let next else { return earliest ?? next }
+            return min(earliest, next)
         }
-        if let outcome = flight.outcome {
-            (self.flight, flightEnded) = (nil, nil)
-            phase = .plan
-            let hasList = cluster.map { !$0.nodes.isEmpty } ?? false
-            switch outcome {
-            case .refreshed:
-                // The list is of just now: it need not be fetched again by everybody who waited for it.
-                hasRefreshed = hasList
-            case .failed(let message):
-                // Whoever fetched the list asked everybody: there is nobody left for us to ask.
-                guard hasList else { throw PQError(.connect, message) }
-                hasRefreshed = true
-            case .abandoned:
-                break
-            }
-            return nil
+        waits.removeAll { $0.descriptor == nil }
+        guard waits.count > 1, prepareOverlap(), let queue else {
+            return Wait(
+                descriptor: waits.first?.descriptor, interest: waits.first?.interest ?? .read, deadline: moment)
         }
-        if flightEnded == nil {
-            let signal = try Signal()
-            flightEnded = signal
-            flight.whenEnded { signal.raise() }
-        }
-        return Wait(descriptor: flightEnded?.descriptor, interest: .read)
-    }
-
-    private mutating func advanceRefresh(_ balance: BalanceOptions, _ now: Duration) throws(PQError) -> Wait? {
-        if let wait = try refresh?.advance(now: now) { return wait }
-        guard let outcome = refresh?.outcome, let ticket, let cluster else {
-            phase = .plan
-            return nil
-        }
-        switch outcome {
-        case .list(let nodes, let source, let host, let address):
-            let contactPoints = Set(options.contactPoints.map(\.endpoint))
-            guard
-                let found = registry.finish(
-                    ticket, nodes: nodes, from: source.kind, contactPoints: contactPoints, now: now)
-            else {
-                refresh?.rejectList()
-                return nil
-            }
-            if source.kind == .contactPoint {
-                let addressing = ServerList.addressing(of: nodes, host: host, address: address)
-                if addressing != .undecided || found.addressing == .undecided { found.addressing = addressing }
-            }
-            self.cluster = found
-            phase = .pick
-        case .plainServer:
-            if balance.policy.fallsBackToContactPoints && cluster.shouldWarnOfPlainServer() {
-                warnings.append(
-                    "load_balance is on, but the server has no function yb_servers(): connecting to the contact points"
-                        + " without balancing")
-            }
-            ticket.findPlainServer(now: now)
-            connectPlainly(balance)
-        case .rejected(let failure):
-            ticket.abandon()
-            throw PQError(failure)
-        case .failed(let attempts):
-            let error = PQError(nobodyLeft: "cannot fetch the list of nodes", after: attempts)
-            for attempt in attempts where failedEndpoints.insert(attempt.target).inserted { failed.append(attempt) }
-            ticket.fail(error.message, retryAfter: now + balance.failedHostTTL)
-            phase = .pick
-            if cluster.nodes.isEmpty { throw error }
-        }
-        hasRefreshed = true
-        refresh = nil
-        self.ticket = nil
-        return nil
-    }
-
-    private mutating func connectPlainly(_ balance: BalanceOptions) {
-        contactPointsLeft = options.contactPoints[...]
-        phase = .plain
-        isPlainServer = true
-    }
-
-    // MARK: A node
-
-    private mutating func pick(_ balance: BalanceOptions, _ now: Duration) throws(PQError) {
-        guard let cluster else {
-            phase = .plan
-            return
-        }
-        if let picked = cluster.pick(balance.policy, excluding: tried, now: now) {
-            reservation = picked
-            alternatives = Self.candidates(picked.node, cluster.addressing)[...]
-            phase = .node
-            return
-        }
-        if !hasRefreshed {
-            // Nobody on the list is left, and the list is not of just now: it may know better.
-            mustRefresh = true
-            phase = .plan
-            return
-        }
-        guard balance.policy.fallsBackToContactPoints else { throw nobodyLeft(balance) }
-        contactPointsLeft = options.contactPoints.filter { !failedEndpoints.contains($0.target) }[...]
-        phase = .plain
-    }
-
-    /// The ways to address a node, best first.
-    private static func candidates(_ node: ClusterNode, _ addressing: Cluster.Addressing) -> [Candidate] {
-        let own = Candidate(
-            target: NodeTarget(host: node.endpoint.host, address: "", port: node.endpoint.port),
-            addressing: .privateHost)
-        guard let publicHost = node.publicHost, publicHost != node.endpoint.host else { return [own] }
-        // A name is kept for TLS where the public address is in numbers.
-        let keepsName = HostAddresses.isNumeric(publicHost) && !HostAddresses.isNumeric(node.endpoint.host)
-        let other = Candidate(
-            target: NodeTarget(
-                host: keepsName ? node.endpoint.host : publicHost, address: keepsName ? publicHost : "",
-                port: node.endpoint.port), addressing: .publicHost)
-        switch addressing {
-        case .privateHost: return [own]
-        case .publicHost: return [other]
-        case .undecided: return [own, other]
-        }
-    }
-
-    private mutating func advanceNode(_ balance: BalanceOptions, _ now: Duration) throws(PQError) -> Wait? {
-        if connect == nil {
-            guard let next = alternatives.popFirst() else {
-                phase = .pick
-                return nil
-            }
-            candidate = next
-            let limit = alternatives.isEmpty ? nil : Self.probeTimeout
-            connect = ConnectMachine(
-                parameters: options.parameters(for: next.target),
-                timeout: options.connectTimeout.map { min($0, limit ?? $0) } ?? limit)
-        }
-        do {
-            if let wait = try connect?.advance(now: now) { return wait }
-        } catch {
-            connect = nil
-            try nodeFailed(error, balance, now)
-            return nil
-        }
-        connection = connect?.takeConnection()
-        connect = nil
-        reservation?.markReached()
-        if let candidate, let cluster, cluster.addressing == .undecided, reservation?.node.publicHost != nil {
-            cluster.addressing = candidate.addressing
-        }
-        tried = []
-        return nil
-    }
-
-    private mutating func nodeFailed(
-        _ failure: ConnectFailure, _ balance: BalanceOptions, _ now: Duration
-    ) throws(PQError) {
-        guard let candidate, let reservation else { return }
-        let isDown: Bool
-        switch failure.reason {
-        case .rejected, .invalidOptions, .system:
-            reservation.release()
-            self.reservation = nil
-            throw PQError(failure)
-        case .unreachable, .timedOut, .unavailable: isDown = true
-        case .overloaded, .unsuitable: isDown = false
-        }
-        let node = reservation.node
-        failed.append(
-            FailedAttempt(
-                target: candidate.target, role: "\(node.placement), \(node.kind.rawValue)", failure: failure))
-        failedEndpoints.insert(candidate.target)
-        if isDown && !alternatives.isEmpty { return }
-        alternatives = []
-        if isDown { reservation.markUnreachable(until: now + balance.failedHostTTL) }
-        reservation.release()
-        tried.append(reservation)
-        self.reservation = nil
-    }
-
-    // MARK: The contact points, when no node is left
-
-    private mutating func advanceContactPoint(_ balance: BalanceOptions, _ now: Duration) throws(PQError) -> Wait? {
-        if isPlainServer {
-            guard balance.policy.fallsBackToContactPoints else {
-                throw PQError(
-                    .connect,
-                    "\(balance.policy.description) needs a YugabyteDB cluster: the server at "
-                        + options.contactPoints.map(\.target.description).joined(separator: ", ")
-                        + " has no function yb_servers()")
+        // Each descriptor reports once and is then registered anew: what a fork's child keeps open of a socket that was
+        // closed here reports once at most. What reported is taken out first.
+        queue.wait(timeout: .zero) { _ in }
+        for (index, wait) in waits.enumerated() {
+            if let descriptor = wait.descriptor {
+                try queue.register(descriptor, for: wait.interest, once: true, token: UInt64(index))
             }
         }
-        if connect == nil {
-            guard let contact = contactPointsLeft.popFirst() else { throw nobodyLeft(balance) }
-            target = contact.target
-            connect = ConnectMachine(
-                parameters: options.parameters(for: contact.target), timeout: options.connectTimeout)
+        return Wait(descriptor: queue.descriptor, interest: .read, deadline: moment)
+    }
+
+    // MARK: The end
+
+    /// Gives back whatever is held.
+    mutating func giveUp() {
+        sessions.end()
+        for reservation in picked { reservation.release() }
+        picked = []
+        if case .fetched(_, let ticket) = list { ticket.abandon() }
+        list = .present(isFresh: true)
+        isExhausted = true
+    }
+
+    /// The connect took too long as a whole.
+    private func overdue(_ balance: BalanceOptions, _ now: Duration) -> PQError {
+        var attempts = failed
+        var waited = ""
+        switch list {
+        case .fetched(let refresh, _): attempts += refresh.unfinished(now)
+        case .awaited: waited = "; the list of nodes is being fetched by another connection of this process"
+        case .unknown, .present, .absent: break
         }
-        do {
-            if let wait = try connect?.advance(now: now) { return wait }
-        } catch {
-            connect = nil
-            switch error.reason {
-            case .rejected, .invalidOptions, .system: throw PQError(error)
-            default: break
-            }
-            if let target { failed.append(FailedAttempt(target: target, role: "contact point", failure: error)) }
-            return nil
+        attempts += sessions.attempts.map { $0.unfinished(now) }
+        let time = (options.connectTimeout.map { $0 * Self.timeoutsAltogether } ?? .zero).inSeconds
+        // What is silent now would be silent for the next caller.
+        for place in sessions.places(silentSince: now) {
+            place.reservation?.markUnreachable(until: now + balance.failedHostTTL)
         }
-        connection = connect?.takeConnection()
-        connect = nil
-        if let target { reservation = cluster?.adopt(target.endpoint) }
-        return nil
+        return PQError(
+            noServer: "no session within \(time), which is \(Self.timeoutsAltogether) times connect_timeout\(waited)",
+            after: attempts)
     }
 
     private func nobodyLeft(_ balance: BalanceOptions) -> PQError {
         let listed = cluster?.nodes.count ?? 0
-        let reason =
-            isPlainServer
-            ? "no contact point could be reached"
-            : failed.isEmpty
-                ? "none of the \(listed) nodes of the cluster is eligible for \(balance.policy.description)"
-                : "no eligible node could be reached for \(balance.policy.description)"
-        return PQError(nobodyLeft: reason, after: failed)
+        let reason: String
+        if case .absent = list {
+            reason = "no contact point could be reached"
+        } else if failed.isEmpty {
+            reason = "none of the \(listed) nodes of the cluster is eligible for \(balance.policy.description)"
+        } else {
+            reason = "no eligible node could be reached for \(balance.policy.description)"
+        }
+        return PQError(noServer: reason, after: failed)
     }
 }

@@ -9,7 +9,8 @@ struct FailedAttempt: Sendable {
 
     var description: String {
         // libpq's messages have several lines; a list of nodes reads better with one each.
-        let words = failure.message.split(whereSeparator: \.isNewline).map { $0.drop(while: \.isWhitespace) }
+        let lines = failure.message.utf8.split { $0 == UInt8(ascii: "\n") || $0 == UInt8(ascii: "\r") }
+        let words = lines.map { String(decoding: ASCII.trimmed($0), as: UTF8.self) }
         return "\(target) (\(role)): \(words.joined(separator: "; "))"
     }
 }
@@ -26,9 +27,11 @@ extension PQError {
         self.init(kind, failure.message, sqlState: failure.sqlState)
     }
 
-    /// The failure to connect to anybody. Where all nodes said the same, their SQLSTATE is the error's.
-    init(nobodyLeft reason: String, after attempts: [FailedAttempt]) {
-        var text = reason
+    /// No server could be connected to. Where all nodes said the same, their SQLSTATE is the error's.
+    ///
+    /// The first sentence is psycopg2-yugabytedb's: programs look for it.
+    init(noServer reason: String, after attempts: [FailedAttempt]) {
+        var text = "Could not find a server to connect to. Reason: \(reason)"
         for attempt in attempts { text += "\n  \(attempt.description)" }
         let states = Set(attempts.map(\.failure.sqlState))
         self.init(.connect, text, sqlState: states.count == 1 ? states.first ?? nil : nil)

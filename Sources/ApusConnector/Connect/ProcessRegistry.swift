@@ -10,6 +10,7 @@ public enum ProcessRegistry {
     private final class Generation: Sendable {
         let fork = ForkGeneration.current
         let registry: ClusterRegistry
+        let lookups = HostLookups()
         init() {
             let fork = fork
             registry = ClusterRegistry(belongsHere: { fork.isOurs })
@@ -20,12 +21,17 @@ public enum ProcessRegistry {
     /// parent that the child only holds in order to let go of them.
     private static let current = Atomic<UInt>(0)
 
-    public static var shared: ClusterRegistry {
+    public static var shared: ClusterRegistry { generation.registry }
+
+    /// The names that this process is resolving.
+    static var lookups: HostLookups { generation.lookups }
+
+    private static var generation: Generation {
         while true {
             let bits = current.load(ordering: .acquiring)
             if let known = UnsafeRawPointer(bitPattern: bits) {
                 let generation = Unmanaged<Generation>.fromOpaque(known).takeUnretainedValue()
-                if generation.fork.isOurs { return generation.registry }
+                if generation.fork.isOurs { return generation }
             }
             let fresh = Unmanaged.passRetained(Generation())
             let address = UInt(bitPattern: fresh.toOpaque())

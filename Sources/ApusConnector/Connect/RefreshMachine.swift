@@ -2,16 +2,18 @@ import ApusCluster
 import ApusPQ
 
 /// Fetches the list of nodes on a control connection of its own: with the caller's identity, in autocommit, under a
-/// deadline, closed as soon as the list is read. It goes through the sources until one answers.
-struct RefreshMachine: ~Copyable, StepMachine, @unchecked Sendable {
+/// deadline, closed as soon as the list is read. The sources are asked one after the other, and beside each other while
+/// they are silent.
+struct RefreshMachine: Sendable {
     struct Source: Sendable {
         var target: NodeTarget
         var kind: ClusterRegistry.Source
     }
 
     enum Outcome: Sendable {
+        /// If the list is of another cluster, advance again: the other sources are still to be asked.
         case list([ClusterNode], from: Source, host: String, address: String)
-        /// A contact point has no `yb_servers()`.
+        /// The caller's database at a contact point has no `yb_servers()`.
         case plainServer
         /// The login was refused: every node would say the same.
         case rejected(ConnectFailure)
@@ -19,155 +21,112 @@ struct RefreshMachine: ~Copyable, StepMachine, @unchecked Sendable {
         case failed([FailedAttempt])
     }
 
-    private(set) var outcome: Outcome = .failed([])
-
-    private let options: ConnectionOptions
-    private let hasList: Bool
+    private var race: Race
     private var sources: ArraySlice<Source>
-    private var source: Source?
-    private var connect: ConnectMachine?
-    private var connection: PQConnection?
-    private var queryDeadline: Duration = .zero
-    private let deadline: Duration
-    private let perSource: Duration
     private var failed: [FailedAttempt] = []
-    /// Called for a source that could not be reached.
-    private let onUnreachable: @Sendable (Source) -> Void
+    private var canOverlap = true
+    private let hasList: Bool
+    private let deadline: Duration
+    /// Sources that could not be reached, or kept silent until another answered.
+    private var unreachable: [Endpoint] = []
 
-    /// How long one source may take at most, so that one that hangs leaves time for the others.
+    /// How long one source may take to connect, and then to answer.
     private static let longestSource: Duration = .seconds(5)
 
-    /// - Parameter hasList: whether there is a last good list; then a server without `yb_servers()` is a failed source.
+    /// - Parameters:
+    ///   - hasList: whether there is a last good list; then a server without `yb_servers()` is a failed source.
+    ///   - silence: how long sources may be silent before the next is asked beside them.
     init(
-        _ options: ConnectionOptions, timeout: Duration, sources: [Source], hasList: Bool, now: Duration,
-        onUnreachable: @escaping @Sendable (Source) -> Void
+        _ options: ConnectionOptions, deadline: Duration, sources: [Source], hasList: Bool, silence: Duration,
+        lookups: HostLookups
     ) {
-        self.options = options
         self.sources = sources[...]
         self.hasList = hasList
-        self.onUnreachable = onUnreachable
-        deadline = now + timeout
-        perSource = min(options.connectTimeout ?? Self.longestSource, Self.longestSource)
+        self.deadline = deadline
+        let timeout = min(options.connectTimeout ?? Self.longestSource, Self.longestSource)
+        race = Race(
+            Race.Rules(
+                options: options, purpose: .list(timeout: timeout), timeout: timeout, silence: silence, lookups: lookups
+            ))
     }
 
-    mutating func advance(now: Duration) throws(PQError) -> Wait? {
+    /// What to wait for; the moment when the next source is asked comes by itself.
+    var waits: [Wait] {
+        let moment = canOverlap && (!sources.isEmpty || race.hasAddressesLeft) ? race.stallMoment : nil
+        return race.waits.map { $0.until(deadline).until(moment) }
+    }
+
+    /// The sources that turned out to be down since this was last asked.
+    mutating func takeUnreachable() -> [Endpoint] {
+        defer { unreachable = [] }
+        return unreachable
+    }
+
+    /// What is to be said of the refresh when the caller's time is over before it ended.
+    func unfinished(_ now: Duration) -> [FailedAttempt] { failed + race.attempts.map { $0.unfinished(now) } }
+
+    /// Goes on as far as is possible without waiting.
+    /// - Parameter prepareOverlap: whether several sources can be waited for at once; asked when it comes to that.
+    /// - Returns: `nil` while there is something to wait for.
+    mutating func advance(_ now: Duration, prepareOverlap: () -> Bool) -> Outcome? {
         while true {
-            if now >= deadline, source != nil {
-                fail(ConnectFailure(.timedOut, "no answer before the deadline of the refresh"))
+            while let (attempt, end) = race.next(now) {
+                if let outcome = take(end, of: attempt) { return outcome }
+            }
+            if now >= deadline {
+                failed += race.attempts.map { $0.unfinished(now) }
+                race.end()
                 sources = []
+            } else if race.isStalled(now), mayBegin(prepareOverlap), begin(now) {
+                continue
             }
-            if source == nil {
-                guard let next = sources.popFirst() else {
-                    outcome = .failed(failed)
-                    return nil
-                }
-                source = next
-                connect = ConnectMachine(parameters: options.controlParameters(for: next.target), timeout: perSource)
-            }
-            if connect != nil {
-                switch try connecting(now) {
-                case .wait(let wait): return wait.until(deadline)
-                case .over: return nil
-                case .proceed: continue
-                }
-            }
-            switch try querying(now) {
-            case .wait(let wait): return wait.until(min(deadline, queryDeadline))
-            case .over: return nil
-            case .proceed: continue
-            }
+            return race.isEmpty ? .failed(failed) : nil
         }
     }
 
-    /// The list was of another cluster than the one that is asked for: goes on to the next source.
-    mutating func rejectList() {
-        fail(ConnectFailure(.unsuitable, "another cluster answers at this address"))
+    private mutating func mayBegin(_ prepareOverlap: () -> Bool) -> Bool {
+        if race.isEmpty { return true }
+        if canOverlap { canOverlap = prepareOverlap() }
+        return canOverlap
     }
 
-    private enum Progress {
-        case wait(Wait)
-        case proceed
-        case over
+    /// The list was of another cluster than the one that is asked for.
+    mutating func reject(_ source: Source) {
+        let failure = ConnectFailure(.unsuitable, "another cluster answers at this address")
+        failed.append(
+            FailedAttempt(target: source.target, role: Place(.source(source.kind)).description, failure: failure))
     }
 
-    private mutating func connecting(_ now: Duration) throws(PQError) -> Progress {
-        do {
-            if let wait = try connect?.advance(now: now) { return .wait(wait) }
-        } catch {
-            connect = nil
-            switch error.reason {
-            case .rejected, .invalidOptions, .system:
-                outcome = .rejected(error)
-                return .over
-            case .unreachable, .timedOut, .unavailable:
-                if let source { onUnreachable(source) }
-            case .overloaded, .unsuitable:
-                break
+    private mutating func begin(_ now: Duration) -> Bool {
+        if race.beginNext(now) { return true }
+        guard let source = sources.popFirst() else { return false }
+        race.enter([PlaceAddress(Place(.source(source.kind)), source.target)])
+        return race.beginNext(now)
+    }
+
+    private mutating func take(_ end: Attempt.Step, of attempt: Attempt) -> Outcome? {
+        guard case .source(let kind) = attempt.place.kind else { return nil }
+        switch end {
+        case .wait, .opened:
+            return nil
+        case .list(let nodes, let host, let address):
+            for place in race.places(silentSince: attempt.began) {
+                unreachable += race.attempts.filter { $0.place === place }.map(\.address.target.endpoint)
             }
-            fail(error)
-            return .proceed
-        }
-        connection = connect?.takeConnection()
-        connect = nil
-        queryDeadline = now + perSource
-        do { try connection?.send(query: ServerList.query) } catch { fail(lost(error)) }
-        return .proceed
-    }
-
-    private mutating func querying(_ now: Duration) throws(PQError) -> Progress {
-        guard connection != nil, let source else { return .proceed }
-        if now >= queryDeadline {
-            onUnreachable(source)
-            fail(ConnectFailure(.timedOut, "no answer to \(ServerList.query) in time"))
-            return .proceed
-        }
-        do {
-            guard let step = try connection?.nextResult() else { return .proceed }
-            switch consume step {
-            case .wait(let wait):
-                return .wait(wait)
-            case .done(nil):
-                fail(ConnectFailure(.unsuitable, "no answer to \(ServerList.query)"))
-                return .proceed
-            case .done(.some(let result)):
-                if let error = result.error { return refused(error, source) }
-                let nodes = try ServerList.nodes(of: result)
-                if nodes.isEmpty {
-                    fail(ConnectFailure(.unsuitable, "yb_servers() returned no usable node"))
-                    return .proceed
-                }
-                outcome = .list(
-                    nodes, from: source, host: connection?.host ?? "", address: connection?.hostAddress ?? "")
-                connection = nil
-                return .over
+            return .list(nodes, from: Source(target: attempt.address.target, kind: kind), host: host, address: address)
+        case .failed(let failure):
+            if failure.sqlState == .undefinedFunction && kind == .contactPoint && !hasList { return .plainServer }
+            // What a statement is answered says nothing of the login.
+            let action = FailureAction(
+                failure.reason, at: .source, hasOtherAddress: race.isTrying(attempt.place))
+            if action == .raise { return .rejected(failure) }
+            failed.append(attempt.failure(failure))
+            if case .leave(let quarantine) = action {
+                race.leave(attempt.place)
+                // Where the list does not come although the login did, the node itself is well.
+                if quarantine && !attempt.isAsking { unreachable.append(attempt.address.target.endpoint) }
             }
-        } catch {
-            fail(lost(error))
-            return .proceed
+            return nil
         }
-    }
-
-    private mutating func refused(_ error: PQError, _ source: Source) -> Progress {
-        if error.sqlState == .undefinedFunction && source.kind == .contactPoint && !hasList {
-            connection = nil
-            outcome = .plainServer
-            return .over
-        }
-        fail(ConnectFailure(.unsuitable, error.message, sqlState: error.sqlState))
-        return .proceed
-    }
-
-    private mutating func fail(_ failure: ConnectFailure) {
-        if let source {
-            let role = source.kind == .contactPoint ? "contact point" : "node"
-            failed.append(FailedAttempt(target: source.target, role: role, failure: failure))
-        }
-        source = nil
-        connect = nil
-        connection = nil
-    }
-
-    private func lost(_ error: PQError) -> ConnectFailure {
-        ConnectFailure(.unreachable, error.message, sqlState: error.sqlState)
     }
 }

@@ -39,7 +39,9 @@ enum ServerList {
         return nodes
     }
 
-    /// Whether an address that a contact point was reached at is a node's own or its public one.
+    /// Whether an address that a contact point was reached at is a node's own or its public one, as far as that can be
+    /// seen. Names are not resolved for it: that could take long, and where it is undecided the first connect finds
+    /// out.
     /// - Parameters:
     ///   - host: the name that was given.
     ///   - address: the address that was reached, in numbers; empty for a Unix socket.
@@ -47,13 +49,6 @@ enum ServerList {
         func isReached(_ name: String) -> Bool { !name.isEmpty && (name == host || name == address) }
         if nodes.contains(where: { isReached($0.endpoint.host) }) { return .privateHost }
         if nodes.contains(where: { isReached($0.publicHost ?? "") }) { return .publicHost }
-        if address.isEmpty || nodes.allSatisfy({ $0.publicHost == nil }) { return .undecided }
-        // Only names are left to compare.
-        func resolves(_ name: String) -> Bool {
-            !HostAddresses.isNumeric(name) && HostAddresses.resolve(name).contains(address)
-        }
-        if nodes.contains(where: { resolves($0.endpoint.host) }) { return .privateHost }
-        if nodes.contains(where: { $0.publicHost.map(resolves) ?? false }) { return .publicHost }
         return .undecided
     }
 }

@@ -57,7 +57,7 @@ public struct BalanceOptions: Sendable, Hashable {
 
     private static func boolean(_ property: BalanceProperty, _ value: String?) throws(InvalidOption) -> Bool? {
         guard let value else { return nil }
-        switch trimmed(value).lowercased() {
+        switch ASCII.lowercased(trimmed(value)) {
         case "true", "1", "yes", "on": return true
         case "false", "0", "no", "off": return false
         default: throw InvalidOption(property.rawValue, value, expected: "true or false")
@@ -65,8 +65,6 @@ public struct BalanceOptions: Sendable, Hashable {
     }
 
     private static func trimmed(_ text: String) -> String {
-        var text = text.drop(while: \.isWhitespace)
-        while text.last?.isWhitespace == true { text.removeLast() }
-        return String(text)
+        String(decoding: ASCII.trimmed(text.utf8), as: UTF8.self)
     }
 }

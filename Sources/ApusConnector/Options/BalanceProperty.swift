@@ -1,3 +1,5 @@
+import ApusPQ
+
 /// The smart driver's connection properties, by their canonical names.
 public enum BalanceProperty: String, Sendable, CaseIterable {
     case loadBalance = "load_balance"
@@ -14,7 +16,9 @@ public enum BalanceProperty: String, Sendable, CaseIterable {
         case UInt8(ascii: "f"), UInt8(ascii: "l"), UInt8(ascii: "t"), UInt8(ascii: "y"): break
         default: return nil
         }
-        let name = String(keyword.lowercased().map { $0 == "-" ? "_" : $0 })
+        let dash = UInt8(ascii: "-")
+        let name = String(
+            decoding: ASCII.lowercased(keyword).utf8.map { $0 == dash ? UInt8(ascii: "_") : $0 }, as: UTF8.self)
         if name == "failed_host_reconnect_delay_secs" {
             self = .failedHostTTL
         } else {

@@ -21,9 +21,14 @@ public struct ConnectionOptions: Sendable {
     /// How long each address may take to connect; `nil` for no limit.
     public let connectTimeout: Duration?
 
+    /// The error that a plain connect fails with, where libpq's own would show what may be a part of a password.
+    let misplacedPassword: PQError?
+
     /// Where to connect first, in order. Empty values are libpq's to fill.
     let contactPoints: [ContactPoint]
     private let effective: [String: String]
+    /// The database, as libpq finds its name; empty when even the user is unknown.
+    let database: String
 
     /// How long a node may take when balancing is on and no `connect_timeout` is given anywhere, so that a node which
     /// hangs cannot hold up a connect for ever while others are well. Ten seconds, as YugabyteDB's JDBC driver has it.
@@ -44,10 +49,19 @@ public struct ConnectionOptions: Sendable {
         var given: [ConnectionParameter] = []
         for parameter in try ConnectionString.parse(connectionString) { Self.put(parameter, in: &given) }
         for keyword in keywords { Self.put(try ConnectionString.recognised(keyword), in: &given) }
-        try self.init(merged: given, environment: environment)
+        var misplaced: PQError?
+        if ConnectionString.isURI(connectionString),
+            !keywords.contains(where: { $0.keyword == "host" || $0.keyword == "port" })
+        {
+            misplaced = ConnectionURI(connectionString).misplacedPassword
+        }
+        try self.init(merged: given, misplacedPassword: misplaced, environment: environment)
     }
 
-    private init(merged given: [ConnectionParameter], environment: (String) -> String?) throws(PQError) {
+    private init(
+        merged given: [ConnectionParameter], misplacedPassword: PQError?, environment: (String) -> String?
+    ) throws(PQError) {
+        self.misplacedPassword = misplacedPassword
         var given = given
         func explicit(_ keyword: String) -> String? { given.last { $0.keyword == keyword }?.value }
 
@@ -77,6 +91,8 @@ public struct ConnectionOptions: Sendable {
         let balance = try BalanceOptions { property in
             explicit(property.rawValue) ?? environment(property.environmentVariable)
         }
+        // Contact points are looked at below, and their errors would show the wrong port.
+        if balance != nil, let misplacedPassword { throw misplacedPassword }
         let timeoutText = value("connect_timeout")
         var timeout = try ConnectMachine.timeout(from: timeoutText)
         if balance != nil && timeoutText == nil { timeout = Self.defaultNodeTimeout }
@@ -92,6 +108,9 @@ public struct ConnectionOptions: Sendable {
         var effective: [String: String] = [:]
         for keyword in ["user", "dbname", "password", "passfile"] { effective[keyword] = value(keyword) }
         self.effective = effective
+        let named = effective["dbname"].flatMap { $0.isEmpty ? nil : $0 }
+        let user = effective["user"].flatMap { $0.isEmpty ? nil : $0 }
+        database = named ?? user ?? (balance == nil ? nil : TextFile.userName) ?? ""
     }
 
     /// Reads the process's environment.
@@ -136,5 +155,19 @@ public struct ConnectionOptions: Sendable {
         }
         if password(target.host, target.port) != nil { return nil }
         return contactPoints.lazy.compactMap { password($0.host.isEmpty ? $0.address : $0.host, $0.port) }.first
+    }
+}
+
+/// Passwords are not shown.
+extension ConnectionOptions: CustomStringConvertible, CustomReflectable {
+    public var description: String { ConnectionParameter.format(parameters.map(\.shown)) }
+
+    public var customMirror: Mirror {
+        Mirror(
+            self,
+            children: [
+                "parameters": parameters, "balance": balance as Any, "connectTimeout": connectTimeout as Any,
+                "contactPoints": contactPoints,
+            ])
     }
 }

@@ -7,23 +7,39 @@ import ApusPQ
 public enum ConnectionString {
     /// Takes a connection string or URI apart, into keywords and values in their order. The smart driver's properties
     /// come under their canonical names; libpq's under libpq's.
-    /// - Throws: ``PQError/Kind/options`` for a malformed string or a keyword that nobody knows.
+    /// - Throws: ``PQError/Kind/options`` for a malformed string or an unknown keyword. The message never shows what
+    ///   may be a password, or a part of one.
     public static func parse(_ text: String) throws(PQError) -> [ConnectionParameter] {
-        let isURI = text.hasPrefix("postgresql://") || text.hasPrefix("postgres://")
-        if isURI { return try parseURI(text) }
+        if isURI(text) { return try ConnectionURI(text).parameters() }
         var parameters: [ConnectionParameter] = []
-        for pair in try parsePairs(text) { parameters.append(try recognised(pair)) }
+        let pairs = try parsePairs(text)
+        for (index, pair) in pairs.enumerated() {
+            guard let known = known(pair) else {
+                let word = shown(pair.keyword, behind: pairs[..<index])
+                throw PQError(.options, "invalid connection option\(word.utf8.first == 0x22 ? "" : ":") \(word)")
+            }
+            parameters.append(known)
+        }
         return parameters
+    }
+
+    /// Whether libpq takes a text for a URI.
+    static func isURI(_ text: String) -> Bool {
+        ["postgresql://", "postgres://"].contains { text.utf8.starts(with: $0.utf8) }
     }
 
     /// A keyword under the name that counts.
     /// - Throws: ``PQError/Kind/options`` for a keyword that neither libpq nor the smart driver knows.
     public static func recognised(_ parameter: ConnectionParameter) throws(PQError) -> ConnectionParameter {
+        if let known = known(parameter) { return known }
+        throw PQError(.options, "invalid connection option \"\(parameter.keyword)\"")
+    }
+
+    private static func known(_ parameter: ConnectionParameter) -> ConnectionParameter? {
         if let property = BalanceProperty(keyword: parameter.keyword) {
             return ConnectionParameter(property.rawValue, parameter.value)
         }
-        if KnownKeywords.shared.contains(parameter.keyword) { return parameter }
-        throw PQError(.options, "invalid connection option \"\(parameter.keyword)\"")
+        return KnownKeywords.shared.contains(parameter.keyword) ? parameter : nil
     }
 
     // MARK: keyword=value
@@ -31,19 +47,20 @@ public enum ConnectionString {
     private static func parsePairs(_ text: String) throws(PQError) -> [ConnectionParameter] {
         var pairs: [ConnectionParameter] = []
         var rest = Array(text.utf8)[...]
-        func skipSpace() { rest = rest.drop(while: isSpace) }
+        func skipSpace() { rest = rest.drop(while: ASCII.isSpace) }
         while true {
             skipSpace()
             guard !rest.isEmpty else { return pairs }
-            let keyword = rest.prefix { $0 != UInt8(ascii: "=") && !isSpace($0) }
-            rest = rest[keyword.endIndex...]
+            let keyword = string(rest.prefix { $0 != UInt8(ascii: "=") && !ASCII.isSpace($0) })
+            rest = rest[(rest.startIndex + keyword.utf8.count)...]
             skipSpace()
             guard rest.first == UInt8(ascii: "=") else {
-                throw PQError(.options, "missing \"=\" after \"\(string(keyword))\" in connection info string")
+                let word = shown(keyword, behind: pairs[...])
+                throw PQError(.options, "missing \"=\" after \(word) in connection info string")
             }
             rest.removeFirst()
             skipSpace()
-            pairs.append(ConnectionParameter(string(keyword), try value(&rest)))
+            pairs.append(ConnectionParameter(keyword, try value(&rest)))
         }
     }
 
@@ -52,7 +69,7 @@ public enum ConnectionString {
         let isQuoted = rest.first == UInt8(ascii: "'")
         if isQuoted { rest.removeFirst() }
         while let byte = rest.first {
-            if !isQuoted && isSpace(byte) { return string(value[...]) }
+            if !isQuoted && ASCII.isSpace(byte) { return string(value[...]) }
             rest.removeFirst()
             if isQuoted && byte == UInt8(ascii: "'") { return string(value[...]) }
             if byte == UInt8(ascii: "\\") {
@@ -65,67 +82,42 @@ public enum ConnectionString {
         return string(value[...])
     }
 
-    private static func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || (0x09...0x0D).contains(byte) }
-
     private static func string(_ bytes: ArraySlice<UInt8>) -> String { String(decoding: bytes, as: UTF8.self) }
 
-    // MARK: URI
+    // MARK: Errors
 
-    /// The smart driver's properties are picked out of the query; libpq parses what is left.
-    private static func parseURI(_ text: String) throws(PQError) -> [ConnectionParameter] {
-        let utf8 = Array(text.utf8)
-        let authority = (utf8.firstIndex(of: UInt8(ascii: ":")) ?? 0) + 3
-        // User and password end at the first "@" that comes before any "/"; a "?" inside them is theirs.
-        let user = utf8[authority...].firstIndex { $0 == UInt8(ascii: "@") || $0 == UInt8(ascii: "/") }
-        let start = user.map { utf8[$0] == UInt8(ascii: "@") ? $0 : authority } ?? authority
-        guard let question = utf8[start...].firstIndex(of: UInt8(ascii: "?")) else {
-            return try ConnectionParameter.parse(text)
+    /// How an error message calls a word that stands where a keyword should. It may be a part of a password: one with
+    /// spaces and without quotes, or one in a URI of another kind.
+    private static func shown(_ word: String, behind pairs: ArraySlice<ConnectionParameter>) -> String {
+        if !looksLikeKeyword(word) {
+            return word.utf8.contains(UInt8(ascii: ":"))
+                ? "a word that is no keyword (a URI begins with \"postgresql://\" or \"postgres://\")"
+                : "a word that is no keyword"
         }
-        var ours: [ConnectionParameter] = []
-        var theirs: [ArraySlice<UInt8>] = []
-        for part in utf8[(question + 1)...].split(separator: UInt8(ascii: "&"), omittingEmptySubsequences: false) {
-            let pair = part.split(separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)
-            if let property = BalanceProperty(keyword: try decoded(pair[0])) {
-                guard pair.count == 2, !pair[1].contains(UInt8(ascii: "=")) else {
-                    throw PQError(
-                        .options,
-                        "\(pair.count < 2 ? "missing" : "extra") key/value separator \"=\" in URI query parameter: "
-                            + "\"\(string(part))\"")
+        if let secret = pairs.first(where: { known($0).map(\.isSecret) ?? true }) {
+            let keyword = looksLikeKeyword(secret.keyword) ? "of \"\(secret.keyword)\"" : "before it"
+            return "a word behind the value \(keyword) (a value with spaces must be in quotes)"
+        }
+        return "\"\(word)\""
+    }
+
+    /// Whether a text consists of what keywords are made of.
+    static func looksLikeKeyword(_ text: String) -> Bool {
+        (1...63).contains(text.utf8.count)
+            && text.utf8.allSatisfy { byte in
+                switch byte {
+                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"): true
+                case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"), UInt8(ascii: "-"): true
+                default: false
                 }
-                ours.append(ConnectionParameter(property.rawValue, try decoded(pair[1])))
-            } else {
-                theirs.append(part)
             }
-        }
-        if ours.isEmpty { return try ConnectionParameter.parse(text) }
-        var rest = string(utf8[..<question])
-        if !theirs.isEmpty { rest += "?" + theirs.map(string).joined(separator: "&") }
-        return try ConnectionParameter.parse(rest) + ours
     }
 
-    private static func decoded(_ bytes: ArraySlice<UInt8>) throws(PQError) -> String {
-        guard bytes.contains(UInt8(ascii: "%")) else { return string(bytes) }
-        var decoded: [UInt8] = []
-        var rest = bytes
-        while let byte = rest.popFirst() {
-            if byte != UInt8(ascii: "%") {
-                decoded.append(byte)
-                continue
-            }
-            guard let high = rest.popFirst().flatMap(hexadecimal), let low = rest.popFirst().flatMap(hexadecimal),
-                high << 4 | low != 0
-            else { throw PQError(.options, "invalid percent-encoded token: \"\(string(bytes))\"") }
-            decoded.append(high << 4 | low)
-        }
-        return string(decoded[...])
-    }
-
-    private static func hexadecimal(_ byte: UInt8) -> UInt8? {
-        switch byte {
-        case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
-        case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10
-        case UInt8(ascii: "A")...UInt8(ascii: "F"): byte - UInt8(ascii: "A") + 10
-        default: nil
-        }
+    /// A connection string as it may be shown: with `xxx` in place of passwords. One that cannot be parsed is not shown
+    /// at all, because it cannot be told where a password begins and ends.
+    public static func hidingSecrets(in text: String) -> String {
+        guard let parameters = try? parse(text) else { return "(malformed)" }
+        if !parameters.contains(where: { $0.isSecret && !$0.value.isEmpty }) { return text }
+        return ConnectionParameter.format(parameters.map(\.shown))
     }
 }

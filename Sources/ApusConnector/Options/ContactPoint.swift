@@ -16,11 +16,8 @@ struct ContactPoint: Sendable, Hashable {
 
     /// Pairs lists by libpq's rules: as many hosts as addresses where both are given, one port for all or one each.
     static func list(hosts: String?, addresses: String?, ports: String?) throws(PQError) -> [ContactPoint] {
-        func split(_ text: String?) -> [String] {
-            guard let text, !text.isEmpty else { return [] }
-            return text.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
-        }
-        let (hosts, addresses, ports) = (split(hosts), split(addresses), split(ports))
+        let (hosts, addresses) = (hosts?.commaSeparated ?? [], addresses?.commaSeparated ?? [])
+        let ports = ports?.commaSeparated ?? []
         if !hosts.isEmpty && !addresses.isEmpty && hosts.count != addresses.count {
             throw PQError(.options, "could not match \(hosts.count) host names to \(addresses.count) hostaddr values")
         }
@@ -40,9 +37,9 @@ struct ContactPoint: Sendable, Hashable {
     }
 
     private static func port(_ text: String) throws(PQError) -> Int {
-        let digits = text.filter { !$0.isWhitespace }
+        let digits = ASCII.trimmed(text.utf8)
         if digits.isEmpty { return ConnectionOptions.defaultBalancedPort }
-        guard let port = Int(digits), (1...65535).contains(port) else {
+        guard let port = Int(String(decoding: digits, as: UTF8.self)), (1...65535).contains(port) else {
             throw PQError(.options, "invalid port number: \"\(text)\"")
         }
         return port

@@ -1,3 +1,5 @@
+import ApusPQ
+
 /// The password file (libpq's documentation, "The Password File").
 ///
 /// libpq looks passwords up by the host it connects to. A node that was discovered has a name that the file may not
@@ -8,37 +10,36 @@ enum PasswordFile {
     static func password(path: String, host: String, port: Int, database: String, user: String) -> String? {
         guard TextFile.isPrivate(path), let lines = TextFile.lines(of: path) else { return nil }
         // A socket stands for localhost in the file.
-        let host = host.isEmpty || host.hasPrefix("/") || host.hasPrefix("@") ? "localhost" : host
-        for line in lines where !line.hasPrefix("#") {
-            let fields = fields(of: line)
-            guard fields.count == 5 else { continue }
-            let wanted = [host, String(port), database, user]
-            if zip(fields, wanted).allSatisfy({ $0.isWildcard || $0.text == $1 }) { return fields[4].text }
+        let host = host.isEmpty || HostAddresses.isUnixSocket(host) ? "localhost" : host
+        let wanted = [host, String(port), database, user]
+        for line in lines where line.first != UInt8(ascii: "#") {
+            if let password = password(in: line, for: wanted) { return password }
         }
         return nil
     }
 
-    private static func fields(of line: String) -> [(text: String, isWildcard: Bool)] {
-        var fields: [(text: String, isWildcard: Bool)] = []
-        var field = ""
-        var raw = ""
-        var isEscaped = false
-        for character in line {
-            raw.append(character)
-            if isEscaped {
-                field.append(character)
-                isEscaped = false
-            } else if character == "\\" {
-                isEscaped = true
-            } else if character == ":" && fields.count < 4 {
-                raw.removeLast()
-                fields.append((field, raw == "*"))
-                (field, raw) = ("", "")
+    /// The last field of a line whose other fields are what is wanted.
+    private static func password(in line: ArraySlice<UInt8>, for wanted: [String]) -> String? {
+        var rest = line
+        for text in wanted {
+            guard let field = field(&rest), rest.popFirst() != nil else { return nil }
+            if !field.isWildcard && !field.bytes.elementsEqual(text.utf8) { return nil }
+        }
+        return field(&rest).map { String(decoding: $0.bytes, as: UTF8.self) }
+    }
+
+    /// The field before the next colon that has no backslash before it. The colon is left.
+    private static func field(_ rest: inout ArraySlice<UInt8>) -> (bytes: [UInt8], isWildcard: Bool)? {
+        let start = rest.startIndex
+        var bytes: [UInt8] = []
+        while let byte = rest.first, byte != UInt8(ascii: ":") {
+            rest.removeFirst()
+            if byte == UInt8(ascii: "\\"), let escaped = rest.popFirst() {
+                bytes.append(escaped)
             } else {
-                field.append(character)
+                bytes.append(byte)
             }
         }
-        fields.append((field, false))
-        return fields
+        return (bytes, bytes == [UInt8(ascii: "*")] && rest.startIndex == start + 1)
     }
 }

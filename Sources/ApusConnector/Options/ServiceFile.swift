@@ -29,22 +29,24 @@ enum ServiceFile {
         return nil
     }
 
-    private static func section(_ service: String, in lines: [String]) -> [ConnectionParameter]? {
+    private static func section(_ service: String, in lines: [ArraySlice<UInt8>]) -> [ConnectionParameter]? {
         var settings: [ConnectionParameter]?
         for line in lines {
-            var text = line.drop(while: \.isWhitespace)
-            while text.last?.isWhitespace == true { text.removeLast() }
-            if text.isEmpty || text.hasPrefix("#") { continue }
-            if text.hasPrefix("[") {
+            let text = ASCII.trimmed(line)
+            if text.isEmpty || text.first == UInt8(ascii: "#") { continue }
+            if text.first == UInt8(ascii: "[") {
                 // Only the first section of that name counts.
                 if settings != nil { return settings }
-                if text == "[\(service)]" { settings = [] }
+                if text.elementsEqual("[\(service)]".utf8) { settings = [] }
                 continue
             }
             guard settings != nil else { continue }
-            if text.hasPrefix("ldap://") || text.hasPrefix("ldaps://") { return [] }
-            guard let equals = text.firstIndex(of: "=") else { return [] }
-            settings?.append(ConnectionParameter(String(text[..<equals]), String(text[equals...].dropFirst())))
+            if text.starts(with: "ldap://".utf8) || text.starts(with: "ldaps://".utf8) { return [] }
+            guard let equals = text.firstIndex(of: UInt8(ascii: "=")) else { return [] }
+            settings?.append(
+                ConnectionParameter(
+                    String(decoding: text[..<equals], as: UTF8.self),
+                    String(decoding: text[(equals + 1)...], as: UTF8.self)))
         }
         return settings
     }

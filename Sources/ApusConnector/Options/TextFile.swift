@@ -9,7 +9,7 @@ import Glibc
 /// Small files of settings, read whole.
 enum TextFile {
     /// The lines of a regular file, without their ends; `nil` when it cannot be read.
-    static func lines(of path: String) -> [String]? {
+    static func lines(of path: String) -> [ArraySlice<UInt8>]? {
         guard let file = fopen(path, "re") else { return nil }
         defer { fclose(file) }
         var bytes: [UInt8] = []
@@ -20,7 +20,7 @@ enum TextFile {
             bytes += buffer[..<count]
         }
         return bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).map {
-            String(decoding: $0.last == UInt8(ascii: "\r") ? $0.dropLast() : $0, as: UTF8.self)
+            $0.last == UInt8(ascii: "\r") ? $0.dropLast() : $0
         }
     }
 

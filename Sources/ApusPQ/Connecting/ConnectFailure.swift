@@ -34,10 +34,8 @@ public struct ConnectFailure: Error, Sendable, CustomStringConvertible {
     public var needsPassword: Bool
 
     public init(_ reason: Reason, _ message: String, sqlState: SQLState? = nil, needsPassword: Bool = false) {
-        var text = Substring(message)
-        while text.last?.isNewline == true { text.removeLast() }
         self.reason = reason
-        self.message = String(text)
+        self.message = message.withoutLineEnd
         self.sqlState = sqlState
         self.needsPassword = needsPassword
     }
@@ -66,51 +64,54 @@ public struct ConnectFailure: Error, Sendable, CustomStringConvertible {
 /// `connection to server at … failed: `, and ends with `LOCATION:  auth_failed, auth.c:326`; the words may be
 /// translated, the shape is libpq's `pqBuildErrorMessage3`.
 struct VerboseMessage {
-    private(set) var text = ""
+    let text: String
     /// The last code in the text: the one that ended the last attempt.
     private(set) var sqlState: SQLState?
 
+    /// Works on bytes: to Swift's characters, a colon or a space with a combining mark behind it is no colon and no
+    /// space, and a carriage return with its line feed is one character.
     init(_ verbose: String) {
-        for line in verbose.split(separator: "\n", omittingEmptySubsequences: false) {
+        var lines: [ArraySlice<UInt8>] = []
+        for line in Array(verbose.utf8).split(separator: Self.lineFeed, omittingEmptySubsequences: false) {
             if sqlState != nil && Self.isLocation(line) { continue }
             if let (state, range) = Self.state(in: line) {
                 sqlState = state
-                text += line[..<range.lowerBound]
-                text += line[range.upperBound...]
+                lines.append(line[..<range.lowerBound] + line[range.upperBound...])
             } else {
-                text += line
+                lines.append(line)
             }
-            text += "\n"
         }
-        while text.last?.isNewline == true { text.removeLast() }
+        text = String(decoding: Array(lines.joined(separator: [Self.lineFeed])), as: UTF8.self).withoutLineEnd
     }
 
+    private static let lineFeed = UInt8(ascii: "\n")
+    private static let colon = UInt8(ascii: ":")
+
     /// Finds `:  XXXXX: `, and the range of `XXXXX: ` in it.
-    private static func state(in line: Substring) -> (SQLState, Range<Substring.Index>)? {
-        var start = line.startIndex
-        while let colon = line[start...].firstIndex(of: ":") {
-            let rest = line[colon...].dropFirst()
-            if rest.hasPrefix("  ") {
-                let code = rest.dropFirst(2).prefix(5)
-                let isCode =
-                    code.utf8.count == 5
-                    && code.utf8.allSatisfy { (0x30...0x39).contains($0) || (0x41...0x5A).contains($0) }
-                if isCode, line[code.endIndex...].hasPrefix(": ") {
-                    return (SQLState(rawValue: String(code)), code.startIndex..<line.index(code.endIndex, offsetBy: 2))
-                }
+    private static func state(in line: ArraySlice<UInt8>) -> (SQLState, Range<Int>)? {
+        var rest = line
+        while let colon = rest.firstIndex(of: colon) {
+            rest = rest[colon...].dropFirst()
+            guard rest.starts(with: "  ".utf8) else { continue }
+            let code = rest.dropFirst(2).prefix(5)
+            let isCode = code.count == 5 && code.allSatisfy { (0x30...0x39).contains($0) || (0x41...0x5A).contains($0) }
+            let end = rest.dropFirst(7)
+            if isCode, end.starts(with: ": ".utf8) {
+                let state = SQLState(rawValue: String(decoding: code, as: UTF8.self))
+                return (state, code.startIndex..<end.dropFirst(2).startIndex)
             }
-            start = line.index(after: colon)
         }
         return nil
     }
 
     /// Whether a line is `WORD:  function, file.c:123`.
-    private static func isLocation(_ line: Substring) -> Bool {
-        guard let colon = line.firstIndex(of: ":"), !line[..<colon].contains(" "),
-            line[colon...].dropFirst().hasPrefix("  "), let last = line.lastIndex(of: ":"), last > colon
+    private static func isLocation(_ line: ArraySlice<UInt8>) -> Bool {
+        guard let first = line.firstIndex(of: colon), !line[..<first].contains(UInt8(ascii: " ")),
+            line[first...].dropFirst().starts(with: "  ".utf8), let last = line.lastIndex(of: colon), last > first
         else { return false }
         let number = line[last...].dropFirst()
-        let place = line[line.index(colon, offsetBy: 3)..<last]
-        return !number.isEmpty && number.allSatisfy(\.isASCII) && number.allSatisfy(\.isNumber) && place.contains(", ")
+        let place = line[first...].dropFirst(3).prefix { $0 != colon }
+        return !number.isEmpty && number.allSatisfy { (0x30...0x39).contains($0) }
+            && zip(place, place.dropFirst()).contains { $0 == UInt8(ascii: ",") && $1 == UInt8(ascii: " ") }
     }
 }

@@ -24,6 +24,10 @@ public struct ConnectMachine: ~Copyable, StepMachine, @unchecked Sendable {
 
     private var attempt: Attempt?
     private var connection: PQConnection?
+    /// How often the socket was ready and the connect got on by that.
+    public private(set) var progress = 0
+    /// How many of these were answers to read. A frozen process never answers, although its system still accepts.
+    public private(set) var answers = 0
     /// Messages of the attempts that ended by a time-out, in front of what follows.
     private var earlier = ""
 
@@ -41,17 +45,19 @@ public struct ConnectMachine: ~Copyable, StepMachine, @unchecked Sendable {
     /// The meaning of `connect_timeout`: seconds; zero, negative and none wait for ever.
     /// - Throws: ``PQError/Kind/options`` for what is no integer.
     public static func timeout(from value: String?) throws(PQError) -> Duration? {
-        guard let value, !value.allSatisfy(\.isWhitespace) else { return nil }
-        let digits = value.drop(while: \.isWhitespace)
-        guard let seconds = Int32(digits.prefix { !$0.isWhitespace }),
-            digits.drop(while: { !$0.isWhitespace }).allSatisfy(\.isWhitespace)
-        else {
+        guard let value else { return nil }
+        let digits = ASCII.trimmed(value.utf8[...])
+        if digits.isEmpty { return nil }
+        guard let seconds = Int32(String(decoding: digits, as: UTF8.self)) else {
             throw PQError(.options, "invalid integer value \"\(value)\" for connection option \"connect_timeout\"")
         }
         return seconds > 0 ? .seconds(Int64(seconds)) : nil
     }
 
     public mutating func advance(now: Duration) throws(ConnectFailure) -> Wait? {
+        LibraryGate.enter()
+        defer { LibraryGate.leave() }
+        LibraryGate.watchExit(again: false)
         while true {
             if attempt == nil { try begin(now) }
             guard let place = attempt?.place, let pointer = attempt?.pointer else {
@@ -72,7 +78,11 @@ public struct ConnectMachine: ~Copyable, StepMachine, @unchecked Sendable {
                 attempt?.release()
                 attempt = nil
                 PQsetErrorVerbosity(pointer, PQERRORS_DEFAULT)
-                connection = PQConnection(owning: pointer, notices: notices)
+                var opened = PQConnection(owning: pointer, notices: notices)
+                // What came behind the server's greeting, and broke nothing yet, is for the first statement to find.
+                try? opened.readDecrypted()
+                connection = consume opened
+                LibraryGate.watchExit(again: true)
                 return nil
             }
             return wait
@@ -106,14 +116,24 @@ public struct ConnectMachine: ~Copyable, StepMachine, @unchecked Sendable {
         if attempt?.polled == false {
             // "If you have yet to call PQconnectPoll, behave as if it last returned PGRES_POLLING_WRITING."
             attempt?.polled = true
-            return Wait(descriptor: PQsocket(pointer), interest: .write, deadline: attempt?.deadline)
+            let wait = Wait(descriptor: PQsocket(pointer), interest: .write, deadline: attempt?.deadline)
+            attempt?.wait = wait
+            return wait
         }
-        if let wait = attempt?.wait, wait.descriptor == PQsocket(pointer), !Self.isReady(wait) {
-            return wait.until(attempt?.deadline)
+        if let wait = attempt?.wait, wait.descriptor == PQsocket(pointer) {
+            if !Self.isReady(wait) { return wait.until(attempt?.deadline) }
+            progress &+= 1
+            if wait.interest == .read { answers &+= 1 }
         }
         let before = PQstatus(pointer)
         let lost = attempt?.wait?.interest == .read && Self.isClosedByPeer(PQsocket(pointer))
-        let progress = PQconnectPoll(pointer)
+        var progress = PQconnectPoll(pointer)
+        var silentReads = 0
+        while progress == PGRES_POLLING_READING,
+            DecryptedBytes(of: pointer).mayHoldMore(&silentReads, socket: PQsocket(pointer))
+        {
+            progress = PQconnectPoll(pointer)
+        }
         switch progress {
         case PGRES_POLLING_OK:
             return nil
@@ -136,7 +156,8 @@ public struct ConnectMachine: ~Copyable, StepMachine, @unchecked Sendable {
     private mutating func giveUpAddress() throws(ConnectFailure) {
         guard let place = attempt?.place, let pointer = attempt?.pointer else { return }
         let message = VerboseMessage(PQerrorMessage(pointer).map { String(cString: $0) } ?? "").text
-        if !message.isEmpty { earlier += message + "\n" }
+        // libpq may have begun a line for this address, and found nothing to say yet.
+        if !message.isEmpty && !message.utf8.suffix(2).elementsEqual(": ".utf8) { earlier += message + "\n" }
         earlier += "connection to server \(place.description) failed: timeout expired\n"
         targets.learn(pointer)
         attempt = nil
@@ -173,7 +194,9 @@ public struct ConnectMachine: ~Copyable, StepMachine, @unchecked Sendable {
 
     private static func start(_ parameters: [ConnectionParameter]) -> OpaquePointer? {
         // Not PQconnectStartParams: it takes an empty value for a missing one, and lets the environment fill it.
-        PQconnectStart(ConnectionParameter.format(parameters))
+        // It looks up names, which may last, and does nothing that the gate is for.
+        let text = ConnectionParameter.format(parameters)
+        return LibraryGate.outside { PQconnectStart(text) }
     }
 
     // MARK: Looking at the socket

@@ -14,7 +14,12 @@ struct ConnectPlace: Equatable, CustomStringConvertible {
         address = text(PQhostaddr(pointer))
     }
 
-    var isUnixSocket: Bool { host.hasPrefix("/") || host.hasPrefix("@") }
+    var isUnixSocket: Bool { HostAddresses.isUnixSocket(host) }
+
+    static func == (left: Self, right: Self) -> Bool {
+        left.host.isWritten(as: right.host) && left.port.isWritten(as: right.port)
+            && left.address.isWritten(as: right.address)
+    }
 
     /// As libpq words it.
     var description: String {
@@ -85,14 +90,14 @@ struct ConnectTargets {
         let port = target.port.isEmpty ? place.port : target.port
         guard port == place.port else { return false }
         if !target.hostAddress.isEmpty { return target.hostAddress == place.address }
-        return target.host.isEmpty || target.host == place.host
+        return target.host.isEmpty || target.host.isWritten(as: place.host)
     }
 
     /// libpq's rules: as many hosts as the longer of `host` and `hostaddr`, one port for all or one each.
     private static func expand(_ parameters: [ConnectionParameter]) -> [Target] {
         func values(_ keyword: String) -> [String] {
             let text = parameters.last { $0.keyword == keyword }?.value ?? ""
-            return text.isEmpty ? [] : text.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
+            return text.commaSeparated
         }
         let (hosts, addresses, ports) = (values("host"), values("hostaddr"), values("port"))
         return (0..<max(hosts.count, addresses.count, 1)).map { index in

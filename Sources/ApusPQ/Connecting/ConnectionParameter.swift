@@ -39,7 +39,8 @@ public struct ConnectionParameter: Sendable, Hashable {
         parameters.map { "\($0.keyword)=\(quoted($0.value))" }.joined(separator: " ")
     }
 
-    private static func quoted(_ value: String) -> String {
+    /// A value for a connection string, in quotes where libpq needs them.
+    public static func quoted(_ value: String) -> String {
         let isPlain = !value.isEmpty && value.utf8.allSatisfy { $0 > 0x20 && $0 != 0x27 && $0 != 0x5C }
         if isPlain { return value }
         var text = "'"

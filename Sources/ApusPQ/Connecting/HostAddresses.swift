@@ -6,11 +6,27 @@ import Musl
 import Glibc
 #endif
 
-/// Name resolution, for the two questions that libpq does not answer: which addresses of a name are left after one
-/// timed out, and whether a node was reached by its private or its public name.
+/// Name resolution, for what libpq leaves out: which addresses of a name are left after one timed out, and a deadline
+/// for the resolver on a thread of its own.
 public enum HostAddresses {
+    /// What came of the resolution of a name.
+    public enum Outcome: Sendable, Equatable {
+        /// In numbers, in the resolver's order.
+        case addresses([String])
+        /// The resolver's words.
+        case failed(String)
+    }
+
     /// The addresses of a name, in numbers and in the resolver's order; empty when it has none. Blocks.
     public static func resolve(_ name: String) -> [String] {
+        switch lookUp(name) {
+        case .addresses(let addresses): addresses
+        case .failed: []
+        }
+    }
+
+    /// The addresses of a name, or why it has none. Blocks.
+    public static func lookUp(_ name: String) -> Outcome {
         var hints = addrinfo()
         hints.ai_family = AF_UNSPEC
         #if canImport(Glibc)
@@ -19,7 +35,8 @@ public enum HostAddresses {
         hints.ai_socktype = SOCK_STREAM
         #endif
         var first: UnsafeMutablePointer<addrinfo>?
-        guard getaddrinfo(name, nil, &hints, &first) == 0 else { return [] }
+        let code = LibraryGate.outside { getaddrinfo(name, nil, &hints, &first) }
+        guard code == 0 else { return .failed(String(cString: gai_strerror(code))) }
         defer { freeaddrinfo(first) }
         var addresses: [String] = []
         var next = first
@@ -29,7 +46,12 @@ public enum HostAddresses {
             }
             next = info.ai_next
         }
-        return addresses
+        return addresses.isEmpty ? .failed("it has no address") : .addresses(addresses)
+    }
+
+    /// Whether a host is a directory of Unix sockets, or a name in Linux's abstract namespace, for libpq.
+    public static func isUnixSocket(_ host: String) -> Bool {
+        host.utf8.first == UInt8(ascii: "/") || host.utf8.first == UInt8(ascii: "@")
     }
 
     /// Whether a text is an IPv4 or IPv6 address in numbers.

@@ -40,10 +40,9 @@ public struct PQError: Error, Sendable, CustomStringConvertible {
     private var state: SQLState?
 
     public init(_ kind: Kind, _ message: String, server: ServerMessage? = nil, sqlState: SQLState? = nil) {
-        var text = Substring(message)
-        while text.last?.isNewline == true { text.removeLast() }
+        let text = message.withoutLineEnd
         self.kind = kind
-        self.message = text.isEmpty ? "unknown error" : String(text)
+        self.message = text.isEmpty ? "unknown error" : text
         self.server = server
         self.state = sqlState
     }

@@ -69,20 +69,24 @@ public final class Signal: Sendable {
     public func clear() { apus_signal_clear(descriptor) }
 }
 
-/// A descriptor that becomes readable at a moment; where the system has none (Darwin), it never does.
+/// A queue's timer: from a moment on, the queue has an event. On Linux it is a descriptor of its own, on Darwin a
+/// filter of the queue (compiled there, unverified); a queue has one timer at most.
 public final class Timer: Sendable {
-    /// What to wait for, for reading; negative where the system has no such descriptor.
-    public let descriptor: Int32
+    private let queue: EventQueue
+    private let token: UInt64
+    private let timer: Int32
 
-    public init() throws(PQError) {
-        descriptor = apus_timer_create()
-        if descriptor < 0 && apus_has_timer != 0 { throw .system("cannot create a timer") }
+    public init(of queue: EventQueue, token: UInt64) throws(PQError) {
+        self.queue = queue
+        self.token = token
+        timer = apus_timer_create(queue.descriptor, token)
+        if timer < 0 { throw .system("cannot create a timer") }
     }
 
-    deinit { if descriptor >= 0 { close(descriptor) } }
+    deinit { apus_timer_close(timer) }
 
-    /// Arms the timer for a moment on ``Monotonic``'s clock; `nil` disarms it.
+    /// Arms the timer for a moment on ``Monotonic``'s clock; `nil` disarms it. What was set before is forgotten.
     public func set(_ deadline: Duration?) {
-        _ = apus_timer_set(descriptor, deadline.map { max(1, $0.clampedNanoseconds) } ?? 0)
+        _ = apus_timer_set(timer, token, deadline.map { max(1, $0.clampedNanoseconds) } ?? 0)
     }
 }

@@ -17,16 +17,17 @@ public enum Monotonic {
 
     /// Time since the clock's origin.
     public static var now: Duration { .nanoseconds(nanoseconds) }
+
+    /// The moment when so much time has passed from now on. A time of more than 292 years counts as 292 years: adding a
+    /// `Duration` of any length to ``now`` could overflow.
+    public static func moment(after time: Duration) -> Duration { now + .nanoseconds(time.clampedNanoseconds) }
 }
 
 extension Duration {
     /// The whole nanoseconds of this duration, clamped to what `Int64` holds (292 years).
     public var clampedNanoseconds: Int64 {
-        let (seconds, attoseconds) = components
-        let (product, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
-        if overflow { return seconds < 0 ? .min : .max }
-        let (sum, overflows) = product.addingReportingOverflow(attoseconds / 1_000_000_000)
-        return overflows ? (seconds < 0 ? .min : .max) : sum
+        // Not `components`, which traps for a duration of more seconds than Int64 holds.
+        Int64(clamping: attoseconds / 1_000_000_000)
     }
 
     /// Milliseconds for `poll(2)`, rounded up so that a wait never ends before its deadline; never negative.

@@ -64,6 +64,8 @@ enum AdapterRegistry {
     @inline(never)
     private static func check(_ state: UnsafeMutablePointer<ModuleState>) {
         let registry = state.pointee.adapters.fields(apus_adapter_registry.self)
+        // Keys of the program's own may change the registry while they are compared: then it is looked at again.
+        let generation = registry.pointee.generation
         var direct: DirectTypes = []
         for (type, adapter, bit) in builtin(state) {
             guard let key = apus_tuple2(type, state.pointee.isqlQuote) else {
@@ -74,7 +76,7 @@ enum AdapterRegistry {
             key.release()
         }
         registry.pointee.direct = UInt(direct.rawValue)
-        registry.pointee.checked = registry.pointee.generation
+        registry.pointee.checked = generation
     }
 
     /// The adapters that the module registers.
@@ -99,13 +101,14 @@ enum AdapterRegistry {
     /// ProgrammingError.
     static func adapt(_ object: PyObj, to proto: PyObj, or alternative: PyObj? = nil) throws(Raised) -> PyObj {
         let state = module
-        let type = apus_type_object(object)
-        if let adapted = try adapt(object, as: type, to: proto) { return adapted }
+        if let adapted = try adapt(object, as: apus_type_object(object), to: proto) { return adapted }
         if let adapted = try ask(proto, state.pointee.nameAdapt, object) { return adapted }
         if let adapted = try ask(object, state.pointee.nameConform, proto) { return adapted }
-        if let bases = apus_method_resolution_order(type) {
-            for i in 1..<max(1, apus_tuple_size(bases)) {
-                if let adapted = try adapt(object, as: apus_tuple_get(bases, i), to: proto) { return adapted }
+        if let order = apus_method_resolution_order(apus_type_object(object)) {
+            // A class may be given other bases by what is called here.
+            let bases = Owned(order.retained())
+            for i in 1..<max(1, apus_tuple_size(bases.object)) {
+                if let adapted = try adapt(object, as: apus_tuple_get(bases.object, i), to: proto) { return adapted }
             }
         }
         if let alternative { return alternative.retained() }
@@ -128,11 +131,13 @@ enum AdapterRegistry {
     /// What the callable registered for a type makes of an object; nil if there is none.
     private static func adapt(_ object: PyObj, as type: PyObj, to proto: PyObj) throws(Raised) -> PyObj? {
         let key = try Owned(owned(apus_tuple2(type, proto)))
-        guard let adapter = PyDict_GetItemWithError(module.pointee.adapters, key.object) else {
+        guard let found = apus_dict_find(module.pointee.adapters, key.object) else {
             if PyErr_Occurred() != nil { throw Raised() }
             return nil
         }
-        return try owned(apus_call1(adapter, object))
+        // It may take itself out of the registry.
+        let adapter = Owned(found)
+        return try owned(apus_call1(adapter.object, object))
     }
 
     /// What `receiver.name(argument)` answers, unless there is no such method, it answers None, or it raises TypeError.

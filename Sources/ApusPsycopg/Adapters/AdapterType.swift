@@ -48,8 +48,16 @@ struct Adapter {
     }
 
     private func append(to writer: inout ByteWriter) throws(Raised) {
-        guard let value = fields.pointee.adapted else { return }
-        var quoting = try context()
+        // Python code that runs meanwhile may give the adapter another value, connection or encoding.
+        let (adapted, connection) = (fields.pointee.adapted?.retained(), fields.pointee.connection?.retained())
+        let encoding = fields.pointee.encoding?.retained()
+        defer {
+            adapted?.release()
+            connection?.release()
+            encoding?.release()
+        }
+        guard let value = adapted else { return }
+        var quoting = try context(connection, encoding)
         switch kind {
         case .asIs:
             if value.isNone {
@@ -62,7 +70,7 @@ struct Adapter {
             owner.release()
         case .null: writer.append("NULL")
         case .quotedString: try append(string: value, quoting, to: &writer)
-        case .binary: try append(binary: value, quoting, to: &writer)
+        case .binary: try append(binary: value, quoting, isPrepared: connection != nil, to: &writer)
         case .boolean:
             let truth = PyObject_IsTrue(value)
             try check(truth)
@@ -83,17 +91,34 @@ struct Adapter {
             guard apus_is_list(value) != 0 else { throw raiseTypeError("expected a list, not \(value.typeName)") }
             try quoting.append(list: value, to: &writer)
         case .sequence: try quoting.append(sequence: value, to: &writer)
-        case .date: quoting.append(date: value, to: &writer)
-        case .time: try quoting.append(time: value, to: &writer)
-        case .timestamp: try quoting.append(timestamp: value, to: &writer)
-        case .interval: quoting.append(interval: value, to: &writer)
+        case .date:
+            try Self.expect(value, is: quoting.state.pointee.date)
+            quoting.append(date: value, to: &writer)
+        case .time:
+            try Self.expect(value, is: quoting.state.pointee.time)
+            try quoting.append(time: value, to: &writer)
+        case .timestamp:
+            try Self.expect(value, is: quoting.state.pointee.datetime)
+            try quoting.append(timestamp: value, to: &writer)
+        case .interval:
+            try Self.expect(value, is: quoting.state.pointee.timedelta)
+            quoting.append(interval: value, to: &writer)
         }
     }
 
+    /// Raises TypeError for a value without the fields that are read: a second `__init__()` puts any object in the first
+    /// one's place.
+    private static func expect(_ value: PyObj, is type: PyObj) throws(Raised) {
+        if apus_is_instance(value, type) != 0 { return }
+        let wanted = String(cString: apus_type_name(type.asType))
+        let shown = try Owned(owned(PyObject_Repr(value)))
+        throw try raiseTypeError("can't adapt \(text(of: shown.object)): expected a \(wanted)")
+    }
+
     /// How to quote: as the connection does if the adapter was prepared with one.
-    private func context() throws(Raised) -> Quoting {
-        if let connection = fields.pointee.connection { return try quoting(for: connection) }
-        guard kind == .quotedString, let encoding = fields.pointee.encoding else { return Quoting() }
+    private func context(_ connection: PyObj?, _ encoding: PyObj?) throws(Raised) -> Quoting {
+        if let connection { return try quoting(for: connection) }
+        guard kind == .quotedString, let encoding else { return Quoting() }
         return Quoting(encoding: try ClientEncoding(codec: encoding))
     }
 
@@ -109,7 +134,9 @@ struct Adapter {
         }
     }
 
-    private func append(binary value: PyObj, _ quoting: Quoting, to writer: inout ByteWriter) throws(Raised) {
+    private func append(
+        binary value: PyObj, _ quoting: Quoting, isPrepared: Bool, to writer: inout ByteWriter
+    ) throws(Raised) {
         if value.isNone {
             writer.append("NULL")
             return
@@ -120,7 +147,7 @@ struct Adapter {
             throw raiseTypeError("can't escape \(value.typeName) to binary")
         }
         defer { PyBuffer_Release(&view) }
-        if fields.pointee.connection != nil {
+        if isPrepared {
             quoting.append(binary: UnsafeRawBufferPointer(start: view.buf, count: view.len), to: &writer)
             return
         }

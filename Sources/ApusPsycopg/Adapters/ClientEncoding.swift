@@ -12,7 +12,7 @@ struct ClientEncoding {
     }
 
     let kind: Kind
-    /// The codec's name: a literal, or held by `encodings`.
+    /// The codec's name, which lives as long as the process where a connection has it.
     let codec: UnsafePointer<CChar>
     /// Where Python's codec and PostgreSQL do not mean the same.
     var deviation = CodecDeviation.none
@@ -39,11 +39,25 @@ struct ClientEncoding {
             PyErr_Clear()
             throw raise(module.pointee.operationalError, "no Python encoding for PostgreSQL encoding '\(name)'")
         }
-        self.init(kind: Self.ambiguous.contains(key) ? .ambiguous : .plain, codec: name)
-        deviation = CodecDeviation(codec: String(cString: name))
+        let own = String(cString: name)
+        self.init(kind: Self.ambiguous.contains(key) ? .ambiguous : .plain, codec: Self.permanent(own))
+        deviation = CodecDeviation(codec: own)
     }
 
-    /// A codec by Python's own name, as `QuotedString.encoding` has it.
+    /// The codecs' names that connections have had, which are few. A program may change `encodings` at any time, where
+    /// connections in use must not find the memory of a text that has gone. Under the GIL.
+    nonisolated(unsafe) private static var permanentNames: [String: UnsafePointer<CChar>] = [:]
+
+    private static func permanent(_ name: String) -> UnsafePointer<CChar> {
+        if let known = permanentNames[name] { return known }
+        let bytes = name.utf8CString
+        let copy = UnsafeMutablePointer<CChar>.allocate(capacity: bytes.count)
+        for (index, byte) in bytes.enumerated() { (copy + index).initialize(to: byte) }
+        permanentNames[name] = UnsafePointer(copy)
+        return UnsafePointer(copy)
+    }
+
+    /// A codec by Python's own name, as `QuotedString.encoding` has it. The caller keeps the name meanwhile.
     init(codec: PyObj) throws(Raised) {
         guard let name = PyUnicode_AsUTF8(codec) else { throw Raised() }
         self.init(kind: .plain, codec: name)

@@ -55,8 +55,9 @@ extension Quoting {
         let bytes = UnsafeRawBufferPointer(start: utf8, count: count)
         let first = bytes.first == UInt8(ascii: "-") ? bytes.dropFirst().first : bytes.first
         guard let first, (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(first) else {
-            let name = String(decoding: bytes, as: UTF8.self).lowercased().drop { $0 == "-" || $0 == "s" }
-            guard name.hasPrefix("nan") || name.hasPrefix("inf") else {
+            // `-Infinity`, `NaN`, `sNaN`.
+            let name = bytes.drop { $0 == UInt8(ascii: "-") || $0 | 0x20 == UInt8(ascii: "s") }.map { $0 | 0x20 }
+            guard name.starts(with: "nan".utf8) || name.starts(with: "inf".utf8) else {
                 throw raiseTypeError("expected a Decimal, not \(decimal.typeName)")
             }
             writer.append("'NaN'::numeric")

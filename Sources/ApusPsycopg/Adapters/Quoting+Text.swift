@@ -43,7 +43,7 @@ extension Quoting {
         let source = bytes.baseAddress?.assumingMemoryBound(to: CChar.self)
         let target = UnsafeMutableRawPointer(target).assumingMemoryBound(to: CChar.self)
         let core = connection.core
-        return try connection.looking { PQescapeStringConn(core.libpq, target, source, bytes.count, nil) }
+        return try connection.accessing { PQescapeStringConn(core.libpq, target, source, bytes.count, nil) }
     }
 
     private func zeroByte() -> Raised {

@@ -3,7 +3,7 @@ import CApusPython
 
 /// Writes Python objects as SQL literals: what a connection has to say about it, gathered once per statement.
 ///
-/// Everything here is borrowed from the connection for the time of one statement.
+/// The connection is borrowed for the time of one statement: a cursor, an adapter or the caller keeps it.
 struct Quoting {
     /// The Python connection, which adapters are prepared with; nil while there is none.
     var connection: PyObj?
@@ -12,6 +12,8 @@ struct Quoting {
     var doublesBackslashes: Bool
     /// The types that need no adapter object.
     var direct: DirectTypes
+    /// Counts the adapter objects that were asked, for a caller that wants to know; it outlives the quoting.
+    var adaptations: UnsafeMutablePointer<Int>?
     let state: UnsafeMutablePointer<ModuleState>
 
     init(connection: PyObj? = nil, encoding: ClientEncoding = .latin1, doublesBackslashes: Bool = false) {
@@ -95,6 +97,7 @@ struct Quoting {
     /// Appends what an adapter object makes of the value: `prepare(connection)` if it has that, then `getquoted()`.
     @inline(never)
     func appendAdapted(_ value: PyObj, to writer: inout ByteWriter) throws(Raised) {
+        if let adaptations { adaptations.pointee &+= 1 }
         let adapter = try Owned(AdapterRegistry.adapt(value, to: state.pointee.isqlQuote))
         if let connection {
             if let prepare = PyObject_GetAttr(adapter.object, state.pointee.namePrepare) {
@@ -110,7 +113,8 @@ struct Quoting {
         if encoding.kind != .utf8, apus_type_object(adapter.object) == state.pointee.asIs,
             let adapted = adapter.object.fields(apus_adapter.self).pointee.adapted, !adapted.isNone
         {
-            let text = try Owned(owned(PyObject_Str(adapted)))
+            let keeper = Owned(adapted.retained())
+            let text = try Owned(owned(PyObject_Str(keeper.object)))
             let (bytes, owner) = try encoding.encode(text.object)
             writer.append(bytes)
             owner.release()

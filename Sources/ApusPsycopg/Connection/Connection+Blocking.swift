@@ -24,22 +24,39 @@ extension Connection {
             switch outcome {
             case .locked: return true
             case .alreadyMine: return false
-            case .timeIsOver: try check(PyErr_CheckSignals())
+            case .timeIsOver: try checkPatience()
             }
         }
     }
 
-    /// The same for what is going to wait under the lock.
-    /// - Returns: without the GIL; what to take it back with.
-    func lockWithoutGIL() throws(Raised) -> ThreadState? {
-        var thread = PyEval_SaveThread()
+    /// Takes the lock for what talks to the server. Raises ProgrammingError where this thread has it already.
+    private func takeLockAlone() throws(Raised) {
+        if core.lock.tryLock() { return }
+        guard try takeLock() else { throw isInUse() }
+    }
+
+    /// Takes the lock, or waits for it without looking at signals: for the end of a session that cannot be put off.
+    /// - Returns: false if this thread has it already.
+    private func takeLockForGood() -> Bool {
+        if core.lock.tryLock() { return true }
         while true {
+            let thread = PyEval_SaveThread()
             let outcome = core.lock.lock(within: Self.lockSlice)
-            if outcome == .locked { return thread }
             PyEval_RestoreThread(thread)
-            if outcome == .alreadyMine { throw isInUse() }
-            try check(PyErr_CheckSignals())
-            thread = PyEval_SaveThread()
+            if outcome != .timeIsOver { return outcome == .locked }
+            // A thread that holds it may be gone: with the interpreter, or left behind by a fork.
+            if apus_is_finalizing() != 0 || !core.isOurs { return false }
+        }
+    }
+
+    /// Whether to go on waiting for another thread that has the lock.
+    private func checkPatience() throws(Raised) {
+        try check(PyErr_CheckSignals())
+        try checkOwner()
+        if apus_is_finalizing() != 0 {
+            throw raise(
+                module.pointee.interfaceError,
+                "the connection was in use by a thread that ended with the interpreter")
         }
     }
 
@@ -49,22 +66,28 @@ extension Connection {
 
     /// Runs Python code while no other thread can use the connection.
     func holdingLock<Result>(_ body: () throws(Raised) -> Result) throws(Raised) -> Result {
-        guard try takeLock() else { throw isInUse() }
+        try takeLockAlone()
         defer { core.lock.unlock() }
         return try body()
     }
 
-    /// Looks at what libpq changes while it works. Another thread's statement is waited for; this thread's own, which a
-    /// signal handler or a callback interrupts, is not.
-    /// - Parameter body: touches nothing of Python.
-    func looking<Result>(_ body: () -> Result) throws(Raised) -> Result {
-        var isLocked = core.lock.tryLock()
-        if !isLocked {
-            // The lock of a fork's parent may never be let go.
-            try checkOwner()
-            isLocked = try takeLock()
+    /// Uses libpq's connection for a moment, whatever statement another thread waits for.
+    /// - Parameter body: runs under the GIL and touches nothing of Python.
+    func accessing<Result>(_ body: () -> Result) throws(Raised) -> Result {
+        if !core.isOurs {
+            // A thread of a fork's parent may have been in the midst of a call of libpq.
+            guard core.lock.tryLock() else { throw inherited() }
+            defer { core.lock.unlock() }
+            return body()
         }
-        defer { if isLocked { core.lock.unlock() } }
+        while !core.access.tryLock() {
+            // The GIL must not be waited for with `access` held: it is taken anew then.
+            let thread = PyEval_SaveThread()
+            core.access.lock()
+            core.access.unlock()
+            PyEval_RestoreThread(thread)
+        }
+        defer { core.access.unlock() }
         return body()
     }
 
@@ -75,16 +98,25 @@ extension Connection {
     /// - Parameters:
     ///   - timeout: after which the server is asked to cancel as well; its answer is the machine's business then.
     ///   - grace: how long the answer is waited for after that; nil is the connection's `cancellation_timeout`.
+    ///   - preparing: runs under the lock and the GIL before the first step, and may still refuse.
+    ///   - isWasted: whether what the server still sends is dropped anyway: it is asked to cancel after a moment.
     ///   - finally: runs under the lock when the machine has come to its end, and hears whether that came too late.
     func blocking(
-        timeout: Duration? = nil, grace: Duration? = nil, _ step: () throws(PQError) -> Wait?,
-        finally: (_ isOverdue: Bool) -> Void
+        timeout: Duration? = nil, grace: Duration? = nil, preparing: () throws(Raised) -> Void = {},
+        _ step: () throws(PQError) -> Wait?, isWasted: () -> Bool = { false }, finally: (_ isOverdue: Bool) -> Void
     ) throws(Raised) -> PQError? {
         let patience = Patience(timeout: timeout, grace: grace ?? core.cancellationTimeout)
-        var thread = try lockWithoutGIL()
-        let driven = drive(&thread, patience, step)
+        try takeLockAlone()
+        do throws(Raised) { try preparing() } catch {
+            core.lock.unlock()
+            throw error
+        }
+        var thread = PyEval_SaveThread()
+        let driven = drive(&thread, patience, isWasted: isWasted) { () throws(PQError) in try core.accessing(step) }
+        core.access.lock()
         finally(driven.isOverdue)
         core.gather()
+        core.access.unlock()
         if driven.isLost {
             // A session is let go of under the lock and the GIL.
             PyEval_RestoreThread(thread)
@@ -114,10 +146,10 @@ extension Connection {
         let patience = Patience(
             timeout: exchange == nil ? nil : core.commandTimeout, grace: core.cancellationTimeout)
         var thread = PyEval_SaveThread()
-        let driven = drive(&thread, cancels: cancels, patience, step)
+        let driven = drive(&thread, cancels: cancels, patience) { () throws(PQError) in try core.accessing(step) }
         if driven.isOverdue { exchange?.timeout = patience.timeout }
-        if core.session?.isBroken ?? true { core.markBroken() }
         PyEval_RestoreThread(thread)
+        if core.session?.isBroken ?? true { core.markBroken() }
         if driven.isLost { loseSession() }
         if let interruption = driven.interruption {
             apus_give_exception(interruption)
@@ -127,18 +159,46 @@ extension Connection {
         if let failure = driven.failure { throw raise(failure) }
     }
 
+    /// The same for the end of a conversation that Python code gave up, whose exception is pending elsewhere.
+    /// - Parameters:
+    ///   - isUrgent: whether the server is asked to cancel at once.
+    ///   - step: lets go of what is left of the answer. It may end, and be driven again, whenever something has come: the
+    ///     connection's time limit is to the server's silence.
+    /// - Returns: the exception that a signal handler raised meanwhile, owned.
+    func clearingUnderLock(isUrgent: Bool, _ step: () throws(PQError) -> Wait?) -> PyObj? {
+        let patience = Patience(timeout: core.commandTimeout, grace: core.cancellationTimeout)
+        var thread = PyEval_SaveThread()
+        let core = self.core
+        let driven = drive(&thread, patience, isUrgent: isUrgent) { () throws(PQError) in try core.accessing(step) }
+        PyEval_RestoreThread(thread)
+        if core.session?.isBroken ?? true { core.markBroken() }
+        if driven.isLost { loseSession() }
+        return driven.interruption
+    }
+
     /// Lets go of a session whose server answers no more; under the lock and the GIL.
     private func loseSession() {
         core.finish()
         core.closed = .broken
     }
 
+    /// Lets go of a session that cannot be used any more, whatever exception is pending.
+    func closeBroken() {
+        let isLocked = takeLockForGood()
+        loseSession()
+        if isLocked { core.lock.unlock() }
+    }
+
     private func raiseLost(_ patience: Patience) -> Raised {
-        let request = patience.grace > .zero ? ", nor to the request to cancel within \(patience.grace.inSeconds)" : ""
-        let time = patience.timeout?.inSeconds ?? "0 s"
+        let request = patience.grace > .zero ? "to the request to cancel within \(patience.grace.inSeconds)" : ""
+        guard let timeout = patience.timeout else {
+            return raise(
+                module.pointee.operationalError, "the server did not answer \(request): the connection is closed")
+        }
         return raise(
             module.pointee.commandTimeout,
-            "the server did not answer within the command timeout of \(time)\(request): the connection is closed")
+            "the server did not answer within the command timeout of \(timeout.inSeconds)"
+                + "\(request.isEmpty ? "" : ", nor \(request)"): the connection is closed")
     }
 
     /// How long a server is waited for. Read from the connection under the GIL.
@@ -161,19 +221,32 @@ extension Connection {
         var isLost = false
     }
 
+    /// How long what the server sends is dropped before it is asked to cancel.
+    private static var wastePatience: Duration { .seconds(1) }
+
     /// Drives a machine to its end, without the GIL but for a look at Python's signals now and then.
     private func drive(
-        _ thread: inout ThreadState?, cancels: Bool = true, _ patience: Patience, _ step: () throws(PQError) -> Wait?
+        _ thread: inout ThreadState?, cancels: Bool = true, _ patience: Patience, isUrgent: Bool = false,
+        isWasted: () -> Bool = { false }, _ step: () throws(PQError) -> Wait?
     ) -> Driven {
         var driven = Driven()
         var request: CancelMachine?
         var due = patience.timeout.map { Monotonic.now + $0 }
         var interrupted: Duration?
+        var wasted: Duration?
         var isCancelling = false
         // A request that arrives before the statement does finds nothing to cancel: it is repeated, ever more seldom.
         var again: Duration?
         var pause: Duration = .milliseconds(250)
         var readyInARow = 0
+        func startCancelling(_ now: Duration) {
+            isCancelling = true
+            due = now + patience.grace
+            guard patience.grace > .zero else { return }
+            request = try? core.cancelMachine(within: patience.grace)
+            again = now + pause
+        }
+        if isUrgent { startCancelling(Monotonic.now) }
         do throws(PQError) {
             while let wait = try step() {
                 if Self.wait(for: wait.until(due).until(again), helping: &request) == .ready {
@@ -193,13 +266,7 @@ extension Connection {
                         again = now + pause
                     }
                 }
-                PyEval_RestoreThread(thread)
-                let raised = PyErr_CheckSignals() != 0
-                if raised {
-                    driven.interruption?.release()
-                    driven.interruption = apus_take_exception()
-                }
-                thread = PyEval_SaveThread()
+                let raised = lookForSignals(&thread, &driven)
                 let now = Monotonic.now
                 if raised {
                     // While connecting there is nothing to cancel, and nothing to keep.
@@ -212,23 +279,48 @@ extension Connection {
                     if interrupted == nil { interrupted = now }
                 } else if let due, now >= due {
                     driven.isOverdue = true
+                } else if patience.grace > .zero, !isCancelling, isWasted() {
+                    let since = wasted ?? now
+                    wasted = since
+                    if now - since < Self.wastePatience { continue }
                 } else {
                     continue
                 }
-                if isCancelling { continue }
-                isCancelling = true
-                due = now + patience.grace
-                if patience.grace > .zero {
-                    request = try? core.cancelMachine(within: patience.grace)
-                    again = now + pause
-                }
+                if !isCancelling { startCancelling(now) }
             }
         } catch { driven.failure = error }
-        // A request that is still under way could meet the next statement, if there can be one.
-        while !driven.isLost, request != nil, core.session?.isBroken == false {
-            _ = Self.wait(for: Wait(descriptor: nil, interest: [], deadline: nil), helping: &request)
-        }
+        if request != nil, !driven.isLost { deliver(&request, &thread, &driven) }
         return driven
+    }
+
+    /// Looks whether a signal handler raises; the last exception is kept.
+    private func lookForSignals(_ thread: inout ThreadState?, _ driven: inout Driven) -> Bool {
+        PyEval_RestoreThread(thread)
+        let raised = PyErr_CheckSignals() != 0
+        if raised {
+            driven.interruption?.release()
+            driven.interruption = apus_take_exception()
+        }
+        thread = PyEval_SaveThread()
+        return raised
+    }
+
+    /// Waits until a request to cancel has arrived: one that is still under way could meet the next statement. It has a
+    /// deadline of its own. A signal handler that raises shortens the wait to a second, and a second one ends it; then
+    /// the session is lost, because there can be no next statement that is safe.
+    private func deliver(_ request: inout CancelMachine?, _ thread: inout ThreadState?, _ driven: inout Driven) {
+        var due: Duration?
+        while request != nil, core.session?.isBroken == false {
+            _ = Self.wait(for: Wait(descriptor: nil, interest: [], deadline: due), helping: &request)
+            if request == nil { return }
+            let isAgain = due != nil
+            if lookForSignals(&thread, &driven) {
+                driven.isLost = isAgain
+                due = due ?? Monotonic.now + .seconds(1)
+            }
+            if let due, Monotonic.now >= due { driven.isLost = true }
+            if driven.isLost { return }
+        }
     }
 
     /// Waits, and helps a request to cancel on its way; it is nil when it was delivered, or could not be.
@@ -242,6 +334,16 @@ extension Connection {
             if wait.descriptor == nil { return .ready }
         }
         return BlockingWaiter.wait(for: wait, slice: slice)
+    }
+}
+
+extension ConnectionCore {
+    /// Calls libpq where the GIL is not held.
+    @inline(__always)
+    fileprivate func accessing(_ step: () throws(PQError) -> Wait?) throws(PQError) -> Wait? {
+        access.lock()
+        defer { access.unlock() }
+        return try step()
     }
 }
 

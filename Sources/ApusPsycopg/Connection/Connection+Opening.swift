@@ -8,17 +8,20 @@ import CApusPython
 extension Connection {
     /// `connection.__init__`: opens the session or, if `asynchronous`, begins to.
     func open(_ dsn: PyObj, asynchronous: Bool) throws(Raised) {
-        if core.session != nil || core.opening != nil {
-            throw raise(module.pointee.programmingError, "the connection was opened already")
-        }
+        try checkNotOpened()
         let string = try text(of: dsn)
         let options: ConnectionOptions
         do { options = try ConnectionOptions(string) } catch { throw raise(error) }
         try replace(&fields.pointee.dsn, with: DSN.hidingPassword(in: dsn))
-        core.isAsynchronous = asynchronous
-        core.generation = .current
-        core.opening = BalancedConnect(options)
-        core.status = .connecting
+        // No thread of this process can hold the locks of a connection that was never opened.
+        if core.session == nil, core.opening == nil { core.adoptLocks() }
+        try holdingLock { () throws(Raised) in
+            try checkNotOpened()
+            core.isAsynchronous = asynchronous
+            core.generation = .current
+            core.opening = BalancedConnect(options)
+            core.status = .connecting
+        }
         do throws(Raised) {
             if asynchronous {
                 core.closed = .open
@@ -39,9 +42,15 @@ extension Connection {
                 try openBlocking()
             }
         } catch {
-            core.finish()
-            core.closed = .broken
+            closeBroken()
             throw error
+        }
+    }
+
+    /// Raises ProgrammingError for a second `__init__`.
+    func checkNotOpened() throws(Raised) {
+        if core.session != nil || core.opening != nil {
+            throw raise(module.pointee.programmingError, "the connection was opened already")
         }
     }
 
@@ -55,42 +64,50 @@ extension Connection {
             guard core.opening != nil else { return nil }
             return try core.opening?.advance(now: Monotonic.now) ?? nil
         } finally: { _ in
-            core.adoptSession()
         }
         if let failure { throw raise(failure, whileOpening: true) }
+        try holdingLock { core.adoptSession() }
         try logWarnings()
         try settle()
         if try !hasISODates, !isReplication { try command("SET DateStyle TO 'ISO'") }
     }
 
-    /// `poll()` while the connection is being opened.
+    /// `poll()` while the connection is being opened. Two threads that poll at once take turns.
     func pollOpening() throws(Raised) -> Int {
+        try holdingLock { () throws(Raised) in
+            // The other one may have come to the end.
+            if core.opening == nil { return Poll.ok }
+            return try goOnOpening()
+        }
+    }
+
+    private func goOnOpening() throws(Raised) -> Int {
+        let core = self.core
         if core.session == nil {
             // A step may compute for milliseconds, and look up names.
             var failure: PQError?
             var wait: Wait?
-            // Two threads that poll at once take turns.
-            let thread = try lockWithoutGIL()
+            let thread = PyEval_SaveThread()
             do { wait = try core.opening?.advance(now: Monotonic.now) ?? nil } catch { failure = error }
-            core.lock.unlock()
             PyEval_RestoreThread(thread)
             if let failure {
-                core.finish()
-                core.closed = .broken
+                closeBroken()
                 throw raise(failure, whileOpening: true)
             }
             if let wait { return try handOut(wait) }
             core.adoptSession(keepsOpening: true)
+            core.gather()
             try logWarnings()
             try settle()
             if try !hasISODates, !isReplication {
-                core.exchange = Exchange(Self.setDates, begin: nil, joins: false)
+                core.exchangeIsComplete = false
+                core.exchange = Exchange(Statement("SET DateStyle TO 'ISO'"))
             }
         }
         if let exchange = core.exchange {
             if let wait = try advance(exchange) { return try handOut(wait) }
             core.exchange = nil
-            try checkSuccess(exchange, cursor: nil)
+            try checkCompletion(exchange, of: "SET DateStyle")
         }
         core.opening = nil
         if let watch = core.watch, let descriptor = core.session?.descriptor {
@@ -98,11 +115,6 @@ extension Connection {
             do { try watch.set(Wait(descriptor: descriptor, interest: .read)) } catch { throw raise(error) }
         }
         return Poll.ok
-    }
-
-    private static var setDates: UnsafeRawBufferPointer {
-        let text: StaticString = "SET DateStyle TO 'ISO'"
-        return UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount)
     }
 
     /// The typecasters read dates in ISO's form only.
@@ -141,7 +153,7 @@ extension Connection {
 }
 
 extension ConnectionCore {
-    /// Takes over the session of a balanced connect that is complete.
+    /// Takes over the session of a balanced connect that is complete. Under the lock and the GIL.
     func adoptSession(keepsOpening: Bool = false) {
         guard let connection = opening?.takeConnection() else { return }
         session = consume connection

@@ -10,6 +10,7 @@ extension Connection {
     /// A text in quotes.
     func literal(_ text: String) throws(Raised) -> String {
         let quoted = try quoted(text, by: "'")
+        if core.isShared { try lookAgain() }
         guard core.doublesBackslashes, quoted.utf8.contains(UInt8(ascii: "\\")) else { return quoted }
         return " E" + String(String.UnicodeScalarView(quoted.unicodeScalars.flatMap { $0 == "\\" ? [$0, $0] : [$0] }))
     }

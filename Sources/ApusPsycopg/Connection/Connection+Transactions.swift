@@ -17,9 +17,8 @@ extension Connection {
                 return
             }
         }
-        let text = UnsafeRawBufferPointer(start: command.utf8Start, count: command.utf8CodeUnitCount)
-        let exchange = try perform { core.makeEnd(text) }
-        if exchange.endsTransaction { try checkSuccess(exchange, cursor: nil) }
+        let exchange = try perform { core.makeEnd(command) }
+        if exchange.endsTransaction { try checkCompletion(exchange, of: "\(command)") }
     }
 
     func commit() throws(Raised) {
@@ -62,8 +61,8 @@ extension Connection {
         try checkSynchronous("reset")
         if core.session?.transactionStatus != PQTRANS_IDLE { try command("ROLLBACK") }
         core.endTransaction()
-        try command("RESET ALL")
-        try command("SET SESSION AUTHORIZATION DEFAULT")
+        // Settings, the role, prepared statements, temporary tables, advisory locks and LISTENs, as psycopg2.
+        try command("DISCARD ALL")
         core.transaction = TransactionSettings()
         if try parameterStatus("DateStyle")?.hasPrefix("ISO") != true { try command("SET DateStyle TO 'ISO'") }
     }
@@ -152,7 +151,9 @@ extension Connection {
         if before == .closed { return }
         // From now on nobody begins anything; what another thread is at is waited for.
         core.closed = .closed
-        guard core.isOurs else {
+        // The thread that has the lock, if there is one, is not in a fork's child, nor is it there any more when the
+        // interpreter ends.
+        guard core.isOurs, apus_is_finalizing() == 0 else {
             core.letGo()
             return
         }

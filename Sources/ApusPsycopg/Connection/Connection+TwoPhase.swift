@@ -38,7 +38,12 @@ extension Connection {
         if core.transaction.autocommit {
             throw raise(module.pointee.programmingError, "tpc_begin can't be called in autocommit mode")
         }
-        try command(core.transaction.begin)
+        let wasInTransaction = core.isInTransaction
+        do throws(Raised) { try command(core.transaction.begin) } catch {
+            // The server may have begun one, whatever it answered.
+            if !wasInTransaction, core.isInTransaction { core.status = .begin }
+            throw error
+        }
         core.status = .begin
         core.twoPhaseName = name
     }

@@ -10,23 +10,32 @@ extension Connection {
 
     /// Executes statements to the end.
     /// - Parameters:
-    ///   - statements: followed by a zero byte.
     ///   - mayBegin: false for what needs no transaction of its own.
+    ///   - preparing: runs under the GIL when no other statement can come in between, before anything is sent. It may
+    ///     still refuse.
     /// - Returns: the exchange with its last result; whether the server is content is for `checkSuccess` to see.
-    func perform(_ statements: UnsafeRawBufferPointer, mayBegin: Bool = true) throws(Raised) -> Exchange {
-        let core = self.core
-        return try perform { core.makeExchange(statements, mayBegin: mayBegin) }
+    @discardableResult
+    func perform(
+        _ exchange: Exchange, mayBegin: Bool = true, preparing: () throws(Raised) -> Void = {}
+    ) throws(Raised) -> Exchange {
+        try perform(preparing: preparing) {
+            if mayBegin { core.prepare(exchange) }
+            return exchange
+        }
     }
 
     /// Executes an exchange that is made under the lock, when it is known what state the transaction is in.
-    func perform(_ make: () -> Exchange) throws(Raised) -> Exchange {
+    /// - Parameter make: returns an exchange that holds no Python object, or one made before.
+    func perform(
+        preparing: () throws(Raised) -> Void = {}, _ make: () -> Exchange
+    ) throws(Raised) -> Exchange {
         try settlePending()
         if Self.isGreen {
-            let exchange = try performGreen(make)
+            let exchange = try performGreen(preparing: preparing, make)
             try collect()
             return exchange
         }
-        let exchange = try performBlocking(timeout: core.commandTimeout, make)
+        let exchange = try performBlocking(timeout: core.commandTimeout, preparing: preparing, make)
         try collectGathered()
         return exchange
     }
@@ -37,11 +46,7 @@ extension Connection {
         try checkOpen()
         try checkSynchronous("ping")
         try checkIdle("ping")
-        let core = self.core
-        let nothing: StaticString = ";"
-        let make = {
-            core.makeExchange(UnsafeRawBufferPointer(start: nothing.utf8Start, count: 1), mayBegin: false)
-        }
+        let make = { Exchange(Statement(";")) }
         let exchange =
             try Self.isGreen ? performGreen(make) : performBlocking(timeout: timeout, grace: .zero, make)
         try collect()
@@ -52,26 +57,41 @@ extension Connection {
     /// Executes a command of the driver's own and raises what the server says against it.
     /// It is never preceded by BEGIN.
     func command(_ text: StaticString) throws(Raised) {
-        let exchange = try perform(
-            UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount), mayBegin: false)
-        try checkSuccess(exchange, cursor: nil)
+        let exchange = try perform(Exchange(Statement(text)), mayBegin: false)
+        try checkCompletion(exchange, of: "\(text)")
     }
 
     /// The same, for a text that is not known beforehand.
     func command(_ text: String) throws(Raised) {
-        let bytes = try encoded(text) + [0]
-        let exchange: Exchange
-        do {
-            exchange = try bytes.withUnsafeBytes {
-                try perform(UnsafeRawBufferPointer(rebasing: $0.dropLast()), mayBegin: false)
-            }
-        } catch { throw Raised() }
-        try checkSuccess(exchange, cursor: nil)
+        let bytes = try encoded(text)
+        let exchange = try perform(bytes.withUnsafeBytes { Exchange(Statement(copying: $0)) }, mayBegin: false)
+        try checkCompletion(exchange, of: text)
+    }
+
+    /// Raises what the server says against a command of the driver's own: anything but that the command is completed.
+    /// The tag does not matter: a failed transaction's COMMIT is completed by a ROLLBACK.
+    func checkCompletion(_ exchange: Exchange, of command: @autoclosure () -> String) throws(Raised) {
+        let status = exchange.result.map { PQresultStatus($0) }
+        let refusedCopy = exchange.detour?.refusedCopy
+        if status == PGRES_COMMAND_OK, refusedCopy == nil { return }
+        let isError = status == PGRES_FATAL_ERROR || status == PGRES_BAD_RESPONSE || status == PGRES_NONFATAL_ERROR
+        if isError && refusedCopy == nil || core.closed == .broken { try checkSuccess(exchange, cursor: nil) }
+        throw unexpected(refusedCopy ?? status, to: command())
+    }
+
+    private func unexpected(_ status: ExecStatusType?, to command: String) -> Raised {
+        let shown = status.flatMap { PQresStatus($0) }.map { String(cString: $0) } ?? "no result"
+        // Without the names that follow.
+        let words = command.split(separator: " ").prefix { !$0.contains("'") && !$0.contains("\"") }
+        return raise(
+            module.pointee.databaseError,
+            "the server answered \(words.joined(separator: " ")) with \(shown) instead of the command's completion")
     }
 
     /// Raises what the server says against the statements.
     /// - Parameter raising: the class to raise; nil for that of the SQLSTATE.
     func checkSuccess(_ exchange: Exchange, cursor: PyObj?, raising: PyObj? = nil) throws(Raised) {
+        if let detour = exchange.detour { try check(detour, cursor: cursor) }
         guard let result = exchange.result else {
             if core.closed == .broken {
                 throw raise(module.pointee.operationalError, "the connection to the server was lost")
@@ -82,9 +102,9 @@ extension Connection {
         case PGRES_EMPTY_QUERY:
             throw raise(module.pointee.programmingError, "can't execute an empty query")
         case PGRES_BAD_RESPONSE, PGRES_NONFATAL_ERROR, PGRES_FATAL_ERROR:
+            let position = PQresultErrorField(result, apus_diag_statement_position).flatMap { Int(String(cString: $0)) }
             var failure = ServerFailure(
-                result: result, encoding: core.encoding, prefixLength: exchange.prefixLength,
-                prefixLines: exchange.prefixLines)
+                result: result, encoding: core.encoding, prefix: exchange.prefix(at: position))
             var raising = raising
             if let timeout = exchange.timeout, failure.isCancellation {
                 raising = module.pointee.commandTimeout
@@ -95,59 +115,90 @@ extension Connection {
         }
     }
 
+    /// Raises DatabaseError if the server did not answer BEGIN as it should, and ProgrammingError for a COPY that the
+    /// call does not go on with.
+    @inline(never)
+    private func check(_ detour: Exchange.Detour, cursor: PyObj?) throws(Raised) {
+        // Why a connection was lost is told by the result.
+        if core.closed == .broken { return }
+        if let answer = detour.strayAnswer { throw unexpected(answer, to: "BEGIN") }
+        guard let copy = detour.refusedCopy else { return }
+        let message =
+            switch copy {
+            case PGRES_COPY_OUT: "can't execute COPY TO: use the copy_to() method instead"
+            case PGRES_COPY_IN: "can't execute COPY FROM: use the copy_from() method instead"
+            default: "can't execute START_REPLICATION: use the start_replication() method instead"
+            }
+        if let cursor { throw try Cursor(cursor).misuse(message) }
+        throw raise(module.pointee.programmingError, message)
+    }
+
     // MARK: Blocking
 
     private func performBlocking(
-        timeout: Duration?, grace: Duration? = nil, _ make: () -> Exchange
+        timeout: Duration?, grace: Duration? = nil, preparing: () throws(Raised) -> Void = {}, _ make: () -> Exchange
     ) throws(Raised) -> Exchange {
-        let core = self.core
         var exchange: Exchange?
-        let failure = try blocking(timeout: timeout, grace: grace) { () throws(PQError) -> Wait? in
+        let failure = try blocking(timeout: timeout, grace: grace) { () throws(Raised) in
+            try checkAlone()
+            try preparing()
+        } _: { () throws(PQError) -> Wait? in
             let running = exchange ?? make()
             exchange = running
             return try running.advance(on: &core.session)
+        } isWasted: {
+            exchange?.detour?.refusedCopy != nil
         } finally: { isOverdue in
             if isOverdue { exchange?.timeout = timeout }
             if let exchange { core.note(exchange) }
         }
-        if let failure { throw raise(failure) }
+        if let failure {
+            do throws(Raised) { try collectGathered() } catch { PyErr_Clear() }
+            throw raise(failure)
+        }
         guard let exchange else { throw raise(module.pointee.interfaceError, "connection already closed") }
         return exchange
     }
 
-    // MARK: Green
-
-    private func performGreen(_ make: () -> Exchange) throws(Raised) -> Exchange {
+    /// Raises ProgrammingError while a statement is under way that the program, or its wait callback, waits for.
+    private func checkAlone() throws(Raised) {
         if core.exchange != nil {
             throw raise(
                 module.pointee.programmingError, "a single async query can be executed on the same connection")
         }
+    }
+
+    // MARK: Green
+
+    private func performGreen(
+        preparing: () throws(Raised) -> Void = {}, _ make: () -> Exchange
+    ) throws(Raised) -> Exchange {
+        try checkAlone()
+        let core = self.core
         let exchange = make()
         core.exchange = exchange
         core.exchangeIsComplete = false
-        defer { core.exchange = nil }
+        defer { if core.exchange === exchange { core.exchange = nil } }
+        try preparing()
         try waitGreen()
-        guard core.exchangeIsComplete else {
+        guard core.exchange === exchange, core.exchangeIsComplete else {
             closeBroken()
             throw raise(module.pointee.operationalError, "the wait callback returned before the query was complete")
         }
-        core.note(exchange)
+        try accessing { core.note(exchange) }
         return exchange
     }
 
     /// Lets the wait callback wait. If it raises, what the server sends from here on belongs to nobody: the
     /// connection is closed.
     func waitGreen() throws(Raised) {
-        guard let answer = apus_call1(module.pointee.waitCallback, object) else {
+        // It may set another callback, or none.
+        let callback = Owned(module.pointee.waitCallback.retained())
+        guard let answer = apus_call1(callback.object, object) else {
             closeBroken()
             throw Raised()
         }
         answer.release()
-    }
-
-    private func closeBroken() {
-        core.finish()
-        core.closed = .broken
     }
 
     // MARK: Handed out
@@ -161,6 +212,8 @@ extension Connection {
             return Poll.ok
         }
         if let wait = try advance(exchange) { return try handOut(wait) }
+        // Another thread that polls may have been faster.
+        guard core.exchange === exchange, !core.exchangeIsComplete else { return Poll.ok }
         core.exchangeIsComplete = true
         if core.isAsynchronous { try deliver(exchange) }
         return Poll.ok
@@ -180,21 +233,33 @@ extension Connection {
     }
 
     /// Goes on with an exchange that is not waited for here.
+    /// - Returns: nil when it is complete, or not under way any more.
     func advance(_ exchange: Exchange) throws(Raised) -> Wait? {
-        do { return try exchange.advance(on: &core.session) } catch {
-            core.exchange = nil
-            core.markBroken()
-            throw raise(error)
+        let core = self.core
+        var failure: PQError?
+        let wait = try accessing { () -> Wait? in
+            guard core.exchange === exchange, !core.exchangeIsComplete else { return nil }
+            do throws(PQError) { return try exchange.advance(on: &core.session) } catch {
+                failure = error
+                core.markBroken()
+                return nil
+            }
         }
+        if let failure {
+            core.exchange = nil
+            throw raise(failure)
+        }
+        return wait
     }
 
     /// Gives an asynchronous query's result to the cursor that waits for it.
     private func deliver(_ exchange: Exchange) throws(Raised) {
+        let core = self.core
         core.exchange = nil
-        core.note(exchange)
         let reference = fields.pointee.async_cursor
         fields.pointee.async_cursor = nil
         defer { reference?.release() }
+        try accessing { core.note(exchange) }
         try collect()
         guard let reference, let cursor = apus_weakref_get(reference) else {
             throw raise(module.pointee.interfaceError, "the asynchronous cursor has disappeared")

@@ -34,7 +34,7 @@ struct Connection {
     }
 
     @inline(never)
-    private func inherited() -> Raised {
+    func inherited() -> Raised {
         raise(
             module.pointee.interfaceError,
             "the connection belongs to the process that opened it: a forked process has to open its own")
@@ -77,7 +77,7 @@ struct Connection {
 
     func parameterStatus(_ name: String) throws(Raised) -> String? {
         let core = self.core
-        return try looking { core.session?.parameterStatus(name) }
+        return try accessing { core.session?.parameterStatus(name) }
     }
 
     /// Moves what the server sent unasked to the lists that Python sees, and follows a change of the encoding.
@@ -93,12 +93,8 @@ struct Connection {
 
     /// The same for what was gathered before, by this thread or another.
     func collectGathered() throws(Raised) {
-        let inbox = core.inbox.withLock { inbox -> ConnectionCore.Inbox? in
-            if inbox.notices.isEmpty && inbox.notifications.isEmpty { return nil }
-            defer { inbox = ConnectionCore.Inbox() }
-            return inbox
-        }
-        if let inbox {
+        if core.hasMail.load(ordering: .acquiring) {
+            let inbox = core.takeInbox()
             if !inbox.notices.isEmpty { try collect(inbox.notices) }
             for notification in inbox.notifications { try collect(notification) }
         }
@@ -111,7 +107,10 @@ struct Connection {
     }
 
     private func collect(_ notices: [ServerMessage]) throws(Raised) {
-        guard let list = fields.pointee.notices, !list.isNone else { return }
+        guard let given = fields.pointee.notices, !given.isNone else { return }
+        // Its append() may put another collection in its place.
+        let keeper = Owned(given.retained())
+        let list = keeper.object
         for notice in notices {
             let text = try Owned(core.encoding.decode(notice.encodedText))
             if apus_is_exact_list(list) != 0 {
@@ -129,7 +128,9 @@ struct Connection {
     private static let noticesKept = 50
 
     private func collect(_ notification: PQNotification) throws(Raised) {
-        guard let list = fields.pointee.notifies, !list.isNone else { return }
+        guard let given = fields.pointee.notifies, !given.isNone else { return }
+        let keeper = Owned(given.retained())
+        let list = keeper.object
         let notify = try Owned(makeNotify(notification, core.encoding))
         if apus_is_exact_list(list) != 0 {
             try check(PyList_Append(list, notify.object))
@@ -153,8 +154,9 @@ struct Connection {
     /// Uses the encoding that the connection has now.
     func followEncoding() throws(Raised) {
         guard let pointer = libpq, let name = core.session?.clientEncoding else { return }
+        let id = PQclientEncoding(pointer)
         core.encoding = try ClientEncoding(postgres: name)
-        core.encodingID = PQclientEncoding(pointer)
+        core.encodingID = id
         core.facts.encoding = ConnectionCore.Facts.shown(encoding: name)
         core.facts.serverVersion = core.session?.serverVersion ?? 0
         core.facts.protocolVersion = core.session?.protocolVersion ?? 0
@@ -166,6 +168,18 @@ func quoting(for connection: PyObj) throws(Raised) -> Quoting { try Connection(c
 
 extension Connection {
     var quoting: Quoting {
-        Quoting(connection: object, encoding: core.encoding, doublesBackslashes: core.doublesBackslashes)
+        get throws(Raised) {
+            if core.isShared { try lookAgain() }
+            return Quoting(connection: object, encoding: core.encoding, doublesBackslashes: core.doublesBackslashes)
+        }
+    }
+
+    /// Asks libpq again what quoting depends on, where C code of the program's may have executed statements.
+    @inline(never)
+    func lookAgain() throws(Raised) {
+        let core = self.core
+        guard core.closed == .open, core.session != nil else { return }
+        try accessing { if let libpq = core.libpq { core.lookAtLiterals(libpq) } }
+        try collectGathered()
     }
 }

@@ -6,10 +6,17 @@ import Synchronization
 
 /// The Swift side of a Python connection: the session, and what psycopg2 remembers of it.
 ///
-/// Its fields change under the connection's lock, or under the GIL as long as nobody else can reach them. It touches
-/// no Python object, so that all of it may run without the GIL. The session is let go of under both, so that whoever
-/// holds either may look at it; what libpq changes while it works (messages, notifications, reported parameters) is
-/// looked at under the lock.
+/// It touches no Python object, so that all of it may run without the GIL; only an exchange holds one, and is let go of
+/// under the GIL. Three locks protect it:
+/// - `lock` belongs to one statement at a time, for as long as the server works at it. Fields change under it.
+/// - The GIL: fields that only Python's calls change are changed and read under it.
+/// - `access` is held for the moment of one call of libpq, because libpq's connection bears one thread at a time.
+///   Who holds `lock` without the GIL takes it for each step. Who holds the GIL takes it to look at what libpq changes
+///   while it works (messages, notifications, reported parameters, the state of TLS), without waiting for another
+///   thread's statement; `lock` and the GIL together need no `access`.
+///
+/// The session comes and goes under `lock` and the GIL, so that the holder of either may use it. Locks are taken in
+/// this order: `lock`, GIL, `access`; the holder of `access` waits for nothing.
 final class ConnectionCore: @unchecked Sendable {
     /// `connection.closed`
     enum Closed: Int { case open, closed, broken }
@@ -24,6 +31,7 @@ final class ConnectionCore: @unchecked Sendable {
     }
 
     let lock = ConnectionLock()
+    let access = ConnectionLock()
     /// The process that opens the connection.
     var generation = ForkGeneration.current
     /// Swift would look five times a statement whether somebody else is at it, in this thread: the lock says so before.
@@ -35,11 +43,22 @@ final class ConnectionCore: @unchecked Sendable {
     var transaction = TransactionSettings()
     /// Counts the transactions that ended: what lives no longer than one remembers its number.
     var transactionNumber = 0
-    /// The name of the two-phase transaction that is open.
-    var twoPhaseName: String?
+    /// The name of the two-phase transaction that is open. It is read and set under the GIL.
+    var twoPhaseName: String? {
+        get { isTwoPhase ? lastTwoPhaseName : nil }
+        set {
+            isTwoPhase = newValue != nil
+            if let newValue { lastTwoPhaseName = newValue }
+        }
+    }
+    private var lastTwoPhaseName = ""
+    /// A transaction ends without the GIL, where a text that another thread reads must not be freed.
+    private var isTwoPhase = false
 
     /// What the server sent unasked, until Python's lists take it.
-    let inbox = Mutex(Inbox())
+    let inbox = ForkSafeMutex(Inbox())
+    /// Whether there is anything in it, which a statement looks at more often than there is.
+    let hasMail = Atomic<Bool>(false)
 
     struct Inbox {
         var notices: [ServerMessage] = []
@@ -65,6 +84,8 @@ final class ConnectionCore: @unchecked Sendable {
 
     /// Whether a backslash in a plain literal is an escape.
     var doublesBackslashes = false
+    /// Whether the program has the address of the PGconn, and may do with it what it likes.
+    var isShared = false
     /// Whether BEGIN may travel with the statement that it precedes.
     var joinsBegin = true
 
@@ -93,45 +114,47 @@ final class ConnectionCore: @unchecked Sendable {
     /// Stands for whatever the balanced connect waits for, under one descriptor that does not change.
     var watch: HandedOutWait?
 
-    /// The exchange that a statement needs now.
-    /// - Parameter mayBegin: false for what needs no transaction of its own.
-    func makeExchange(_ statements: UnsafeRawBufferPointer, mayBegin: Bool = true) -> Exchange {
-        let begins = mayBegin && status == .ready && (!transaction.autocommit || isInBlock) && !isAsynchronous
-        return Exchange(statements, begin: begins ? transaction.begin : nil, joins: joinsBegin)
+    /// Makes an exchange begin the transaction that its statement needs now. Under the lock, when it is known what state
+    /// the transaction is in.
+    func prepare(_ exchange: Exchange) {
+        if begins { exchange.begin(by: transaction.begin, joins: joinsBegin) }
     }
 
-    /// Takes notice of how an exchange ended.
+    /// Takes notice of how an exchange ended. Under the lock, and `access` or the GIL.
     func note(_ exchange: Exchange) {
-        if exchange.hasBegun { status = .begin }
+        if exchange.hasBegun || exchange.detour?.strayAnswer != nil && isInTransaction { status = .begin }
+        if exchange.isShifted, session?.hasNotices == true, let notices = session?.takeNotices() {
+            deliver(exchange.ownPositions(of: notices))
+        }
         let isBroken = session?.isBroken ?? true
         if exchange.endsTransaction, isBroken || session?.transactionStatus == PQTRANS_IDLE { endTransaction() }
         if isBroken { markBroken() }
     }
 
+    /// Whether the server is in a transaction, failed or not. `status` is what psycopg2's is: what the connection itself
+    /// began and ended. A program's own BEGIN, COMMIT and ROLLBACK make the two differ.
+    var isInTransaction: Bool {
+        let status = session?.transactionStatus
+        return status == PQTRANS_INTRANS || status == PQTRANS_INERROR
+    }
+
+    /// Whether the next exchange begins a transaction.
+    var begins: Bool { status == .ready && (!transaction.autocommit || isInBlock) && !isAsynchronous }
+
     /// Forgets the transaction, which has ended on the server.
     func endTransaction() {
         status = .ready
-        twoPhaseName = nil
+        isTwoPhase = false
         transactionNumber &+= 1
     }
 
     /// The exchange that ends the transaction, or nothing if there is none: another thread may have been faster.
-    func makeEnd(_ command: UnsafeRawBufferPointer) -> Exchange {
+    func makeEnd(_ command: StaticString) -> Exchange {
         let isOpen = status == .begin
-        return Exchange(isOpen ? command : Self.nothing, begin: nil, joins: false, endsTransaction: isOpen)
+        return Exchange(Statement(isOpen ? command : ""), endsTransaction: isOpen)
     }
 
-    private static var nothing: UnsafeRawBufferPointer {
-        UnsafeRawBufferPointer(start: ("" as StaticString).utf8Start, count: 0)
-    }
-
-    /// The exchange for a statement with parameters.
-    func makeExchange(_ call: ServerCall) -> Exchange {
-        let begins = status == .ready && (!transaction.autocommit || isInBlock) && !isAsynchronous
-        return Exchange(call, begin: begins ? transaction.begin : nil)
-    }
-
-    /// The socket is gone: the node has one session less from now on.
+    /// The socket is gone: the node has one session less from now on. Under `access`, or the lock and the GIL.
     func markBroken() {
         guard closed == .open else { return }
         closed = .broken
@@ -139,25 +162,55 @@ final class ConnectionCore: @unchecked Sendable {
         reservation = nil
     }
 
-    /// Takes out of libpq what the server sent unasked, and what it said of literals. Under the lock.
+    /// Takes out of libpq what the server sent unasked, and what it said of literals. Under the lock, and `access` or the
+    /// GIL.
     func gather() {
         guard let libpq else { return }
-        // libpq knows what the server last said of standard_conforming_strings, and shows it only this way.
-        // Asking makes it forget its last error, which a failed statement leaves for Python to see; it has set nothing.
-        if PQerrorMessage(libpq)?.pointee == 0 {
-            doublesBackslashes = withUnsafeTemporaryAllocation(of: CChar.self, capacity: 4) { target in
-                PQescapeStringConn(libpq, target.baseAddress, ("\\" as StaticString).c, 1, nil) == 2
-            }
-        }
+        lookAtLiterals(libpq)
         if session?.hasNotices == true, let notices = session?.takeNotices() {
-            inbox.withLock { $0.notices += notices }
+            deliver(notices)
         }
         while let notification = session?.takeNotification() {
             inbox.withLock { $0.notifications.append(notification) }
+            hasMail.store(true, ordering: .releasing)
         }
     }
 
-    /// Ends the session. In a fork's child, the parent's goes on.
+    private func deliver(_ notices: [ServerMessage]) {
+        inbox.withLock { $0.notices += notices }
+        hasMail.store(true, ordering: .releasing)
+    }
+
+    /// What was put into the inbox since the last call.
+    func takeInbox() -> Inbox {
+        hasMail.store(false, ordering: .relaxed)
+        return inbox.withLock { inbox in
+            defer { inbox = Inbox() }
+            return inbox
+        }
+    }
+
+    /// Learns what the server last said of standard_conforming_strings. Under the lock, and `access` or the GIL.
+    func lookAtLiterals(_ libpq: OpaquePointer) {
+        if PQerrorMessage(libpq)?.pointee == 0 {
+            // The quicker way. It makes libpq forget its last error, of which there is none.
+            doublesBackslashes = withUnsafeTemporaryAllocation(of: CChar.self, capacity: 4) { target in
+                PQescapeStringConn(libpq, target.baseAddress, ("\\" as StaticString).c, 1, nil) == 2
+            }
+        } else {
+            // After an error, which Python may still ask for. A server that says nothing means "off", to libpq as well.
+            let name: StaticString = "standard_conforming_strings"
+            doublesBackslashes = PQparameterStatus(libpq, name.c).map { strcmp($0, "on") != 0 } ?? true
+        }
+    }
+
+    /// Makes the locks this process's, for a connection that is about to be opened.
+    func adoptLocks() {
+        lock.adopt()
+        access.adopt()
+    }
+
+    /// Ends the session, under the lock and the GIL. In a fork's child, the parent's goes on.
     func finish() {
         session = nil
         opening = nil
@@ -175,39 +228,6 @@ final class ConnectionCore: @unchecked Sendable {
         }
     }
 
-    /// The same, waited for.
-    func cancel(within time: Duration) throws(PQError) {
-        var machine = try cancelMachine(within: time)
-        while let wait = try machine.advance(now: Monotonic.now) { _ = BlockingWaiter.wait(for: wait) }
-    }
-
-    /// Reads results until there are no more, and drops them.
-    func drain() throws(PQError) -> Wait? {
-        while true {
-            guard let step = try session?.nextResult() else { return nil }
-            switch consume step {
-            case .wait(let wait): return wait
-            case .done(let result):
-                guard let pointer = result?.release() else { return nil }
-                // COPY's data is read before its result comes.
-                let isCopy = PQresultStatus(pointer) == PGRES_COPY_OUT
-                PQclear(pointer)
-                if isCopy, let wait = try dropCopyData() { return wait }
-            }
-        }
-    }
-
-    private func dropCopyData() throws(PQError) -> Wait? {
-        while true {
-            guard let step = try session?.nextCopyData() else { return nil }
-            switch consume step {
-            case .wait(let wait): return wait
-            case .done(let event):
-                if case .end = event { return nil }
-            }
-        }
-    }
-
     /// Whether the process is still the one that opened the connection, or began to.
     var isOurs: Bool { generation.isOurs }
 
@@ -216,7 +236,7 @@ final class ConnectionCore: @unchecked Sendable {
     func letGo() {
         if lock.tryLock() {
             finish()
-            lock.unlockInChild()
+            lock.unlock()
         } else {
             _ = Unmanaged.passRetained(self)
         }
@@ -267,8 +287,7 @@ final class HandedOutWait {
 
     init() throws(PQError) {
         queue = try EventQueue()
-        timer = try Timer()
-        if timer.descriptor >= 0 { try queue.register(timer.descriptor, for: .read, token: 0) }
+        timer = try Timer(of: queue, token: 0)
     }
 
     var descriptor: Int32 { queue.descriptor }

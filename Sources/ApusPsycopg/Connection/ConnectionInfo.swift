@@ -6,7 +6,7 @@ import CApusPython
 enum ConnectionInfo {
     static func makeType(in owner: PyObj) throws(Raised) -> PyObj {
         try ApusPsycopg.makeType(
-            "psycopg2.extensions.ConnectionInfo", in: owner, size: MemoryLayout<apus_adapter>.size,
+            "psycopg2.extensions.ConnectionInfo", in: owner, size: MemoryLayout<apus_connection_info>.size,
             flags: apus_flag_subclass | apus_flag_collected,
             [
                 .doc("Details about the native PostgreSQL connection."),
@@ -18,17 +18,19 @@ enum ConnectionInfo {
                         guard apus_is_instance(connection, module.pointee.connection) != 0 else {
                             throw raiseTypeError("The argument must be a psycopg2 connection")
                         }
-                        let fields = try receiver(me).fields(apus_adapter.self)
+                        let fields = try receiver(me).fields(apus_connection_info.self)
                         replace(&fields.pointee.connection, with: connection.retained())
                     }
                 },
-                .traverse(apus_adapter_traverse), .clear(apus_adapter_clear), .dealloc(apus_adapter_dealloc),
+                .traverse(apus_connection_info_traverse), .clear(apus_connection_info_clear),
+                .dealloc(apus_connection_info_dealloc),
                 .properties(permanent(properties, end: .end)), .methods(permanent(methods, end: .end)),
             ])
     }
 
+    /// The connection, of which only the Swift side is used: a second `__init__` may let go of the object meanwhile.
     private static func connection(_ me: PyObj?) throws(Raised) -> Connection {
-        try Connection(receiver(me).fields(apus_adapter.self).pointee.connection)
+        try Connection(receiver(me).fields(apus_connection_info.self).pointee.connection)
     }
 
     private static func string(_ me: PyObj?, _ read: (ConnectionCore) -> String?) -> PyObj? {
@@ -79,7 +81,7 @@ enum ConnectionInfo {
             answer { () throws(Raised) in
                 let connection = try connection(me)
                 let core = connection.core
-                guard let message = try connection.looking({ core.session?.errorMessage }) else {
+                guard let message = try connection.accessing({ core.session?.errorMessage }) else {
                     return try python("connection pointer is NULL\n")
                 }
                 return message.isEmpty ? none() : try python(message)
@@ -122,8 +124,13 @@ enum ConnectionInfo {
         .one("ssl_attribute", "ssl_attribute(name): a fact about the encryption, or None.") { me, name in
             answer { () throws(Raised) in
                 let name = try text(of: receiver(name))
-                guard let value = try connection(me).libpq.flatMap({ PQsslAttribute($0, name) }) else { return none() }
-                return try python(c: value)
+                let connection = try connection(me)
+                let core = connection.core
+                // TLS ends where another thread finds that the server has gone.
+                let value = try connection.accessing {
+                    core.libpq.flatMap { PQsslAttribute($0, name) }.map { String(cString: $0) }
+                }
+                return try value.map(python) ?? none()
             }
         },
     ]

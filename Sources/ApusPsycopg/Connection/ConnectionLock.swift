@@ -30,8 +30,22 @@ final class ConnectionLock: @unchecked Sendable {
     private let waiting = Atomic<Int>(0)
     private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
     private let freed = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
+    /// The process whose threads wait. A fork copies the mutex, the condition and the count as they are, while the
+    /// threads that hold or wait for them are not in the child: there, neither of the three may be used.
+    private var generation = ForkGeneration.current
 
-    init() {
+    init() { prepare() }
+
+    /// Makes the lock this process's. To be called before a session is opened, when no thread can hold the lock.
+    func adopt() {
+        if generation.isOurs { return }
+        generation = .current
+        owner.store(0, ordering: .relaxed)
+        waiting.store(0, ordering: .relaxed)
+        prepare()
+    }
+
+    private func prepare() {
         pthread_mutex_init(mutex, nil)
         #if canImport(Darwin)
         pthread_cond_init(freed, nil)
@@ -45,8 +59,8 @@ final class ConnectionLock: @unchecked Sendable {
     }
 
     deinit {
-        // In a fork's child they may be waited for by threads that are not there: to destroy them would wait too.
-        guard waiting.load(ordering: .relaxed) == 0 else { return }
+        // To destroy what threads wait for that are not there would wait too.
+        guard generation.isOurs else { return }
         pthread_cond_destroy(freed)
         pthread_mutex_destroy(mutex)
         freed.deallocate()
@@ -55,11 +69,12 @@ final class ConnectionLock: @unchecked Sendable {
 
     private static var thread: UInt { UInt(PyThread_get_thread_ident()) }
 
-    /// Takes the lock, or waits for it for so long.
+    /// Takes the lock, or waits for it for so long; in a fork's child, not at all.
     func lock(within time: Duration) -> Outcome {
         let me = Self.thread
         if take(for: me) { return .locked }
         if owner.load(ordering: .relaxed) == me { return .alreadyMine }
+        guard generation.isOurs else { return .timeIsOver }
         let deadline = Monotonic.now + time
         pthread_mutex_lock(mutex)
         // Counted before the next look at the owner: whoever lets go after that look sees the count, and tells us.
@@ -74,20 +89,37 @@ final class ConnectionLock: @unchecked Sendable {
         return .locked
     }
 
+    /// Takes the lock, or waits for it as long as it takes. For what is held for a moment only.
+    @inline(__always)
+    func lock() { if !take(for: Self.anyThread) { waitForLock() } }
+
+    /// Stands for a thread that cannot come back for the lock while it has it.
+    private static var anyThread: UInt { 1 }
+
+    @inline(never)
+    private func waitForLock() {
+        // In a fork's child a thread that is not there may have it, and no other thread can.
+        while lock(within: .seconds(60)) != .locked, generation.isOurs {}
+    }
+
     /// - Returns: false if anybody holds the lock.
+    @inline(__always)
     func tryLock() -> Bool { take(for: Self.thread) }
 
+    @inline(__always)
     func unlock() {
         owner.store(0, ordering: .sequentiallyConsistent)
-        guard waiting.load(ordering: .sequentiallyConsistent) > 0 else { return }
+        if waiting.load(ordering: .sequentiallyConsistent) > 0, generation.isOurs { wakeOne() }
+    }
+
+    @inline(never)
+    private func wakeOne() {
         pthread_mutex_lock(mutex)
         pthread_cond_signal(freed)
         pthread_mutex_unlock(mutex)
     }
 
-    /// Lets go in a fork's child, where nobody waits, and the mutex may be a lost thread's.
-    func unlockInChild() { owner.store(0, ordering: .sequentiallyConsistent) }
-
+    @inline(__always)
     private func take(for thread: UInt) -> Bool {
         owner.compareExchange(expected: 0, desired: thread, ordering: .sequentiallyConsistent).exchanged
     }

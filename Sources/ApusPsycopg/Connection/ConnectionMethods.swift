@@ -179,6 +179,7 @@ enum ConnectionMethods {
             answer { () throws(Raised) in
                 let connection = try Connection(me)
                 try connection.checkOpen()
+                connection.core.isShared = true
                 let name: StaticString = "psycopg2.connection.native_connection"
                 return try owned(PyCapsule_New(connection.libpq.map { UnsafeMutableRawPointer($0) }, name.c, nil))
             }
@@ -196,23 +197,19 @@ enum ConnectionMethods {
 extension Connection {
     func makeCursor(_ given: Arguments) throws(Raised) -> PyObj {
         try checkOpen()
-        try checkNotPrepared("cursor")
         let state = module
         if core.opening != nil {
             throw raise(state.pointee.operationalError, "asynchronous connection attempt underway")
         }
-        var factory = state.pointee.cursor
-        if let own = given.unlessNone(1) {
-            factory = own
-        } else if let own = fields.pointee.cursor_factory, !own.isNone {
-            factory = own
-        }
+        let own = fields.pointee.cursor_factory.flatMap { $0.isNone ? nil : $0 }
+        // It may put another factory in its place.
+        let factory = Owned((given.unlessNone(1) ?? own ?? state.pointee.cursor).retained())
         let name = given.unlessNone(0)
         if name != nil, core.isAsynchronous {
             throw raise(state.pointee.programmingError, "asynchronous connections cannot produce named cursors")
         }
         // A factory gets the name in any case, None for want of one: its signature need not have a default.
-        let made = try Owned(owned(apus_call2(factory, object, name ?? apus_none())))
+        let made = try Owned(owned(apus_call2(factory.object, object, name ?? apus_none())))
         guard apus_is_instance(made.object, state.pointee.cursor) != 0 else {
             throw raiseTypeError("cursor factory must be subclass of psycopg2.extensions.cursor")
         }
@@ -258,6 +255,9 @@ extension Connection {
         try checkOpen()
         try checkSynchronous("set_client_encoding")
         try checkNotPrepared("set_client_encoding")
+        // As psycopg2: what is so already ends no transaction.
+        let name = ConnectionCore.Facts.shown(encoding: name)
+        if name == core.session?.clientEncoding.map(ConnectionCore.Facts.shown) { return }
         try end(by: "ROLLBACK")
         let settings = core.transaction
         core.transaction.autocommit = true

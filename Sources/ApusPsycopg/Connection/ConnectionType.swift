@@ -60,6 +60,7 @@ enum ConnectionType {
             try check(truth)
             if truth != 0 { asynchronous = true }
         }
+        try connection.checkNotOpened()
         let fields = connection.fields
         try replace(&fields.pointee.notices, with: owned(PyList_New(0)))
         try replace(&fields.pointee.notifies, with: owned(PyList_New(0)))
@@ -134,7 +135,9 @@ enum ConnectionType {
         },
         .computed("pgconn_ptr", "The address of libpq's PGconn, or None.") { me, _ in
             answer { () throws(Raised) in
-                guard let pointer = try Connection(me).libpq else { return none() }
+                let connection = try Connection(me)
+                guard let pointer = connection.libpq else { return none() }
+                connection.core.isShared = true
                 return try owned(PyLong_FromVoidPtr(UnsafeMutableRawPointer(pointer)))
             }
         },

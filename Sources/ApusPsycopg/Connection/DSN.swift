@@ -8,14 +8,8 @@ enum DSN {
     static func hidingPassword(in dsn: PyObj) throws(Raised) -> PyObj {
         let given = try text(of: dsn)
         let parameters = try parse(given)
-        guard parameters.contains(where: { $0.keyword == "password" && !$0.value.isEmpty }) else {
-            return dsn.retained()
-        }
-        let shown = parameters.map { parameter in
-            let value = parameter.keyword == "password" ? "xxx" : parameter.value
-            return "\(parameter.keyword)=\(quoted(value))"
-        }
-        return try python(shown.joined(separator: " "))
+        guard parameters.contains(where: { $0.isSecret && !$0.value.isEmpty }) else { return dsn.retained() }
+        return try python(ConnectionParameter.format(parameters.map(\.shown)))
     }
 
     /// `parse_dsn`: {keyword: value} of a connection string or URI.
@@ -33,17 +27,5 @@ enum DSN {
         do { return try ConnectionString.parse(dsn) } catch {
             throw raise(module.pointee.programmingError, "invalid dsn: \(error.message)\n")
         }
-    }
-
-    /// A value for a key/value string, quoted where libpq needs it.
-    static func quoted(_ value: String) -> String {
-        let plain = !value.isEmpty && !value.contains { $0 == " " || $0 == "'" || $0 == "\\" || $0.isWhitespace }
-        if plain { return value }
-        var result = "'"
-        for character in value {
-            if character == "'" || character == "\\" { result.append("\\") }
-            result.append(character)
-        }
-        return result + "'"
     }
 }

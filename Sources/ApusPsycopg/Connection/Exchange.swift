@@ -20,20 +20,32 @@ final class Exchange {
         case beginAlone
     }
     private var phase = Phase.idle
-    private let statements: UnsafeRawBufferPointer
+    private let statements: Statement
     private let call: ServerCall?
-    private let begin: String?
-    private let joins: Bool
+    private var begin: String?
+    private var joins = false
     /// Whether this is the end of a transaction.
     let endsTransaction: Bool
+    /// The number that the cursor gave to it: see `Cursor.prepare(for:)`. Nil where no cursor takes the result, or where
+    /// the cursor takes it in any case.
+    var number: Int?
 
     /// The last result; nil as long as none came, and when only BEGIN's did.
     private(set) var result: OpaquePointer?
     /// Whether BEGIN took effect.
     private(set) var hasBegun = false
-    /// How long the text in front of the statements was, where an error's position counts it: characters, lines.
-    private(set) var prefixLength = 0
-    private(set) var prefixLines = 0
+    /// What was sent in front of the statements in the message that the last result answers.
+    private var prefix = StatementPrefix()
+    /// Tells what stands in front of the statement at a position of the statements' text, where they are several of which
+    /// each is shown alone. Without the GIL.
+    var statementPrefix: ((Int) -> StatementPrefix)?
+    /// How many notices there were before the joined text was sent.
+    private var noticesBefore = 0
+
+    /// Which COPYs the caller goes on with.
+    var takes = CopyKind.none
+    /// What went another way than it should: nil for nearly all.
+    var detour: Detour?
     /// The time limit that the server was asked to cancel after; nil as long as it was not.
     var timeout: Duration?
     /// Whether a signal handler raised in its midst.
@@ -50,7 +62,7 @@ final class Exchange {
 
         mutating func add(_ other: Tally) {
             results += other.results
-            affectedRows = affectedRows.flatMap { rows in other.affectedRows.map { rows + $0 } }
+            affectedRows = affectedRows.flatMap { rows in other.affectedRows.map { rows &+ $0 } }
         }
 
         fileprivate mutating func count(_ result: OpaquePointer) {
@@ -58,39 +70,40 @@ final class Exchange {
             case PGRES_COMMAND_OK, PGRES_TUPLES_OK:
                 results += 1
                 let rows = Cursor.affectedRows(result)
-                affectedRows = rows < 0 ? nil : affectedRows.map { $0 + rows }
+                affectedRows = rows < 0 ? nil : affectedRows.map { $0 &+ rows }
             default: break
             }
         }
     }
 
-    /// - Parameters:
-    ///   - statements: followed by a zero byte; they must live until the exchange has ended.
-    ///   - begin: the command that starts the transaction, or nil.
-    ///   - joins: whether `begin` may travel with the statements.
-    ///   - endsTransaction: whether the statement is COMMIT, ROLLBACK or the like.
-    init(_ statements: UnsafeRawBufferPointer, begin: String?, joins: Bool, endsTransaction: Bool = false) {
+    /// - Parameter endsTransaction: whether the statement is COMMIT, ROLLBACK or the like.
+    init(_ statements: consuming Statement, endsTransaction: Bool = false) {
         self.statements = statements
         call = nil
-        self.begin = begin
-        self.joins = joins
         self.endsTransaction = endsTransaction
     }
 
-    /// For a statement with parameters, whose results come in binary format. BEGIN goes apart.
-    init(_ call: ServerCall, begin: String?) {
-        statements = UnsafeRawBufferPointer(start: nil, count: 0)
+    /// For a statement with parameters, whose results come in binary format.
+    init(_ call: ServerCall) {
+        statements = Statement("")
         self.call = call
-        self.begin = begin
-        joins = false
         endsTransaction = false
     }
 
     /// For the answer to what was sent before.
     static func answer() -> Exchange {
-        let exchange = Exchange(UnsafeRawBufferPointer(start: nil, count: 0), begin: nil, joins: false)
+        let exchange = Exchange(Statement(""))
         exchange.phase = .statements
         return exchange
+    }
+
+    /// Makes a transaction begin first. Before anything is sent.
+    /// - Parameters:
+    ///   - command: the command that starts the transaction.
+    ///   - joins: whether it may travel with the statements. It never does with a statement that has parameters.
+    func begin(by command: String, joins: Bool) {
+        begin = command
+        self.joins = joins && call == nil
     }
 
     deinit { PQclear(result) }
@@ -98,6 +111,7 @@ final class Exchange {
     func advance(on connection: inout PQConnection?) throws(PQError) -> Wait? {
         if phase == .idle { try start(&connection) }
         while true {
+            if let detour, let wait = try leaveCopy(detour, &connection) { return wait }
             guard let step = try connection?.nextResult() else { throw Self.closed }
             switch consume step {
             case .wait(let wait): return wait
@@ -117,16 +131,32 @@ final class Exchange {
         return result
     }
 
-    /// Counts further text in front of the statement that failed.
-    func extendPrefix(characters: Int, lines: Int) {
-        prefixLength += characters
-        prefixLines += lines
+    /// The position in the statements of a position in the message.
+    func positionInStatements(_ position: Int) -> Int { prefix.position(position) }
+
+    /// What stands in front of the statement that an error or a notice is about.
+    /// - Parameter position: the server's, in the message; nil if it gave none.
+    func prefix(at position: Int?) -> StatementPrefix {
+        guard let position, let statementPrefix else { return prefix }
+        let own = statementPrefix(prefix.position(position))
+        return StatementPrefix(characters: prefix.characters &+ own.characters, lines: prefix.lines &+ own.lines)
     }
 
-    /// COPY's data has been exchanged: its own result is the next that comes.
-    func leaveCopy() { PQclear(takeResult()) }
+    /// Whether positions in the message are not those in the statement.
+    var isShifted: Bool { prefix.lines != 0 || statementPrefix != nil }
 
-    private static var closed: PQError { PQError(.connectionLost, "the connection is closed") }
+    /// Shows the notices that came as the program's statements alone would have got them.
+    func ownPositions(of notices: [ServerMessage]) -> [ServerMessage] {
+        notices.map { notice in
+            guard let position = notice.statementPosition.flatMap({ Int($0) }) else { return notice }
+            var notice = notice
+            notice.encodedText = prefix(at: position).removed(
+                from: notice.encodedText, head: 1 + (notice.primary ?? "").utf8.count { $0 == 10 })
+            return notice
+        }
+    }
+
+    static var closed: PQError { PQError(.connectionLost, "the connection is closed") }
 
     private func start(_ connection: inout PQConnection?) throws(PQError) {
         guard let begin else {
@@ -140,22 +170,23 @@ final class Exchange {
             return
         }
         phase = .joined
-        var text = ByteWriter(minimumCapacity: statements.count + 64)
+        noticesBefore = connection?.noticeCount ?? 0
+        var text = ByteWriter(minimumCapacity: statements.bytes.count + 64)
         text.append(begin)
         text.append(";\n")
-        (prefixLength, prefixLines) = (text.count, 1)
-        text.append(statements)
+        prefix = StatementPrefix(characters: text.count, lines: 1)
+        text.append(statements.bytes)
         text.append(0)
         try text.withUnsafeBytes { (bytes) throws(PQError) in try Self.send(bytes, &connection) }
     }
 
     private func sendStatements(_ connection: inout PQConnection?) throws(PQError) {
-        (prefixLength, prefixLines) = (0, 0)
+        prefix = StatementPrefix()
         if let call {
             try connection?.send(query: call.sql.c, parameters: call.parameters, binaryResults: true)
             return
         }
-        try Self.send(statements, &connection)
+        try Self.send(statements.bytes, &connection)
     }
 
     private static func send(_ bytes: UnsafeRawBufferPointer, _ connection: inout PQConnection?) throws(PQError) {
@@ -167,19 +198,26 @@ final class Exchange {
     /// - Returns: whether to stop here, for the connection is in COPY mode now.
     private func take(_ next: OpaquePointer, isBroken: Bool) -> Bool {
         let status = PQresultStatus(next)
-        if phase == .joined && !hasBegun {
+        if phase == .joined || phase == .beginAlone, !hasBegun, detour?.strayAnswer == nil {
             if status == PGRES_COMMAND_OK {
                 hasBegun = true
-                PQclear(next)
-                return false
+                if phase == .joined {
+                    PQclear(next)
+                    return false
+                }
+            } else if status != PGRES_FATAL_ERROR {
+                takeDetour().strayAnswer = status
+            } else if phase == .joined, !isBroken {
+                phase = .falling
             }
-            if !isBroken { phase = .falling }
         }
-        if phase == .beginAlone, status == PGRES_COMMAND_OK { hasBegun = true }
         tally?.count(next)
         PQclear(result)
         result = next
-        return status == PGRES_COPY_IN || status == PGRES_COPY_OUT || status == PGRES_COPY_BOTH
+        guard status == PGRES_COPY_IN || status == PGRES_COPY_OUT || status == PGRES_COPY_BOTH else { return false }
+        if takes.contains(status) { return true }
+        refuse(status)
+        return false
     }
 
     /// All results of a message have come.
@@ -189,6 +227,8 @@ final class Exchange {
         case .falling:
             // What came instead of BEGIN's result was libpq's word that the connection is gone.
             if connection?.isBroken ?? true { return false }
+            // What the server remarked while it read the text, it remarks again.
+            connection?.dropNotices(after: noticesBefore)
             phase = .beginAlone
             try connection?.send(query: begin ?? "BEGIN")
             return true

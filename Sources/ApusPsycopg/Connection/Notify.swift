@@ -23,10 +23,10 @@ func makeNotifyType(in owner: PyObj) throws(Raised) -> PyObj {
                     let given = try Arguments(
                         "Notify", ["pid", "channel", "payload"], required: 2, tuple: arguments, dict: keywords)
                     let fields = try receiver(me).fields(apus_notify.self)
-                    try replace(&fields.pointee.pid, with: given.required(0).retained())
-                    try replace(&fields.pointee.channel, with: given.required(1).retained())
                     let payload: PyObj
                     if let value = given[2] { payload = value.retained() } else { payload = try python("") }
+                    try replace(&fields.pointee.pid, with: given.required(0).retained())
+                    try replace(&fields.pointee.channel, with: given.required(1).retained())
                     replace(&fields.pointee.payload, with: payload)
                 }
             },
@@ -58,9 +58,10 @@ func makeNotifyType(in owner: PyObj) throws(Raised) -> PyObj {
                 do throws(Raised) {
                     // Equal to its pair, so hashed as the pair where there is no payload.
                     let me = try receiver(me)
-                    let payload = me.fields(apus_notify.self).pointee.payload
-                    let hasPayload = payload.map { PyObject_IsTrue($0) == 1 } ?? false
-                    let all = try Owned(values(me, count: hasPayload ? 3 : 2))
+                    let payload = Owned((me.fields(apus_notify.self).pointee.payload ?? apus_none()).retained())
+                    let hasPayload = PyObject_IsTrue(payload.object)
+                    try check(hasPayload)
+                    let all = try Owned(values(me, count: hasPayload != 0 ? 3 : 2))
                     return PyObject_Hash(all.object)
                 } catch { return -1 }
             },
@@ -96,9 +97,10 @@ func makeNotifyType(in owner: PyObj) throws(Raised) -> PyObj {
 }
 
 private func values(_ me: PyObj, count: Int) throws(Raised) -> PyObj {
+    // Made first: a new tuple may set off the cycle collector, and with it finalizers that change the notification.
+    let tuple = try owned(PyTuple_New(count))
     let fields = me.fields(apus_notify.self).pointee
     let all = [fields.pid, fields.channel, fields.payload]
-    let tuple = try owned(PyTuple_New(count))
     for index in 0..<count { apus_tuple_set(tuple, index, (all[index] ?? apus_none()).retained()) }
     return tuple
 }

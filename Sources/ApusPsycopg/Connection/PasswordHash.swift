@@ -39,9 +39,7 @@ enum PasswordHash {
     }
 
     private static func serversAlgorithm(_ connection: Connection) throws(Raised) -> String {
-        let show: StaticString = "SHOW password_encryption"
-        let exchange = try connection.perform(
-            UnsafeRawBufferPointer(start: show.utf8Start, count: show.utf8CodeUnitCount), mayBegin: false)
+        let exchange = try connection.perform(Exchange(Statement("SHOW password_encryption")), mayBegin: false)
         try connection.checkSuccess(exchange, cursor: nil)
         let value = exchange.result.flatMap { PQgetvalue($0, 0, 0) }.map { String(cString: $0) } ?? "md5"
         // Servers before 14 had a switch.
@@ -51,11 +49,19 @@ enum PasswordHash {
 
 extension Connection {
     fileprivate func hash(of password: String, user: String, algorithm: String) throws(Raised) -> String {
-        do throws(PQError) {
-            switch core.session {
-            case .some(let session): return try session.encrypted(password: password, user: user, algorithm: algorithm)
-            case .none: throw PQError(.usage, "connection already closed")
+        let core = self.core
+        var failure: PQError?
+        let hash = try accessing { () -> String? in
+            do throws(PQError) {
+                return try core.session?.encrypted(password: password, user: user, algorithm: algorithm)
+            } catch {
+                failure = error
+                return nil
             }
-        } catch { throw raise(module.pointee.programmingError, error.message) }
+        }
+        guard let hash else {
+            throw raise(module.pointee.programmingError, failure?.message ?? "connection already closed")
+        }
+        return hash
     }
 }

@@ -32,16 +32,16 @@ enum Column {
 
     /// PEP 249's seven, as a new tuple.
     fileprivate static func sequence(_ me: PyObj) throws(Raised) -> PyObj {
-        let fields = me.fields(apus_column.self).pointee
-        let values = [
-            fields.name, fields.type_code, fields.display_size, fields.internal_size, fields.precision, fields.scale,
-            fields.null_ok,
-        ]
-        let tuple = try owned(PyTuple_New(values.count))
-        for (index, value) in values.enumerated() { apus_tuple_set(tuple, index, (value ?? apus_none()).retained()) }
+        // Made first: a new tuple may set off the cycle collector, and with it finalizers that change the column.
+        let tuple = try owned(PyTuple_New(sequenceCount))
+        let slots = slots(me)
+        for index in 0..<sequenceCount { apus_tuple_set(tuple, index, (slots[index] ?? apus_none()).retained()) }
         return tuple
     }
 
+    private static let sequenceCount = 7
+
+    /// In the order of the fields.
     private static let names: [StaticString] = [
         "name", "type_code", "display_size", "internal_size", "precision", "scale", "null_ok", "table_oid",
         "table_column",
@@ -67,9 +67,9 @@ enum Column {
                 },
                 .repr { me in
                     answer { () throws(Raised) in
-                        let fields = try receiver(me).fields(apus_column.self).pointee
-                        let name = try Owned(owned(PyObject_Repr(fields.name ?? apus_none())))
-                        let type = try Owned(owned(PyObject_Repr(fields.type_code ?? apus_none())))
+                        let values = try Owned(Column.sequence(receiver(me)))
+                        let name = try Owned(owned(PyObject_Repr(apus_tuple_get(values.object, 0))))
+                        let type = try Owned(owned(PyObject_Repr(apus_tuple_get(values.object, 1))))
                         return try python("Column(name=\(text(of: name.object)), type_code=\(text(of: type.object)))")
                     }
                 },

@@ -2,6 +2,14 @@ import ApusPQ
 import ApusValues
 import CApusPython
 
+#if canImport(Darwin)
+import Darwin
+#elseif canImport(Musl)
+import Musl
+#else
+import Glibc
+#endif
+
 /// Where the data of a COPY FROM go: small pieces are gathered, so that the server gets large ones, and the next is
 /// asked of the file only when the socket has taken the last but one.
 struct CopyOutlet: ~Copyable {
@@ -71,17 +79,49 @@ struct CopySink {
         return fits != 0
     }
 
+    /// Writes all of the bytes. Raises BlockingIOError if a raw file takes none of them, OSError or TypeError if it says
+    /// that it took what it cannot have taken: with less than all of it the copy would be another.
     func write(_ bytes: UnsafeRawBufferPointer) throws(Raised) {
         var rest = bytes[...]
         while !rest.isEmpty {
             let piece = UnsafeRawBufferPointer(rebasing: rest)
             let chunk = try Owned(takesText ? encoding.decode(piece) : pythonBytes(piece))
             let answer = try Owned(owned(apus_method1(file, module.pointee.nameWrite, chunk.object)))
-            guard isRaw, apus_is_int(answer.object) != 0 else { return }
-            let written = PyLong_AsLong(answer.object)
-            if PyErr_Occurred() != nil { throw Raised() }
-            if written <= 0 || written > rest.count { return }
-            rest = rest.dropFirst(written)
+            // Others take all that they are given, and what they return means anything.
+            guard isRaw else { return }
+            rest = try rest.dropFirst(Self.count(answer.object, of: rest.count))
         }
+    }
+
+    /// What a raw file's `write()` says that it took of so many bytes.
+    private static func count(_ answer: PyObj, of size: Int) throws(Raised) -> Int {
+        if answer.isNone { throw blocks("None", size) }
+        guard apus_is_int(answer) != 0 else {
+            throw raiseTypeError("the raw file's write() returned \(answer.typeName) instead of a number of bytes")
+        }
+        let shown = try Owned(owned(PyObject_Str(answer)))
+        var overflow: Int32 = 0
+        let count = PyLong_AsLongAndOverflow(answer, &overflow)
+        if count == 0, overflow == 0 { throw blocks("0", size) }
+        guard overflow == 0, count > 0, count <= size else {
+            throw try raise(
+                apus_exc_os(),
+                "the raw file's write() returned \(text(of: shown.object)), which is not between 0 and the \(size) bytes given"
+            )
+        }
+        return count
+    }
+
+    private static func blocks(_ answer: String, _ size: Int) -> Raised {
+        do throws(Raised) {
+            let message = try Owned(
+                python(
+                    "the raw file's write() returned \(answer): it took none of \(size) bytes, and COPY cannot wait for it"
+                ))
+            let number = try Owned(python(Int(EAGAIN)))
+            let error = try Owned(owned(apus_call2(apus_exc_blocking(), number.object, message.object)))
+            PyErr_SetObject(apus_exc_blocking(), error.object)
+        } catch {}
+        return Raised()
     }
 }

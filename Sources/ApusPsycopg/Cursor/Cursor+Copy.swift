@@ -59,19 +59,30 @@ extension Cursor {
 
     /// - Parameter statement: owned; taken over.
     private func copy(_ statement: PyObj, _ file: PyObj, size: Int, _ connection: Connection) throws(Raised) {
-        replace(&fields.pointee.query, with: statement)
-        try forgetResult()
-        replace(&fields.pointee.copy_file, with: file.retained())
-        defer { replace(&fields.pointee.copy_file, with: nil) }
-        let bytes = try queryBytes()
-        let exchange = try connection.holdingLock { () throws(Raised) -> Exchange in
-            let exchange = connection.core.makeExchange(bytes)
-            defer { connection.core.note(exchange) }
-            do throws(Raised) { try converse(exchange, file, size: size, connection) } catch {
-                connection.abandonCopy(exchange)
-                throw error
+        let statement = Owned(statement)
+        let exchange = try Exchange(sendable(statement.object))
+        exchange.takes = .file
+        let core = connection.core
+        do throws(Raised) {
+            try connection.holdingLock { () throws(Raised) in
+                try connection.checkOpen()
+                try connection.checkIdle("copy")
+                try prepare(for: exchange, query: statement.object)
+                replace(&fields.pointee.copy_file, with: file.retained())
+                core.prepare(exchange)
+                defer {
+                    core.note(exchange)
+                    replace(&fields.pointee.copy_file, with: nil)
+                }
+                do throws(Raised) { try converse(exchange, file, size: size, connection) } catch {
+                    connection.abandonCopy(exchange)
+                    throw error
+                }
             }
-            return exchange
+        } catch {
+            // What the server reported meanwhile counts for the next statement all the same.
+            connection.collectBesides()
+            throw error
         }
         try connection.collect()
         try accept(exchange, connection)
@@ -89,7 +100,7 @@ extension Cursor {
             case PGRES_COPY_OUT: try drain(into: file, connection, exchange)
             default: return
             }
-            exchange.leaveCopy()
+            exchange.endCopy()
         }
     }
 
@@ -129,7 +140,7 @@ extension Cursor {
         }
         guard let cause else { return }
         // The server's complaint is what is raised; what led to it is not to be lost.
-        exchange.leaveCopy()
+        exchange.endCopy()
         try connection.blockingUnderLock(limiting: exchange) { () throws(PQError) in
             try exchange.advance(on: &core.session)
         }
@@ -257,25 +268,41 @@ struct CopyFormat {
 
 extension Connection {
     /// Ends a COPY that Python code gave up: what is left of the answer is read and dropped, so that the connection
-    /// stays usable. The pending exception stays.
+    /// stays usable. The pending exception stays; one of a signal handler's that interrupts this comes before it.
     fileprivate func abandonCopy(_ exchange: Exchange) {
-        let exception = apus_take_exception()
+        guard let exception = apus_take_exception() else { return }
         let core = self.core
-        let status = exchange.result.map { PQresultStatus($0) }
-        var isFed = status != PGRES_COPY_IN
         // After an error of the file's the rest is read, and the transaction goes on. Who interrupts does not wait.
-        let isInterrupted = exchange.isInterrupted || exception.map { apus_is_instance($0, apus_exc_exception()) } == 0
-        var cancels = isInterrupted
-        do throws(Raised) {
-            try blockingUnderLock { () throws(PQError) in
-                guard core.session?.transactionStatus == PQTRANS_ACTIVE else { return nil }
-                if cancels { try? core.cancel(within: .seconds(5)) }
-                cancels = false
-                if !isFed, case .wait(let wait)? = try core.session?.sendCopyEnd(error: "interrupted") { return wait }
-                isFed = true
-                return try core.drain()
+        var isUrgent = exchange.isInterrupted || apus_is_instance(exception, apus_exc_exception()) == 0
+        exchange.abandonCopy()
+        var isOver = core.session?.transactionStatus != PQTRANS_ACTIVE
+        var interruption: PyObj?
+        while !isOver {
+            isOver = true
+            let (dropped, waits) = (exchange.detour?.dropped, isUrgent)
+            let raised = clearingUnderLock(isUrgent: isUrgent) { () throws(PQError) in
+                let wait = try exchange.advance(on: &core.session)
+                if wait == nil || waits || exchange.detour?.dropped == dropped { return wait }
+                isOver = false
+                return nil
             }
-        } catch { PyErr_Clear() }
+            guard let raised else { continue }
+            interruption?.release()
+            interruption = raised
+            isUrgent = true
+        }
+        guard let interruption else {
+            apus_give_exception(exception)
+            return
+        }
+        PyException_SetContext(interruption, exception)
+        apus_give_exception(interruption)
+    }
+
+    /// `collect()`, beside an exception that is pending and stays.
+    fileprivate func collectBesides() {
+        let exception = apus_take_exception()
+        do throws(Raised) { try collect() } catch { PyErr_Clear() }
         if let exception { apus_give_exception(exception) }
     }
 }

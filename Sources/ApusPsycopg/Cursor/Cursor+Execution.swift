@@ -14,13 +14,11 @@ extension Cursor {
         if isNamed { try checkNamedExecution() }
         try checkUnread()
         let statement = try Owned(statementToRun(query, arguments, connection))
-        try forgetResult()
         if isNamed {
             try declare(statement.take(), connection)
             return
         }
-        replace(&fields.pointee.query, with: statement.take())
-        try run(connection)
+        try run(statement.object, connection)
     }
 
     /// The statement with its arguments. What cannot be made or is empty leaves the last result as it is, but if the
@@ -30,7 +28,10 @@ extension Cursor {
     ) throws(Raised) -> PyObj {
         let statement: Owned
         do throws(Raised) { statement = try Owned(self.statement(query, arguments, connection)) } catch {
-            if let arguments, !arguments.isNone { replace(&fields.pointee.query, with: nil) }
+            if let arguments, !arguments.isNone {
+                replace(&fields.pointee.query, with: nil)
+                hideRows()
+            }
             throw error
         }
         let isBytes = apus_is_bytes(statement.object) != 0
@@ -39,36 +40,40 @@ extension Cursor {
         return statement.take()
     }
 
-    /// Runs `query` and takes over its result.
-    func run(_ connection: Connection) throws(Raised) {
-        let bytes = try queryBytes()
+    /// Runs a statement, which becomes `query`, and takes over its result.
+    /// - Parameters:
+    ///   - takes: the COPY that the caller goes on with.
+    ///   - preparing: runs when the statement's turn has come, before it is sent.
+    func run(
+        _ text: PyObj, _ connection: Connection, takes: Exchange.CopyKind = .none, preparing: () -> Void = {}
+    ) throws(Raised) {
+        let exchange = try Exchange(sendable(text))
+        exchange.takes = takes
         if connection.core.isAsynchronous {
-            try connection.begin(bytes, for: object)
+            try connection.begin(exchange, for: object) { () throws(Raised) in
+                try prepare(for: exchange, query: text)
+                preparing()
+            }
             return
         }
-        let exchange = try connection.perform(bytes)
+        try connection.perform(exchange) { () throws(Raised) in
+            try prepare(for: exchange, query: text)
+            preparing()
+        }
         try accept(exchange, connection)
     }
 
-    /// The bytes of `query`, followed by a zero byte, which live as long as it.
-    func queryBytes() throws(Raised) -> UnsafeRawBufferPointer {
-        guard let query = fields.pointee.query else { throw misuse("no query") }
-        let bytes: UnsafeRawBufferPointer
-        if apus_is_bytes(query) != 0 {
-            bytes = UnsafeRawBufferPointer(start: apus_bytes_data(query), count: apus_bytes_size(query))
-        } else {
-            var count = 0
-            guard let utf8 = PyUnicode_AsUTF8AndSize(query, &count) else { throw Raised() }
-            bytes = UnsafeRawBufferPointer(start: utf8, count: count)
+    /// A text that can be sent. Raises ProgrammingError where it is empty, ValueError for a zero byte.
+    func sendable(_ text: PyObj) throws(Raised) -> Statement {
+        let statement = try Statement(text)
+        guard let start = statement.bytes.baseAddress, statement.bytes.count > 0 else {
+            throw misuse("can't execute an empty query")
         }
-        if bytes.count == 0 { throw misuse("can't execute an empty query") }
-        if memchr(bytes.baseAddress ?? UnsafeRawPointer(utf8Zero), 0, bytes.count) != nil {
+        if memchr(start, 0, statement.bytes.count) != nil {
             throw raiseValueError("A statement cannot contain NUL (0x00) characters.")
         }
-        return bytes
+        return statement
     }
-
-    private var utf8Zero: UnsafePointer<UInt8> { ("" as StaticString).utf8Start }
 
     /// The statement with its arguments, in the connection's encoding: bytes or, where the two are the same, `str`.
     func statement(_ query: PyObj, _ arguments: PyObj?, _ connection: Connection) throws(Raised) -> PyObj {
@@ -79,6 +84,7 @@ extension Cursor {
             source = try composed(query)
         }
         let keeper = Owned(source)
+        if connection.core.isShared { try connection.lookAgain() }
         let encoding = connection.core.encoding
         guard let arguments, !arguments.isNone else {
             if apus_is_exact_str(source) != 0, encoding.kind == .utf8 { return keeper.take() }
@@ -99,7 +105,7 @@ extension Cursor {
             holder = Owned(encoded.owner)
         }
         var writer = ByteWriter(minimumCapacity: bytes.count + 256)
-        var merge = StatementMerge(bytes, arguments, connection.quoting)
+        var merge = try StatementMerge(bytes, arguments, connection.quoting)
         try merge.write(to: &writer)
         _ = holder.object
         return try writer.withUnsafeBytes { (bytes) throws(Raised) in try pythonBytes(bytes) }
@@ -133,18 +139,20 @@ extension Cursor {
         if isNamed { throw misuse("can't call .callproc() on named cursors") }
         var writer = ByteWriter()
         writer.append("SELECT * FROM ")
-        writer.append(try text(of: name))
+        writer.append(try Self.name(name, "the procedure's name", connection))
         writer.append("(")
         var values: PyObj?
         if let parameters, !parameters.isNone {
             if apus_is_dict(parameters) != 0 {
                 let keys = try Owned(owned(PyDict_Keys(parameters)))
-                for index in 0..<apus_list_size(keys.object) {
+                let count = apus_list_size(keys.object)
+                for index in 0..<count {
                     if index > 0 { writer.append(",") }
-                    writer.append(try connection.identifier(text(of: apus_list_get(keys.object, index))))
+                    let key = try Self.name(apus_list_get(keys.object, index), "a parameter's name", connection)
+                    writer.append(try connection.identifier(key))
                     writer.append(":=%s")
                 }
-                values = try owned(PyDict_Values(parameters))
+                values = try count == 0 ? parameters.retained() : owned(PyDict_Values(parameters))
             } else {
                 let count = PySequence_Size(parameters)
                 if count < 0 { throw Raised() }
@@ -155,37 +163,41 @@ extension Cursor {
         writer.append(")")
         defer { values?.release() }
         let query = try Owned(python(writer.string()))
-        // A percent sign in the name is the name's.
+        // As in psycopg2: with arguments, a percent sign in the name is merged as every other is, and has to be doubled.
         try execute(query.object, values)
         return (parameters ?? apus_none()).retained()
     }
 }
 
+extension Cursor {
+    /// A name that a program gives as `str`, or as `bytes` of the connection's encoding.
+    private static func name(_ name: PyObj, _ what: StaticString, _ connection: Connection) throws(Raised) -> String {
+        if apus_is_str(name) != 0 { return try text(of: name) }
+        guard apus_is_bytes(name) != 0 else {
+            throw raiseTypeError("\(what) must be str or bytes, not \(name.typeName)")
+        }
+        let bytes = UnsafeRawBufferPointer(start: apus_bytes_data(name), count: apus_bytes_size(name))
+        let decoded = try Owned(connection.core.encoding.decode(bytes))
+        return try text(of: decoded.object)
+    }
+}
+
 extension Connection {
     /// Sends an asynchronous query, whose result goes to the cursor when `poll()` finds it complete.
-    func begin(_ statements: UnsafeRawBufferPointer, for cursor: PyObj) throws(Raised) {
-        let exchange = core.makeExchange(statements)
-        core.exchange = exchange
-        core.exchangeIsComplete = false
-        if let wait = try advance(exchange) { _ = try handOut(wait) }
-        replace(&fields.pointee.async_cursor, with: try owned(PyWeakref_NewRef(cursor, nil)))
-    }
-
-    /// Ends a COPY that nobody is going to feed or read.
-    func leaveCopy(_ status: ExecStatusType) throws(Raised) {
+    /// - Parameter preparing: runs before anything is sent. It may still refuse.
+    func begin(_ exchange: Exchange, for cursor: PyObj, preparing: () throws(Raised) -> Void) throws(Raised) {
         let core = self.core
-        var ended = false
-        _ = try blocking { () throws(PQError) -> Wait? in
-            if !ended, status == PGRES_COPY_OUT {
-                try? core.cancel(within: .seconds(5))
-            } else if !ended, case .wait(let wait)? = try core.session?.sendCopyEnd(error: "COPY is not for execute()")
-            {
-                return wait
-            }
-            ended = true
-            return try core.drain()
-        } finally: { _ in
-            if core.session?.isBroken ?? true { core.markBroken() }
+        let reference = try Owned(owned(PyWeakref_NewRef(cursor, nil)))
+        try checkIdle("execute")
+        core.prepare(exchange)
+        core.exchangeIsComplete = false
+        core.exchange = exchange
+        do throws(Raised) { try preparing() } catch {
+            core.exchange = nil
+            throw error
         }
+        // From here on another thread may poll.
+        replace(&fields.pointee.async_cursor, with: reference.take())
+        if let wait = try advance(exchange) { _ = try handOut(wait) }
     }
 }

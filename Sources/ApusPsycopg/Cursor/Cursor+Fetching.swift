@@ -14,7 +14,7 @@ extension Cursor {
     func iterate() throws(Raised) -> PyObj? {
         let connection = try checkFetch()
         if isNamed, fields.pointee.row >= fields.pointee.rowcount {
-            try fetchFromServer("FORWARD \(fields.pointee.itersize)", connection)
+            try fetchFromServer(Self.forward(fields.pointee.itersize), connection)
         }
         return try nextRow(connection)
     }
@@ -22,9 +22,16 @@ extension Cursor {
     /// At most `count` rows as a list.
     func fetchMany(_ count: Int) throws(Raised) -> PyObj {
         let connection = try checkFetch()
-        if isNamed { try fetchFromServer("FORWARD \(count)", connection) }
+        if isNamed { try fetchFromServer(Self.forward(count), connection) }
         // As in psycopg2, a negative number is all that are left.
         return try rows(count < 0 ? .max : count, connection)
+    }
+
+    /// `FETCH`'s words for so many rows, backwards if negative. The server reads numbers of 31 bits and a sign; beyond
+    /// them are all rows that there can be.
+    private static func forward(_ count: Int) -> String {
+        guard count.magnitude > Int32.max.magnitude else { return "FORWARD \(count)" }
+        return count > 0 ? "FORWARD ALL" : "BACKWARD ALL"
     }
 
     /// All rows that are left, as a list.
@@ -65,9 +72,10 @@ extension Cursor {
         guard count > 0, let result, var maker = try RowMaker(self, encoding: connection.core.encoding) else {
             return try owned(PyList_New(0))
         }
-        let list = try Owned(owned(PyList_New(count)))
+        // From here on nothing may free the result: the new list may set off the cycle collector, and finalizers with it.
         fields.pointee.readers += 1
         defer { fields.pointee.readers -= 1 }
+        let list = try Owned(owned(PyList_New(count)))
         // What is being made is no garbage yet: looking through it again and again would find none.
         let isPaused = count > 100 && maker.isNative && apus_pause_collector() != 0
         defer { if isPaused { apus_resume_collector() } }
@@ -90,14 +98,21 @@ extension Cursor {
     func scroll(_ value: Int, absolute: Bool) throws(Raised) {
         let connection = try openConnection()
         if isNamed {
+            guard value.magnitude <= Int32.max.magnitude else {
+                throw raise(
+                    apus_exc_overflow(),
+                    "a named cursor scrolls by \(-Int32.max) to \(Int32.max) rows, and not by \(value)")
+            }
             let position = absolute ? "ABSOLUTE \(value)" : "\(value)"
             try connection.checkIdle("scroll")
             try checkAlive(connection)
             try executeOnServer("MOVE \(position) FROM \(quotedName(connection))", connection)
+            // The number in MOVE's tag is not a number of rows that could be fetched here.
+            fields.pointee.rowcount = -1
             return
         }
-        let destination = absolute ? value : fields.pointee.row + value
-        guard destination >= 0, destination < max(0, fields.pointee.rowcount) else {
+        let (destination, overflow) = absolute ? (value, false) : fields.pointee.row.addingReportingOverflow(value)
+        guard !overflow, destination >= 0, destination < max(0, fields.pointee.rowcount) else {
             throw misuse("scroll destination out of bounds")
         }
         fields.pointee.row = destination

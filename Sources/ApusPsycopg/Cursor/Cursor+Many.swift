@@ -8,6 +8,9 @@ import CApusPython
 extension Cursor {
     /// `executemany(query, vars_list)`
     func executeMany(_ query: PyObj, _ list: PyObj) throws(Raised) {
+        try checkUnread()
+        // As in psycopg2: nothing else of the last result goes before there is something to execute.
+        fields.pointee.rowcount = -1
         let connection = try openConnection()
         try connection.checkSynchronous("executemany")
         try connection.checkNotPrepared("executemany")
@@ -15,31 +18,47 @@ extension Cursor {
             throw misuse("can't call .executemany() on named cursors")
         }
         try connection.settlePending()
-        try forgetResult()
         let iterator = try Owned(owned(PyObject_GetIter(list)))
+        guard let first = PyIter_Next(iterator.object) else {
+            fields.pointee.rowcount = 0
+            if PyErr_Occurred() != nil { throw Raised() }
+            return
+        }
+        let arguments = Owned(first)
         let affected: Int?
         if let template = try joinable(query, connection) {
-            affected = try executeJoined(Owned(template), iterator.object, connection)
+            affected = try executeJoined(Owned(template), arguments, iterator.object, connection)
         } else {
-            affected = try executeApart(query, iterator.object)
+            affected = try executeApart(query, arguments, iterator.object)
         }
+        // The iterator's exception, if it raised, comes behind what was executed.
+        let exception = apus_take_exception()
         fields.pointee.rowcount = affected ?? -1
-        // The last statement's rows are nobody's.
-        fields.pointee.no_tuples = 1
+        hideRows()
         replace(&fields.pointee.description, with: nil)
+        if let exception {
+            apus_give_exception(exception)
+            throw Raised()
+        }
     }
 
-    /// - Returns: how many rows were affected; nil if the server did not say.
-    private func executeApart(_ query: PyObj, _ iterator: PyObj) throws(Raised) -> Int? {
-        var affected = 0
-        var isKnown = true
+    /// - Returns: how many rows were affected; nil if the server did not say. An exception of the iterator's is pending
+    ///   then.
+    private func executeApart(
+        _ query: PyObj, _ first: borrowing Owned, _ iterator: PyObj
+    ) throws(Raised) -> Int? {
+        var affected: Int? = 0
+        func execute(_ arguments: PyObj) throws(Raised) {
+            try self.execute(query, arguments)
+            let rows = fields.pointee.rowcount
+            affected = rows < 0 ? nil : affected.map { $0 &+ rows }
+        }
+        try execute(first.object)
         while let arguments = PyIter_Next(iterator) {
             let arguments = Owned(arguments)
-            try execute(query, arguments.object)
-            if fields.pointee.rowcount < 0 { isKnown = false } else { affected += fields.pointee.rowcount }
+            try execute(arguments.object)
         }
-        if PyErr_Occurred() != nil { throw Raised() }
-        return isKnown ? affected : nil
+        return affected
     }
 
     /// The statement's bytes, owned, if it can travel with others: outside of a transaction each is one of its own.
@@ -51,15 +70,15 @@ extension Cursor {
         if apus_is_bytes(template.object) != 0 {
             let bytes = UnsafeRawBufferPointer(
                 start: apus_bytes_data(template.object), count: apus_bytes_size(template.object))
-            return StatementBatch.mayJoin(bytes) ? template.take() : nil
+            return StatementScan.mayJoin(template: bytes) ? template.take() : nil
         }
         let (bytes, owner) = try core.encoding.encode(template.object)
         defer { owner.release() }
-        return StatementBatch.mayJoin(bytes) ? try pythonBytes(bytes) : nil
+        return StatementScan.mayJoin(template: bytes) ? try pythonBytes(bytes) : nil
     }
 
     private func executeJoined(
-        _ template: borrowing Owned, _ iterator: PyObj, _ connection: Connection
+        _ template: borrowing Owned, _ first: borrowing Owned, _ iterator: PyObj, _ connection: Connection
     ) throws(Raised) -> Int? {
         let query = UnsafeRawBufferPointer(
             start: apus_bytes_data(template.object), count: apus_bytes_size(template.object))
@@ -68,29 +87,39 @@ extension Cursor {
         core.pending.append(pending)
         defer { core.pending.removeAll { $0 === pending } }
         var statement = ByteWriter(minimumCapacity: query.count + 256)
-        while let arguments = PyIter_Next(iterator) {
-            let arguments = Owned(arguments)
+        let adaptations = UnsafeMutablePointer<Int>.allocate(capacity: 1)
+        defer { adaptations.deallocate() }
+        var next: PyObj? = first.object.retained()
+        while let current = next {
+            let arguments = Owned(current)
+            adaptations.pointee = 0
+            var doublesBackslashes = false
             statement.removeAll()
             do throws(Raised) {
                 if arguments.object.isNone {
                     statement.append(query)
                 } else {
-                    var merge = StatementMerge(query, arguments.object, connection.quoting)
+                    var quoting = try connection.quoting
+                    quoting.adaptations = adaptations
+                    doublesBackslashes = quoting.doublesBackslashes
+                    var merge = StatementMerge(query, arguments.object, quoting)
                     try merge.write(to: &statement)
                 }
-                try pending.append(statement)
+                try pending.check(statement)
             } catch {
                 try pending.sendBeforeRaising()
                 replace(&fields.pointee.query, with: nil)
+                hideRows()
                 throw error
             }
+            let isWhole =
+                adaptations.pointee == 0
+                || statement.withUnsafeBytes { StatementScan.isWhole($0, doublesBackslashes: doublesBackslashes) }
+            try pending.append(statement, isWhole: isWhole)
+            next = PyIter_Next(iterator)
         }
-        if PyErr_Occurred() != nil {
-            try pending.sendBeforeRaising()
-            throw Raised()
-        }
-        try pending.send()
-        return pending.tally.affectedRows
+        if PyErr_Occurred() != nil { try pending.sendBeforeRaising() } else { try pending.send() }
+        return pending.affectedRows
     }
 }
 

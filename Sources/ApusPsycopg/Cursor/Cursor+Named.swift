@@ -39,9 +39,8 @@ extension Cursor {
         let (bytes, owner) = try bytes(of: statement.object)
         writer.append(bytes)
         owner.release()
-        let query = try writer.withUnsafeBytes { (bytes) throws(Raised) in try pythonBytes(bytes) }
-        replace(&fields.pointee.query, with: query)
-        try run(connection)
+        let query = try Owned(writer.withUnsafeBytes { (bytes) throws(Raised) in try pythonBytes(bytes) })
+        try run(query.object, connection)
         fields.pointee.rowcount = -1
         fields.pointee.transaction = connection.core.transactionNumber
     }
@@ -75,13 +74,11 @@ extension Cursor {
 
     /// Runs a command about the cursor, whose result becomes the cursor's.
     func executeOnServer(_ command: String, _ connection: Connection) throws(Raised) {
-        try forgetResult()
-        let encoded = try connection.encoded(command)
-        let text = try Owned(
-            owned(encoded.withUnsafeBytes { bytes in answer { () throws(Raised) in try pythonBytes(bytes) } }))
-        let exchange = try connection.perform(
-            UnsafeRawBufferPointer(start: apus_bytes_data(text.object), count: apus_bytes_size(text.object)),
-            mayBegin: fields.pointee.withhold == 0)
+        let bytes = try connection.encoded(command)
+        let exchange = bytes.withUnsafeBytes { Exchange(Statement(copying: $0)) }
+        try connection.perform(exchange, mayBegin: fields.pointee.withhold == 0) { () throws(Raised) in
+            try prepare(for: exchange)
+        }
         try accept(exchange, connection)
     }
 
@@ -104,9 +101,7 @@ extension Cursor {
         let arguments = try Owned(owned(PyTuple_New(1)))
         apus_tuple_set(arguments.object, 0, name.retained())
         let statement = try Owned(statement(query.object, arguments.object, connection))
-        let exchange = try connection.perform(
-            UnsafeRawBufferPointer(
-                start: apus_bytes_data(statement.object), count: apus_bytes_size(statement.object)), mayBegin: false)
+        let exchange = try connection.perform(Exchange(sendable(statement.object)), mayBegin: false)
         try connection.checkSuccess(exchange, cursor: object)
         return exchange.result.map { PQntuples($0) > 0 } ?? false
     }

@@ -1,3 +1,4 @@
+import ApusPQ
 import CApusLibPQ
 import CApusPython
 
@@ -46,8 +47,11 @@ struct Cursor {
         do throws(Raised) {
             let text = try Owned(python(message))
             let error = try Owned(owned(apus_call1(module.pointee.programmingError, text.object)))
-            replace(&error.object.fields(apus_error.self).pointee.cursor, with: object.retained())
-            PyErr_SetObject(module.pointee.programmingError, error.object)
+            // A program may have given the class another way to make its instances.
+            if apus_is_instance(error.object, module.pointee.error) != 0 {
+                replace(&error.object.fields(apus_error.self).pointee.cursor, with: object.retained())
+            }
+            PyErr_SetObject(apus_type_object(error.object), error.object)
         } catch {}
         return Raised()
     }
@@ -70,15 +74,48 @@ struct Cursor {
         if fields.pointee.readers > 0 { throw misuse("the cursor's result is being read by a typecaster") }
     }
 
+    /// Makes the rows of the last result unreachable, as psycopg2 does; what else there is to know of it stays.
+    func hideRows() {
+        let exception = apus_take_exception()
+        do throws(Raised) { _ = try description() } catch { PyErr_Clear() }
+        fields.pointee.no_tuples = 1
+        if let exception { apus_give_exception(exception) }
+    }
+
+    /// Gets ready for a statement that is about to be sent: when no other can come in between, because the connection's
+    /// lock is held or its exchange is taken. From here on the cursor is the statement's, and the result of one that was
+    /// sent before is not the cursor's any more.
+    ///
+    /// Raises ProgrammingError from within a typecaster that reads the last result, InterfaceError where the cursor was
+    /// closed while the statement waited for its turn; then nothing has changed.
+    /// - Parameter query: what the program sees as `query` from now on; nil leaves it as it is.
+    func prepare(for exchange: Exchange, query: PyObj? = nil) throws(Raised) {
+        try checkUnread()
+        if fields.pointee.closed != 0 { throw closedError() }
+        fields.pointee.execution &+= 1
+        exchange.number = fields.pointee.execution
+        var old: PyObj?
+        if let query {
+            old = fields.pointee.query
+            fields.pointee.query = query.retained()
+        }
+        clearResult()
+        old?.release()
+    }
+
     /// Frees what belongs to the last result.
     func clearResult() {
         Self.dropRows(fields)
-        if fields.pointee.description != nil { replace(&fields.pointee.description, with: nil) }
-        if fields.pointee.casts != nil { replace(&fields.pointee.casts, with: nil) }
+        let (description, casts) = (fields.pointee.description, fields.pointee.casts)
+        fields.pointee.description = nil
+        fields.pointee.casts = nil
         fields.pointee.rowcount = -1
         fields.pointee.row = 0
         fields.pointee.lastoid = 0
         fields.pointee.no_tuples = 1
+        // A typecaster that goes with them may run Python code, which finds all of it done.
+        description?.release()
+        casts?.release()
     }
 
     /// Frees the rows and the PGresult.
@@ -99,36 +136,55 @@ struct Cursor {
         rows.deallocate()
     }
 
-    /// Takes over a result that the server is content with.
+    /// Takes over a result that the server is content with, unless another statement was begun on the cursor since.
     func accept(_ exchange: Exchange, _ connection: Connection) throws(Raised) {
-        fields.pointee.has_failed = 1
+        if isCurrent(exchange) { fields.pointee.has_failed = 1 }
         try connection.checkSuccess(exchange, cursor: object)
-        fields.pointee.has_failed = 0
+        if isCurrent(exchange) { fields.pointee.has_failed = 0 }
+        guard isCurrent(exchange), fields.pointee.readers == 0 else {
+            try discard(exchange, connection)
+            return try checkUnread()
+        }
         guard let result = exchange.takeResult() else { return }
+        if fields.pointee.result != nil { clearResult() }
         fields.pointee.result = UnsafeMutableRawPointer(result)
         switch PQresultStatus(result) {
         case PGRES_TUPLES_OK, PGRES_SINGLE_TUPLE:
             fields.pointee.rowcount = Int(PQntuples(result))
             fields.pointee.no_tuples = 0
-            try chooseCasts(result, connection)
-        case PGRES_COPY_BOTH where fields.pointee.stream != nil: return
-        case PGRES_COPY_IN, PGRES_COPY_OUT, PGRES_COPY_BOTH:
-            try connection.leaveCopy(PQresultStatus(result))
-            throw raise(
-                module.pointee.programmingError, "can't use COPY or START_REPLICATION with execute(): use copy_expert()"
-            )
+            do throws(Raised) { try chooseCasts(result, connection) } catch {
+                clearResult()
+                throw error
+            }
+        case PGRES_COPY_BOTH: return
         default:
             fields.pointee.rowcount = Self.affectedRows(result)
             fields.pointee.lastoid = PQoidValue(result)
         }
     }
 
-    /// The number in a command's tag; -1 where there is none.
+    /// Lets go of a result that is not the cursor's any more. A stream is ended, because no cursor reads it.
+    @inline(never)
+    private func discard(_ exchange: Exchange, _ connection: Connection) throws(Raised) {
+        guard let result = exchange.result, PQresultStatus(result) == PGRES_COPY_BOTH else { return }
+        exchange.abandonCopy()
+        let core = connection.core
+        _ = try connection.blocking(
+            { () throws(PQError) in try exchange.advance(on: &core.session) }, finally: { _ in core.note(exchange) })
+    }
+
+    /// Whether an exchange's result is the cursor's: no other statement was begun on it since.
+    private func isCurrent(_ exchange: Exchange) -> Bool {
+        exchange.number.map { $0 == fields.pointee.execution } ?? true
+    }
+
+    /// The number in a command's tag; -1 where there is none, and for one that no server can mean.
     static func affectedRows(_ result: OpaquePointer) -> Int {
         guard let digits = PQcmdTuples(result), digits.pointee != 0 else { return -1 }
         var count = 0
         var position = UnsafePointer<CChar>(digits)
         while position.pointee >= 48 && position.pointee < 58 {
+            if count >= 100_000_000_000_000_000 { return -1 }
             count = count &* 10 &+ Int(position.pointee &- 48)
             position += 1
         }
@@ -141,11 +197,14 @@ struct Cursor {
         let casts = try Owned(owned(PyTuple_New(count)))
         let columns = room(forColumns: count)
         var isAtomic = true
+        // The keys of a dict of typecasters may run Python code when they are compared.
+        fields.pointee.readers += 1
+        defer { fields.pointee.readers -= 1 }
         for index in 0..<count {
             let oid = try Owned(python(Int(PQftype(result, Int32(truncatingIfNeeded: index)))))
             let isBinary = PQfformat(result, Int32(truncatingIfNeeded: index)) == 1
-            let cast = cast(oid.object, connection, isBinary: isBinary)
-            apus_tuple_set(casts.object, index, cast.retained())
+            let cast = try cast(oid.object, connection, isBinary: isBinary)
+            apus_tuple_set(casts.object, index, cast)
             let column = RowMaker.Column(cast)
             (columns + index).initialize(to: column)
             isAtomic = isAtomic && column.decoder.isAtomic
@@ -181,15 +240,50 @@ struct Cursor {
         fields.pointee.columns = nil
     }
 
-    /// The typecaster for an OID, borrowed: the cursor's, else the connection's, else the module's.
-    func cast(_ oid: PyObj, _ connection: Connection, isBinary: Bool = false) -> PyObj {
-        let own = isBinary ? fields.pointee.binary_types : fields.pointee.string_types
-        if let own, let cast = PyDict_GetItem(own, oid) { return cast }
-        let connections = isBinary ? connection.fields.pointee.binary_types : connection.fields.pointee.string_types
-        if let connections, let cast = PyDict_GetItem(connections, oid) { return cast }
+    /// The typecaster for an OID, owned: the cursor's, else the connection's, else the module's.
+    func cast(_ oid: PyObj, _ connection: Connection, isBinary: Bool = false) throws(Raised) -> PyObj {
         let state = module
-        if isBinary { return PyDict_GetItem(state.pointee.binaryTypes, oid) ?? state.pointee.defaultBinaryCast }
-        return PyDict_GetItem(state.pointee.stringTypes, oid) ?? state.pointee.defaultCast
+        let own = isBinary ? fields.pointee.binary_types : fields.pointee.string_types
+        if let own, let cast = try Self.find(oid, in: own, "cursor", isBinary, state) { return cast }
+        let connections = isBinary ? connection.fields.pointee.binary_types : connection.fields.pointee.string_types
+        if let connections, let cast = try Self.find(oid, in: connections, "connection", isBinary, state) {
+            return cast
+        }
+        let common = isBinary ? state.pointee.binaryTypes : state.pointee.stringTypes
+        if let cast = try Self.find(oid, in: common, "psycopg2.extensions", isBinary, state) { return cast }
+        return (isBinary ? state.pointee.defaultBinaryCast : state.pointee.defaultCast).retained()
+    }
+
+    @inline(__always)
+    private static func find(
+        _ oid: PyObj, in types: PyObj, _ owner: StaticString, _ isBinary: Bool,
+        _ state: UnsafeMutablePointer<ModuleState>
+    ) throws(Raised) -> PyObj? {
+        if apus_dict_size(types) == 0 { return nil }
+        // Keys of the program's own may put another dict in its place while they are compared.
+        let keeper = Owned(types.retained())
+        guard let cast = apus_dict_find(keeper.object, oid) else {
+            if PyErr_Occurred() != nil { throw Raised() }
+            return nil
+        }
+        if apus_type_object(cast) != state.pointee.typecaster {
+            throw noTypecaster(Owned(cast), oid, owner, isBinary)
+        }
+        return cast
+    }
+
+    /// TypeError for what a program put into a dict of typecasters.
+    @inline(never)
+    private static func noTypecaster(
+        _ value: consuming Owned, _ oid: PyObj, _ owner: StaticString, _ isBinary: Bool
+    ) -> Raised {
+        do throws(Raised) {
+            let shown = try Owned(owned(PyObject_Repr(value.object)))
+            let key = try Owned(owned(PyObject_Repr(oid)))
+            return try raiseTypeError(
+                "\(owner).\(isBinary ? "binary" : "string")_types[\(text(of: key.object))] must be a typecaster, "
+                    + "as new_type() makes them, not \(text(of: shown.object))")
+        } catch { return error }
     }
 
     /// `description`, made when it is first asked for. Borrowed; nil where the statement returned no rows.
@@ -197,6 +291,9 @@ struct Cursor {
         if let description = fields.pointee.description { return description }
         guard let result, fields.pointee.no_tuples == 0 else { return nil }
         let encoding = try Connection(fields.pointee.connection).core.encoding
+        // New objects may set off the cycle collector, and finalizers with it.
+        fields.pointee.readers += 1
+        defer { fields.pointee.readers -= 1 }
         let count = Int(PQnfields(result))
         let columns = try Owned(owned(PyTuple_New(count)))
         for index in 0..<count {
@@ -208,18 +305,29 @@ struct Cursor {
 
     func close() throws(Raised) {
         if fields.pointee.closed != 0 { return }
-        if fields.pointee.readers > 0 { try forgetResult() }
+        try checkUnread()
         if isNamed { try closeNamed() }
         // Programs look at these after a `with` block has closed the cursor.
         let description = try description()?.retained()
+        let status: PyObj
+        do throws(Raised) { status = try statusMessage() } catch {
+            description?.release()
+            throw error
+        }
+        // Meanwhile another thread may have closed it, or begun to fetch.
+        if fields.pointee.closed != 0 || fields.pointee.readers > 0 {
+            description?.release()
+            status.release()
+            return try checkUnread()
+        }
+        fields.pointee.closed = 1
         let (rowcount, row, lastoid) = (fields.pointee.rowcount, fields.pointee.row, fields.pointee.lastoid)
-        try replace(&fields.pointee.last_status, with: statusMessage())
+        replace(&fields.pointee.last_status, with: status)
         clearResult()
-        fields.pointee.description = description
+        replace(&fields.pointee.description, with: description)
         fields.pointee.rowcount = rowcount
         fields.pointee.row = row
         fields.pointee.lastoid = lastoid
-        fields.pointee.closed = 1
     }
 
     /// The tag of the last command, an empty text where the server refused it; a new reference.

@@ -60,11 +60,11 @@ enum CursorType {
         guard apus_is_instance(connection, module.pointee.connection) != 0 else {
             throw raiseTypeError("argument 1 must be a subclass of psycopg2.extensions.connection")
         }
+        let name = given.unlessNone(1)
+        if let name, apus_is_str(name) == 0 { throw raiseTypeError("the cursor's name must be str") }
         let fields = me.fields(apus_cursor.self)
-        if let name = given.unlessNone(1) {
-            guard apus_is_str(name) != 0 else { throw raiseTypeError("the cursor's name must be str") }
-            replace(&fields.pointee.name, with: name.retained())
-        }
+        if fields.pointee.connection != nil { try forget(Cursor(me), for: connection) }
+        if let name { replace(&fields.pointee.name, with: name.retained()) }
         replace(&fields.pointee.connection, with: connection.retained())
         replace(&fields.pointee.tzinfo_factory, with: module.pointee.timezone.retained())
         fields.pointee.arraysize = 1
@@ -75,6 +75,21 @@ enum CursorType {
         fields.pointee.closed = 0
         replace(&fields.pointee.last_status, with: nil)
         fields.pointee.transaction = try Connection(connection).core.transactionNumber
+    }
+
+    /// Makes a cursor as good as new for a second `__init__`. Calls that are under way may still use the connection that
+    /// it had: it is kept as long as the cursor.
+    private static func forget(_ cursor: Cursor, for connection: PyObj) throws(Raised) {
+        try cursor.checkUnread()
+        let fields = cursor.fields
+        if let old = fields.pointee.connection, old != connection {
+            if fields.pointee.former == nil { fields.pointee.former = try owned(PyList_New(0)) }
+            if let former = fields.pointee.former { try check(PyList_Append(former, old)) }
+        }
+        fields.pointee.execution &+= 1
+        cursor.setStream(nil)
+        replace(&fields.pointee.query, with: nil)
+        cursor.clearResult()
     }
 
     nonisolated(unsafe) private static let members = permanent(
@@ -94,15 +109,23 @@ enum CursorType {
                 "tzinfo_factory", "Makes time zones of timestamps with time zone.", \apus_cursor.tzinfo_factory,
                 writable: true),
             .field("typecaster", "Unused.", \apus_cursor.typecaster),
-            .field("string_types", "Typecasters of this cursor alone.", \apus_cursor.string_types, writable: true),
-            .field(
-                "binary_types", "Typecasters of this cursor alone, for binary results.", \apus_cursor.binary_types,
-                writable: true),
             .field("__weaklistoffset__", "", \apus_cursor.weak_references, type: apus_member_offset),
         ] as [PyMemberDef], end: .end)
 
     nonisolated(unsafe) private static let properties = permanent(
         [
+            .computed(
+                "string_types", "Typecasters of this cursor alone: a dict by OID, or None.",
+                set: { me, value, _ in setTypes(me, value, "string_types", \.pointee.string_types) }
+            ) { me, _ in
+                (me?.fields(apus_cursor.self).pointee.string_types ?? apus_none()).retained()
+            },
+            .computed(
+                "binary_types", "Typecasters of this cursor alone, for binary results: a dict by OID, or None.",
+                set: { me, value, _ in setTypes(me, value, "binary_types", \.pointee.binary_types) }
+            ) { me, _ in
+                (me?.fields(apus_cursor.self).pointee.binary_types ?? apus_none()).retained()
+            },
             .computed("description", "The columns of the last result, or None.") { me, _ in
                 answer { () throws(Raised) in try (Cursor(me).description() ?? apus_none()).retained() }
             },
@@ -149,11 +172,30 @@ enum CursorType {
             },
         ] as [PyGetSetDef], end: .end)
 
+    private static func setTypes(
+        _ me: PyObj?, _ value: PyObj?, _ name: StaticString,
+        _ field: WritableKeyPath<UnsafeMutablePointer<apus_cursor>, PyObj?>
+    ) -> Int32 {
+        succeed { () throws(Raised) in
+            var fields = try receiver(me).fields(apus_cursor.self)
+            // To delete it is to have none.
+            let types = value.flatMap { $0.isNone ? nil : $0 }
+            if let types, apus_is_dict(types) == 0 {
+                let shown = try Owned(owned(PyObject_Repr(types)))
+                throw try raiseTypeError(
+                    "\(name) must be a dict of typecasters by OID, or None, not \(text(of: shown.object))")
+            }
+            replace(&fields[keyPath: field], with: types?.retained())
+        }
+    }
+
     private static let setWithhold: Setter = { me, value, _ in
         succeed { () throws(Raised) in
             let cursor = try Cursor(me)
-            try cursor.checkNamedSetting("withhold")
-            let truth = try PyObject_IsTrue(receiver(value))
+            let value = try receiver(value)
+            // Unnamed cursors have False already; psycopg2 accepts it.
+            if value != apus_false() { try cursor.checkNamedSetting("withhold") }
+            let truth = PyObject_IsTrue(value)
             try check(truth)
             cursor.fields.pointee.withhold = Int8(truth)
         }
@@ -266,8 +308,9 @@ enum CursorType {
                 answer { () throws(Raised) in
                     let given = try Arguments("cast", ["oid", "s"], required: 2, positional, count, keywords)
                     let cursor = try Cursor(me)
-                    let cast = try cursor.cast(given.required(0), Connection(cursor.fields.pointee.connection))
-                    return try Typecaster.call(cast, given.required(1), cursor.object)
+                    let cast = try Owned(
+                        cursor.cast(given.required(0), Connection(cursor.fields.pointee.connection)))
+                    return try Typecaster.call(cast.object, given.required(1), cursor.object)
                 }
             },
             .plain("__enter__", "The cursor itself.") { me, _ in

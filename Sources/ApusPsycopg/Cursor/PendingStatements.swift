@@ -20,9 +20,11 @@ final class PendingStatements {
     private let connection: Connection
     private let thread = pthread_self()
     private var batch = StatementBatch()
+    /// What the literals of the batch were quoted for.
+    private var quotedFor = (doublesBackslashes: false, encoding: Int32(-1))
     private var isSending = false
-    /// What the statements did that were sent.
-    private(set) var tally = Exchange.Tally()
+    /// How many rows the statements that were sent affected; nil if the server did not say.
+    private(set) var affectedRows: Int? = 0
 
     /// Both outlive it: `executemany` keeps them.
     init(of cursor: Cursor, _ connection: Connection) {
@@ -33,10 +35,22 @@ final class PendingStatements {
     /// Whether they are this thread's, and not on their way.
     var isOurs: Bool { pthread_equal(thread, pthread_self()) != 0 && !isSending }
 
-    /// Adds a statement; sends it with those before if they are enough. Raises ValueError for a zero byte.
-    func append(_ statement: borrowing ByteWriter) throws(Raised) {
-        try batch.append(statement)
-        if batch.isFull { try send() }
+    /// Raises ValueError for a statement with a zero byte.
+    func check(_ statement: borrowing ByteWriter) throws(Raised) {
+        try statement.withUnsafeBytes { (bytes) throws(Raised) in
+            if bytes.count > 0, let base = bytes.baseAddress, memchr(base, 0, bytes.count) != nil {
+                throw raiseValueError("A statement cannot contain NUL (0x00) characters.")
+            }
+        }
+    }
+
+    /// Adds a statement that was checked; sends it with those before if they are enough.
+    /// - Parameter isWhole: false for what is not surely a single, complete statement: it is sent alone.
+    func append(_ statement: borrowing ByteWriter, isWhole: Bool) throws(Raised) {
+        if !isWhole { try send() }
+        if batch.isEmpty { quotedFor = (connection.core.doublesBackslashes, connection.core.encodingID) }
+        batch.append(statement)
+        if batch.isFull || !isWhole { try send() }
     }
 
     /// Executes what came before the arguments that raised, as if each had been sent when its turn was. The pending
@@ -58,37 +72,102 @@ final class PendingStatements {
             batch.removeAll()
             isSending = false
         }
-        try connection.checkOpen()
-        try connection.checkIdle("executemany")
-        try cursor.forgetResult()
         batch.terminate()
-        let core = connection.core
-        let exchange = try batch.text.withUnsafeBytes { (bytes) throws(Raised) -> Exchange in
-            try connection.perform {
-                let exchange = core.makeExchange(UnsafeRawBufferPointer(rebasing: bytes.dropLast()))
-                exchange.tally = Exchange.Tally()
-                return exchange
-            }
-        }
-        let sent = exchange.tally ?? Exchange.Tally()
-        let last = failed(exchange, sent)
-        try replace(&cursor.fields.pointee.query, with: batch.statement(last ?? batch.starts.count - 1))
-        if let last {
-            let front = batch.charactersAndLines(before: last)
-            exchange.extendPrefix(characters: front.characters, lines: front.lines)
-        }
-        try cursor.accept(exchange, connection)
-        tally.add(sent)
+        var next = 0
+        while next < batch.count { next = try send(from: next) }
     }
 
-    /// The number of the statement that the server objects to; nil if it does not.
-    private func failed(_ exchange: Exchange, _ tally: Exchange.Tally) -> Int? {
-        guard let result = exchange.result, PQresultStatus(result) == PGRES_FATAL_ERROR else { return nil }
+    /// Sends statements from one on: all that are left if they share a transaction, else that one. What `status` says of
+    /// the transaction does not count here: outside of one, statements of one message would be a transaction of their own.
+    /// - Returns: the number of the first that was not sent.
+    private func send(from first: Int) throws(Raised) -> Int {
+        try connection.checkOpen()
+        try connection.checkIdle("executemany")
+        let core = connection.core
+        let alone = try Owned(batch.statement(first))
+        let one = try Exchange(Statement(alone.object))
+        let all: Exchange? = first > 0 || batch.count == 1 ? nil : together()
+        var isStale = false
+        let exchange = try connection.perform { () throws(Raised) in
+            try cursor.prepare(for: one, query: alone.object)
+            all?.number = one.number
+        } _: {
+            let encoding = core.libpq.map { PQclientEncoding($0) }
+            isStale = core.doublesBackslashes != quotedFor.doublesBackslashes || encoding != quotedFor.encoding
+            if isStale { return Exchange(Statement("")) }
+            let exchange = core.begins || core.isInTransaction ? all ?? one : one
+            core.prepare(exchange)
+            return exchange
+        }
+        if isStale { throw changed() }
+        if exchange === all {
+            try take(exchange)
+            return batch.count
+        }
+        try cursor.accept(exchange, connection)
+        count(cursor.fields.pointee.rowcount < 0 ? nil : cursor.fields.pointee.rowcount)
+        return first + 1
+    }
+
+    /// All statements of the batch in one message.
+    private func together() -> Exchange {
+        let exchange = batch.text.withUnsafeBytes {
+            Exchange(Statement(copying: UnsafeRawBufferPointer(rebasing: $0.dropLast())))
+        }
+        exchange.statementPrefix = { self.batch.statement(atCharacter: $0).prefix }
+        exchange.tally = Exchange.Tally()
+        return exchange
+    }
+
+    /// Takes over what became of all statements of the batch.
+    private func take(_ exchange: Exchange) throws(Raised) {
+        let tally = exchange.tally ?? Exchange.Tally()
+        guard let result = exchange.result, PQresultStatus(result) == PGRES_FATAL_ERROR else {
+            try replace(&cursor.fields.pointee.query, with: batch.statement(batch.count - 1))
+            try cursor.accept(exchange, connection)
+            count(tally.affectedRows)
+            return
+        }
+        var failed = min(tally.results, batch.count - 1)
+        var isBehind = false
         if let field = PQresultErrorField(result, apus_diag_statement_position),
             let position = Int(String(cString: field))
         {
-            return batch.statement(atCharacter: position - exchange.prefixLength)
+            // The text of the batch alone: BEGIN in front of it has its own prefix.
+            let own = exchange.positionInStatements(position)
+            let place = batch.statement(atCharacter: own)
+            failed = place.number
+            isBehind = place.prefix.position(own) > batch.characters(of: failed)
         }
-        return min(tally.results, batch.starts.count - 1)
+        let statement = try Owned(batch.statement(failed))
+        replace(&cursor.fields.pointee.query, with: statement.object.retained())
+        if isBehind, failed + 1 < batch.count, let other = try repeated(statement.object) {
+            try cursor.accept(other, connection)
+        }
+        try cursor.accept(exchange, connection)
+    }
+
+    /// Sends a statement alone whose end the server did not understand, for it to say so in words about that statement and
+    /// not about the one behind it. A text that cannot be parsed executes nothing, and is answered by that in a failed
+    /// transaction, too.
+    /// - Returns: nil if it can be parsed after all.
+    private func repeated(_ statement: PyObj) throws(Raised) -> Exchange? {
+        let core = connection.core
+        guard core.session?.transactionStatus == PQTRANS_INERROR else { return nil }
+        let exchange = try connection.perform(Exchange(Statement(statement)), mayBegin: false)
+        guard let result = exchange.result, PQresultStatus(result) == PGRES_FATAL_ERROR else { return nil }
+        let isAborted = PQresultErrorField(result, apus_diag_sqlstate).map { strcmp($0, "25P02") == 0 } ?? false
+        return isAborted ? nil : exchange
+    }
+
+    private func count(_ rows: Int?) {
+        affectedRows = affectedRows.flatMap { sum in rows.map { sum &+ $0 } }
+    }
+
+    private func changed() -> Raised {
+        raise(
+            module.pointee.operationalError,
+            "another thread changed standard_conforming_strings or the client encoding of the connection while "
+                + "executemany() adapted its arguments: they were not sent")
     }
 }

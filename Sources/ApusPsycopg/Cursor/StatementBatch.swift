@@ -9,45 +9,17 @@ struct StatementBatch: ~Copyable {
     private(set) var text = ByteWriter(minimumCapacity: messageSize + 4096)
     /// Where each statement begins.
     private(set) var starts: [Int] = []
-    /// On a line of its own, so that the server shows none of it beside a statement's error.
+    /// On a line of its own, so that the server shows none of it beside a statement's error, and a comment to the end of a
+    /// statement's line ends before it.
     private static let separator: StaticString = "\n;\n"
 
     var isEmpty: Bool { starts.isEmpty }
     var isFull: Bool { text.count >= Self.messageSize }
+    var count: Int { starts.count }
 
-    /// Whether copies of a statement can stand behind one another and mean what they mean apart: it is one that changes
-    /// rows, it is one only, and nothing in it is left open that the next copy would close.
-    static func mayJoin(_ statement: UnsafeRawBufferPointer) -> Bool {
-        let words: [StaticString] = ["insert", "update", "delete"]
-        let start = statement.drop { $0 == 0x20 || ($0 >= 0x09 && $0 <= 0x0D) }
-        let isChange = words.contains { word in
-            let letters = UnsafeBufferPointer(start: word.utf8Start, count: word.utf8CodeUnitCount)
-            return start.count > letters.count && start.prefix(letters.count).elementsEqual(letters) { $0 | 0x20 == $1 }
-        }
-        guard isChange else { return false }
-        var quotes = 0
-        var doubleQuotes = 0
-        var previous: UInt8 = 0
-        for byte in statement {
-            switch byte {
-            case UInt8(ascii: "'"): quotes ^= 1
-            case UInt8(ascii: "\""): doubleQuotes ^= 1
-            case UInt8(ascii: ";"), UInt8(ascii: "\\"), UInt8(ascii: "$"), 0: return false
-            case UInt8(ascii: "-") where previous == byte, UInt8(ascii: "*") where previous == UInt8(ascii: "/"):
-                return false
-            default: break
-            }
-            previous = byte
-        }
-        return quotes == 0 && doubleQuotes == 0
-    }
-
-    /// Adds a statement. Raises ValueError for a zero byte.
-    mutating func append(_ statement: borrowing ByteWriter) throws(Raised) {
-        try statement.withUnsafeBytes { (bytes) throws(Raised) in
-            if bytes.count > 0, let base = bytes.baseAddress, memchr(base, 0, bytes.count) != nil {
-                throw raiseValueError("A statement cannot contain NUL (0x00) characters.")
-            }
+    /// Adds a statement.
+    mutating func append(_ statement: borrowing ByteWriter) {
+        statement.withUnsafeBytes { bytes in
             if !starts.isEmpty { text.append(Self.separator) }
             starts.append(text.count)
             text.append(bytes)
@@ -62,29 +34,45 @@ struct StatementBatch: ~Copyable {
         starts.removeAll(keepingCapacity: true)
     }
 
-    /// The number of the statement that a character of the text belongs to; counted from 0.
-    func statement(atCharacter position: Int) -> Int {
-        for index in starts.indices.dropFirst() where charactersAndLines(before: index).characters >= position {
-            return index - 1
+    /// The number of the statement that a character of the text belongs to, counted from 0, and what stands in front of
+    /// that statement.
+    /// - Parameter position: counted from 1; what separates two statements belongs to the first.
+    func statement(atCharacter position: Int) -> (number: Int, prefix: StatementPrefix) {
+        text.withUnsafeBytes { bytes in
+            var found = (number: 0, prefix: StatementPrefix())
+            var front = StatementPrefix()
+            var next = 1
+            for index in bytes.indices {
+                if next < starts.count, index == starts[next] {
+                    found = (next, front)
+                    next += 1
+                }
+                // Characters of UTF-8.
+                if bytes[index] & 0xC0 != 0x80 {
+                    front.characters += 1
+                    if front.characters >= position { break }
+                }
+                if bytes[index] == UInt8(ascii: "\n") { front.lines += 1 }
+            }
+            return found
         }
-        return starts.count - 1
     }
 
-    /// What stands in front of a statement: how many characters, in UTF-8, and how many lines.
-    func charactersAndLines(before index: Int) -> (characters: Int, lines: Int) {
-        text.withUnsafeBytes { bytes in
-            bytes[..<starts[index]].reduce(into: (0, 0)) { counts, byte in
-                if byte & 0xC0 != 0x80 { counts.0 += 1 }
-                if byte == UInt8(ascii: "\n") { counts.1 += 1 }
-            }
-        }
+    /// How many characters a statement has.
+    func characters(of index: Int) -> Int {
+        text.withUnsafeBytes { bytes in bytes[range(of: index)].count { $0 & 0xC0 != 0x80 } }
+    }
+
+    /// Where a statement is; once the text is terminated.
+    private func range(of index: Int) -> Range<Int> {
+        let end = index + 1 < starts.count ? starts[index + 1] - Self.separator.utf8CodeUnitCount : text.count - 1
+        return starts[index]..<end
     }
 
     /// A statement as bytes; once the text is terminated.
     func statement(_ index: Int) throws(Raised) -> PyObj {
-        let end = index + 1 < starts.count ? starts[index + 1] - Self.separator.utf8CodeUnitCount : text.count - 1
-        return try text.withUnsafeBytes { (bytes) throws(Raised) in
-            try pythonBytes(UnsafeRawBufferPointer(rebasing: bytes[starts[index]..<end]))
+        try text.withUnsafeBytes { (bytes) throws(Raised) in
+            try pythonBytes(UnsafeRawBufferPointer(rebasing: bytes[range(of: index)]))
         }
     }
 }

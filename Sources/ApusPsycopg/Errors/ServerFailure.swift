@@ -6,9 +6,8 @@ import CApusPython
 struct ServerFailure {
     let result: OpaquePointer
     let encoding: ClientEncoding
-    /// Text that was sent in front of the program's statement, on lines of its own: positions are shown without it.
-    var prefixLength = 0
-    var prefixLines = 0
+    /// What was sent in front of the program's statement.
+    var prefix = StatementPrefix()
     /// What is to be said before the server's own words.
     var preface = ""
 
@@ -30,8 +29,9 @@ struct ServerFailure {
                 decode(
                     Array(preface.utf8)
                         + (text.isEmpty ? Array("no message from the server".utf8) : withoutSeverity(text))))
-            let type = `class` ?? errorType(connectionIsLost: connectionIsLost)
-            let exception = try Owned(owned(apus_call1(type, message.object)))
+            // The classes of SQLSTATEs are in a dict that programs may change.
+            let type = Owned((`class` ?? errorType(connectionIsLost: connectionIsLost)).retained())
+            let exception = try Owned(owned(apus_call1(type.object, message.object)))
             if apus_is_instance(exception.object, module.pointee.error) != 0 {
                 let fields = exception.object.fields(apus_error.self)
                 try replace(&fields.pointee.pgerror, with: decode(text))
@@ -62,23 +62,12 @@ struct ServerFailure {
         return text.starts(with: front) ? Array(text.dropFirst(front.count)) : text
     }
 
-    /// libpq shows the line of the error and a caret below it: `LINE 2: …`. With a prefix of one line the program's
-    /// statement begins on line 2; a number that becomes shorter moves the caret with it.
+    /// The message as the program's statement alone would have got it.
     private func ownPositions(in text: [UInt8]) -> [UInt8] {
-        guard prefixLength > 0, PQresultErrorField(result, apus_diag_statement_position) != nil else { return text }
-        var lines = text.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).map(Array.init)
-        let front = Array("LINE ".utf8)
-        guard let index = lines.firstIndex(where: { $0.starts(with: front) }),
-            let colon = lines[index].firstIndex(of: UInt8(ascii: ":")),
-            let number = Int(String(decoding: lines[index][front.count..<colon], as: UTF8.self)), number > prefixLines
-        else { return text }
-        let shown = Array(String(number - prefixLines).utf8)
-        let shorter = colon - front.count - shown.count
-        lines[index].replaceSubrange(front.count..<colon, with: shown)
-        if shorter > 0, index + 1 < lines.count, lines[index + 1].starts(with: Array(repeating: 32, count: shorter)) {
-            lines[index + 1].removeFirst(shorter)
-        }
-        return Array(lines.joined(separator: [UInt8(ascii: "\n")]))
+        guard prefix.lines > 0, PQresultErrorField(result, apus_diag_statement_position) != nil else { return text }
+        let primary = PQresultErrorField(result, apus_diag_message_primary)
+        let feeds = primary.map { UnsafeRawBufferPointer(start: $0, count: strlen($0)).count { $0 == 10 } } ?? 0
+        return prefix.removed(from: text, head: feeds + 1)
     }
 
     /// The fields in the order of `DiagnosticField`, as a tuple.
@@ -98,7 +87,7 @@ struct ServerFailure {
             }
             var bytes = Array(UnsafeRawBufferPointer(start: value, count: strlen(value)))
             if code == apus_diag_statement_position, let position = Int(String(decoding: bytes, as: UTF8.self)) {
-                bytes = Array(String(max(1, position - prefixLength)).utf8)
+                bytes = Array(String(prefix.position(position)).utf8)
             }
             try apus_tuple_set(fields.object, index, decode(bytes))
         }
@@ -120,8 +109,10 @@ func raise(_ error: PQError, whileOpening: Bool = false) -> Raised {
     }
     let raised = raise(type, error.message + "\n")
     if let code = error.sqlState?.rawValue, let exception = apus_take_exception() {
-        let fields = exception.fields(apus_error.self)
-        if let value = try? python(code) { replace(&fields.pointee.pgcode, with: value) } else { PyErr_Clear() }
+        if apus_is_instance(exception, state.pointee.error) != 0 {
+            let fields = exception.fields(apus_error.self)
+            if let value = try? python(code) { replace(&fields.pointee.pgcode, with: value) } else { PyErr_Clear() }
+        }
         apus_give_exception(exception)
     }
     return raised

@@ -29,13 +29,15 @@ struct LargeObject {
         fields.pointee.is_text = mode.isText ? 1 : 0
         fields.pointee.oid = oid
         if oid == 0 {
-            fields.pointee.oid = try UInt32(
-                truncatingIfNeeded: number("SELECT pg_catalog.lo_create($1)") { parameters in
-                    parameters.appendOID(newOID)
-                })
-            // The transaction may have begun just now.
-            fields.pointee.transaction = connection.core.transactionNumber
-            if let file { try load(file) }
+            if let file {
+                // Opened first: where there is no such file, no large object is left behind.
+                try withFile(file, "rb") { (file) throws(Raised) in
+                    try create(newOID, connection)
+                    try load(file)
+                }
+            } else {
+                try create(newOID, connection)
+            }
         }
         guard let access = mode.access else { return }
         try openDescriptor(access)
@@ -50,15 +52,23 @@ struct LargeObject {
             })
     }
 
-    private func load(_ path: PyObj) throws(Raised) {
+    private func create(_ newOID: UInt32, _ connection: Connection) throws(Raised) {
+        fields.pointee.oid = try UInt32(
+            truncatingIfNeeded: number("SELECT pg_catalog.lo_create($1)") { parameters in
+                parameters.appendOID(newOID)
+            })
+        // The transaction may have begun just now.
+        fields.pointee.transaction = connection.core.transactionNumber
+    }
+
+    /// Fills it with the content of an open file.
+    private func load(_ file: PyObj) throws(Raised) {
         try openDescriptor(LargeObjectMode.write)
-        try withFile(path, "rb") { (file) throws(Raised) in
-            let size = try Owned(python(Self.pieceSize))
-            while true {
-                let piece = try Owned(owned(apus_method1(file, module.pointee.nameRead, size.object)))
-                if apus_is_bytes(piece.object) == 0 || apus_bytes_size(piece.object) == 0 { break }
-                _ = try write(piece.object)
-            }
+        let size = try Owned(python(Self.pieceSize))
+        while true {
+            let piece = try Owned(owned(apus_method1(file, module.pointee.nameRead, size.object)))
+            if apus_is_bytes(piece.object) == 0 || apus_bytes_size(piece.object) == 0 { break }
+            _ = try write(piece.object)
         }
         try close()
     }
@@ -193,11 +203,15 @@ struct LargeObject {
     /// Moves to `offset` from the start, from here or from the end; answers where that is.
     func seek(_ offset: Int, whence: Int) throws(Raised) -> Int {
         try checkUsable()
+        guard let whence = Int32(exactly: whence) else {
+            throw raise(
+                apus_exc_overflow(), "whence is 0 (SEEK_SET), 1 (SEEK_CUR) or 2 (SEEK_END), and not \(whence)")
+        }
         let descriptor = fields.pointee.descriptor
         return try number("SELECT pg_catalog.lo_lseek64($1, $2, $3)") { parameters in
             parameters.append(descriptor)
             parameters.append(Int64(offset))
-            parameters.append(Int32(truncatingIfNeeded: whence))
+            parameters.append(whence)
         }
     }
 
@@ -240,9 +254,9 @@ struct LargeObject {
     /// Writes the content into a file on the client.
     func export(_ path: PyObj) throws(Raised) {
         _ = try checkConnection()
+        let connection = Owned((fields.pointee.connection ?? apus_none()).retained())
         let reader = try Owned(
-            LargeObject.make(
-                module.pointee.lobject, fields.pointee.connection ?? apus_none(), oid: fields.pointee.oid, mode: "rb"))
+            LargeObject.make(module.pointee.lobject, connection.object, oid: fields.pointee.oid, mode: "rb"))
         let source = try LargeObject(reader.object)
         try withFile(path, "wb") { (file) throws(Raised) in
             while true {
@@ -267,12 +281,14 @@ struct LargeObject {
     /// Calls a function of the server. What the server says against it is raised as OperationalError.
     private func ask(_ sql: StaticString, _ write: (inout PQParameters) -> Void) throws(Raised) -> Exchange {
         let connection = try checkConnection()
+        // A second __init__, by another thread or a callback, must not let go of it while the server is waited for.
+        let keeper = Owned(connection.object.retained())
+        defer { _ = keeper.object }
         try connection.checkNotPrepared("lobject")
         var parameters = PQParameters()
         write(&parameters)
         let call = ServerCall(sql, parameters)
-        let core = connection.core
-        let exchange = try connection.perform { core.makeExchange(call) }
+        let exchange = try connection.perform(Exchange(call))
         try connection.checkSuccess(exchange, cursor: nil, raising: module.pointee.operationalError)
         return exchange
     }

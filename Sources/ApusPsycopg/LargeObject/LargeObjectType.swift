@@ -58,7 +58,9 @@ enum LargeObjectType {
 
     private static func oid(_ given: Arguments, _ index: Int) throws(Raised) -> UInt32 {
         let number = given.unlessNone(index) == nil ? 0 : try given.integer(index, default: 0)
-        guard let oid = UInt32(exactly: number) else { throw raise(apus_exc_overflow(), "\(number) is no OID") }
+        guard let oid = UInt32(exactly: number) else {
+            throw raise(apus_exc_overflow(), "\(number) is no OID: those are 0 to \(UInt32.max)")
+        }
         return oid
     }
 

@@ -15,23 +15,28 @@ extension Cursor {
                 "start_replication_expert cannot be used with an asynchronous callback.")
         }
         let interval = try Self.interval(interval, "status_interval")
-        try forgetResult()
-        replace(&fields.pointee.query, with: try statement(command, nil, connection))
-        setStream(ReplicationStream(decodes: decodes, interval: interval))
-        do throws(Raised) { try run(connection) } catch {
-            setStream(nil)
+        let statement = try Owned(statement(command, nil, connection))
+        var isBegun = false
+        do throws(Raised) {
+            try run(statement.object, connection, takes: .stream) {
+                isBegun = true
+                setStream(ReplicationStream(decodes: decodes, interval: interval))
+            }
+        } catch {
+            if isBegun { setStream(nil) }
             throw error
         }
     }
 
     private static func interval(_ seconds: Double, _ name: StaticString) throws(Raised) -> Duration {
         guard seconds >= 1, seconds < 1e9 else {
-            throw raise(module.pointee.programmingError, "\(name) must be >= 1 (sec)")
+            throw raise(
+                module.pointee.programmingError, "\(name) must be >= 1 (sec) and < 1000000000, not \(seconds)")
         }
         return .microseconds(Int64(seconds * 1e6))
     }
 
-    private func setStream(_ stream: ReplicationStream?) {
+    func setStream(_ stream: ReplicationStream?) {
         let old = fields.pointee.stream
         fields.pointee.stream = stream.map { Unmanaged.passRetained($0).toOpaque() }
         if let old { Unmanaged<ReplicationStream>.fromOpaque(old).release() }
@@ -55,17 +60,20 @@ extension Cursor {
     func readMessage() throws(Raised) -> PyObj? {
         let (stream, connection) = try runningStream("read_message")
         let core = connection.core
-        let event: ReplicationStream.Event
-        do throws(PQError) {
-            var first = try stream.read(&core.session)
-            // The first wait says that libpq holds nothing; by the second the socket was looked at as well.
-            if case .wait = first { first = try stream.read(&core.session) }
-            event = first
-        } catch {
-            core.markBrokenIfLost()
-            throw raise(error)
+        let event = try connection.accessing { () -> Result<ReplicationStream.Event, PQError> in
+            do throws(PQError) {
+                let first = try stream.read(&core.session)
+                // The first wait says that libpq holds nothing; by the second the socket was looked at as well.
+                guard case .wait = first else { return .success(first) }
+                return .success(try stream.read(&core.session))
+            } catch {
+                core.markBrokenIfLost()
+                return .failure(error)
+            }
         }
-        switch event {
+        let read: ReplicationStream.Event
+        do throws(PQError) { read = try event.get() } catch { throw raise(error) }
+        switch read {
         case .wait: return nil
         case .message(let message): return try ReplicationMessage.make(message, self, decodes: stream.decodes)
         case .end:
@@ -78,7 +86,10 @@ extension Cursor {
     func consumeStream(_ consume: PyObj, interval: Double?) throws(Raised) {
         let (stream, connection) = try runningStream("consume_stream")
         try connection.checkSynchronous("consume_stream")
-        if let interval { stream.interval = try Self.interval(interval, "keepalive_interval") }
+        if let interval {
+            let interval = try Self.interval(interval, "keepalive_interval")
+            try connection.accessing { stream.interval = interval }
+        }
         let core = connection.core
         while true {
             var event = ReplicationStream.Event.end
@@ -116,18 +127,20 @@ extension Cursor {
     /// `send_feedback(write_lsn=0, flush_lsn=0, apply_lsn=0, reply=False, force=False)`
     func sendFeedback(written: UInt64, flushed: UInt64, applied: UInt64, reply: Bool, force: Bool) throws(Raised) {
         let (stream, connection) = try runningStream("send_feedback")
-        stream.note(written: written, flushed: flushed, applied: applied)
-        guard reply || force else { return }
-        stream.prepareFeedback(asksForReply: reply)
         let core = connection.core
-        if core.isAsynchronous {
-            // What the socket does not take goes with the next read.
-            do throws(PQError) { _ = try stream.flush(&core.session) } catch {
+        // What the socket does not take at once goes with the next read.
+        let sent = try connection.accessing { () -> Result<Wait?, PQError> in
+            stream.note(written: written, flushed: flushed, applied: applied)
+            guard reply || force else { return .success(nil) }
+            stream.prepareFeedback(asksForReply: reply)
+            do throws(PQError) { return .success(try stream.flush(&core.session)) } catch {
                 core.markBrokenIfLost()
-                throw raise(error)
+                return .failure(error)
             }
-            return
         }
+        let wait: Wait?
+        do throws(PQError) { wait = try sent.get() } catch { throw raise(error) }
+        if wait == nil || core.isAsynchronous { return }
         try connection.holdingLock { () throws(Raised) in
             try connection.blockingUnderLock { () throws(PQError) in try stream.flush(&core.session) }
         }

@@ -4,7 +4,8 @@ import CApusLibPQ
 /// The client's side of a replication stream: what came, and what the server is told about how far it was processed.
 ///
 /// See "Streaming Replication Protocol" in PostgreSQL's manual for the messages. Positions in the log (LSN) are byte
-/// counts; times are microseconds.
+/// counts; times are microseconds. It is used together with libpq's connection, and under the same lock: the core's
+/// `access`.
 final class ReplicationStream: @unchecked Sendable {
     /// Whether messages are text for Python.
     let decodes: Bool

@@ -17,7 +17,7 @@ struct RowMaker: ~Copyable {
     private let columns: UnsafeMutablePointer<Column>
     private let count: Int
     private let cursor: PyObj
-    /// Makes row objects of the program's own; nil for tuples.
+    /// Makes row objects of the program's own, owned, because a row may give the cursor another; nil for tuples.
     private let factory: PyObj?
     /// Makes a row object of the driver's own of a tuple, owned: see `seekMaker`.
     private var maker: PyObj?
@@ -37,9 +37,9 @@ struct RowMaker: ~Copyable {
         guard let casts = cursor.fields.pointee.casts, let columns = cursor.columns else { return nil }
         let fields = cursor.fields
         self.cursor = cursor.object
-        factory = fields.pointee.row_factory.flatMap { $0.isNone ? nil : $0 }
         decoding = try Decoding(
             encoding: encoding, cursor: cursor.object, tzinfoFactory: fields.pointee.tzinfo_factory)
+        factory = fields.pointee.row_factory.flatMap { $0.isNone ? nil : $0.retained() }
         count = apus_tuple_size(casts)
         self.columns = columns
         isAtomic = fields.pointee.is_atomic != 0
@@ -48,6 +48,7 @@ struct RowMaker: ~Copyable {
     deinit {
         if memos != nil { freeMemos() }
         maker?.release()
+        factory?.release()
     }
 
     /// Finds what the class of the rows has to make them at once; nothing for one that is filled item by item. A
@@ -55,8 +56,9 @@ struct RowMaker: ~Copyable {
     private mutating func seekMaker(_ factory: PyObj) throws(Raised) {
         isMakerSought = true
         let name = try Owned(interned("_row_maker"))
-        guard let function = apus_own_attribute(factory, name.object) else { return }
-        maker = try owned(apus_call1(function, cursor))
+        guard let found = apus_own_attribute(factory, name.object) else { return }
+        let function = Owned(found)
+        maker = try owned(apus_call1(function.object, cursor))
     }
 
     // MARK: What a fetch may do

@@ -21,7 +21,8 @@ struct Arguments {
         try require(required)
     }
 
-    /// From the tuple and dict of `tp_new`, `tp_init` or `tp_call`.
+    /// From the tuple and dict of `tp_new`, `tp_init` or `tp_call`. Both are the call's own, and keep the arguments until
+    /// it ends.
     init(
         _ function: StaticString, _ names: [StaticString], required: Int = 0, tuple: PyObj?, dict: PyObj?
     ) throws(Raised) {
@@ -81,6 +82,7 @@ struct Arguments {
     }
 
     private mutating func take(keyword: PyObj, value: PyObj?) throws(Raised) {
+        if apus_is_str(keyword) == 0 { throw raiseTypeError("\(function)() keywords must be strings") }
         for (index, name) in names.enumerated()
         where PyUnicode_CompareWithASCIIString(keyword, name.c) == 0 {
             if values[index] != nil {

@@ -5,9 +5,9 @@ import CApusPython
 ///
 /// A memoryview is a large object, and each that is made of a chunk of its own brings two more with it: the chunk, and
 /// the "managed buffer" that CPython puts between them. Together they take several times the memory of a short value.
-/// So short values share a chunk and its managed buffer. Which is to say that one of them keeps the others' memory: at
-/// most `size` bytes, hardly more than what is saved for it alone. A fetch's first value has a chunk of its own, as it
-/// may be the only one.
+/// So short values share a chunk and its managed buffer. Because of that, one of them keeps the memory of the others:
+/// at most `size` bytes, hardly more than what is saved for it alone. The first value of a fetch has a chunk of its own,
+/// because it may be the only one.
 struct ByteSlab: ~Copyable {
     /// A memoryview of the chunk that has room.
     private var view: PyObj?
@@ -29,8 +29,9 @@ struct ByteSlab: ~Copyable {
             guard ByteaText.decode(text, to: apus_chunk_bytes(chunk.object)) else { throw Decoding.malformed("bytea") }
             return try owned(PyMemoryView_FromObject(chunk.object))
         }
-        if room < count { try renew() }
-        guard let view, let start = position else { throw Decoding.malformed("bytea") }
+        // An empty value fits into no room at all, yet its view needs a chunk.
+        if view == nil || room < count { try renew() }
+        guard let view, let start = position else { throw raise(apus_exc_runtime(), "there is no chunk for a bytea") }
         guard ByteaText.decode(text, to: start) else { throw Decoding.malformed("bytea") }
         let made = try owned(apus_view_of(view, start, count))
         // What is cast to another format is then aligned as in a chunk of its own.

@@ -6,7 +6,7 @@ struct Decoding: ~Copyable {
     let encoding: ClientEncoding
     /// The cursor that casts are called with, borrowed; nil where there is none.
     let cursor: PyObj?
-    /// Makes a `tzinfo` of an offset, borrowed; nil leaves dates without a time zone.
+    /// Makes a `tzinfo` of an offset, owned, because it may give the cursor another; nil leaves dates without a time zone.
     let tzinfoFactory: PyObj?
     let state: UnsafeMutablePointer<ModuleState>
     let datetime: UnsafeMutablePointer<PyDateTime_CAPI>
@@ -21,11 +21,14 @@ struct Decoding: ~Copyable {
         self.datetime = datetime
         self.encoding = encoding
         self.cursor = cursor
-        self.tzinfoFactory = tzinfoFactory.flatMap { $0.isNone ? nil : $0 }
+        self.tzinfoFactory = tzinfoFactory.flatMap { $0.isNone ? nil : $0.retained() }
         state = module
     }
 
-    deinit { lastZone?.release() }
+    deinit {
+        lastZone?.release()
+        tzinfoFactory?.release()
+    }
 
     /// The object that a typecaster makes of a cell that is not NULL.
     @inline(__always)

@@ -77,8 +77,10 @@ enum Typecaster {
     /// Makes columns of the typecaster's OIDs be decoded by it.
     static func register(_ caster: PyObj, in registry: PyObj) throws(Raised) {
         guard let values = caster.fields(apus_typecaster.self).pointee.values else { return }
+        // A subclass of int may run Python code when it is hashed, which may give the cursor another registry.
+        let keeper = Owned(registry.retained())
         for index in 0..<apus_tuple_size(values) {
-            try check(PyDict_SetItem(registry, apus_tuple_get(values, index), caster))
+            try check(PyDict_SetItem(keeper.object, apus_tuple_get(values, index), caster))
         }
     }
 

@@ -1,10 +1,9 @@
 import Foundation
 
-/// A TCP proxy that hands on what clients send at once and what the server answers later. One thread drives it: it
-/// says what to wait for, and is told what became ready.
+/// A TCP proxy that hands on what clients send at once and what the server answers later.
 ///
 /// The order of bytes is kept; each answer waits for the whole delay, so answers that arrive together leave together.
-final class DelayProxy {
+final class DelayProxy: NodeProxy {
     private struct Answer {
         var due: ContinuousClock.Instant
         var bytes: ArraySlice<UInt8>
@@ -33,11 +32,7 @@ final class DelayProxy {
     init(_ address: LoopbackAddress, port: Int, target: Int) throws {
         self.address = address
         self.target = target
-        listener = try BoundSocket(.stream, address, port: port)
-        guard listen(listener.descriptor, 1024) == 0, Self.prepare(listener.descriptor) else {
-            throw LocalClusterError(
-                .addressUnavailable, "\(address):\(port) cannot be listened on: \(String(cString: strerror(errno)))")
-        }
+        listener = try ProxySocket.listen(address, port: port)
     }
 
     deinit {
@@ -47,7 +42,9 @@ final class DelayProxy {
         }
     }
 
-    /// When something falls due that no descriptor announces.
+    /// It hands on what the server shows.
+    func speaks(for host: String) -> Bool { true }
+
     var nextDue: ContinuousClock.Instant? { pairs.compactMap { $0.toClient.first?.due }.min() }
 
     /// Appends what to wait for: the listener, then two entries per connection.
@@ -66,7 +63,6 @@ final class DelayProxy {
         }
     }
 
-    /// Moves bytes. `ready` is what `appendInterests` appended, after the wait.
     func advance(_ ready: ArraySlice<pollfd>, now: ContinuousClock.Instant) {
         let base = ready.startIndex
         for index in pairs.indices {
@@ -87,17 +83,14 @@ final class DelayProxy {
         _ pair: inout Pair, delay: Duration, clientReady: Bool, serverReady: Bool, now: ContinuousClock.Instant
     ) {
         if pair.isConnecting, serverReady {
-            var code: Int32 = 0
-            var length = socklen_t(MemoryLayout<Int32>.size)
-            getsockopt(pair.server, SOL_SOCKET, SO_ERROR, &code, &length)
             pair.isConnecting = false
-            if code != 0 {
+            if !ProxySocket.isConnected(pair.server) {
                 pair.serverEnded = true
                 return
             }
         }
         if clientReady, !pair.clientEnded, pair.toServer.count < mostBytes {
-            switch receive(pair.client) {
+            switch ProxySocket.receive(pair.client) {
             case .bytes(let bytes): pair.toServer += bytes
             case .nothing: break
             case .end:
@@ -106,21 +99,21 @@ final class DelayProxy {
             }
         }
         if serverReady, !pair.isConnecting, !pair.serverEnded, pair.toClient.count < mostAnswers {
-            switch receive(pair.server) {
+            switch ProxySocket.receive(pair.server) {
             case .bytes(let bytes): pair.toClient.append(Answer(due: now + delay, bytes: bytes[...]))
             case .nothing: break
             case .end: pair.serverEnded = true
             }
         }
         if !pair.isConnecting, !pair.toServer.isEmpty {
-            if send(&pair.toServer, to: pair.server) {
+            if ProxySocket.send(&pair.toServer, to: pair.server) {
                 if pair.toServer.isEmpty, pair.clientEnded { shutdown(pair.server, Int32(SHUT_WR)) }
             } else {
                 pair.toServer = []
             }
         }
         while let first = pair.toClient.first, first.due <= now {
-            guard send(&pair.toClient[0].bytes, to: pair.client) else {
+            guard ProxySocket.send(&pair.toClient[0].bytes, to: pair.client) else {
                 // The client is gone, and with it everybody who wanted answers.
                 pair.toClient = []
                 pair.serverEnded = true
@@ -132,66 +125,8 @@ final class DelayProxy {
     }
 
     private func accept() {
-        while true {
-            let client = Foundation.accept(listener.descriptor, nil, nil)
-            guard client >= 0 else { return }
-            #if canImport(Darwin)
-            let server = socket(AF_INET, SOCK_STREAM, 0)
-            #else
-            let server = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-            #endif
-            guard Self.prepare(client), Self.prepare(server),
-                address.withSocketAddress(port: target, { connect(server, $0, $1) }) == 0 || errno == EINPROGRESS
-            else {
-                close(client)
-                if server >= 0 { close(server) }
-                continue
-            }
+        while let (client, server) = ProxySocket.accept(from: listener, to: address, port: target) {
             pairs.append(Pair(client: client, server: server))
         }
-    }
-
-    private enum Received {
-        case bytes([UInt8])
-        case nothing
-        case end
-    }
-
-    private static func receive(_ descriptor: Int32) -> Received {
-        var failure: Int32 = 0
-        let bytes = [UInt8](unsafeUninitializedCapacity: 65536) { buffer, count in
-            let result = recv(descriptor, buffer.baseAddress, buffer.count, 0)
-            failure = result < 0 ? errno : 0
-            count = max(result, 0)
-        }
-        if failure != 0 { return failure == EAGAIN || failure == EINTR ? .nothing : .end }
-        return bytes.isEmpty ? .end : .bytes(bytes)
-    }
-
-    /// Sends as much as goes and drops it from `bytes`; false when the other side is gone.
-    private static func send(_ bytes: inout ArraySlice<UInt8>, to descriptor: Int32) -> Bool {
-        while !bytes.isEmpty {
-            #if canImport(Darwin)
-            let flags: Int32 = 0
-            #else
-            let flags = Int32(MSG_NOSIGNAL)
-            #endif
-            let count = bytes.withUnsafeBytes { Foundation.send(descriptor, $0.baseAddress, $0.count, flags) }
-            if count < 0 { return errno == EAGAIN || errno == EINTR }
-            bytes = bytes.dropFirst(count)
-        }
-        return true
-    }
-
-    /// Not blocking, not inherited by programs, and without Nagle's own delays.
-    private static func prepare(_ descriptor: Int32) -> Bool {
-        guard descriptor >= 0, fcntl(descriptor, F_SETFL, O_NONBLOCK) == 0, fcntl(descriptor, F_SETFD, FD_CLOEXEC) == 0
-        else { return false }
-        var yes: Int32 = 1
-        setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &yes, socklen_t(MemoryLayout<Int32>.size))
-        #if canImport(Darwin)
-        setsockopt(descriptor, SOL_SOCKET, SO_NOSIGPIPE, &yes, socklen_t(MemoryLayout<Int32>.size))
-        #endif
-        return true
     }
 }

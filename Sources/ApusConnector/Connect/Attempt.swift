@@ -1,0 +1,210 @@
+import ApusCluster
+import ApusPQ
+
+/// One address that is tried: its name is resolved, it is connected to and, for the list of nodes, asked for that.
+///
+/// Used by one machine at a time, which is what makes it `Sendable`.
+final class Attempt: @unchecked Sendable {
+    enum Purpose: Sendable {
+        /// A session for the caller.
+        case session
+        /// The list of nodes, which may take as long as this to be answered.
+        case list(timeout: Duration)
+    }
+
+    enum Step: Sendable {
+        /// See ``wait``.
+        case wait
+        /// See ``takeConnection()``.
+        case opened
+        /// The list of nodes, the host that was asked for, and the address that it had, in numbers.
+        case list([ClusterNode], host: String, address: String)
+        case failed(ConnectFailure)
+    }
+
+    /// What is tried, as it was given: its name is not replaced by the address that it has.
+    let address: PlaceAddress
+    let began: Duration
+    /// When the other side was last heard of.
+    private(set) var lastHeard: Duration
+    /// How long the other side was silent at most.
+    private(set) var longestSilence: Duration = .zero
+    /// What to wait for before the next step.
+    private(set) var wait = Wait(descriptor: nil, interest: [])
+    /// The addresses of the name that are left, once it was resolved.
+    private(set) var otherTargets: [NodeTarget] = []
+
+    private let purpose: Purpose
+    private let options: ConnectionOptions
+    private let timeout: Duration?
+    private var target: NodeTarget
+    private var lookup: HostLookup?
+    private var connect: ConnectMachine?
+    private var connection: PQConnection?
+    private var queryDeadline: Duration?
+
+    /// - Parameter timeout: how long the resolution of the name may take, and then the connect.
+    init(
+        _ address: PlaceAddress, for purpose: Purpose, _ options: ConnectionOptions, timeout: Duration?,
+        lookups: HostLookups, now: Duration
+    ) {
+        self.address = address
+        self.purpose = purpose
+        self.options = options
+        self.timeout = timeout
+        target = address.target
+        began = now
+        lastHeard = now
+        // Without a thread to resolve the name, libpq does it, and blocks.
+        if HostLookups.isNeeded(for: target) { lookup = lookups.lookup(target.host) }
+        if lookup == nil { beginConnect() }
+    }
+
+    var place: Place { address.place }
+
+    /// Whether the session is open and the list was asked for: the server behind the address is well, at any rate.
+    var isAsking: Bool { connection != nil }
+
+    /// The open connection, once the attempt succeeded.
+    func takeConnection() -> PQConnection? { connection.take() }
+
+    /// How long the other side has been silent: this attempt's, unless the same node answered another caller meanwhile.
+    func silence(_ now: Duration) -> Duration { now - heard }
+
+    /// When the other side was last heard of, by this attempt or another caller's.
+    var heard: Duration { max(lastHeard, place.reservation?.lastAnswer ?? lastHeard) }
+
+    // MARK: Steps
+
+    /// Goes on as far as is possible without waiting.
+    func advance(_ now: Duration) -> Step {
+        if lookup != nil, let ended = resolve(now) { return ended }
+        if connect != nil, let ended = advanceConnect(now) { return ended }
+        if case .list(let timeout) = purpose { return ask(timeout, now) }
+        return .opened
+    }
+
+    private func resolve(_ now: Duration) -> Step? {
+        guard let lookup else { return nil }
+        func failed(_ reason: ConnectFailure.Reason, _ words: String) -> Step {
+            .failed(ConnectFailure(reason, "could not translate host name \"\(target.host)\" to address: \(words)"))
+        }
+        let deadline = timeout.map { began + $0 }
+        switch lookup.outcome {
+        case nil:
+            if let deadline, now >= deadline { return failed(.timedOut, "no answer in time") }
+            wait = lookup.wait.until(deadline)
+            return .wait
+        case .failed(let words):
+            return failed(.unreachable, words)
+        case .addresses(let addresses):
+            self.lookup = nil
+            hear(now)
+            let targets = addresses.map { NodeTarget(host: target.host, address: $0, port: target.port) }
+            otherTargets = Array(targets.dropFirst())
+            target = targets.first ?? target
+            beginConnect()
+            return nil
+        }
+    }
+
+    private func beginConnect() {
+        let parameters: [ConnectionParameter]
+        switch purpose {
+        case .session: parameters = options.parameters(for: target)
+        case .list: parameters = options.controlParameters(for: target)
+        }
+        connect = ConnectMachine(parameters: parameters, timeout: timeout)
+    }
+
+    private func advanceConnect(_ now: Duration) -> Step? {
+        let before = (progress: connect?.progress, answers: connect?.answers)
+        let next: Wait?
+        do { next = try connect?.advance(now: now) ?? nil } catch { return .failed(error) }
+        if connect?.progress != before.progress { hear(now) }
+        if connect?.answers != before.answers { place.reservation?.markAnswered(at: now) }
+        if let next {
+            wait = next
+            return .wait
+        }
+        connection = connect?.takeConnection()
+        connect = nil
+        return nil
+    }
+
+    private func hear(_ now: Duration) {
+        longestSilence = max(longestSilence, now - lastHeard)
+        lastHeard = max(lastHeard, now)
+    }
+
+    // MARK: The list
+
+    private func ask(_ timeout: Duration, _ now: Duration) -> Step {
+        do {
+            if queryDeadline == nil {
+                queryDeadline = now + timeout
+                try connection?.send(query: ServerList.query)
+            } else if BlockingWaiter.wait(for: wait, slice: .zero) == .ready {
+                hear(now)
+            }
+            guard let step = try connection?.nextResult() else {
+                return .failed(ConnectFailure(.unreachable, "the connection was lost"))
+            }
+            switch consume step {
+            case .wait(let next):
+                if let queryDeadline, now >= queryDeadline {
+                    return .failed(ConnectFailure(.timedOut, "no answer to \(ServerList.query) in time"))
+                }
+                wait = next.until(queryDeadline)
+                return .wait
+            case .done(nil):
+                return .failed(ConnectFailure(.unsuitable, "no answer to \(ServerList.query)"))
+            case .done(.some(let result)):
+                if let error = result.error {
+                    return .failed(ConnectFailure(.unsuitable, error.message, sqlState: error.sqlState))
+                }
+                let nodes = try ServerList.nodes(of: result)
+                if nodes.isEmpty {
+                    return .failed(ConnectFailure(.unsuitable, "yb_servers() returned no usable node"))
+                }
+                return .list(nodes, host: connection?.host ?? "", address: connection?.hostAddress ?? "")
+            }
+        } catch {
+            let reason: ConnectFailure.Reason = error.kind == .server ? .unsuitable : .unreachable
+            return .failed(ConnectFailure(reason, error.message, sqlState: error.sqlState))
+        }
+    }
+
+    // MARK: Errors
+
+    /// What is to be said of the attempt when its time is over before it ended.
+    func unfinished(_ now: Duration) -> FailedAttempt {
+        let time = (now - began).inSeconds
+        let words: String
+        if lookup != nil {
+            words = "its name was not resolved within \(time)"
+        } else if isAsking {
+            words = "no answer to \(ServerList.query) within \(time)"
+        } else {
+            words =
+                lastHeard == began
+                ? "no answer within \(time)"
+                : "no session within \(time); it has been silent for \((now - lastHeard).inSeconds)"
+        }
+        return failure(ConnectFailure(.timedOut, words))
+    }
+
+    func failure(_ failure: ConnectFailure) -> FailedAttempt {
+        FailedAttempt(target: address.target, role: place.description, failure: failure)
+    }
+}
+
+extension Duration {
+    /// In words, to the hundredth of a second.
+    var inSeconds: String {
+        let hundredths = max(0, clampedNanoseconds) / 10_000_000
+        let (seconds, rest) = hundredths.quotientAndRemainder(dividingBy: 100)
+        if rest == 0 { return "\(seconds) s" }
+        return rest % 10 == 0 ? "\(seconds).\(rest / 10) s" : "\(seconds).\(rest < 10 ? "0" : "")\(rest) s"
+    }
+}

@@ -1,0 +1,165 @@
+import ApusCluster
+import ApusPQ
+
+/// Getting the list of nodes: from the cluster, from another caller who fetches it, or by fetching it.
+extension BalancedConnect {
+    /// How long a refresh that another caller does is waited for, from its beginning; then it is done again. That
+    /// caller's program may not get round to driving it: an asynchronous connection in the same thread, say.
+    static let longestPatience: Duration = .seconds(3)
+
+    private var patience: Duration { min(options.connectTimeout ?? Self.longestPatience, Self.longestPatience) }
+
+    private var contactEndpoints: Set<Endpoint> { Set(options.contactPoints.map(\.endpoint)) }
+
+    private var silence: Duration {
+        Race.silence(timeout: options.connectTimeout, usual: cluster?.usualSilence ?? .zero)
+    }
+
+    /// Goes on with whatever brings the list.
+    /// - Returns: whether the phase changed; otherwise it is waited for, or there is nothing to do.
+    mutating func advanceList(_ balance: BalanceOptions, _ now: Duration) throws(PQError) -> Bool {
+        switch list {
+        case .unknown(let force):
+            try plan(force, balance, now)
+            return true
+        case .awaited(let flight, _, let moment, let force):
+            if let outcome = flight.outcome {
+                try take(outcome, force)
+            } else if now >= moment {
+                list = .unknown(force: force)
+            } else {
+                return false
+            }
+            return true
+        case .fetched(let refresh, let ticket):
+            return try advance(refresh, ticket, balance, now)
+        case .present, .absent:
+            return false
+        }
+    }
+
+    private mutating func plan(_ force: Bool, _ balance: BalanceOptions, _ now: Duration) throws(PQError) {
+        let cluster = registry.cluster(behind: contactEndpoints)
+        use(cluster)
+        let plan = cluster.plan(
+            interval: balance.refreshInterval, force: force, database: options.database, patience: patience,
+            lifetime: balance.refreshTimeout, now: now)
+        switch plan {
+        case .pick:
+            list = .present(isFresh: force)
+        case .connectPlainly:
+            list = .absent
+        case .wait(let flight):
+            let signal = try Signal()
+            flight.whenEnded { signal.raise() }
+            list = .awaited(flight, signal, until: flight.began + patience, force: force)
+        case .refresh(let ticket):
+            let hasList = !cluster.nodes.isEmpty
+            let refresh = RefreshMachine(
+                options, deadline: refreshDeadline(balance, hasList: hasList, now), sources: sources(cluster, now),
+                hasList: hasList, silence: silence, lookups: lookups)
+            list = .fetched(refresh, ticket)
+        }
+    }
+
+    /// Where there is a list to go on with, refreshing it leaves half of the time for the nodes.
+    private func refreshDeadline(_ balance: BalanceOptions, hasList: Bool, _ now: Duration) -> Duration {
+        let own = now + balance.refreshTimeout
+        guard let deadline else { return own }
+        return min(own, hasList ? now + (deadline - now) / 2 : deadline)
+    }
+
+    /// From now on this cluster's nodes are picked.
+    private mutating func use(_ cluster: Cluster) {
+        self.cluster = cluster
+        if sessions.isEmpty {
+            sessions = Self.race(options, usualSilence: cluster.usualSilence, lookups)
+        }
+    }
+
+    /// Whom to ask for the list: nodes that are well, then the contact points, then nodes that were not.
+    private func sources(_ cluster: Cluster, _ now: Duration) -> [RefreshMachine.Source] {
+        let status = cluster.status.filter(\.isListed).shuffled()
+        let addressing = cluster.addressing
+        func source(_ status: Cluster.NodeStatus) -> RefreshMachine.Source? {
+            PlaceAddress.targets(of: status.node, addressing).first.map { .init(target: $0.target, kind: .knownNode) }
+        }
+        let well = status.filter { $0.downUntil.map { $0 <= now } ?? true }.prefix(3)
+        let others = status.filter { $0.downUntil.map { $0 > now } ?? false }.prefix(3)
+        let contacts = options.contactPoints.map { RefreshMachine.Source(target: $0.target, kind: .contactPoint) }
+        let all = well.compactMap(source) + contacts + others.compactMap(source)
+        var seen = triedTargets.union(sessions.attempts.map(\.address.target))
+        return all.filter { seen.insert($0.target).inserted }
+    }
+
+    /// Takes over what became of another caller's refresh.
+    private mutating func take(_ outcome: Flight.Outcome, _ force: Bool) throws(PQError) {
+        let cluster = registry.cluster(behind: contactEndpoints)
+        use(cluster)
+        let hasList = !cluster.nodes.isEmpty
+        switch outcome {
+        case .refreshed:
+            // The list is of just now: it need not be fetched again by everyone who waited for it.
+            list = hasList ? .present(isFresh: true) : .unknown(force: false)
+        case .failed(let message):
+            // Whoever fetched the list asked all sources: none is left for us to ask.
+            guard hasList else { throw PQError(.connect, message) }
+            list = .present(isFresh: true)
+        case .abandoned:
+            list = .unknown(force: force)
+        }
+    }
+
+    // MARK: Fetching it
+
+    private mutating func advance(
+        _ present: RefreshMachine, _ ticket: RefreshTicket, _ balance: BalanceOptions, _ now: Duration
+    ) throws(PQError) -> Bool {
+        var refresh = present
+        let outcome = refresh.advance(now) { prepareOverlap() }
+        let unreachable = refresh.takeUnreachable()
+        quarantine(unreachable, in: cluster, balance, now)
+        list = .fetched(refresh, ticket)
+        switch outcome {
+        case nil:
+            return false
+        case .list(let nodes, let source, let host, let address):
+            let found = registry.finish(
+                ticket, nodes: nodes, from: source.kind, contactPoints: contactEndpoints, now: now)
+            guard let found else {
+                refresh.reject(source)
+                list = .fetched(refresh, ticket)
+                return true
+            }
+            if source.kind == .contactPoint {
+                let addressing = ServerList.addressing(of: nodes, host: host, address: address)
+                if addressing != .undecided || found.addressing == .undecided { found.addressing = addressing }
+            }
+            // Contact points may be nodes of the list that is known only now.
+            quarantine(unreachable, in: found, balance, now)
+            use(found)
+            list = .present(isFresh: true)
+        case .plainServer:
+            if balance.policy.fallsBackToContactPoints && cluster?.shouldWarnOfPlainServer(options.database) == true {
+                warnings.append(
+                    "load_balance is on, but the server has no function yb_servers() in database"
+                        + " \"\(options.database)\": connecting to the contact points without balancing")
+            }
+            ticket.findPlainServer(options.database, now: now)
+            list = .absent
+        case .rejected(let failure):
+            throw PQError(failure)
+        case .failed(let attempts):
+            for attempt in attempts where triedTargets.insert(attempt.target).inserted { failed.append(attempt) }
+            let error = PQError(noServer: "the list of nodes could not be fetched", after: attempts)
+            ticket.fail(error.message, retryAfter: now + balance.failedHostTTL)
+            if cluster?.nodes.isEmpty ?? true { throw error }
+            list = .present(isFresh: true)
+        }
+        return true
+    }
+
+    private func quarantine(_ endpoints: [Endpoint], in cluster: Cluster?, _ balance: BalanceOptions, _ now: Duration) {
+        for endpoint in endpoints { cluster?.quarantine(endpoint, until: now + balance.failedHostTTL) }
+    }
+}

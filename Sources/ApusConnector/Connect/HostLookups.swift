@@ -1,0 +1,35 @@
+import ApusCluster
+import ApusPQ
+
+/// The names that are being resolved for this process. A name that many callers wait for is asked for once, so that a
+/// name server which does not answer costs one thread a name and not one a connect.
+final class HostLookups: Sendable {
+    private let running = ForkSafeMutex<[String: HostLookup]>([:])
+    private let resolve: @Sendable (String) -> HostLookup.Outcome
+
+    /// - Parameter resolve: blocks until it has the addresses of a name.
+    init(resolve: @escaping @Sendable (String) -> HostLookup.Outcome = HostAddresses.lookUp) {
+        self.resolve = resolve
+    }
+
+    /// Whether a target has to be looked up before libpq can connect to it without blocking.
+    static func isNeeded(for target: NodeTarget) -> Bool {
+        target.address.isEmpty && !target.host.isEmpty && !HostAddresses.isUnixSocket(target.host)
+            && !HostAddresses.isNumeric(target.host)
+    }
+
+    /// The lookup of a name, begun now or by another caller.
+    /// - Returns: `nil` when the process has no thread or descriptor left for it.
+    func lookup(_ name: String) -> HostLookup? {
+        running.withLock { running in
+            if let lookup = running[name], lookup.outcome == nil { return lookup }
+            let lookup = try? HostLookup.start(name, resolve: resolve) { [weak self] lookup in
+                self?.running.withLock { running in
+                    if running[name] === lookup { running[name] = nil }
+                }
+            }
+            running[name] = lookup
+            return lookup
+        }
+    }
+}

@@ -1,0 +1,70 @@
+import ApusCluster
+import ApusPQ
+
+/// What a connect tries: a node of the list, a contact point, or a source of the list. It may have several addresses.
+final class Place: Sendable {
+    enum Kind: Sendable {
+        /// A node that was picked. Its session counts as long as the place is tried.
+        case node(Reservation)
+        /// A contact point, for a session that no list has a node for.
+        case contactPoint
+        /// A node or a contact point that is asked for the list.
+        case source(ClusterRegistry.Source)
+
+        var role: FailureAction.Role {
+            switch self {
+            case .node: .node
+            case .contactPoint: .contactPoint
+            case .source: .source
+            }
+        }
+    }
+
+    let kind: Kind
+
+    init(_ kind: Kind) { self.kind = kind }
+
+    /// What the place is, for an error message: a node's placement, say.
+    var description: String {
+        switch kind {
+        case .node(let reservation): "\(reservation.node.placement), \(reservation.node.kind.rawValue)"
+        case .contactPoint, .source(.contactPoint): "contact point"
+        case .source(.knownNode): "node"
+        }
+    }
+
+    var reservation: Reservation? {
+        if case .node(let reservation) = kind { reservation } else { nil }
+    }
+}
+
+/// One way to address a place.
+struct PlaceAddress: Sendable {
+    let place: Place
+    var target: NodeTarget
+    var addressing: Cluster.Addressing
+
+    init(_ place: Place, _ target: NodeTarget, _ addressing: Cluster.Addressing = .privateHost) {
+        self.place = place
+        self.target = target
+        self.addressing = addressing
+    }
+
+    /// The ways to address a node, best first.
+    static func targets(
+        of node: ClusterNode, _ addressing: Cluster.Addressing
+    ) -> [(target: NodeTarget, addressing: Cluster.Addressing)] {
+        let own = NodeTarget(host: node.endpoint.host, address: "", port: node.endpoint.port)
+        guard let publicHost = node.publicHost, publicHost != node.endpoint.host else { return [(own, .privateHost)] }
+        // A name is kept for TLS where the public address is in numbers.
+        let keepsName = HostAddresses.isNumeric(publicHost) && !HostAddresses.isNumeric(node.endpoint.host)
+        let other = NodeTarget(
+            host: keepsName ? node.endpoint.host : publicHost, address: keepsName ? publicHost : "",
+            port: node.endpoint.port)
+        switch addressing {
+        case .privateHost: return [(own, .privateHost)]
+        case .publicHost: return [(other, .publicHost)]
+        case .undecided: return [(own, .privateHost), (other, .publicHost)]
+        }
+    }
+}

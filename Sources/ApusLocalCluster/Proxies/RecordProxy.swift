@@ -1,0 +1,174 @@
+import Foundation
+
+/// A proxy that ends TLS, as poolers and balancers do, and gathers what the server answers into records of a chosen size.
+///
+/// PostgreSQL writes records of 8 KiB; YugabyteDB, poolers and balancers write up to 16 KiB, of which libpq takes only a
+/// part at once. Clients that do not ask for TLS are turned away.
+final class RecordProxy: NodeProxy {
+    private struct Pair {
+        let client: Int32
+        let server: Int32
+        var isConnecting = true
+        /// nil until the client has asked for TLS.
+        var tls: TLSServer?
+        /// What the client said before that.
+        var greeting: [UInt8] = []
+        var toServer: ArraySlice<UInt8> = []
+        var toClient: ArraySlice<UInt8> = []
+        /// What the server answered, until it fills a record or is due.
+        var gathered: ArraySlice<UInt8> = []
+        var due: ContinuousClock.Instant?
+        var clientEnded = false
+        var serverEnded = false
+        /// Nothing can be said to the client any more.
+        var isOver = false
+    }
+
+    /// How long the end of an answer is held back for more to come.
+    private static let linger: Duration = .milliseconds(1)
+    /// No more is read from a side while this many bytes wait for the other.
+    private static let mostBytes = 1 << 20
+
+    private let listener: BoundSocket
+    private let address: LoopbackAddress
+    private let identity: TLSIdentity
+    private let host: String
+    private let recordSize: Int
+    let target: Int
+    private var pairs: [Pair] = []
+
+    /// - Parameters:
+    ///   - host: what the certificate is for.
+    ///   - recordSize: 1 to 16,384 bytes.
+    init(
+        _ address: LoopbackAddress, port: Int, target: Int, identity: TLSIdentity, host: String, recordSize: Int
+    ) throws {
+        self.address = address
+        self.host = host
+        self.target = target
+        self.identity = identity
+        self.recordSize = recordSize
+        listener = try ProxySocket.listen(address, port: port)
+    }
+
+    deinit { for pair in pairs { Self.close(pair) } }
+
+    func speaks(for host: String) -> Bool { host == self.host }
+
+    var nextDue: ContinuousClock.Instant? { pairs.compactMap(\.due).min() }
+
+    /// The listener, then two entries per connection.
+    func appendInterests(to list: inout [pollfd], now: ContinuousClock.Instant) {
+        list.append(pollfd(fd: listener.descriptor, events: Int16(POLLIN), revents: 0))
+        for pair in pairs {
+            var client = 0
+            var server = 0
+            if !pair.clientEnded, pair.toServer.count < Self.mostBytes { client |= Int(POLLIN) }
+            if !pair.toClient.isEmpty { client |= Int(POLLOUT) }
+            if pair.isConnecting || !pair.toServer.isEmpty { server |= Int(POLLOUT) }
+            if !pair.isConnecting, !pair.serverEnded, pair.toClient.count < Self.mostBytes { server |= Int(POLLIN) }
+            // A descriptor nothing is wanted of is left out: a hang-up on it would end every wait at once.
+            list.append(pollfd(fd: client == 0 ? -1 : pair.client, events: Int16(client), revents: 0))
+            list.append(pollfd(fd: server == 0 ? -1 : pair.server, events: Int16(server), revents: 0))
+        }
+    }
+
+    func advance(_ ready: ArraySlice<pollfd>, now: ContinuousClock.Instant) {
+        let base = ready.startIndex
+        for index in pairs.indices {
+            let client = ready[base + 1 + 2 * index].revents
+            let server = ready[base + 2 + 2 * index].revents
+            advance(&pairs[index], clientReady: client != 0, serverReady: server != 0, now: now)
+        }
+        pairs.removeAll { pair in
+            guard pair.isOver else { return false }
+            Self.close(pair)
+            return true
+        }
+        if ready[base].revents != 0 {
+            while let (client, server) = ProxySocket.accept(from: listener, to: address, port: target) {
+                pairs.append(Pair(client: client, server: server))
+            }
+        }
+    }
+
+    private static func close(_ pair: Pair) {
+        Foundation.close(pair.client)
+        Foundation.close(pair.server)
+    }
+
+    // MARK: One connection
+
+    private func advance(_ pair: inout Pair, clientReady: Bool, serverReady: Bool, now: ContinuousClock.Instant) {
+        if pair.isConnecting, serverReady {
+            pair.isConnecting = false
+            if !ProxySocket.isConnected(pair.server) {
+                pair.isOver = true
+                return
+            }
+        }
+        if clientReady, !pair.clientEnded { readClient(&pair) }
+        if serverReady, !pair.isConnecting, !pair.serverEnded { readServer(&pair, now) }
+        if let due = pair.due, now >= due || pair.serverEnded { sendRecord(&pair, pair.gathered.count) }
+        if let tls = pair.tls {
+            pair.toClient += tls.takeOutput()
+            if tls.isOver { pair.clientEnded = true }
+        }
+        write(&pair)
+    }
+
+    private func readClient(_ pair: inout Pair) {
+        switch ProxySocket.receive(pair.client) {
+        case .nothing: break
+        case .end: pair.clientEnded = true
+        case .bytes(let bytes):
+            if let tls = pair.tls { pair.toServer += tls.receive(bytes) } else { greet(&pair, bytes) }
+        }
+    }
+
+    /// Answers what a client asks before anything is encrypted.
+    /// Source: PostgreSQL's manual, "Message Formats", SSLRequest and GSSENCRequest.
+    private func greet(_ pair: inout Pair, _ bytes: [UInt8]) {
+        pair.greeting += bytes
+        while pair.tls == nil, pair.greeting.count >= 8 {
+            let request = pair.greeting[..<8]
+            pair.greeting.removeFirst(8)
+            switch Array(request) {
+            case [0, 0, 0, 8, 4, 210, 22, 47]:
+                pair.tls = TLSServer(identity)
+                pair.toClient.append(UInt8(ascii: "S"))
+                if let tls = pair.tls { pair.toServer += tls.receive(pair.greeting) } else { pair.isOver = true }
+            case [0, 0, 0, 8, 4, 210, 22, 48]:
+                pair.toClient.append(UInt8(ascii: "N"))
+            default:
+                pair.isOver = true
+                return
+            }
+        }
+    }
+
+    private func readServer(_ pair: inout Pair, _ now: ContinuousClock.Instant) {
+        switch ProxySocket.receive(pair.server) {
+        case .nothing: break
+        case .end: pair.serverEnded = true
+        case .bytes(let bytes):
+            pair.gathered += bytes
+            while pair.gathered.count >= recordSize { sendRecord(&pair, recordSize) }
+            pair.due = pair.gathered.isEmpty ? nil : now + Self.linger
+        }
+    }
+
+    private func sendRecord(_ pair: inout Pair, _ count: Int) {
+        pair.due = nil
+        if count == 0 { return }
+        pair.tls?.send(record: pair.gathered.prefix(count))
+        pair.gathered = pair.gathered.dropFirst(count)
+    }
+
+    private func write(_ pair: inout Pair) {
+        if !pair.isConnecting, !ProxySocket.send(&pair.toServer, to: pair.server) { pair.serverEnded = true }
+        if !ProxySocket.send(&pair.toClient, to: pair.client) { pair.isOver = true }
+        if pair.clientEnded, pair.toServer.isEmpty, !pair.isConnecting { shutdown(pair.server, Int32(SHUT_WR)) }
+        if pair.serverEnded, pair.toClient.isEmpty, pair.gathered.isEmpty { pair.isOver = true }
+    }
+}

@@ -1,0 +1,81 @@
+import CApusOpenSSL
+import Foundation
+
+/// What a TLS server shows: a certificate and its key.
+final class TLSIdentity {
+    fileprivate let context: OpaquePointer
+
+    /// - Parameters:
+    ///   - certificate: the path of a file in PEM.
+    ///   - key: the path of its key, likewise.
+    /// - Throws: ``LocalClusterError`` (`fileSystem`) for files that OpenSSL cannot use.
+    init(certificate: String, key: String) throws {
+        guard let context = SSL_CTX_new(TLS_server_method()) else {
+            throw LocalClusterError(.commandFailed, "OpenSSL has no memory for a server")
+        }
+        self.context = context
+        apus_ssl_forbid_resumption(context)
+        guard SSL_CTX_use_certificate_chain_file(context, certificate) == 1,
+            SSL_CTX_use_PrivateKey_file(context, key, SSL_FILETYPE_PEM) == 1
+        else { throw LocalClusterError(.fileSystem, "OpenSSL cannot use \(certificate) with \(key)") }
+    }
+
+    deinit { SSL_CTX_free(context) }
+}
+
+/// The server's side of one TLS connection, in memory: encrypted bytes in and out, without a socket.
+final class TLSServer {
+    private let ssl: OpaquePointer
+    private let incoming: OpaquePointer
+    private let outgoing: OpaquePointer
+    /// Whether the client ended the connection, or broke the protocol.
+    private(set) var isOver = false
+
+    init?(_ identity: TLSIdentity) {
+        guard let ssl = SSL_new(identity.context) else { return nil }
+        guard let incoming = BIO_new(BIO_s_mem()), let outgoing = BIO_new(BIO_s_mem()) else {
+            SSL_free(ssl)
+            return nil
+        }
+        (self.ssl, self.incoming, self.outgoing) = (ssl, incoming, outgoing)
+        // OpenSSL owns both from here on.
+        SSL_set_bio(ssl, incoming, outgoing)
+        SSL_set_accept_state(ssl)
+    }
+
+    deinit { SSL_free(ssl) }
+
+    /// Takes what the client sent; returns what it says, decrypted. The handshake goes on by itself.
+    func receive(_ bytes: [UInt8]) -> [UInt8] {
+        _ = bytes.withUnsafeBytes { BIO_write(incoming, $0.baseAddress, Int32(clamping: $0.count)) }
+        var plain: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 16384)
+        while !isOver {
+            let count = SSL_read(ssl, &buffer, Int32(buffer.count))
+            if count > 0 {
+                plain += buffer[..<Int(count)]
+                continue
+            }
+            if SSL_get_error(ssl, count) == SSL_ERROR_WANT_READ { break }
+            isOver = true
+        }
+        return plain
+    }
+
+    var isReady: Bool { SSL_is_init_finished(ssl) == 1 }
+
+    /// Encrypts bytes as one record; 16,384 at most.
+    func send(record bytes: ArraySlice<UInt8>) {
+        let count = bytes.withUnsafeBytes { SSL_write(ssl, $0.baseAddress, Int32(clamping: $0.count)) }
+        if count <= 0 { isOver = true }
+    }
+
+    /// What is to be sent to the client.
+    func takeOutput() -> [UInt8] {
+        let pending = BIO_ctrl_pending(outgoing)
+        if pending == 0 { return [] }
+        return [UInt8](unsafeUninitializedCapacity: Int(pending)) { buffer, count in
+            count = Int(max(0, BIO_read(outgoing, buffer.baseAddress, Int32(clamping: buffer.count))))
+        }
+    }
+}

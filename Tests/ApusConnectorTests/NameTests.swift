@@ -1,0 +1,146 @@
+import ApusCluster
+import ApusPQ
+import Synchronization
+import Testing
+
+@testable import ApusConnector
+
+/// Names are resolved under the deadline, and never on the thread that advances the connect.
+@Suite("Names that take long to resolve")
+struct NameTests {
+    static let start: Duration = .seconds(1000)
+
+    /// A resolver that answers for one name when it is told to, and at once for others.
+    final class SlowResolver: Sendable {
+        private let answer = Mutex<HostLookup.Outcome?>(nil)
+        private let asked = Atomic(0)
+
+        var timesAsked: Int { asked.load(ordering: .sequentiallyConsistent) }
+
+        func finish(_ outcome: HostLookup.Outcome) { answer.withLock { $0 = outcome } }
+
+        func resolve(_ name: String) -> HostLookup.Outcome {
+            if name != "slow.test" { return .addresses(["127.0.0.1"]) }
+            asked.add(1, ordering: .sequentiallyConsistent)
+            while true {
+                if let outcome = answer.withLock({ $0 }) { return outcome }
+                _ = BlockingWaiter.wait(for: Wait(descriptor: nil, interest: []), slice: .milliseconds(5))
+            }
+        }
+    }
+
+    let registry = ClusterRegistry(seed: 1)
+    let resolver = SlowResolver()
+    let lookups: HostLookups
+
+    init() {
+        let resolver = resolver
+        lookups = HostLookups { resolver.resolve($0) }
+    }
+
+    func node(_ host: String, _ port: Int, publicHost: String? = nil) -> ClusterNode {
+        ClusterNode(
+            endpoint: Endpoint(host: host, port: port), publicHost: publicHost,
+            placement: Placement(cloud: "c", region: "r", zone: "z"))
+    }
+
+    @Test("The only node's name is not resolved: the connect ends at its deadline", .timeLimit(.minutes(1)))
+    func deadline() throws {
+        defer { resolver.finish(.failed("no")) }
+        let contact = Endpoint(host: "slow.test", port: 1)
+        registry.enter([node("slow.test", 1)], behind: contact, now: Self.start)
+        var connect = try ClockedConnect(
+            "host=slow.test port=1 load_balance=any connect_timeout=1", registry, lookups: lookups)
+        var now = Self.start
+        let begin = Monotonic.now
+        var error = connect.failure(now)
+        while error == nil, let deadline = connect.wait?.deadline, deadline > now {
+            #expect(connect.wait?.descriptor != nil, "Ctrl-C and event loops end this wait")
+            now = deadline
+            error = connect.failure(now)
+        }
+        #expect(now - Self.start <= .seconds(3))
+        #expect(Monotonic.now - begin < .seconds(30))
+        #expect(
+            error?.message.contains("could not translate host name \"slow.test\"") == true,
+            "\(String(describing: error))")
+        #expect(registry.sessions == 0)
+        #expect(resolver.timesAsked == 1, "one thread a name, however often it is asked for")
+    }
+
+    @Test("Another node is tried meanwhile")
+    func overlap() throws {
+        defer { resolver.finish(.failed("no")) }
+        let server = try FakeServer()
+        let nodes = [node("slow.test", 1), node("quick.test", server.port)]
+        registry.enter(nodes, behind: server.endpoint, now: Self.start)
+        // Make the slow one the least loaded.
+        let held = try #require(registry.clusters.first?.adopt(nodes[1].endpoint))
+        var connect = try ClockedConnect(
+            "host=127.0.0.1 port=\(server.port) load_balance=any", registry, lookups: lookups)
+        try connect.advance(Self.start)
+        #expect(server.clientCount() == 0)
+        try connect.advance(Self.start + .milliseconds(400))
+        #expect(server.clientCount() == 1)
+        server.sendLogin()
+        server.sendReady()
+        #expect(try connect.advance(Self.start + .milliseconds(410)))
+        #expect(connect.machine.reservation?.node == nodes[1])
+        held.release()
+    }
+
+    @Test("All addresses of a name are tried, and the error of a name that has none says so")
+    func addresses() throws {
+        let server = try FakeServer()
+        let refused = try #require(try? FakeServer()).port
+        let contact = Endpoint(host: "contact", port: refused)
+        registry.enter([node("slow.test", server.port)], behind: contact, now: Self.start)
+        // Nothing listens at 127.0.0.2: it refuses.
+        resolver.finish(.addresses(["127.0.0.2", "127.0.0.1"]))
+        var connect = try ClockedConnect(
+            "host=contact port=\(refused) load_balance=only-primary", registry, lookups: lookups)
+        try connect.advance(Self.start)
+        #expect(server.clientCount() == 1)
+        server.sendLogin()
+        server.sendReady()
+        #expect(try connect.advance(Self.start))
+        let session = OpenSession(connect.machine.takeConnection(), nil, [])
+        #expect(session.host == "slow.test", "the name stays, for TLS")
+        #expect(session.address == "127.0.0.1")
+
+        let other = NameTests()
+        other.resolver.finish(.failed("Name or service not known"))
+        other.registry.enter([node("slow.test", 1)], behind: contact, now: Self.start)
+        var failing = try ClockedConnect(
+            "host=127.0.0.1 port=\(refused) load_balance=only-primary", other.registry, lookups: other.lookups)
+        other.registry.enter(
+            [node("slow.test", 1)], behind: Endpoint(host: "127.0.0.1", port: refused), now: Self.start)
+        let error = failing.failure(Self.start)
+        #expect(
+            error?.message.contains(
+                "could not translate host name \"slow.test\" to address: Name or service not known") == true)
+    }
+
+    @Test("A node's public address is tried beside a silent private one, and what worked is kept")
+    func publicAddress() throws {
+        // 192.0.2.1 is for documentation: the test never waits for it, and resolves nothing.
+        let (own, other) = (try FakeServer(), try FakeServer())
+        #expect(own.port != other.port)
+        let node = ClusterNode(
+            endpoint: Endpoint(host: "slow.test", port: other.port), publicHost: "127.0.0.1",
+            placement: Placement(cloud: "c", region: "r", zone: "z"))
+        registry.enter([node], behind: own.endpoint, now: Self.start)
+        var connect = try ClockedConnect(
+            "host=127.0.0.1 port=\(own.port) load_balance=any", registry, lookups: lookups)
+        try connect.advance(Self.start)
+        #expect(other.clientCount() == 0)
+        try connect.advance(Self.start + .milliseconds(400))
+        #expect(other.clientCount() == 1 && registry.sessions == 1, "one node, one session")
+        other.sendLogin()
+        other.sendReady()
+        #expect(try connect.advance(Self.start + .milliseconds(410)))
+        #expect(registry.clusters.first?.addressing == .publicHost)
+        #expect(registry.down(Self.start + .milliseconds(410)) == [])
+        resolver.finish(.failed("no"))
+    }
+}

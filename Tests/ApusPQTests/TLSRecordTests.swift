@@ -1,0 +1,130 @@
+import ApusLocalCluster
+import CApusLibPQ
+import Testing
+
+@testable import ApusPQ
+
+/// TLS records larger than PostgreSQL's own: what is decrypted already does not show on the socket.
+@Suite(.serialized) struct TLSRecordTests {
+    static let recordSize = 16384
+    /// Sizes of answers whose last record is nearly full, so that libpq's buffer has no room for all of it.
+    static let sizes = (1...49).map { 5 * recordSize - $0 }
+
+    private static func withNode(_ body: (LocalCluster) async throws -> Void) async throws {
+        try await withLocalCluster(.init(nodes: 1, encryption: .offered, tlsRecordSize: recordSize), body)
+    }
+
+    private static func connect(_ cluster: LocalCluster, _ version: String) throws -> PQConnection {
+        try cluster.connect(
+            1,
+            [
+                "sslmode": "require", "ssl_min_protocol_version": version, "ssl_max_protocol_version": version,
+            ])
+    }
+
+    /// A query whose answer has exactly so many bytes by the simple query protocol. Source: PostgreSQL's manual,
+    /// "Message Formats".
+    static func query(answeredBy size: Int) -> String {
+        let length = 1000, head = 11, description = 32, ready = 6
+        let count = (size - description - ready - 20) / (length + head)
+        let tag = 6 + "SELECT \(count)".utf8.count
+        let last = size - description - ready - tag - (count - 1) * (length + head) - head
+        return "SELECT repeat('x', CASE WHEN i = \(count) THEN \(last) ELSE \(length) END)"
+            + " FROM generate_series(1, \(count)) i"
+    }
+
+    /// Waits for the socket alone, and not for ever: a stalled connection ends the test by an error.
+    private static func wait(_ wait: Wait) throws {
+        let limit = wait.until(Monotonic.now + .seconds(20))
+        try #require(BlockingWaiter.wait(for: limit) == .ready, "nothing came although the server has answered")
+    }
+
+    private static func ask(_ connection: inout PQConnection, _ size: Int) throws {
+        try connection.send(query: query(answeredBy: size))
+        var rows = 0
+        while true {
+            switch try connection.nextResult() {
+            case .wait(let wait): try self.wait(wait)
+            case .done(nil):
+                #expect(rows > 70)
+                return
+            case .done(.some(let result)):
+                if let error = result.error { throw error }
+                rows += result.rowCount
+            }
+        }
+    }
+
+    @Test(arguments: ["TLSv1.2", "TLSv1.3"])
+    func answersAreReadToTheirEnd(_ version: String) async throws {
+        try await Self.withNode { cluster in
+            var connection = try Self.connect(cluster, version)
+            guard case .openSSL = connection.decrypted else {
+                Issue.record("SSL_pending was not found in libpq's own OpenSSL")
+                return
+            }
+            for size in Self.sizes { try Self.ask(&connection, size) }
+            // Where the library does not say how much it holds.
+            connection.decrypted = .unknown
+            for size in Self.sizes { try Self.ask(&connection, size) }
+        }
+    }
+
+    @Test(arguments: ["TLSv1.2", "TLSv1.3"])
+    func copiedRowsAreReadToTheirEnd(_ version: String) async throws {
+        try await Self.withNode { cluster in
+            var connection = try Self.connect(cluster, version)
+            for isKnown in [true, false] {
+                if !isKnown { connection.decrypted = .unknown }
+                for size in Self.sizes {
+                    try connection.send(query: "COPY (\(Self.query(answeredBy: size))) TO STDOUT")
+                    try Self.finishCopy(&connection)
+                }
+            }
+        }
+    }
+
+    private static func finishCopy(_ connection: inout PQConnection) throws {
+        var rows = 0
+        while true {
+            switch try connection.nextResult() {
+            case .wait(let wait): try self.wait(wait)
+            case .done(nil):
+                #expect(rows > 70)
+                return
+            case .done(.some(let result)):
+                if let error = result.error { throw error }
+                var ended = result.status != PGRES_COPY_OUT
+                while !ended {
+                    switch try connection.nextCopyData() {
+                    case .wait(let wait): try self.wait(wait)
+                    case .done(let event):
+                        switch consume event {
+                        case .end: ended = true
+                        case .data: rows += 1
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    @Test func aNotificationInTheRecordThatEndsAnAnswerIsRead() async throws {
+        try await Self.withNode { cluster in
+            var connection = try Self.connect(cluster, "TLSv1.3")
+            _ = try connection.ask("LISTEN news")
+            // All of one transaction's notifications come behind its answer, the last of them at the record's end.
+            for count in 2...7 {
+                _ = try connection.ask(
+                    "SELECT pg_notify('news', repeat('x', 7900) || n) FROM generate_series(1, \(count)) n")
+                var heard = 0
+                while heard < count {
+                    while connection.takeNotification() != nil { heard += 1 }
+                    if heard == count { break }
+                    try Self.wait(Wait(descriptor: connection.descriptor, interest: .read))
+                    try connection.consumeInput()
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,54 @@
+"""Threads that share an object: how they are started, ended and made to meet."""
+
+import itertools
+import threading
+import time
+from contextlib import contextmanager
+
+import psycopg2
+
+keys = itertools.count(7_000_000)
+
+
+@contextmanager
+def busy(dsn, connection):
+    """A thread's statement keeps the server busy until the block ends; it runs when the block begins."""
+    with psycopg2.connect(dsn) as holder:
+        key, locks = next(keys), holder.cursor()
+        locks.execute("SELECT pg_advisory_lock(%s)", (key,))
+        thread = threading.Thread(
+            target=lambda: connection.cursor().execute("SELECT pg_advisory_lock(%s)", (key,)), daemon=True)
+        thread.start()
+        deadline = time.monotonic() + 20
+        while True:
+            locks.execute(
+                "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = %s AND NOT granted", (key,))
+            if locks.fetchone() == (1,):
+                break
+            assert time.monotonic() < deadline and thread.is_alive()
+        try:
+            yield thread
+        finally:
+            locks.execute("SELECT pg_advisory_unlock(%s)", (key,))
+            thread.join(20)
+            assert not thread.is_alive()
+    holder.close()
+
+
+def start(errors, call, *arguments):
+    """A thread that calls, and puts what is raised into a list."""
+    def run():
+        try:
+            call(*arguments)
+        except BaseException as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    return thread
+
+
+def finish(*threads):
+    for thread in threads:
+        thread.join(30)
+        assert not thread.is_alive(), "deadlock"

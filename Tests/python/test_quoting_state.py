@@ -1,0 +1,234 @@
+"""Values are quoted for the server as it is: `standard_conforming_strings` and the client encoding are read again after
+every answer, be it an error, and no value breaks out of its quotes."""
+
+import ctypes
+import ctypes.util
+import io
+
+import psycopg2
+import pytest
+from psycopg2 import extensions, extras, sql
+from psycopg2.extensions import QuotedString, quote_ident
+
+# With the wrong quotes this would be a statement of its own.
+VALUE = "\\'); SELECT pg_notify('broken', 'out'); --"
+
+
+@pytest.fixture
+def dsn(dsn):
+    connection = psycopg2.connect(dsn)
+    connection.autocommit = True
+    # The procedure sets a parameter for good, and fails nevertheless.
+    connection.cursor().execute(
+        "CREATE OR REPLACE PROCEDURE quoting_sets(parameter text, value text) LANGUAGE plpgsql AS $$ BEGIN"
+        " PERFORM set_config(parameter, value, false); COMMIT; RAISE EXCEPTION 'failed'; END $$")
+    connection.close()
+    return dsn
+
+
+def arrives(connection):
+    """All ways to quote lead to a server that reads the value."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT %s", (VALUE,))
+        assert cursor.fetchone() == (VALUE,)
+        cursor.execute("SELECT %(a)s, %(b)s", {"a": [VALUE], "b": VALUE.encode()})
+        texts, data = cursor.fetchone()
+        assert texts == [VALUE] and bytes(data) == VALUE.encode()
+        cursor.execute(cursor.mogrify("SELECT %s", (VALUE,)))
+        assert cursor.fetchone() == (VALUE,)
+        cursor.execute(sql.SQL("SELECT {}").format(sql.Literal(VALUE)))
+        assert cursor.fetchone() == (VALUE,)
+        quoted = QuotedString(VALUE)
+        quoted.prepare(connection)
+        cursor.execute(b"SELECT " + quoted.getquoted())
+        assert cursor.fetchone() == (VALUE,)
+        cursor.execute(f"SELECT 1 AS {quote_ident(VALUE, connection)}")
+        assert cursor.description[0].name == VALUE[:63]
+        cursor.execute("CREATE TEMP TABLE IF NOT EXISTS quoting (x text)")
+        cursor.execute("TRUNCATE quoting")
+        cursor.executemany("INSERT INTO quoting VALUES (%s)", [(VALUE,), (VALUE,)])
+        extras.execute_values(cursor, "INSERT INTO quoting VALUES %s", [(VALUE,)])
+        cursor.execute("SELECT x FROM quoting")
+        assert cursor.fetchall() == [(VALUE,)] * 3
+    named = connection.cursor(VALUE, withhold=True)
+    named.execute("SELECT %s", (VALUE,))
+    assert named.fetchone() == (VALUE,)
+    named.close()
+
+
+SETTINGS = ["off", "on", "off"]
+
+
+def call(setting):
+    return f"CALL quoting_sets('standard_conforming_strings', '{setting}')"
+
+
+def test_a_text_that_fails(dsn):
+    connection = psycopg2.connect(dsn)
+    connection.autocommit = True
+    cursor = connection.cursor()
+    for setting in SETTINGS:
+        with pytest.raises(psycopg2.errors.RaiseException) as caught:
+            cursor.execute(call(setting))
+        # Looking did not cost the error that Python may ask for.
+        assert connection.info.error_message == caught.value.pgerror
+        assert connection.info.parameter_status("standard_conforming_strings") == setting
+        arrives(connection)
+    connection.close()
+
+
+def test_a_rollback_and_a_savepoint(dsn):
+    connection = psycopg2.connect(dsn)
+    cursor = connection.cursor()
+    for setting in SETTINGS:
+        connection.rollback()
+        cursor.execute(f"SAVEPOINT s; SET standard_conforming_strings TO {setting}")
+        arrives(connection)
+        with pytest.raises(psycopg2.Error):
+            cursor.execute(f"ROLLBACK TO s; SET standard_conforming_strings TO {setting}; SELECT 1/0")
+        cursor.execute("ROLLBACK TO s")
+        arrives(connection)
+    connection.close()
+
+
+def test_green(dsn):
+    extensions.set_wait_callback(extras.wait_select)
+    try:
+        connection = psycopg2.connect(dsn)
+        connection.autocommit = True
+        cursor = connection.cursor()
+        for setting in SETTINGS:
+            with pytest.raises(psycopg2.errors.RaiseException):
+                cursor.execute(call(setting))
+            cursor.execute("SELECT %s", (VALUE,))
+            assert cursor.fetchone() == (VALUE,)
+        connection.close()
+    finally:
+        extensions.set_wait_callback(None)
+
+
+def test_asynchronous(dsn):
+    connection = psycopg2.connect(dsn, async_=True)
+    extras.wait_select(connection)
+    cursor = connection.cursor()
+    for setting in SETTINGS:
+        with pytest.raises(psycopg2.errors.RaiseException):
+            cursor.execute(call(setting))
+            extras.wait_select(connection)
+        cursor.execute("SELECT %s", (VALUE,))
+        extras.wait_select(connection)
+        assert cursor.fetchone() == (VALUE,)
+    connection.close()
+
+
+def test_executemany(dsn):
+    connection = psycopg2.connect(dsn)
+    connection.autocommit = True
+    cursor = connection.cursor()
+    for setting in SETTINGS:
+        with pytest.raises(psycopg2.errors.RaiseException):
+            cursor.executemany(call("%s").replace("'%s'", "%s"), [(setting,), ("on",)])
+        arrives(connection)
+    connection.close()
+
+
+def test_a_copy_that_fails(dsn):
+    class Failing:
+        def read(self, size):
+            raise KeyboardInterrupt
+
+        def write(self, data):
+            raise ZeroDivisionError
+
+    connection = psycopg2.connect(dsn)
+    connection.autocommit = True
+    cursor = connection.cursor()
+    cursor.execute("CREATE TEMP TABLE t (i int)")
+    for setting in SETTINGS:
+        for text, error in [("COPY (SELECT 1) TO STDOUT", ZeroDivisionError), ("COPY t FROM STDIN", KeyboardInterrupt),
+                            ("COPY (SELECT 1/0) TO STDOUT", psycopg2.Error)]:
+            with pytest.raises(error):
+                cursor.copy_expert(f"COMMIT; SET standard_conforming_strings TO {setting}; COMMIT; {text}", Failing())
+            assert connection.info.parameter_status("standard_conforming_strings") == setting
+            arrives(connection)
+            cursor.execute("SET standard_conforming_strings TO on")
+    # The same for a COPY that execute() does not do.
+    for setting in SETTINGS:
+        for text in ("COPY (SELECT 1) TO STDOUT; SET standard_conforming_strings TO {}",
+                     "SET standard_conforming_strings TO {}; COMMIT; COPY t FROM STDIN"):
+            with pytest.raises(psycopg2.ProgrammingError):
+                cursor.execute(text.format(setting))
+            assert connection.info.parameter_status("standard_conforming_strings") == setting
+            arrives(connection)
+            cursor.execute("SET standard_conforming_strings TO on")
+    connection.close()
+
+
+def test_the_encoding_after_a_text_that_fails(dsn):
+    connection = psycopg2.connect(dsn)
+    connection.autocommit = True
+    cursor = connection.cursor()
+    cursor.execute("CREATE TEMP TABLE t (x text)")
+    for encoding in ("LATIN1", "SJIS", "UTF8", "LATIN1"):
+        with pytest.raises(psycopg2.errors.RaiseException):
+            cursor.execute(f"CALL quoting_sets('client_encoding', '{encoding}')")
+        assert connection.encoding == encoding
+        value = "é\\'" if encoding != "SJIS" else "表\\'"
+        cursor.execute("SELECT %s", (value,))
+        assert cursor.fetchone() == (value,)
+        cursor.executemany("INSERT INTO t VALUES (%s)", [(value,), (value,)])
+        with pytest.raises(psycopg2.ProgrammingError):
+            cursor.execute(f"COPY (SELECT 1) TO STDOUT; SET client_encoding TO {encoding}")
+        cursor.execute("SELECT %s", (value,))
+        assert cursor.fetchone() == (value,)
+    connection.close()
+
+
+def libpq():
+    """The libpq that the extension is linked with."""
+    return ctypes.CDLL(ctypes.util.find_library("pq") or "libpq.so.5")
+
+
+@pytest.mark.parametrize("how", ["pgconn_ptr", "get_native_connection"])
+def test_another_user_of_the_connection(dsn, how):
+    """C code that shares the PGconn executes statements that the driver never hears of."""
+    connection = psycopg2.connect(dsn)
+    connection.autocommit = True
+    if how == "pgconn_ptr":
+        pointer = connection.pgconn_ptr
+    else:
+        get = ctypes.pythonapi.PyCapsule_GetPointer
+        get.restype, get.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
+        pointer = get(connection.get_native_connection(), b"psycopg2.connection.native_connection")
+    library = libpq()
+    library.PQexec.restype, library.PQexec.argtypes = ctypes.c_void_p, [ctypes.c_void_p, ctypes.c_char_p]
+    library.PQclear.argtypes = [ctypes.c_void_p]
+    for setting in SETTINGS:
+        library.PQclear(library.PQexec(pointer, f"SET standard_conforming_strings TO {setting}".encode()))
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT %s", (VALUE,))
+            assert cursor.fetchone() == (VALUE,)
+        library.PQclear(library.PQexec(pointer, b"SET standard_conforming_strings TO off"))
+        arrives(connection)
+        library.PQclear(library.PQexec(pointer, b"SET client_encoding TO LATIN1"))
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT %s", ("é",))
+            assert cursor.fetchone() == ("é",)
+        library.PQclear(library.PQexec(pointer, b"SET client_encoding TO UTF8"))
+    connection.close()
+
+
+def test_a_pooled_connection(dsn):
+    from psycopg2 import pool
+    one = pool.SimpleConnectionPool(1, 1, dsn)
+    connection = one.getconn()
+    connection.autocommit = True
+    with pytest.raises(psycopg2.Error):
+        connection.cursor().execute(call("off"))
+    one.putconn(connection)
+    connection = one.getconn()
+    arrives(connection)
+    connection.reset()
+    assert connection.info.parameter_status("standard_conforming_strings") == "on"
+    arrives(connection)
+    one.closeall()
