@@ -12,6 +12,7 @@ import re
 import uuid
 
 ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{5,}\b")
+TOAST = re.compile(r"\bpg_toast_\d+")
 # Quoted ones are SQLSTATEs, or text of the script's own.
 NUMBER = re.compile(r"(?<![\w.'])\d{5,10}(?!['\w]|\.\d)")
 PLAIN = (type(None), bool, int, float, str, bytes, bytearray, complex, decimal.Decimal, datetime.date, datetime.time,
@@ -66,7 +67,7 @@ class Describer:
     def text(self, text):
         """A text without what no two runs have in common."""
         text = ADDRESS.sub("0x..", text)
-        text = self._database.sub("trial", text)
+        text = TOAST.sub("pg_toast_..", self._database.sub("trial", text))
         return NUMBER.sub(lambda found: self._oids.get(int(found[0]), found[0]), text)
 
     def name_of(self, thing):
