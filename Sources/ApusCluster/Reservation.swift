@@ -36,7 +36,7 @@ public final class Reservation: Sendable {
     /// The node answered: its quarantine, if it is in one, is over.
     public func markReached() { cluster.markReached(slot) }
 
-    /// The node answered, though the session is not open yet: whoever connects to it may trust that it is alive.
+    /// The node answered, though the session is not open yet: other connects can take it that the node is alive.
     public func markAnswered(at now: Duration) { cluster.markAnswered(slot, at: now) }
 
     /// When the node last answered any caller of this process that connected to it.

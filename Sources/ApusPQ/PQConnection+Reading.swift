@@ -4,7 +4,7 @@ import CApusLibPQ
 ///
 /// TLS and GSSAPI decrypt a whole record, up to 16 KiB. libpq takes as much of it as its buffer has room for, often
 /// 8 KiB; the rest stays in the library, where `poll(2)` does not see it. libpq's own blocking calls ask `SSL_pending`
-/// before they wait, so whoever waits in libpq's place has to do the same. PostgreSQL writes records of 8 KiB and hides
+/// before they wait, so a caller that waits in libpq's place must do the same. PostgreSQL writes records of 8 KiB and hides
 /// the difference; YugabyteDB, poolers and balancers that terminate TLS write larger ones.
 @usableFromInline
 enum DecryptedBytes {

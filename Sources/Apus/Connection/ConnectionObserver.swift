@@ -1,7 +1,7 @@
 import ApusPQ
 import Logging
 
-/// What hears of messages that the server sends unasked, and of failures that no call throws.
+/// Receives the messages that the server sends unasked, and the failures that no call throws.
 struct ConnectionObserver: Sendable {
     let logger: Logger
     let onNotice: (@Sendable (ServerMessage) -> Void)?

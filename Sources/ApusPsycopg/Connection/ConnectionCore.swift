@@ -6,7 +6,7 @@ import Synchronization
 
 /// The Swift side of a Python connection: the session, and what psycopg2 remembers of it.
 ///
-/// It touches no Python object, so that all of it may run without the GIL; only an exchange holds one, and is let go of
+/// It touches no Python object, so that all of it may run without the GIL; only an exchange holds one, and is released
 /// under the GIL. Three locks protect it:
 /// - `lock` belongs to one statement at a time, for as long as the server works at it. Fields change under it.
 /// - The GIL: fields that only Python's calls change are changed and read under it.
