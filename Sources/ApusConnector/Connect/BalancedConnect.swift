@@ -46,14 +46,14 @@ public struct BalancedConnect: ~Copyable, StepMachine {
     private(set) var wasLate = false
     private var queue: EventQueue?
 
-    /// Where the list of nodes comes from.
+    /// Where the list of nodes comes from. The large payloads are boxed, because every step looks at the phase.
     enum ListPhase {
         /// The cluster is asked what to do.
         case unknown(force: Bool)
         /// Another caller fetches the list; it is waited for until a moment.
-        case awaited(Flight, Signal, until: Duration, force: Bool)
+        indirect case awaited(Flight, Signal, until: Duration, force: Bool)
         /// This caller fetches the list.
-        case fetched(RefreshMachine, RefreshTicket)
+        indirect case fetched(RefreshMachine, RefreshTicket)
         /// There is a list. If none of its nodes can be reached and it is not of just now, it is fetched again.
         case present(isFresh: Bool)
         /// There is no list to be had: the server is no cluster's.
