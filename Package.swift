@@ -36,27 +36,33 @@ let package = Package(
             name: "CApusOpenSSL", pkgConfig: "openssl",
             providers: [.apt(["libssl-dev"]), .brew(["openssl@3"])]),
 
+        // What Swift cannot reach in the C library.
+        .target(name: "CApusSystem"),
+        .target(name: "ApusWaiting", dependencies: ["CApusSystem"], swiftSettings: settings),
+
         // Pure: no I/O, no Foundation.
         .target(name: "ApusValues", swiftSettings: settings),
-        .target(name: "ApusCluster", swiftSettings: settings),
+        .target(name: "ApusCluster", dependencies: ["ApusWaiting"], swiftSettings: settings),
 
         // The engine.
-        .target(name: "ApusPQ", dependencies: ["CApusLibPQ"], swiftSettings: settings),
+        .target(name: "ApusPQ", dependencies: ["CApusLibPQ", "ApusWaiting"], swiftSettings: settings),
         .target(
-            name: "ApusConnector", dependencies: ["ApusPQ", "ApusCluster", "ApusValues"],
+            name: "ApusConnector", dependencies: ["ApusPQ", "ApusCluster", "ApusWaiting"],
             swiftSettings: settings),
 
         // The two faces.
         .target(
             name: "Apus",
             dependencies: [
-                "ApusConnector", "ApusPQ", "ApusCluster", "ApusValues",
+                "ApusConnector", "ApusPQ", "ApusCluster", "ApusValues", "ApusWaiting", "CApusLibPQ",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings),
         .target(
             name: "ApusPsycopg",
-            dependencies: ["ApusConnector", "ApusPQ", "ApusCluster", "ApusValues", "CApusPython"],
+            dependencies: [
+                "ApusConnector", "ApusPQ", "ApusCluster", "ApusValues", "ApusWaiting", "CApusLibPQ", "CApusPython",
+            ],
             swiftSettings: settings),
 
         // A cluster of real servers on one machine, for tests, demos and curious people.
@@ -76,10 +82,12 @@ let package = Package(
         .executableTarget(name: "ApusDemo", dependencies: ["Apus"], swiftSettings: settings),
 
         .testTarget(name: "ApusValuesTests", dependencies: ["ApusValues"], swiftSettings: settings),
-        .testTarget(name: "ApusClusterTests", dependencies: ["ApusCluster"], swiftSettings: settings),
-        .testTarget(name: "ApusPQTests", dependencies: ["ApusPQ", "ApusLocalCluster"], swiftSettings: settings),
+        .testTarget(name: "ApusWaitingTests", dependencies: ["ApusWaiting"], swiftSettings: settings),
         .testTarget(
-            name: "ApusConnectorTests", dependencies: ["ApusConnector", "ApusLocalCluster"],
+            name: "ApusClusterTests", dependencies: ["ApusCluster", "ApusWaiting"], swiftSettings: settings),
+        .testTarget(name: "ApusPQTests", dependencies: ["ApusPQ", "ApusWaiting", "ApusLocalCluster"], swiftSettings: settings),
+        .testTarget(
+            name: "ApusConnectorTests", dependencies: ["ApusConnector", "ApusWaiting", "ApusLocalCluster"],
             swiftSettings: settings),
         .testTarget(
             name: "ApusTests",

@@ -1,3 +1,5 @@
+import ApusWaiting
+
 /// One cluster, as this process knows it: thread-safe, and never locked while anybody waits for a network.
 ///
 /// In a fork's child it is empty and deaf: its lock may be held by a thread that does not exist there, and what it

@@ -1,3 +1,5 @@
+import ApusWaiting
+
 /// The clusters that a process knows. Two clusters never mix: one is known again by its universe's uuid, else by the
 /// uuid of any of its nodes, else by the contact points that led to it.
 ///

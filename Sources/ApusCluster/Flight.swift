@@ -1,3 +1,4 @@
+import ApusWaiting
 import Synchronization
 
 /// One refresh of a list of nodes, for those who wait for it because they have no list at all.

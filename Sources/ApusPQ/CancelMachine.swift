@@ -1,12 +1,5 @@
+import ApusWaiting
 import CApusLibPQ
-
-#if canImport(Darwin)
-import Darwin
-#elseif canImport(Musl)
-import Musl
-#else
-import Glibc
-#endif
 
 /// Asks the server to cancel what a connection is doing. The request goes to the node that the connection is on, by a
 /// connection of its own, and succeeds when it was delivered, whether or not it still found something to cancel.
@@ -51,15 +44,15 @@ private final class AsynchronousCancel: CancelRequest, @unchecked Sendable {
     }
 
     deinit {
-        LibraryGate.enter()
+        ProcessGate.enter()
         PQcancelFinish(pointer)
-        LibraryGate.leave()
+        ProcessGate.leave()
     }
 
     func advance() throws(PQError) -> Wait? {
         // The request is encrypted as its connection is.
-        LibraryGate.enter()
-        defer { LibraryGate.leave() }
+        ProcessGate.enter()
+        defer { ProcessGate.leave() }
         if !started {
             // Here and not at creation: it may resolve a name.
             if PQcancelStart(pointer) == 0 { throw failure() }
@@ -94,7 +87,7 @@ private final class CancelThread: CancelRequest, @unchecked Sendable {
         }
         self.request = request
         pthread_mutex_init(lock, nil)
-        do { done = try Signal() } catch {
+        do { done = try PQError.system(Signal.init) } catch {
             PQfreeCancel(request)
             pthread_mutex_destroy(lock)
             lock.deallocate()

@@ -1,12 +1,5 @@
+import ApusWaiting
 import CApusLibPQ
-
-#if canImport(Darwin)
-import Darwin
-#elseif canImport(Musl)
-import Musl
-#else
-import Glibc
-#endif
 
 /// Something that `COPY … TO STDOUT` delivered.
 public enum CopyOutEvent: ~Copyable {

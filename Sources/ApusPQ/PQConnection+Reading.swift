@@ -1,3 +1,4 @@
+import ApusWaiting
 import CApusLibPQ
 
 /// Where bytes can be that have arrived although the socket is silent.

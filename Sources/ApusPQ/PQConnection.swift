@@ -1,12 +1,5 @@
+import ApusWaiting
 import CApusLibPQ
-
-#if canImport(Darwin)
-import Darwin
-#elseif canImport(Musl)
-import Musl
-#else
-import Glibc
-#endif
 
 /// The exclusive owner of an open `PGconn`: it cannot leak, be used after it is closed, or be used by two threads at
 /// once. Whoever shares it puts it behind a lock.
@@ -51,19 +44,19 @@ public struct PQConnection: ~Copyable, @unchecked Sendable {
             if socket >= 0, null >= 0 { dup2(null, socket) }
             if null >= 0 { Self.closeDescriptor(null) }
         }
-        LibraryGate.enter()
+        ProcessGate.enter()
         PQfinish(pointer)
-        LibraryGate.leave()
+        ProcessGate.leave()
     }
 
     /// Goes through the gate for a call of libpq that reads or writes.
     @inlinable
     @inline(__always)
-    func enter() { if isBehindGate { LibraryGate.enter() } }
+    func enter() { if isBehindGate { ProcessGate.enter() } }
 
     @inlinable
     @inline(__always)
-    func leave() { if isBehindGate { LibraryGate.leave() } }
+    func leave() { if isBehindGate { ProcessGate.leave() } }
 
     private static func closeDescriptor(_ descriptor: Int32) {
         #if canImport(Darwin)

@@ -1,3 +1,4 @@
+import ApusWaiting
 import CApusLibPQ
 
 extension String {

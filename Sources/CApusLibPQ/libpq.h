@@ -50,6 +50,22 @@ static inline apus_ssl_pending_function apus_find_ssl_pending(void) {
     return found;
 }
 
+/* Makes OpenSSL register its exit handler now, if libpq's is in the process: it does so when it is first initialized.
+   https://docs.openssl.org/3.0/man3/OPENSSL_init_crypto/ */
+static inline void apus_initialize_openssl(void) {
+    /* Found where the linker finds it for libpq. glibc declares RTLD_DEFAULT for _GNU_SOURCE alone. */
+#ifdef RTLD_DEFAULT
+    void *everywhere = RTLD_DEFAULT;
+#else
+    void *everywhere = (void *)0;
+#endif
+    int (*initialize)(unsigned long long, const void *) =
+        (int (*)(unsigned long long, const void *))dlsym(everywhere, "OPENSSL_init_crypto");
+    /* 2 is OPENSSL_INIT_LOAD_CRYPTO_STRINGS, which loads only what any error would load. Without an option the call
+       would do nothing. */
+    if (initialize != NULL) initialize(2, NULL);
+}
+
 /* libpq 17 cancels without blocking and writes pipelines and chunks better; older ones do not declare the calls. */
 #ifdef LIBPQ_HAS_ASYNC_CANCEL
 static inline int apus_has_async_cancel(void) { return 1; }

@@ -1,5 +1,6 @@
 import ApusCluster
 import ApusPQ
+import ApusWaiting
 import Synchronization
 import Testing
 

@@ -1,6 +1,7 @@
 import ApusCluster
 import ApusLocalCluster
 import ApusPQ
+import ApusWaiting
 import Synchronization
 import Testing
 

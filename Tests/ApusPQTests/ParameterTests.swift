@@ -1,4 +1,5 @@
 import ApusLocalCluster
+@testable import ApusWaiting
 import CApusLibPQ
 import Testing
 

@@ -1,4 +1,5 @@
 import ApusLocalCluster
+import ApusWaiting
 import CApusLibPQ
 import Testing
 

@@ -1,4 +1,5 @@
 import ApusPQ
+import ApusWaiting
 import Foundation
 import Synchronization
 import Testing

@@ -1,4 +1,5 @@
-import CApusLibPQ
+import ApusWaiting
+import ApusWaiting
 import Foundation
 import Testing
 
@@ -64,7 +65,7 @@ private enum Memory {
     /// By how many bytes the peak during a call is above what there was before.
     static func peakGrowth(_ body: () async throws -> Void) async throws -> Int {
         // What earlier tests freed is given back, so that it cannot serve this one.
-        apus_trim_heap()
+        MemoryPages.trimHeap()
         try Data("5".utf8).write(to: URL(fileURLWithPath: "/proc/self/clear_refs"))
         let before = try peak()
         try await body()

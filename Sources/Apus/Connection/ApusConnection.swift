@@ -1,5 +1,6 @@
 import ApusConnector
 import ApusPQ
+import ApusWaiting
 import Logging
 
 /// A connection to a server: to the node that the options name, or to the least loaded eligible node of a cluster.

@@ -1,4 +1,5 @@
 import ApusPQ
+import ApusWaiting
 
 /// Stopping statements: by a task's cancellation or by a deadline.
 ///

@@ -1,4 +1,5 @@
 import ApusPQ
+import ApusWaiting
 import Synchronization
 
 /// A connection's shared heart: libpq's connection and the line of requests, behind one lock.

@@ -1,4 +1,5 @@
 import ApusPQ
+import ApusWaiting
 
 /// One statement on its way: what is sent, who waits, and what has been answered so far. Everything that changes is
 /// guarded by the lock of the connection that it was given to.

@@ -1,13 +1,6 @@
 import ApusPQ
+import ApusWaiting
 import Synchronization
-
-#if canImport(Darwin)
-import Darwin
-#elseif canImport(Musl)
-import Musl
-#else
-import Glibc
-#endif
 
 /// The thread that waits for servers: one event queue, to which connections belong.
 ///
@@ -48,7 +41,7 @@ public final class ApusLoop: TaskExecutor {
             alarm = try Signal()
             try queue.register(alarm.descriptor, for: .read, token: Self.wakeToken)
         } catch {
-            throw ApusError(error, file: #fileID, line: #line)
+            throw ApusError(.system, error.description)
         }
         let code = Thread.detach { self.run() }
         if code != 0 {
@@ -113,7 +106,9 @@ public final class ApusLoop: TaskExecutor {
 
     /// Registers a descriptor, or changes what it is registered for.
     func watch(_ descriptor: Int32, for interest: Wait.Interest, once: Bool = false, token: UInt64) throws(PQError) {
-        try queue.register(descriptor, for: interest, once: once, token: token)
+        try PQError.system { () throws(SystemError) in
+            try queue.register(descriptor, for: interest, once: once, token: token)
+        }
     }
 
     /// Stops watching a descriptor, which must still be open: its number may be somebody else's later.

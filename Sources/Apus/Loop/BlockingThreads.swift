@@ -1,13 +1,6 @@
 import ApusPQ
+import ApusWaiting
 import Synchronization
-
-#if canImport(Darwin)
-import Darwin
-#elseif canImport(Musl)
-import Musl
-#else
-import Glibc
-#endif
 
 /// Threads for what may block or compute for milliseconds: steps of a connect, with their name resolution and SCRAM.
 /// Neither the loop nor the cooperative pool, which has a thread per core, may be held up by that.

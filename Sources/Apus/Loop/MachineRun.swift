@@ -1,4 +1,5 @@
 import ApusPQ
+import ApusWaiting
 import Synchronization
 
 /// Drives a step machine on behalf of a task: steps run on ``BlockingThreads``, waits are the loop's, so that a node

@@ -1,5 +1,6 @@
 import ApusCluster
 import ApusPQ
+import ApusWaiting
 
 /// One address that is tried: its name is resolved, it is connected to and, for the list of nodes, asked for that.
 ///

@@ -1,5 +1,6 @@
 import ApusCluster
 import ApusPQ
+import ApusWaiting
 
 /// Getting the list of nodes: from the cluster, from another caller who fetches it, or by fetching it.
 extension BalancedConnect {
@@ -50,7 +51,7 @@ extension BalancedConnect {
         case .connectPlainly:
             list = .absent
         case .wait(let flight):
-            let signal = try Signal()
+            let signal = try PQError.system(Signal.init)
             flight.whenEnded { signal.raise() }
             list = .awaited(flight, signal, until: flight.began + patience, force: force)
         case .refresh(let ticket):

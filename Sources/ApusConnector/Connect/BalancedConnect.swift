@@ -1,5 +1,6 @@
 import ApusCluster
 import ApusPQ
+import ApusWaiting
 
 /// Opens a session by the caller's options: a plain connection, or the least loaded node of a cluster.
 ///
@@ -95,8 +96,8 @@ public struct BalancedConnect: ~Copyable, StepMachine {
     public mutating func takeConnection() -> PQConnection? { connection.take() }
 
     public mutating func advance(now: Duration) throws(PQError) -> Wait? {
-        LibraryGate.enter()
-        defer { LibraryGate.leave() }
+        ProcessGate.enter()
+        defer { ProcessGate.leave() }
         guard let balance = options.balance else { return try advancePlain(now) }
         if deadline == nil, let timeout = options.connectTimeout {
             deadline = now + timeout * Self.timeoutsAltogether
@@ -186,8 +187,9 @@ public struct BalancedConnect: ~Copyable, StepMachine {
         // Each descriptor reports once and is then registered anew: what a fork's child keeps open of a socket that was
         // closed here reports once at most. What reported is taken out first.
         queue.wait(timeout: .zero) { _ in }
-        for (index, wait) in waits.enumerated() {
-            if let descriptor = wait.descriptor {
+        try PQError.system { () throws(SystemError) in
+            for (index, wait) in waits.enumerated() {
+                guard let descriptor = wait.descriptor else { continue }
                 try queue.register(descriptor, for: wait.interest, once: true, token: UInt64(index))
             }
         }

@@ -1,13 +1,6 @@
 import ApusCluster
 import ApusPQ
-
-#if canImport(Darwin)
-import Darwin
-#elseif canImport(Musl)
-import Musl
-#else
-import Glibc
-#endif
+import ApusWaiting
 
 /// The resolution of one name, on a thread of its own: the system's resolver blocks, for half a minute where no name
 /// server answers, and can be given no deadline. Whoever waits may give up at any time; the thread ends with the
@@ -18,7 +11,7 @@ final class HostLookup: Sendable {
     private let result = ForkSafeMutex<Outcome?>(nil)
     private let done: Signal
 
-    private init() throws(PQError) { done = try Signal() }
+    private init() throws(PQError) { done = try PQError.system(Signal.init) }
 
     /// Starts to resolve a name.
     /// - Parameters:

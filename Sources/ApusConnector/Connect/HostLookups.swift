@@ -1,5 +1,6 @@
 import ApusCluster
 import ApusPQ
+import ApusWaiting
 
 /// The names that are being resolved for this process. A name that many callers wait for is asked for once, so that a
 /// name server which does not answer costs one thread a name and not one a connect.

@@ -1,5 +1,6 @@
 import ApusCluster
 import ApusPQ
+import ApusWaiting
 import Synchronization
 
 /// The registry of the clusters that this process knows, shared by both faces and by every connection.

@@ -1,5 +1,6 @@
 import ApusCluster
 import ApusPQ
+import ApusWaiting
 
 /// Attempts that overlap. While all that are under way are silent, the next address is tried beside them, and the first
 /// that succeeds ends the race: a node that is frozen costs a moment, and not its whole time-out.

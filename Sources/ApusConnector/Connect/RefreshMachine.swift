@@ -1,5 +1,6 @@
 import ApusCluster
 import ApusPQ
+import ApusWaiting
 
 /// Fetches the list of nodes on a control connection of its own: with the caller's identity, in autocommit, under a
 /// deadline, closed as soon as the list is read. The sources are asked one after the other, and beside each other while

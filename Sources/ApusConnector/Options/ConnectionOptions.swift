@@ -1,13 +1,6 @@
 import ApusCluster
 import ApusPQ
-
-#if canImport(Darwin)
-import Darwin
-#elseif canImport(Musl)
-import Musl
-#else
-import Glibc
-#endif
+import ApusWaiting
 
 /// Everything that decides where and how to connect, merged before anything is decided.
 ///

@@ -1,12 +1,5 @@
+import ApusWaiting
 import CApusLibPQ
-
-#if canImport(Darwin)
-import Darwin
-#elseif canImport(Musl)
-import Musl
-#else
-import Glibc
-#endif
 
 /// Opens one connection, step by step.
 ///
@@ -55,9 +48,9 @@ public struct ConnectMachine: ~Copyable, StepMachine, @unchecked Sendable {
     }
 
     public mutating func advance(now: Duration) throws(ConnectFailure) -> Wait? {
-        LibraryGate.enter()
-        defer { LibraryGate.leave() }
-        LibraryGate.watchExit(again: false)
+        ProcessGate.enter()
+        defer { ProcessGate.leave() }
+        LibraryExit.watchBeforeConnecting()
         while true {
             if attempt == nil { try begin(now) }
             guard let place = attempt?.place, let pointer = attempt?.pointer else {
@@ -82,7 +75,7 @@ public struct ConnectMachine: ~Copyable, StepMachine, @unchecked Sendable {
                 // What came behind the server's greeting, and broke nothing yet, is for the first statement to find.
                 try? opened.readDecrypted()
                 connection = consume opened
-                LibraryGate.watchExit(again: true)
+                LibraryExit.watchAfterConnecting()
                 return nil
             }
             return wait
@@ -196,7 +189,7 @@ public struct ConnectMachine: ~Copyable, StepMachine, @unchecked Sendable {
         // Not PQconnectStartParams: it takes an empty value for a missing one, and lets the environment fill it.
         // It looks up names, which may last, and does nothing that the gate is for.
         let text = ConnectionParameter.format(parameters)
-        return LibraryGate.outside { PQconnectStart(text) }
+        return ProcessGate.outside { PQconnectStart(text) }
     }
 
     // MARK: Looking at the socket

@@ -1,10 +1,4 @@
-#if canImport(Darwin)
-import Darwin
-#elseif canImport(Musl)
-import Musl
-#else
-import Glibc
-#endif
+import ApusWaiting
 
 /// Name resolution, for what libpq leaves out: which addresses of a name are left after one timed out, and a deadline
 /// for the resolver on a thread of its own.
@@ -35,7 +29,7 @@ public enum HostAddresses {
         hints.ai_socktype = SOCK_STREAM
         #endif
         var first: UnsafeMutablePointer<addrinfo>?
-        let code = LibraryGate.outside { getaddrinfo(name, nil, &hints, &first) }
+        let code = ProcessGate.outside { getaddrinfo(name, nil, &hints, &first) }
         guard code == 0 else { return .failed(String(cString: gai_strerror(code))) }
         defer { freeaddrinfo(first) }
         var addresses: [String] = []

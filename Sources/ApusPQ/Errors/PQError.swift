@@ -1,10 +1,4 @@
-#if canImport(Darwin)
-import Darwin
-#elseif canImport(Musl)
-import Musl
-#else
-import Glibc
-#endif
+import ApusWaiting
 
 /// What went wrong, with all that is known of it.
 public struct PQError: Error, Sendable, CustomStringConvertible {
@@ -52,8 +46,10 @@ public struct PQError: Error, Sendable, CustomStringConvertible {
 
     public var description: String { message }
 
-    /// A failed system call, with the words of its `errno`.
-    static func system(_ what: String) -> PQError {
-        PQError(.system, "\(what): \(String(cString: strerror(errno)))")
+    /// Runs `body`, and throws its error as one of the kind ``Kind/system``.
+    public static func system<Result: ~Copyable>(
+        _ body: () throws(SystemError) -> Result
+    ) throws(PQError) -> Result {
+        do { return try body() } catch { throw PQError(.system, error.description) }
     }
 }

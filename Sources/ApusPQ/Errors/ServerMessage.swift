@@ -1,3 +1,4 @@
+import ApusWaiting
 import CApusLibPQ
 
 /// An error or a notice as the server sent it, with every field.

@@ -1,4 +1,5 @@
 import ApusPQ
+import ApusWaiting
 import CApusPython
 
 typealias ThreadState = UnsafeMutablePointer<PyThreadState>

@@ -1,6 +1,7 @@
 import ApusCluster
 import ApusConnector
 import ApusPQ
+import ApusWaiting
 import CApusPython
 
 /// How a Python connection comes to its session: the balanced connect, waited for in each of the three ways, and what

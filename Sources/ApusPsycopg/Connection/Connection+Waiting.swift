@@ -1,4 +1,5 @@
 import ApusPQ
+import ApusWaiting
 import CApusLibPQ
 import CApusPython
 

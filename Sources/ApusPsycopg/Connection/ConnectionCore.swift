@@ -1,6 +1,7 @@
 import ApusCluster
 import ApusConnector
 import ApusPQ
+import ApusWaiting
 import CApusLibPQ
 import Synchronization
 
@@ -286,8 +287,9 @@ final class HandedOutWait {
     private var watched: Int32?
 
     init() throws(PQError) {
-        queue = try EventQueue()
-        timer = try Timer(of: queue, token: 0)
+        queue = try PQError.system(EventQueue.init)
+        let queue = queue
+        timer = try PQError.system { () throws(SystemError) in try Timer(of: queue, token: 0) }
     }
 
     var descriptor: Int32 { queue.descriptor }
@@ -296,7 +298,11 @@ final class HandedOutWait {
     func set(_ wait: Wait) throws(PQError) {
         if let watched, watched != wait.descriptor { queue.unregister(watched) }
         watched = wait.descriptor
-        if let descriptor = wait.descriptor { try queue.register(descriptor, for: wait.interest, token: 1) }
+        if let descriptor = wait.descriptor {
+            try PQError.system { () throws(SystemError) in
+                try queue.register(descriptor, for: wait.interest, token: 1)
+            }
+        }
         timer.set(wait.deadline)
     }
 }

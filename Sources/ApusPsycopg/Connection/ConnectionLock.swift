@@ -1,14 +1,7 @@
 import ApusPQ
+import ApusWaiting
 import CApusPython
 import Synchronization
-
-#if canImport(Darwin)
-import Darwin
-#elseif canImport(Musl)
-import Musl
-#else
-import Glibc
-#endif
 
 /// One statement at a time on a connection that threads share.
 ///

@@ -1,4 +1,5 @@
 import ApusPQ
+import ApusWaiting
 import CApusLibPQ
 
 /// COPY needs a partner that reads or writes its data. A statement that begins one which its caller does not go on with

@@ -1,5 +1,6 @@
 import ApusPQ
 import ApusValues
+import ApusWaiting
 import CApusLibPQ
 
 /// One string of statements sent to the server, until the last of its results has come.

@@ -1,14 +1,7 @@
 import ApusPQ
 import ApusValues
+import ApusWaiting
 import CApusPython
-
-#if canImport(Darwin)
-import Darwin
-#elseif canImport(Musl)
-import Musl
-#else
-import Glibc
-#endif
 
 /// Where the data of a COPY FROM go: small pieces are gathered, so that the server gets large ones, and the next is
 /// asked of the file only when the socket has taken the last but one.

@@ -1,4 +1,5 @@
 import ApusPQ
+import ApusWaiting
 
 /// How often a COPY TO wakes up. A server writes 8 KiB at a time, and whoever waits for it is woken up by each: where much
 /// has come already, it is let gather in the socket. A server that is slow gets no more of that patience than a moment for

@@ -1,4 +1,5 @@
 import ApusPQ
+import ApusWaiting
 import CApusLibPQ
 import CApusPython
 
@@ -48,7 +49,7 @@ extension Cursor {
         fields.pointee.result = UnsafeMutableRawPointer(head)
         thread = PyEval_SaveThread()
         PQclear(result)
-        apus_trim_heap()
+        MemoryPages.trimHeap()
         PyEval_RestoreThread(thread)
     }
 

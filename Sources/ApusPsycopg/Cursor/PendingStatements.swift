@@ -1,15 +1,8 @@
 import ApusPQ
 import ApusValues
+import ApusWaiting
 import CApusLibPQ
 import CApusPython
-
-#if canImport(Darwin)
-import Darwin
-#elseif canImport(Musl)
-import Musl
-#else
-import Glibc
-#endif
 
 /// The statements of an `executemany` under way that have not been sent yet, and what those before have done.
 ///

@@ -1,6 +1,7 @@
 import ApusCluster
 import ApusConnector
 import ApusPQ
+import ApusWaiting
 import CApusPython
 
 /// The clusters as this process knows them, for `psycopg2.apus`.
@@ -32,7 +33,7 @@ enum ClusterStatus {
             try apus_tuple_set(entry.object, 0, python(policy.mode.rawValue))
             try apus_tuple_set(
                 entry.object, 1, python(policy.topologyKeys.map(\.description).joined(separator: ",")))
-            try apus_tuple_set(entry.object, 2, python(policy.fallbackToTopologyKeysOnly))
+            apus_tuple_set(entry.object, 2, python(policy.fallbackToTopologyKeysOnly))
             try check(PyList_Append(list.object, entry.object))
         }
         return list.take()

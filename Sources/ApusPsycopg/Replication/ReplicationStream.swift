@@ -1,4 +1,5 @@
 import ApusPQ
+import ApusWaiting
 import CApusLibPQ
 
 /// The client's side of a replication stream: what came, and what the server is told about how far it was processed.

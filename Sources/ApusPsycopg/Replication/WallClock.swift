@@ -1,10 +1,4 @@
-#if canImport(Darwin)
-import Darwin
-#elseif canImport(Musl)
-import Musl
-#else
-import Glibc
-#endif
+import ApusWaiting
 
 /// The time of day, for messages that carry it; what waits goes by ``Monotonic``.
 enum WallClock {

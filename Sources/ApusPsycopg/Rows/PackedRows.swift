@@ -1,3 +1,4 @@
+import ApusWaiting
 import CApusLibPQ
 
 /// The rows of a large result, copied out of libpq's into blocks that go back to the system one by one, when their rows
@@ -100,12 +101,13 @@ struct PackedRows: ~Copyable {
 
 extension PackedRows.Block {
     fileprivate init?(capacity: Int, firstRow: Int) {
-        let page = Int(apus_page_size())
+        let page = MemoryPages.pageSize
         self.capacity = (capacity + page - 1) / page * page
-        guard let start = apus_map_pages(self.capacity, capacity == PackedRows.blockSize ? 1 : 0) else { return nil }
+        guard let start = MemoryPages.map(self.capacity, willFill: capacity == PackedRows.blockSize)
+        else { return nil }
         self.start = start
         rows = firstRow..<firstRow
     }
 
-    fileprivate func unmap() { apus_unmap_pages(start, capacity) }
+    fileprivate func unmap() { MemoryPages.unmap(start, capacity) }
 }

@@ -1,17 +1,18 @@
+import ApusWaiting
 import Foundation
 import Synchronization
 import Testing
 
-@testable import ApusPQ
+@testable import ApusWaiting
 
 /// The gate that keeps forks and the end of the process away from threads that are in OpenSSL. Each test ends a process
 /// of its own, and its exit status is what is looked at.
 @Suite("The gate to the libraries")
-struct LibraryGateTests {
+struct ProcessGateTests {
     @Test("The end of the process waits for a thread that is inside")
     func exitWaits() async {
         await #expect(processExitsWith: .exitCode(7)) {
-            try LibraryGateTests.enter { _ in
+            try ProcessGateTests.enter { _ in
                 usleep(300_000)
                 _exit(7)
             }
@@ -22,9 +23,9 @@ struct LibraryGateTests {
     @Test("It goes on when the thread has come out, in name resolution as well")
     func exitGoesOn() async {
         await #expect(processExitsWith: .exitCode(1)) {
-            try LibraryGateTests.enter { _ in
+            try ProcessGateTests.enter { _ in
                 usleep(100_000)
-                LibraryGate.outside { usleep(2_000_000) }
+                ProcessGate.outside { usleep(2_000_000) }
                 _exit(7)
             }
             exit(1)
@@ -36,16 +37,16 @@ struct LibraryGateTests {
         await #expect(processExitsWith: .exitCode(9)) {
             // What is registered first runs last.
             atexit {
-                LibraryGate.enter()
-                LibraryGate.leave()
-                LibraryGateTests.late.raise()
+                ProcessGate.enter()
+                ProcessGate.leave()
+                ProcessGateTests.late.raise()
                 usleep(300_000)
                 _exit(9)
             }
-            LibraryGate.watchExit(again: false)
-            _ = ApusPQ.Thread.detach {
-                _ = BlockingWaiter.wait(for: Wait(descriptor: LibraryGateTests.late.descriptor, interest: .read))
-                LibraryGate.enter()
+            ProcessGate.watchExit()
+            _ = ApusWaiting.Thread.detach {
+                _ = BlockingWaiter.wait(for: Wait(descriptor: ProcessGateTests.late.descriptor, interest: .read))
+                ProcessGate.enter()
                 _exit(7)
             }
             exit(1)
@@ -56,24 +57,24 @@ struct LibraryGateTests {
     func forkWaits() async {
         await #expect(processExitsWith: .exitCode(7)) {
             _ = ForkGeneration.current
-            try LibraryGateTests.enter { hasLeft in
-                LibraryGate.enter()
+            try ProcessGateTests.enter { hasLeft in
+                ProcessGate.enter()
                 usleep(300_000)
                 hasLeft.value.store(true, ordering: .sequentiallyConsistent)
-                LibraryGate.leave()
-                LibraryGate.leave()
+                ProcessGate.leave()
+                ProcessGate.leave()
             }
             let fork = unsafeBitCast(dlsym(nil, "fork"), to: (@convention(c) () -> pid_t).self)
             let child = fork()
             if child == 0 {
                 alarm(60)
-                LibraryGate.enter()
-                LibraryGate.leave()
-                _exit(LibraryGateTests.hasLeft.value.load(ordering: .sequentiallyConsistent) ? 7 : 1)
+                ProcessGate.enter()
+                ProcessGate.leave()
+                _exit(ProcessGateTests.hasLeft.value.load(ordering: .sequentiallyConsistent) ? 7 : 1)
             }
             var status: Int32 = 0
             waitpid(child, &status, 0)
-            LibraryGate.enter()
+            ProcessGate.enter()
             _exit((status >> 8) & 0xFF)
         }
     }
@@ -88,10 +89,10 @@ struct LibraryGateTests {
 
     /// Runs a body on a thread that is inside; returns when it is.
     @Sendable static func enter(_ body: @escaping @Sendable (Flag) -> Void) throws {
-        LibraryGate.watchExit(again: false)
+        ProcessGate.watchExit()
         let isInside = try Signal()
-        _ = ApusPQ.Thread.detach {
-            LibraryGate.enter()
+        _ = ApusWaiting.Thread.detach {
+            ProcessGate.enter()
             isInside.raise()
             body(hasLeft)
         }

@@ -1,4 +1,4 @@
-import ApusPQ
+import ApusWaiting
 import Synchronization
 import Testing
 

@@ -1,11 +1,3 @@
-#if canImport(Darwin)
-import Darwin
-#elseif canImport(Musl)
-import Musl
-#else
-import Glibc
-#endif
-
 /// The clock that deadlines are on: it never jumps. Its origin means nothing; only differences do.
 public enum Monotonic {
     /// Nanoseconds since the clock's origin.

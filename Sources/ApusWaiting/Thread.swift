@@ -1,11 +1,3 @@
-#if canImport(Darwin)
-import Darwin
-#elseif canImport(Musl)
-import Musl
-#else
-import Glibc
-#endif
-
 /// A thread for one piece of work, with every signal blocked: signals belong to the application's threads.
 public enum Thread {
     private final class Work {

@@ -1,12 +1,4 @@
-import CApusLibPQ
-
-#if canImport(Darwin)
-import Darwin
-#elseif canImport(Musl)
-import Musl
-#else
-import Glibc
-#endif
+import CApusSystem
 
 /// The waiter that blocks its thread: `poll(2)` until the descriptor is ready or the deadline has come.
 public enum BlockingWaiter {

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import ApusPQ
+@testable import ApusWaiting
 
 @Suite("The waiter that blocks")
 struct BlockingWaiterTests {

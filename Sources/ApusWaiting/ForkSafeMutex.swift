@@ -1,11 +1,3 @@
-#if canImport(Darwin)
-import Darwin
-#elseif canImport(Musl)
-import Musl
-#else
-import Glibc
-#endif
-
 /// A value behind a lock that still works in a fork's child, unless another thread held it at the fork.
 ///
 /// `Synchronization.Mutex` does not: on Linux it keeps the number of the thread that holds it, which each thread

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@testable import ApusCluster
+@testable import ApusWaiting
 
 /// A process that is really forked, from a thread that used the lock before.
 @Suite("A lock in a fork's child")
