@@ -20,8 +20,9 @@ test: ## everything: Swift's tests, the wheel, Python's, psycopg2's own and othe
 needs: ## install what is missing: libpq, PostgreSQL, Python's headers, pkg-config, openssl
 	@Scripts/install-needs
 
-build: ## the Swift package, debug
+build: ## both Swift packages, debug
 	swift build
+	swift build --package-path Tools
 
 test-swift: ## Swift's tests, and a consumer package built without Python
 	@Scripts/test-swift
@@ -57,7 +58,7 @@ sdist: ## dist/*.tar.gz
 	@Scripts/wheel --sdist
 
 format: ## rewrite the Swift code in the house's format
-	swift format format --in-place --recursive --parallel Package.swift Sources Tests Examples
+	swift format format --in-place --recursive --parallel Package.swift Sources Tests Tools/Package.swift Tools/Sources Tools/Tests Examples
 
 lint: ## format, rooms (who imports whom), arithmetic that may trap, Python's style
 	@Scripts/lint
@@ -69,4 +70,4 @@ bench-python: ## Apus beside psycopg2, psycopg 3 and asyncpg (BENCH_ARGS="--quic
 	@Benchmarks/python/run $(BENCH_ARGS)
 
 clean: ## remove all that was built
-	rm -rf .build .build-wheel-* .build-consumer .venv .venv-* build dist demo.html Python/*.egg-info
+	rm -rf .build Tools/.build Benchmarks/.build .build-wheel-* .build-consumer .venv .venv-* build dist demo.html Python/*.egg-info

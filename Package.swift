@@ -1,7 +1,9 @@
 // swift-tools-version:6.2
 import PackageDescription
 
-// The rooms, from the bottom up. A room imports only rooms below it: see CONTRIBUTING.md.
+// The engine and its two faces. A target imports the targets that it names here and no others: `make lint` checks it, and
+// draws the picture in CONTRIBUTING.md from this file. Tools/Package.swift has the command line, the local cluster and
+// the tests that need servers, because a user of this package needs none of their dependencies.
 let settings: [SwiftSetting] = [
     .enableUpcomingFeature("ExistentialAny"),
     .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
@@ -12,16 +14,19 @@ let package = Package(
     platforms: [.macOS(.v15)],
     products: [
         .library(name: "Apus", targets: ["Apus"]),
-        .library(name: "ApusLocalCluster", targets: ["ApusLocalCluster"]),
         .library(name: "_psycopg", type: .dynamic, targets: ["ApusPsycopg"]),
-        // For Benchmarks alone; not public API.
-        .library(name: "_ApusCluster", targets: ["ApusCluster"]),
-        .executable(name: "apus", targets: ["ApusCLI"]),
+        // For Tools and Benchmarks; not public API.
+        .library(
+            name: "_ApusEngine",
+            targets: ["ApusConnector", "ApusPQ", "ApusCluster", "ApusValues", "ApusWaiting"]),
+        .library(name: "_CApusLibPQ", targets: ["CApusLibPQ"]),
+    ],
+    traits: [
+        .trait(name: "SwiftAPI", description: "Product Apus. The Python extension is built without its dependencies."),
+        .default(enabledTraits: ["SwiftAPI"]),
     ],
     dependencies: [
-        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
-        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
-        .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2")
     ],
     targets: [
         // C headers and inline shims; no logic.
@@ -32,11 +37,7 @@ let package = Package(
             name: "CApusPython", pkgConfig: "python3",
             providers: [.apt(["python3-dev"]), .brew(["python3"])]),
 
-        .systemLibrary(
-            name: "CApusOpenSSL", pkgConfig: "openssl",
-            providers: [.apt(["libssl-dev"]), .brew(["openssl@3"])]),
-
-        // What Swift cannot reach in the C library.
+        // The ground floor: what Swift cannot reach in the C library, and waiting.
         .target(name: "CApusSystem"),
         .target(name: "ApusWaiting", dependencies: ["CApusSystem"], swiftSettings: settings),
 
@@ -47,15 +48,14 @@ let package = Package(
         // The engine.
         .target(name: "ApusPQ", dependencies: ["CApusLibPQ", "ApusWaiting"], swiftSettings: settings),
         .target(
-            name: "ApusConnector", dependencies: ["ApusPQ", "ApusCluster", "ApusWaiting"],
-            swiftSettings: settings),
+            name: "ApusConnector", dependencies: ["ApusPQ", "ApusCluster", "ApusWaiting"], swiftSettings: settings),
 
         // The two faces.
         .target(
             name: "Apus",
             dependencies: [
                 "ApusConnector", "ApusPQ", "ApusCluster", "ApusValues", "ApusWaiting", "CApusLibPQ",
-                .product(name: "Logging", package: "swift-log"),
+                .product(name: "Logging", package: "swift-log", condition: .when(traits: ["SwiftAPI"])),
             ],
             swiftSettings: settings),
         .target(
@@ -65,38 +65,13 @@ let package = Package(
             ],
             swiftSettings: settings),
 
-        // A cluster of real servers on one machine, for tests, demos and curious people.
-        .target(
-            name: "ApusLocalCluster",
-            dependencies: ["CApusOpenSSL", .product(name: "Subprocess", package: "swift-subprocess")],
-            swiftSettings: settings),
-        .executableTarget(
-            name: "ApusCLI",
-            dependencies: [
-                "Apus", "ApusLocalCluster",
-                .product(name: "ArgumentParser", package: "swift-argument-parser"),
-            ],
-            swiftSettings: settings),
-
-        // The Swift driver's half of `make demo`.
-        .executableTarget(name: "ApusDemo", dependencies: ["Apus"], swiftSettings: settings),
-
-        .testTarget(name: "ApusValuesTests", dependencies: ["ApusValues"], swiftSettings: settings),
         .testTarget(name: "ApusWaitingTests", dependencies: ["ApusWaiting"], swiftSettings: settings),
+        .testTarget(name: "ApusValuesTests", dependencies: ["ApusValues"], swiftSettings: settings),
         .testTarget(
-            name: "ApusClusterTests", dependencies: ["ApusCluster", "ApusWaiting"], swiftSettings: settings),
-        .testTarget(name: "ApusPQTests", dependencies: ["ApusPQ", "ApusWaiting", "ApusLocalCluster"], swiftSettings: settings),
+            name: "ApusClusterTests", dependencies: ["ApusCluster"], swiftSettings: settings),
         .testTarget(
-            name: "ApusConnectorTests", dependencies: ["ApusConnector", "ApusWaiting", "ApusLocalCluster"],
+            name: "ApusConnectorTests", dependencies: ["ApusConnector", "ApusPQ", "ApusCluster", "ApusWaiting"],
             swiftSettings: settings),
-        .testTarget(
-            name: "ApusTests",
-            dependencies: [
-                "Apus", "ApusPQ", "CApusLibPQ", "ApusLocalCluster", .product(name: "Logging", package: "swift-log"),
-            ],
-            swiftSettings: settings),
-        .testTarget(
-            name: "ApusLocalClusterTests", dependencies: ["ApusLocalCluster", "ApusPQ"], swiftSettings: settings),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -38,7 +38,8 @@ class BuildSwiftExtension(build_ext):
         if shutil.which(swift) is None:
             raise PlatformError(f"building {ext.name} needs Swift 6.2 or newer, but there is no '{swift}' on the PATH: "
                                 "see https://www.swift.org/install")
-        command = [swift, "build", "--configuration", "release", "--product", PRODUCT,
+        # The extension needs no other package; those of the Swift API would have to be fetched.
+        command = [swift, "build", "--configuration", "release", "--product", PRODUCT, "--disable-default-traits",
                    "--package-path", str(ROOT), "--scratch-path", str(scratch), *COMPILER_FLAGS, *link_flags(scratch)]
         environment = dict(os.environ)
         environment["PKG_CONFIG_PATH"] = os.pathsep.join(

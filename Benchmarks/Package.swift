@@ -8,7 +8,7 @@ let package = Package(
     dependencies: [.package(name: "apus", path: "..")],
     targets: [
         .executableTarget(
-            name: "BenchCluster", dependencies: [.product(name: "_ApusCluster", package: "apus")], path: "cluster",
+            name: "BenchCluster", dependencies: [.product(name: "_ApusEngine", package: "apus")], path: "cluster",
             exclude: ["run"]),
         .executableTarget(
             name: "BenchConnection", dependencies: [.product(name: "Apus", package: "apus")], path: "connection",

@@ -115,5 +115,5 @@ def cli_from_environment():
     path = os.environ.get("APUS_CLI")
     if not path or not os.access(path, os.X_OK):
         raise RuntimeError("APUS_CLI must be the path of the built `apus` command: "
-                           "APUS_CLI=$(swift build --show-bin-path)/apus")
+                           "APUS_CLI=$(swift build --package-path Tools --show-bin-path)/apus")
     return path

@@ -19,8 +19,7 @@ def python_tests():
 
 
 def swift_tests():
-    return {name for room in ("ApusConnectorTests", "ApusClusterTests")
-            for file in (ROOT / "Tests" / room).rglob("*.swift")
+    return {name for folder in ("Tests", "Tools/Tests") for file in (ROOT / folder).rglob("*.swift")
             for name in re.findall(r"func (\w+)\(", file.read_text())}
 
 

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# How the scripts speak. Sourced, from the package's root.
+# What the scripts share: messages, the virtual environment, the `apus` command. They source it and then are at the root
+# of the repository.
 
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -31,3 +32,13 @@ if [ -z "${VENV:-}" ]; then
     fi
 fi
 export VENV
+
+# Sets and exports APUS_CLI, the path of the `apus` command: built, unless it is set already.
+find_apus() {
+    if [ -z "${APUS_CLI:-}" ]; then
+        step "Building the command apus"
+        swift build --package-path Tools --product apus >&2
+        APUS_CLI=$(swift build --package-path Tools --show-bin-path)/apus
+    fi
+    export APUS_CLI
+}
