@@ -14,9 +14,9 @@ final class ConnectionCore: ApusLoop.Watcher, TimerTarget {
         /// Why the connection is closed.
         var closing: ApusError?
         /// Sent, oldest first: the next answer is for the first.
-        var inFlight = Line<Request>()
+        var inFlight = Deque<Request>()
         /// Not yet sent.
-        var waiting = Line<Request>()
+        var waiting = Deque<Request>()
         var holder: Lease?
         /// A script is under way, and the pipeline is left for it.
         var isScripting = false
@@ -30,7 +30,7 @@ final class ConnectionCore: ApusLoop.Watcher, TimerTarget {
         /// The server's FATAL message: it is going away, and the loss of the connection says why.
         var lastWords: ServerMessage?
         /// What the observer has not been told yet, and whether a thread is at telling it.
-        var news = Line<News>()
+        var news = Deque<News>()
         var isTelling = false
         var statements: StatementCache
     }

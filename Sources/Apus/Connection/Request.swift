@@ -43,7 +43,7 @@ final class Request: @unchecked Sendable {
     var stage = Stage.new
     var waiter: UnsafeContinuation<Delivery, Never>?
     var columns: ApusColumns?
-    var batches = Line<RowBatch>()
+    var batches = Deque<RowBatch>()
     /// The batch that rows are added to.
     var filling: RowBatch?
     var outcome: Outcome?

@@ -103,3 +103,10 @@ struct StatementCache {
         statement.stage = .gone
     }
 }
+
+extension SQL {
+    /// What identifies the statement among those that are prepared.
+    var cacheKey: StatementCache.Key {
+        StatementCache.Key(text: text, types: parameterTypes)
+    }
+}

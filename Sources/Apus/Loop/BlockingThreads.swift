@@ -15,7 +15,7 @@ final class BlockingThreads: Sendable {
     typealias Work = @Sendable (_ refusal: ApusError?) -> Void
 
     private struct State {
-        var work = Line<Work>()
+        var work = Deque<Work>()
         var threads = 0
         var idle = 0
     }

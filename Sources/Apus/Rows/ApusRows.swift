@@ -14,7 +14,7 @@ public struct ApusRows: AsyncSequence, Sendable {
     public typealias Element = ApusRow
     public typealias Failure = ApusError
 
-    let source: RowSource
+    let source: any RowStream
 
     /// The columns; empty for a statement that returns no rows.
     public var columns: ApusColumns { source.columns }
@@ -55,11 +55,11 @@ public struct ApusRows: AsyncSequence, Sendable {
     }
 
     public struct Iterator: AsyncIteratorProtocol {
-        @usableFromInline let source: RowSource
+        @usableFromInline let source: any RowStream
         @usableFromInline var batch: RowBatch?
         @usableFromInline var index = 0
 
-        fileprivate init(source: RowSource) { self.source = source }
+        fileprivate init(source: any RowStream) { self.source = source }
 
         @inlinable
         public mutating func next() async throws(ApusError) -> ApusRow? { try await next(isolation: #isolation) }

@@ -126,10 +126,8 @@ public struct SQL: Sendable, ExpressibleByStringInterpolation, CustomStringConve
         return nil
     }
 
-    /// By what the server may know it again.
-    var cacheKey: StatementCache.Key {
-        StatementCache.Key(text: text, types: bindings?.parameters.typeOIDs ?? [])
-    }
+    /// The types of its parameters, which are part of what the server may know a prepared statement by.
+    var parameterTypes: [UInt32] { bindings?.parameters.typeOIDs ?? [] }
 
     /// Sends it, to be parsed for this once.
     func send(on connection: inout PQConnection) throws(PQError) {

@@ -135,3 +135,13 @@ extension [UInt8]: BinaryValue {
         withUnsafeBytes { writer.append($0) }
     }
 }
+
+extension OID: BinaryValue {
+    @inlinable
+    public init(binary bytes: UnsafeRawBufferPointer) throws(ValueFormatError) {
+        try self.init(rawValue: UInt32(binary: bytes))
+    }
+
+    @inlinable
+    public func writeBinary(to writer: inout ByteWriter) { rawValue.writeBinary(to: &writer) }
+}

@@ -15,13 +15,3 @@ public struct OID: RawRepresentable, Hashable, Sendable {
 extension OID: CustomStringConvertible {
     public var description: String { String(rawValue) }
 }
-
-extension OID: BinaryValue {
-    @inlinable
-    public init(binary bytes: UnsafeRawBufferPointer) throws(ValueFormatError) {
-        try self.init(rawValue: UInt32(binary: bytes))
-    }
-
-    @inlinable
-    public func writeBinary(to writer: inout ByteWriter) { rawValue.writeBinary(to: &writer) }
-}

@@ -57,3 +57,12 @@ public enum UUIDText {
         writer.advance(by: 36)
     }
 }
+
+extension PGUUID: CustomStringConvertible {
+    /// The 36 characters of its text form.
+    public var description: String {
+        var writer = ByteWriter(minimumCapacity: 36)
+        UUIDText.write(self, to: &writer)
+        return writer.string()
+    }
+}

@@ -109,17 +109,4 @@ extension PGNumeric {
         }
         return value
     }
-
-    /// The nearest `Double`.
-    public var double: Double {
-        switch kind {
-        case .nan: return .nan
-        case .infinity: return .infinity
-        case .negativeInfinity: return -.infinity
-        case .finite:
-            var writer = ByteWriter()
-            writeText(to: &writer)
-            return writer.withUnsafeBytes { FloatText.parse($0) } ?? .nan
-        }
-    }
 }

@@ -27,12 +27,3 @@ extension PGUUID: BinaryValue {
         writer.append(bigEndian: low)
     }
 }
-
-extension PGUUID: CustomStringConvertible {
-    /// The 36 characters of its text form.
-    public var description: String {
-        var writer = ByteWriter(minimumCapacity: 36)
-        UUIDText.write(self, to: &writer)
-        return writer.string()
-    }
-}

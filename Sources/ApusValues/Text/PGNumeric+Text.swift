@@ -128,3 +128,18 @@ extension PGNumeric: LosslessStringConvertible {
         return writer.string()
     }
 }
+
+extension PGNumeric {
+    /// The nearest `Double`.
+    public var double: Double {
+        switch kind {
+        case .nan: return .nan
+        case .infinity: return .infinity
+        case .negativeInfinity: return -.infinity
+        case .finite:
+            var writer = ByteWriter()
+            writeText(to: &writer)
+            return writer.withUnsafeBytes { FloatText.parse($0) } ?? .nan
+        }
+    }
+}

@@ -1,14 +1,13 @@
 import Synchronization
 
-/// What feeds the readers of one answer. It holds the connection, so that rows outlive the variable that the connection
-/// was in, and lets go of the rest of the answer when nobody can read it any more.
-@usableFromInline
-final class RowSource: Sendable {
+/// The rows of one request's answer. It retains the connection, so that rows outlive the variable that the connection
+/// was in, and abandons the rest of the answer when no reader is left.
+final class RowSource: RowStream {
     private struct State {
         var first: RowBatch?
         var outcome: Request.Outcome?
     }
-    @usableFromInline let columns: ApusColumns
+    let columns: ApusColumns
     private let connection: ApusConnection
     private let request: Request
     private let state: Mutex<State>
@@ -24,8 +23,6 @@ final class RowSource: Sendable {
         if state.withLock({ $0.outcome == nil }) { connection.core.abandon(request) }
     }
 
-    /// The next rows, or `nil` at the end.
-    @usableFromInline
     func nextBatch() async throws(ApusError) -> RowBatch? {
         let (batch, outcome) = state.withLock { state in
             defer { state.first = nil }
@@ -40,7 +37,6 @@ final class RowSource: Sendable {
         return nil
     }
 
-    /// Waits for the end, and drops the rows before it as they come.
     func dropRest() async throws(ApusError) {
         let outcome = state.withLock { state in
             state.first = nil
@@ -50,7 +46,6 @@ final class RowSource: Sendable {
         while try await nextBatch() != nil {}
     }
 
-    /// The command's tag, once the end was read.
     var tag: CommandTag? {
         guard case .finished(let tag)? = state.withLock({ $0.outcome }) else { return nil }
         return tag

@@ -1,5 +1,5 @@
-/// A first-in, first-out line: an array whose front moves, so that taking the first costs nothing.
-struct Line<Element> {
+/// A first-in, first-out queue: an array whose front moves, so that removing the first element costs nothing.
+struct Deque<Element> {
     private var elements: [Element] = []
     private var front = 0
 
