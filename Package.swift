@@ -47,6 +47,7 @@ let package = Package(
 
         // The engine.
         .target(name: "ApusPQ", dependencies: ["CApusLibPQ", "ApusWaiting"], swiftSettings: settings),
+        .target(name: "ApusSessions", swiftSettings: settings),
         .target(
             name: "ApusConnector", dependencies: ["ApusPQ", "ApusCluster", "ApusWaiting"], swiftSettings: settings),
 
@@ -69,6 +70,7 @@ let package = Package(
         .testTarget(name: "ApusValuesTests", dependencies: ["ApusValues"], swiftSettings: settings),
         .testTarget(
             name: "ApusClusterTests", dependencies: ["ApusCluster"], swiftSettings: settings),
+        .testTarget(name: "ApusSessionsTests", dependencies: ["ApusSessions"], swiftSettings: settings),
         .testTarget(
             name: "ApusConnectorTests", dependencies: ["ApusConnector", "ApusPQ", "ApusCluster", "ApusWaiting"],
             swiftSettings: settings),

@@ -1,0 +1,105 @@
+/// Stops one statement: decides when a request to cancel is sent, when it is sent again, and when the session is given up.
+///
+/// PostgreSQL cancels whatever a session does when the request arrives, not a statement of the client's choice. Two
+/// things follow. A request that overtakes its statement has no effect, so it is resent with exponential back-off. And a
+/// request that is late would hit the next statement, so none may be sent before ``isOver``.
+///
+/// Both faces drive this machine; it knows no connection, no thread and no clock. The order of events does not matter:
+/// an answer may come while a request is on its way, and a request may fail.
+///
+/// ```
+/// var cancellation = Cancellation(now: now, grace: .seconds(10))
+/// switch cancellation.next(now) {
+/// case .sendRequest:       // then requestEnded(now) when it was delivered, or could not be
+/// case .wait(let moment):  // for an event, until the moment at most
+/// case .giveUp:            // close the session
+/// case .over:              // the next statement may be sent
+/// }
+/// ```
+/// Source: <https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-CANCELING-REQUESTS>
+public struct Cancellation: Sendable {
+    /// What to do now.
+    public enum Action: Sendable, Equatable {
+        /// Send a request to cancel, and call ``requestEnded(_:)`` once it was delivered or could not be.
+        case sendRequest
+        /// Wait for an event, and ask again at this moment.
+        case wait(until: Duration)
+        /// The server did not stop the statement in time: the session cannot be saved.
+        case giveUp
+        /// The statement has ended, and no request is on its way.
+        case over
+    }
+
+    private enum Request: Sendable, Equatable {
+        case due(Duration)
+        case onItsWay
+        case none
+    }
+
+    /// How long after a request has ended without effect the first time it is sent again; it doubles each time.
+    public static let firstPause: Duration = .milliseconds(250)
+    /// How long an impatient user has to wait before the session is given up.
+    public static let impatience: Duration = .seconds(1)
+
+    private let began: Duration
+    private var deadline: Duration
+    private var pause = Self.firstPause
+    private var request: Request
+    private var hasAnswer = false
+    private var isGivenUp = false
+
+    /// Begins to stop a statement.
+    /// - Parameters:
+    ///   - now: the time on a monotonic clock, as in every call.
+    ///   - grace: how long the server may take to stop it. If it is zero, no request is sent: the session is given up.
+    public init(now: Duration, grace: Duration) {
+        began = now
+        deadline = now + grace
+        request = grace > .zero ? .due(now) : .none
+    }
+
+    /// When the session is given up.
+    public var givesUpAt: Duration { deadline }
+
+    /// Whether the statement has ended and no request is on its way.
+    public var isOver: Bool { hasAnswer && request != .onItsWay }
+
+    /// Whether a request is on its way.
+    public var isRequesting: Bool { request == .onItsWay }
+
+    /// What to do at this time. ``Action/sendRequest`` is said once for each request.
+    public mutating func next(_ now: Duration) -> Action {
+        if isOver { return .over }
+        if isGivenUp || now >= deadline { return .giveUp }
+        if case .due(let moment) = request {
+            guard now >= moment else { return .wait(until: min(moment, deadline)) }
+            request = .onItsWay
+            return .sendRequest
+        }
+        return .wait(until: deadline)
+    }
+
+    /// A request was delivered, or could not be. If its statement does not end, another follows.
+    public mutating func requestEnded(_ now: Duration) {
+        guard request == .onItsWay else { return }
+        request = hasAnswer ? .none : .due(now + pause)
+        pause = min(pause * 2, .seconds(60))
+    }
+
+    /// The statement has ended: its answer is there, whatever it says.
+    public mutating func answered() {
+        hasAnswer = true
+        if case .due = request { request = .none }
+    }
+
+    /// The user asked again for the statement to stop. The first second after the beginning changes nothing, because
+    /// one keystroke may arrive twice. Later the session is given up; but if the statement has ended, and only a request
+    /// is still on its way, it has another second.
+    public mutating func hurry(_ now: Duration) {
+        if hasAnswer {
+            if deadline > now + Self.impatience { deadline = now + Self.impatience } else { isGivenUp = true }
+        } else if now - began >= Self.impatience {
+            isGivenUp = true
+        }
+    }
+}
