@@ -55,7 +55,8 @@ let package = Package(
         .target(
             name: "Apus",
             dependencies: [
-                "ApusConnector", "ApusPQ", "ApusCluster", "ApusValues", "ApusWaiting", "CApusLibPQ",
+                "ApusConnector", "ApusSessions", "ApusPQ", "ApusCluster", "ApusValues", "ApusWaiting",
+                "CApusLibPQ",
                 .product(name: "Logging", package: "swift-log", condition: .when(traits: ["SwiftAPI"])),
             ],
             swiftSettings: settings),

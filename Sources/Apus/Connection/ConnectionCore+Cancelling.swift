@@ -1,4 +1,5 @@
 import ApusPQ
+import ApusSessions
 import ApusWaiting
 
 /// Stopping statements: by a task's cancellation or by a deadline.
@@ -9,16 +10,11 @@ import ApusWaiting
 extension ConnectionCore {
     /// How long the server may take to stop a statement, before the connection is given up.
     static let patience = Duration.seconds(10)
-    /// A cancel that arrives before the server has begun the statement is lost: it is sent again after this.
-    private static let again = Duration.milliseconds(200)
 
-    /// A cancel on its way.
+    /// A statement that is being stopped.
     struct CancelInFlight {
         let target: Request
-        /// When the connection is given up.
-        let deadline: Duration
-        /// When to cancel once more, since the last has been delivered; `nil` while one is being delivered.
-        var retry: Duration?
+        var cancellation: Cancellation
     }
 
     typealias CancelRun = MachineRun<CancelMachine, Void>
@@ -63,29 +59,43 @@ extension ConnectionCore {
 
     func beginCancel(_ request: Request, _ state: inout State, _ effects: inout Effects) {
         guard state.cancel == nil, state.session?.connection.isBroken == false else { return }
-        let deadline = Monotonic.now + Self.patience
-        state.cancel = CancelInFlight(target: request, deadline: deadline)
+        let cancellation = Cancellation(now: Monotonic.now, grace: Self.patience)
+        state.cancel = CancelInFlight(target: request, cancellation: cancellation)
         for other in state.inFlight.all where other !== request { other.isExposed = true }
-        remind(&state, at: deadline)
-        sendCancel(&state, &effects)
+        remind(&state, at: cancellation.givesUpAt)
+        advanceCancel(&state, &effects)
     }
 
-    private func sendCancel(_ state: inout State, _ effects: inout Effects) {
-        guard let cancel = state.cancel else { return }
-        state.cancel?.retry = nil
-        do {
-            effects.cancel = try state.session?.cancelRun(on: loop, deadline: cancel.deadline)
-        } catch {
-            // No thread or descriptor is left, perhaps for a moment only.
-            effects.cancelFailure = error
-            scheduleRetry(&state)
+    /// Does what the cancellation asks for now.
+    private func advanceCancel(_ state: inout State, _ effects: inout Effects) {
+        while let action = state.cancel?.cancellation.next(Monotonic.now) {
+            switch action {
+            case .sendRequest:
+                do {
+                    let deadline = state.cancel?.cancellation.givesUpAt ?? Monotonic.now
+                    effects.cancel = try state.session?.cancelRun(on: loop, deadline: deadline)
+                    return
+                } catch {
+                    // No thread or descriptor is left, perhaps for a moment only.
+                    effects.cancelFailure = error
+                    state.cancel?.cancellation.requestEnded(Monotonic.now)
+                }
+            case .wait(let moment):
+                return remind(&state, at: moment)
+            case .giveUp:
+                return giveUp(&state, &effects)
+            case .over:
+                state.cancel = nil
+                if let next = state.inFlight.first, next.stopped != nil { beginCancel(next, &state, &effects) }
+                return
+            }
         }
     }
 
-    private func scheduleRetry(_ state: inout State) {
-        let retry = Monotonic.now + Self.again
-        state.cancel?.retry = retry
-        remind(&state, at: retry)
+    private func giveUp(_ state: inout State, _ effects: inout Effects) {
+        var error = ApusError(.connectionLost, "the server did not stop a cancelled statement in time")
+        error.underlying = Self.stopError(state.cancel?.target.stopped ?? .cancelled)
+        lose(&state, error, &effects)
     }
 
     /// Sends a cancel on its way. Needs no thread of the cooperative pool, which may be just what is busy.
@@ -100,16 +110,16 @@ extension ConnectionCore {
     private func delivered(_ outcome: CancelRun.Outcome, _ state: inout State, _ effects: inout Effects) {
         guard state.cancel != nil else { return }
         if case .failure(let error) = outcome { effects.cancelFailure = error }
-        scheduleRetry(&state)
+        state.cancel?.cancellation.requestEnded(Monotonic.now)
         settleCancel(&state, &effects)
         drain(&state, &effects)
     }
 
-    /// Ends the cancel when it has been delivered and its target is gone.
+    /// Goes on with stopping a statement after an event: a request was delivered, or an answer has ended.
     func settleCancel(_ state: inout State, _ effects: inout Effects) {
-        guard let cancel = state.cancel, cancel.retry != nil, state.inFlight.first !== cancel.target else { return }
-        state.cancel = nil
-        if let next = state.inFlight.first, next.stopped != nil { beginCancel(next, &state, &effects) }
+        guard let target = state.cancel?.target else { return }
+        if state.inFlight.first !== target { state.cancel?.cancellation.answered() }
+        advanceCancel(&state, &effects)
     }
 
     /// Whether a request was hit by a cancel that was meant for the one before it, and is sent again: it was a
@@ -140,15 +150,9 @@ extension ConnectionCore {
                 stop(request, because: .timeout, &state, &effects)
             }
         }
-        if let cancel = state.cancel {
-            if now >= cancel.deadline {
-                var error = ApusError(.connectionLost, "the server did not stop a cancelled statement in time")
-                error.underlying = Self.stopError(cancel.target.stopped ?? .cancelled)
-                return lose(&state, error, &effects)
-            }
-            if let retry = cancel.retry, now >= retry { sendCancel(&state, &effects) }
-        }
-        var next = state.cancel?.retry ?? state.cancel?.deadline
+        if state.cancel != nil { advanceCancel(&state, &effects) }
+        guard state.closing == nil else { return }
+        var next: Duration?
         for request in Array(state.inFlight.all) + Array(state.waiting.all) where request.stopped == nil {
             if let deadline = request.deadline { next = min(next ?? deadline, deadline) }
         }
