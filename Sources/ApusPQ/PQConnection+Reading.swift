@@ -71,7 +71,10 @@ extension PQConnection {
             return nil
         }
         mustRead = true
-        return Wait(descriptor: PQsocket(pointer), interest: .read)
+        let socket = PQsocket(pointer)
+        // The end of the connection was read, and with it the last that there is.
+        if socket < 0 { throw sendFailure() }
+        return Wait(descriptor: socket, interest: .read)
     }
 
     /// Reads what has arrived and does not show on the socket. Every answer ends with this, because a program may then

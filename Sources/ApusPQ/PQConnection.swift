@@ -45,15 +45,24 @@ public struct PQConnection: ~Copyable, @unchecked Sendable {
     /// Frees a connection. In the child of a fork the socket is the parent's: it is replaced by `/dev/null` first, so
     /// that neither libpq's farewell nor a TLS close reaches the parent's server session.
     static func finish(_ pointer: OpaquePointer, _ generation: ForkGeneration) {
-        if !generation.isOurs {
-            let socket = PQsocket(pointer)
-            let null = open("/dev/null", O_RDWR | O_CLOEXEC)
-            if socket >= 0, null >= 0 { dup2(null, socket) }
-            if null >= 0 { Self.closeDescriptor(null) }
-        }
+        if !generation.isOurs { Self.detach(PQsocket(pointer)) }
         LibraryGate.enter()
         PQfinish(pointer)
         LibraryGate.leave()
+    }
+
+    /// Puts `/dev/null` in the place of a socket that another process uses, too.
+    private static func detach(_ socket: Int32) {
+        if socket < 0 { return }
+        var null = open("/dev/null", O_RDWR | O_CLOEXEC)
+        if null < 0 {
+            // No descriptor is left, or there is no such file: then nothing is written to either.
+            Self.closeDescriptor(socket)
+            null = open("/dev/null", O_RDWR | O_CLOEXEC)
+        }
+        if null < 0 || null == socket { return }
+        dup2(null, socket)
+        Self.closeDescriptor(null)
     }
 
     /// Goes through the gate for a call of libpq that reads or writes.

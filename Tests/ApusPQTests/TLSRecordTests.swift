@@ -109,6 +109,50 @@ import Testing
         }
     }
 
+    /// libpq can find the end of a connection together with the last bytes before it, when they are read to make room: then
+    /// there is no socket to wait for any more.
+    @Test func aServerThatEndsInTheMidstOfARow() async throws {
+        try await Self.withNode { cluster in
+            var killer = try cluster.connect(1, ["sslmode": "require"])
+            for isKnown in [true, false] {
+                var connection = try Self.connect(cluster, "TLSv1.3")
+                if !isKnown { connection.decrypted = .unknown }
+                let process = connection.backendPID
+                try connection.send(query: "COPY (SELECT repeat('x', 30000000)) TO STDOUT")
+                try Self.awaitCopy(&connection)
+                // Most of the row is still to be sent.
+                let isSending = "SELECT FROM pg_stat_activity WHERE pid = \(process) AND wait_event = 'ClientWrite'"
+                while try killer.ask(isSending)[0].rows.isEmpty {}
+                _ = try killer.ask("SELECT pg_terminate_backend(\(process))")
+                #expect(throws: PQError.self) {
+                    while true {
+                        try Self.wait(Wait(descriptor: connection.descriptor, interest: .read))
+                        try connection.consumeInput()
+                    }
+                }
+                let error = #expect(throws: PQError.self) {
+                    while case .wait(let wait) = try connection.nextCopyData() { try Self.wait(wait) }
+                }
+                #expect(error?.kind == .connectionLost)
+                let second = #expect(throws: PQError.self) {
+                    while case .wait(let wait) = try connection.copyData(to: { _ in true }) { try Self.wait(wait) }
+                }
+                #expect(second?.kind == .connectionLost)
+            }
+        }
+    }
+
+    private static func awaitCopy(_ connection: inout PQConnection) throws {
+        while true {
+            switch try connection.nextResult() {
+            case .wait(let wait): try self.wait(wait)
+            case .done(let result):
+                #expect(result?.status == PGRES_COPY_OUT)
+                return
+            }
+        }
+    }
+
     @Test func aNotificationInTheRecordThatEndsAnAnswerIsRead() async throws {
         try await Self.withNode { cluster in
             var connection = try Self.connect(cluster, "TLSv1.3")

@@ -67,8 +67,10 @@ class FakeServer:
     status of the transaction afterwards (`I`, `T` or `E`), or a Stall. A callable is called and returns one of these.
     Statements are parted at `;`, and known by their text or their first word."""
 
-    def __init__(self, answers=(), holds_cancels=False):
+    def __init__(self, answers=(), holds_cancels=False, parameters=()):
         self.answers = dict(answers)
+        # What the server reports of itself besides what all servers report.
+        self.parameters = dict(parameters)
         # Whether who asks to cancel is left waiting.
         self.holds_cancels = holds_cancels
         self.statements = []
@@ -121,7 +123,7 @@ class FakeServer:
             break
         assert rest
         parameters = {"server_version": "15.0", "client_encoding": "UTF8", "standard_conforming_strings": "on",
-                      "DateStyle": "ISO, MDY", "integer_datetimes": "on"}
+                      "DateStyle": "ISO, MDY", "integer_datetimes": "on", **self.parameters}
         connection.sendall(
             message(b"R", struct.pack("!i", 0))
             + b"".join(message(b"S", f"{name}\0{value}\0".encode()) for name, value in parameters.items())

@@ -47,8 +47,10 @@ extension ConnectionCore {
         if state.closing != nil { return }
         if let request = state.inFlight.first {
             deliver(request, &effects)
-        } else if isReadable {
-            try state.session?.connection.consumeInput()
+        } else {
+            if isReadable { try state.session?.connection.consumeInput() }
+            // Also after a pause, during which the socket is not watched: the rest of the answer may have been read
+            // before it, and then no wait for it is handed out.
             try listen(&state, for: .read)
         }
         gather(&state, &effects)

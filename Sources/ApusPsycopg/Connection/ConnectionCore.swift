@@ -84,6 +84,9 @@ final class ConnectionCore: @unchecked Sendable {
 
     /// Whether a backslash in a plain literal is an escape.
     var doublesBackslashes = false
+    /// Counts the changes of that and of `encodingID`: a literal is quoted for what they are at one moment, and may be sent
+    /// at another.
+    var quotingChanges = 0
     /// Whether the program has the address of the PGconn, and may do with it what it likes.
     var isShared = false
     /// Whether BEGIN may travel with the statement that it precedes.
@@ -192,16 +195,29 @@ final class ConnectionCore: @unchecked Sendable {
 
     /// Learns what the server last said of standard_conforming_strings. Under the lock, and `access` or the GIL.
     func lookAtLiterals(_ libpq: OpaquePointer) {
+        let doubles: Bool
         if PQerrorMessage(libpq)?.pointee == 0 {
             // The quicker way. It makes libpq forget its last error, of which there is none.
-            doublesBackslashes = withUnsafeTemporaryAllocation(of: CChar.self, capacity: 4) { target in
+            doubles = withUnsafeTemporaryAllocation(of: CChar.self, capacity: 4) { target in
                 PQescapeStringConn(libpq, target.baseAddress, ("\\" as StaticString).c, 1, nil) == 2
             }
         } else {
             // After an error, which Python may still ask for. A server that says nothing means "off", to libpq as well.
             let name: StaticString = "standard_conforming_strings"
-            doublesBackslashes = PQparameterStatus(libpq, name.c).map { strcmp($0, "on") != 0 } ?? true
+            doubles = PQparameterStatus(libpq, name.c).map { strcmp($0, "on") != 0 } ?? true
         }
+        if doubles == doublesBackslashes { return }
+        doublesBackslashes = doubles
+        quotingChanges &+= 1
+    }
+
+    /// Whether literals that were quoted after so many changes mean now what they meant then. Under the lock, or while
+    /// `exchange` keeps other statements away.
+    func isUnchanged(since quotedFor: Int) -> Bool {
+        guard quotingChanges == quotedFor else { return false }
+        // Another thread may not have come to note a change of the encoding. A connection that broke has none.
+        let current = libpq.map { PQclientEncoding($0) } ?? -1
+        return current < 0 || current == encodingID
     }
 
     /// Makes the locks this process's, for a connection that is about to be opened.
