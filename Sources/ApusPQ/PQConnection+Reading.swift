@@ -67,9 +67,14 @@ extension PQConnection {
     @inlinable
     mutating func readArrived(_ silentReads: inout Int) throws(PQError) -> Wait? {
         if decrypted.mayHoldMore(&silentReads, of: pointer) {
-            try consumeOnce()
+            if try !consumeOnce() { throw failure() }
             return nil
         }
+        return waitToRead()
+    }
+
+    @inlinable
+    mutating func waitToRead() -> Wait {
         mustRead = true
         return Wait(descriptor: PQsocket(pointer), interest: .read)
     }
@@ -82,13 +87,47 @@ extension PQConnection {
         enter()
         defer { leave() }
         var silentReads = 0
-        while decrypted.mayHoldMore(&silentReads, of: pointer) { try consumeOnce() }
+        while decrypted.mayHoldMore(&silentReads, of: pointer) {
+            if try !consumeOnce() { return noteEnd() }
+        }
     }
 
-    /// Reads once. A connection that broke fails only when libpq has no result left to hand out.
+    /// Reads once.
+    /// - Returns: false if the connection has ended: what libpq still has is handed out by ``lastResult()``.
     @inlinable
-    mutating func consumeOnce() throws(PQError) {
-        if PQconsumeInput(pointer) == 0, PQisBusy(pointer) != 0 { throw sendFailure() }
+    mutating func consumeOnce() throws(PQError) -> Bool {
+        if PQconsumeInput(pointer) != 0 { return true }
+        if PQisBusy(pointer) != 0 { throw failure() }
+        return false
+    }
+
+    /// Keeps what libpq says of the end of the connection, and makes the next ``nextResult()`` look for what is left.
+    @usableFromInline
+    mutating func noteEnd() {
+        lastWords = lastWords ?? libpqsWords
+        mustRead = true
+    }
+
+    /// The next result of a connection that has ended. Where libpq has none left, it waits for its socket, which it has
+    /// closed, and makes a result of the complaint about that ("invalid socket"): then what it said before is thrown.
+    @usableFromInline
+    mutating func lastResult() throws(PQError) -> Step<PQResult?> {
+        let isFirst = lastWords == nil
+        noteEnd()
+        let before = libpqsWords
+        guard let pointer = PQgetResult(self.pointer) else { return .done(nil) }
+        let result = PQResult(owning: pointer)
+        let after = libpqsWords
+        guard after.count > before.count, after.starts(with: before) else { return .done(result) }
+        // The words without those of results that were handed out, and without the complaint.
+        var words = bytes(PQresultErrorMessage(result.pointer))
+        let complaint = after.dropFirst(before.count)
+        if isFirst, words.count > complaint.count, words.reversed().starts(with: complaint.reversed()) {
+            words.removeLast(complaint.count)
+        } else {
+            words = errorText
+        }
+        throw PQError(.connectionLost, String(decoding: words, as: UTF8.self))
     }
 
     /// Reads everything that has arrived, without waiting.

@@ -24,6 +24,8 @@ public struct PQConnection: ~Copyable, @unchecked Sendable {
     @usableFromInline var mustFlush = false
     /// A wait was handed out, so the socket may hold bytes now.
     @usableFromInline var mustRead = false
+    /// What libpq said when the connection ended. Whatever it says later is about its own closed socket.
+    var lastWords: [UInt8]?
     /// Where else bytes may be; a test may forbid to ask OpenSSL.
     @usableFromInline var decrypted: DecryptedBytes
 
@@ -113,7 +115,12 @@ public struct PQConnection: ~Copyable, @unchecked Sendable {
     public var clientEncoding: String? { string(pg_encoding_to_char(PQclientEncoding(pointer))) }
 
     /// libpq's last words about this connection.
-    public var errorMessage: String { string(PQerrorMessage(pointer)) ?? "" }
+    public var errorMessage: String { String(decoding: errorText, as: UTF8.self) }
+
+    /// Their bytes, in the client's encoding, whatever that is.
+    public var errorText: [UInt8] { lastWords ?? libpqsWords }
+
+    var libpqsWords: [UInt8] { bytes(PQerrorMessage(pointer)) }
 
     /// Every parameter that the connection was opened with and its value, as `PQconninfo` tells.
     public var parameters: [ConnectionParameter] {
@@ -126,8 +133,10 @@ public struct PQConnection: ~Copyable, @unchecked Sendable {
     private func string(_ pointer: UnsafePointer<CChar>?) -> String? { pointer.map { String(cString: $0) } }
 
     /// The failure that libpq reports now.
-    func failure() -> PQError {
+    @usableFromInline
+    mutating func failure() -> PQError {
         guard isBroken else { return PQError(.usage, errorMessage) }
+        lastWords = lastWords ?? libpqsWords
         return PQError(.connectionLost, errorMessage.isEmpty ? "the connection is closed" : errorMessage)
     }
 
