@@ -69,20 +69,21 @@ extension Connection {
 
     // MARK: Settings
 
-    /// Applies new settings from the next transaction on. In autocommit there is no BEGIN to carry them: then they
-    /// become the session's defaults.
-    func set(_ new: TransactionSettings) throws(Raised) {
+    /// Applies new settings from the next transaction on. In autocommit there is no BEGIN to carry them: then those that
+    /// the call names become defaults of the session. As in psycopg2, those that were set before are not among them:
+    /// they are for BEGIN, and count again when autocommit ends.
+    func set(_ new: TransactionSettings, naming named: TransactionSettings.Names) throws(Raised) {
         let old = core.transaction
         core.transaction.autocommit = true
         do throws(Raised) {
             if new.autocommit {
-                if new.isolation != old.isolation || !old.autocommit && new.isolation != nil {
+                if named.contains(.isolation) {
                     try setDefault("default_transaction_isolation", new.isolation.map { "'\($0.sql.lowercased())'" })
                 }
-                if new.readonly != old.readonly || !old.autocommit && new.readonly != nil {
+                if named.contains(.readonly) {
                     try setDefault("default_transaction_read_only", new.readonly.map { $0 ? "on" : "off" })
                 }
-                if new.deferrable != old.deferrable || !old.autocommit && new.deferrable != nil {
+                if named.contains(.deferrable) {
                     try setDefault("default_transaction_deferrable", new.deferrable.map { $0 ? "on" : "off" })
                 }
             } else if old.autocommit {

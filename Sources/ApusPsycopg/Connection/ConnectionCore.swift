@@ -262,6 +262,14 @@ struct TransactionSettings {
         }
     }
 
+    /// The settings that a call names, besides autocommit.
+    struct Names: OptionSet {
+        let rawValue: Int
+        static let isolation = Names(rawValue: 1)
+        static let readonly = Names(rawValue: 2)
+        static let deferrable = Names(rawValue: 4)
+    }
+
     var autocommit = false
     /// nil leaves it to the server's default.
     var isolation: Isolation?

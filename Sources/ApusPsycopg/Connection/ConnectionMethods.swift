@@ -50,11 +50,21 @@ enum ConnectionMethods {
                     let connection = try Connection(me)
                     try connection.checkSettable("set_session")
                     var settings = connection.core.transaction
-                    if let value = given.unlessNone(0) { settings.isolation = try Connection.isolation(value) }
-                    if let value = given.unlessNone(1) { settings.readonly = try Connection.state(value) }
-                    if let value = given.unlessNone(2) { settings.deferrable = try Connection.state(value) }
+                    var named: TransactionSettings.Names = []
+                    if let value = given.unlessNone(0) {
+                        settings.isolation = try Connection.isolation(value)
+                        named.insert(.isolation)
+                    }
+                    if let value = given.unlessNone(1) {
+                        settings.readonly = try Connection.state(value)
+                        named.insert(.readonly)
+                    }
+                    if let value = given.unlessNone(2) {
+                        settings.deferrable = try Connection.state(value)
+                        named.insert(.deferrable)
+                    }
                     if given.unlessNone(3) != nil { settings.autocommit = try given.truth(3, default: false) }
-                    try connection.set(settings)
+                    try connection.set(settings, naming: named)
                     return none()
                 }
             },
@@ -244,11 +254,12 @@ extension Connection {
             if level == -1 && PyErr_Occurred() != nil { throw Raised() }
             guard (0...4).contains(level) else { throw raiseValueError("isolation level must be between 0 and 4") }
             settings.autocommit = level == 0
-            settings.isolation = TransactionSettings.Isolation(rawValue: level)
+            // In autocommit the level stays for the transactions that come after it.
+            if level != 0 { settings.isolation = TransactionSettings.Isolation(rawValue: level) }
         }
         // Unlike the properties, this call ends the transaction that is open.
         try end(by: "ROLLBACK")
-        try set(settings)
+        try set(settings, naming: [])
     }
 
     func setClientEncoding(_ name: String) throws(Raised) {
