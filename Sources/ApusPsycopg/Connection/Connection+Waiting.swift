@@ -110,6 +110,7 @@ extension Connection {
                 raising = module.pointee.commandTimeout
                 failure.preface = "no answer within the command timeout of \(timeout.inSeconds): "
             }
+            core.shiftedError = failure.shift
             throw failure.raise(raising, cursor: cursor, connectionIsLost: core.closed == .broken)
         default: return
         }

@@ -89,6 +89,10 @@ final class ConnectionCore: @unchecked Sendable {
     /// Whether BEGIN may travel with the statement that it precedes.
     var joinsBegin = true
 
+    /// libpq's words about the last error, where they are about what was sent in front of the statement, too, and those
+    /// that the exception has; under the GIL.
+    var shiftedError: (said: [UInt8], shown: [UInt8])?
+
     /// What the opening has to say to the application's log.
     var warnings: [String] = []
 

@@ -81,10 +81,14 @@ enum ConnectionInfo {
             answer { () throws(Raised) in
                 let connection = try connection(me)
                 let core = connection.core
-                guard let message = try connection.accessing({ core.session?.errorMessage }) else {
+                guard let said = try connection.accessing({ core.session?.errorText }) else {
                     return try python("connection pointer is NULL\n")
                 }
-                return message.isEmpty ? none() : try python(message)
+                var message = said
+                if let shifted = core.shiftedError, said.starts(with: shifted.said) {
+                    message.replaceSubrange(..<shifted.said.count, with: shifted.shown)
+                }
+                return try message.isEmpty ? none() : core.encoding.decode(message)
             }
         },
         .computed("socket", "The descriptor of the socket.") { me, _ in number(me) { Int($0.session?.descriptor ?? -1) }

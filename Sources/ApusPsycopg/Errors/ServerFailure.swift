@@ -16,15 +16,25 @@ struct ServerFailure {
         PQresultErrorField(result, apus_diag_sqlstate).map { strcmp($0, "57014") == 0 } ?? false
     }
 
+    /// The server's words, as libpq formats them.
+    private var said: [UInt8] {
+        PQresultErrorMessage(result).map { Array(UnsafeRawBufferPointer(start: $0, count: strlen($0))) } ?? []
+    }
+
+    /// The words, and those that the exception has, if something was sent in front of the program's statement.
+    var shift: (said: [UInt8], shown: [UInt8])? {
+        guard prefix.lines > 0 else { return nil }
+        let said = said
+        return (said, ownPositions(in: said))
+    }
+
     /// Sets the exception.
     /// - Parameters:
     ///   - class: the exception's; nil for that of the SQLSTATE.
     ///   - cursor: the cursor that executed the statement, if one did.
     func raise(_ class: PyObj? = nil, cursor: PyObj?, connectionIsLost: Bool) -> Raised {
         do throws(Raised) {
-            let text = ownPositions(
-                in: PQresultErrorMessage(result).map { Array(UnsafeRawBufferPointer(start: $0, count: strlen($0))) }
-                    ?? [])
+            let text = ownPositions(in: said)
             let message = try Owned(
                 decode(
                     Array(preface.utf8)
