@@ -62,7 +62,8 @@ enum ConnectionInfo {
         .computed("dsn_parameters", "The parameters of the connection, without the password.") { me, _ in
             answer { () throws(Raised) in
                 let connection = try connection(me)
-                return connection.core.session == nil ? none() : try connection.parameters()
+                try connection.checkOpen()
+                return try connection.parameters()
             }
         },
         .computed("status", "libpq's status of the connection.") { me, _ in
