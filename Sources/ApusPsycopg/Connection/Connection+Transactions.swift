@@ -5,8 +5,8 @@ import CApusPython
 extension Connection {
     // MARK: Ending
 
-    /// Ends the transaction if there is one; `command` is COMMIT or ROLLBACK.
-    func end(by command: StaticString) throws(Raised) {
+    /// Ends the transaction if there is one.
+    func end(by ending: Exchange.Ending) throws(Raised) {
         try settlePending()
         let core = self.core
         if core.status != .begin {
@@ -17,22 +17,22 @@ extension Connection {
                 return
             }
         }
-        let exchange = try perform { core.makeEnd(command) }
-        if exchange.endsTransaction { try checkCompletion(exchange, of: "\(command)") }
+        let exchange = try perform { core.makeEnd(ending) }
+        if exchange.ending != nil || exchange.detour != nil { try checkCompletion(exchange, of: "\(ending.command)") }
     }
 
     func commit() throws(Raised) {
         try checkOpen()
         try checkSynchronous("commit")
         try checkNotTwoPhase("commit")
-        try end(by: "COMMIT")
+        try end(by: .commit)
     }
 
     func rollback() throws(Raised) {
         try checkOpen()
         try checkSynchronous("rollback")
         try checkNotTwoPhase("rollback")
-        try end(by: "ROLLBACK")
+        try end(by: .rollback)
     }
 
     /// `__enter__`: begins a block that is a transaction.

@@ -131,7 +131,11 @@ final class ConnectionCore: @unchecked Sendable {
             deliver(exchange.ownPositions(of: notices))
         }
         let isBroken = session?.isBroken ?? true
-        if exchange.endsTransaction, isBroken || session?.transactionStatus == PQTRANS_IDLE { endTransaction() }
+        if let ending = exchange.ending {
+            // As in psycopg2, a transaction whose COMMIT came to no answer is over, and one that could not be rolled back
+            // is not.
+            if isBroken ? ending == .commit : session?.transactionStatus == PQTRANS_IDLE { endTransaction() }
+        }
         if isBroken { markBroken() }
     }
 
@@ -153,9 +157,9 @@ final class ConnectionCore: @unchecked Sendable {
     }
 
     /// The exchange that ends the transaction, or nothing if there is none: another thread may have been faster.
-    func makeEnd(_ command: StaticString) -> Exchange {
+    func makeEnd(_ ending: Exchange.Ending) -> Exchange {
         let isOpen = status == .begin
-        return Exchange(Statement(isOpen ? command : ""), endsTransaction: isOpen)
+        return Exchange(Statement(isOpen ? ending.command : ""), ending: isOpen ? ending : nil)
     }
 
     /// The socket is gone: the node has one session less from now on. Under `access`, or the lock and the GIL.

@@ -154,19 +154,19 @@ enum ConnectionMethods {
             me, _ in
             run(me) { (connection) throws(Raised) in try connection.prepareTwoPhase() }
         },
-        .fast("tpc_commit", "tpc_commit(xid=None): commits the two-phase transaction, or a prepared one.") {
+        .fast("tpc_commit", "tpc_commit([xid]): commits the two-phase transaction, or a prepared one.") {
             me, positional, count, keywords in
             answer { () throws(Raised) in
                 let given = try Arguments("tpc_commit", ["xid"], positional, count, keywords)
-                try Connection(me).endTwoPhase("tpc_commit", by: "COMMIT", given.unlessNone(0))
+                try Connection(me).endTwoPhase("tpc_commit", by: .commit, given[0])
                 return none()
             }
         },
-        .fast("tpc_rollback", "tpc_rollback(xid=None): rolls the two-phase transaction back, or a prepared one.") {
+        .fast("tpc_rollback", "tpc_rollback([xid]): rolls the two-phase transaction back, or a prepared one.") {
             me, positional, count, keywords in
             answer { () throws(Raised) in
                 let given = try Arguments("tpc_rollback", ["xid"], positional, count, keywords)
-                try Connection(me).endTwoPhase("tpc_rollback", by: "ROLLBACK", given.unlessNone(0))
+                try Connection(me).endTwoPhase("tpc_rollback", by: .rollback, given[0])
                 return none()
             }
         },
@@ -258,7 +258,7 @@ extension Connection {
             if level != 0 { settings.isolation = TransactionSettings.Isolation(rawValue: level) }
         }
         // Unlike the properties, this call ends the transaction that is open.
-        try end(by: "ROLLBACK")
+        try end(by: .rollback)
         try set(settings, naming: [])
     }
 
@@ -269,7 +269,7 @@ extension Connection {
         // As psycopg2: what is so already ends no transaction.
         let name = ConnectionCore.Facts.shown(encoding: name)
         if name == core.session?.clientEncoding.map(ConnectionCore.Facts.shown) { return }
-        try end(by: "ROLLBACK")
+        try end(by: .rollback)
         let settings = core.transaction
         core.transaction.autocommit = true
         defer { core.transaction = settings }
@@ -280,7 +280,7 @@ extension Connection {
             try collect()
         } catch {
             let exception = apus_take_exception()
-            if core.session?.clientEncoding != before {
+            if core.closed == .open, core.session?.clientEncoding != before {
                 do throws(Raised) { try command("SET client_encoding TO \(literal(before))") } catch { PyErr_Clear() }
             }
             if let exception { apus_give_exception(exception) }

@@ -105,6 +105,24 @@ struct ServerFailure {
     }
 }
 
+/// Raises the loss of the connection as the answer to a statement.
+/// - Parameter cursor: the cursor that executed the statement, if one did.
+func raise(_ loss: PQError, cursor: PyObj?) -> Raised {
+    let raised = raise(loss)
+    guard let exception = apus_take_exception() else { return raised }
+    if apus_is_instance(exception, module.pointee.error) != 0 {
+        let fields = exception.fields(apus_error.self)
+        replace(&fields.pointee.cursor, with: cursor?.retained())
+        if let text = try? python(loss.message + "\n") {
+            replace(&fields.pointee.pgerror, with: text)
+        } else {
+            PyErr_Clear()
+        }
+    }
+    apus_give_exception(exception)
+    return raised
+}
+
 /// Raises a failure that no server's result stands for.
 /// - Parameter whileOpening: whether libpq is connecting: an option that it refuses only then is an OperationalError, as in
 ///   psycopg2, while what cannot be read as options at all is a ProgrammingError.
