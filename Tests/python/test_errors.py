@@ -193,6 +193,37 @@ def test_what_libpq_refuses_when_it_connects_is_an_operational_error(dsn, option
         psycopg2.connect("nonsense")
 
 
+@pytest.mark.parametrize("call, what", [
+    (lambda connection, text: connection.get_parameter_status(text), "the name of a parameter"),
+    (lambda connection, text: connection.info.parameter_status(text), "the name of a parameter"),
+    (lambda connection, text: connection.info.ssl_attribute(text), "the name of an attribute"),
+    (lambda connection, text: connection.tpc_begin(text), "a transaction id"),
+    (lambda connection, text: connection.tpc_commit(text), "a transaction id"),
+    (lambda _, text: extensions.encrypt_password(text, "somebody", algorithm="md5"), "a password"),
+    (lambda connection, text: extensions.encrypt_password(text, "somebody", connection), "a password"),
+    (lambda _, text: extensions.encrypt_password("secret", text, algorithm="md5"), "the name of a user"),
+    (lambda connection, text: extensions.encrypt_password("secret", "somebody", connection, text),
+     "the name of an algorithm"),
+    (lambda _, text: psycopg2.connect("dbname=" + text), "a connection string"),
+    (lambda _, text: psycopg2.connect(dbname=text), "a connection string"),
+    (lambda _, text: extensions.parse_dsn("dbname=" + text), "a connection string"),
+])
+def test_a_nul_does_not_end_a_text(connection, call, what):
+    """As it did for libpq: the hash was that of a shorter password."""
+    with pytest.raises(ValueError, match=f"^{what} cannot contain NUL"):
+        call(connection, "server_version\0x")
+    assert connection.status == extensions.STATUS_READY
+
+
+@pytest.mark.parametrize("text", ["serializable\0x", b"serializable\0x", b"\xff"])
+def test_a_nul_does_not_end_a_level(connection, text):
+    with pytest.raises(ValueError, match="bad value for isolation_level"):
+        connection.set_session(text)
+    with pytest.raises(ValueError, match="the only string accepted is 'default'"):
+        connection.readonly = text.replace(b"serializable", b"default") if isinstance(text, bytes) \
+            else text.replace("serializable", "default")
+
+
 def test_no_statement_is_an_empty_one(connection):
     with connection.cursor() as cursor, pytest.raises(psycopg2.ProgrammingError, match="can't execute an empty query"):
         cursor.execute(None)

@@ -113,12 +113,7 @@ extension Connection {
             }
             return level
         }
-        let name: String
-        if apus_is_bytes(value) != 0 {
-            name = String(cString: apus_bytes_data(value))
-        } else {
-            name = try text(of: value)
-        }
+        let name = try word(value)
         switch name.uppercased() {
         case "DEFAULT": return nil
         case "READ COMMITTED": return .readCommitted
@@ -129,11 +124,19 @@ extension Connection {
         }
     }
 
+    /// A word that is given as `str` or `bytes`, whatever it holds.
+    private static func word(_ value: PyObj) throws(Raised) -> String {
+        if apus_is_bytes(value) == 0 { return try text(of: value) }
+        return String(
+            decoding: UnsafeRawBufferPointer(start: apus_bytes_data(value), count: apus_bytes_size(value)),
+            as: UTF8.self)
+    }
+
     /// Reads True, False, or None (or 'default') for the server's default.
     static func state(_ value: PyObj) throws(Raised) -> Bool? {
         if value.isNone { return nil }
         if apus_is_str(value) != 0 || apus_is_bytes(value) != 0 {
-            let name = apus_is_bytes(value) != 0 ? String(cString: apus_bytes_data(value)) : try text(of: value)
+            let name = try word(value)
             guard name.lowercased() == "default" else {
                 throw raiseValueError("the only string accepted is 'default'; got \(name)")
             }

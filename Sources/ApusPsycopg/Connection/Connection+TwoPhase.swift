@@ -17,13 +17,13 @@ extension Connection {
 
     /// The server's name of a transaction that is given by its Xid or by this name.
     private func name(of xid: PyObj) throws(Raised) -> String {
-        if apus_is_str(xid) != 0 { return try text(of: xid) }
+        if apus_is_str(xid) != 0 { return try text(of: xid, withoutNUL: "a transaction id") }
         let type = try Owned(xidType())
         let fits = PyObject_IsInstance(xid, type.object)
         try check(fits)
         guard fits != 0 else { throw raiseTypeError("not a valid transaction id") }
         let shown = try Owned(owned(PyObject_Str(xid)))
-        return try text(of: shown.object)
+        return try text(of: shown.object, withoutNUL: "a transaction id")
     }
 
     /// `tpc_begin(xid)`

@@ -123,12 +123,12 @@ enum ConnectionInfo {
     nonisolated(unsafe) private static let methods: [PyMethodDef] = [
         .one("parameter_status", "parameter_status(name): a parameter that the server reports, or None.") { me, name in
             answer { () throws(Raised) in
-                try connection(me).parameterStatus(text(of: receiver(name))).map(python) ?? none()
+                try connection(me).parameterStatus(receiver(name))
             }
         },
         .one("ssl_attribute", "ssl_attribute(name): a fact about the encryption, or None.") { me, name in
             answer { () throws(Raised) in
-                let name = try text(of: receiver(name))
+                let name = try text(of: receiver(name), withoutNUL: "the name of an attribute")
                 let connection = try connection(me)
                 let core = connection.core
                 // TLS ends where another thread finds that the server has gone.

@@ -95,7 +95,7 @@ enum ConnectionMethods {
                 answer { () throws(Raised) in
                     let connection = try Connection(me)
                     try connection.checkOpen()
-                    return try connection.parameterStatus(text(of: receiver(name))).map(python) ?? none()
+                    return try connection.parameterStatus(receiver(name))
                 }
             },
             .plain("get_dsn_parameters", "The connection's parameters, without the password.") { me, _ in
