@@ -30,6 +30,11 @@ enum DecryptedBytes {
         }
     }
 
+    /// Whether there can be any: whether the connection is encrypted.
+    @inlinable
+    @inline(__always)
+    var isPossible: Bool { if case .none = self { false } else { true } }
+
     /// Whether another read can bring bytes that do not show on the socket.
     ///
     /// Where the library does not say, two reads while the socket is silent are enough: a record has 16 KiB at most, and
@@ -37,7 +42,7 @@ enum DecryptedBytes {
     /// - Parameter silentReads: how many reads were tried while the socket was silent; 0 at first.
     @inlinable
     func mayHoldMore(_ silentReads: inout Int, of connection: OpaquePointer) -> Bool {
-        if case .none = self { return false }
+        if !isPossible { return false }
         return mayHoldMoreEncrypted(&silentReads, connection)
     }
 
@@ -83,7 +88,7 @@ extension PQConnection {
     /// wait for the socket alone, and a notification can be in the record that ended the answer.
     @inlinable
     public mutating func readDecrypted() throws(PQError) {
-        if case .none = decrypted { return }
+        if !decrypted.isPossible { return }
         enter()
         defer { leave() }
         var silentReads = 0

@@ -18,8 +18,6 @@ public struct PQConnection: ~Copyable, @unchecked Sendable {
     public let pointer: OpaquePointer
     let notices: NoticeCollector
     let generation: ForkGeneration
-    /// Whether calls for this connection work with OpenSSL or Kerberos.
-    @usableFromInline let isBehindGate: Bool
     /// libpq holds bytes that the socket did not take.
     @usableFromInline var mustFlush = false
     /// A wait was handed out, so the socket may hold bytes now.
@@ -35,7 +33,6 @@ public struct PQConnection: ~Copyable, @unchecked Sendable {
         self.notices = notices
         generation = .current
         decrypted = DecryptedBytes(of: pointer)
-        isBehindGate = PQsslInUse(pointer) != 0 || PQgssEncInUse(pointer) != 0
         PQsetnonblocking(pointer, 1)
     }
 
@@ -58,14 +55,14 @@ public struct PQConnection: ~Copyable, @unchecked Sendable {
         LibraryGate.leave()
     }
 
-    /// Goes through the gate for a call of libpq that reads or writes.
+    /// Goes through the gate for a call of libpq that reads or writes, and works with OpenSSL or Kerberos then.
     @inlinable
     @inline(__always)
-    func enter() { if isBehindGate { LibraryGate.enter() } }
+    func enter() { if decrypted.isPossible { LibraryGate.enter() } }
 
     @inlinable
     @inline(__always)
-    func leave() { if isBehindGate { LibraryGate.leave() } }
+    func leave() { if decrypted.isPossible { LibraryGate.leave() } }
 
     private static func closeDescriptor(_ descriptor: Int32) {
         #if canImport(Darwin)
