@@ -70,13 +70,10 @@ extension PQConnection {
 
     @inlinable
     mutating func sent(_ accepted: Int32) throws(PQError) {
-        if accepted == 0 { throw sendFailure() }
+        if accepted == 0 { throw failure() }
         mustFlush = true
         mustRead = false
     }
-
-    @usableFromInline
-    func sendFailure() -> PQError { failure() }
 
     // MARK: Pipelines
 
@@ -109,11 +106,12 @@ extension PQConnection {
         if let wait = try flush() { return .wait(wait) }
         if mustRead {
             mustRead = false
-            try consumeOnce()
+            if try !consumeOnce() { return try lastResult() }
         }
         var silentReads = 0
         while PQisBusy(pointer) != 0 {
-            if let wait = try readArrived(&silentReads) { return .wait(wait) }
+            guard decrypted.mayHoldMore(&silentReads, of: pointer) else { return .wait(waitToRead()) }
+            if try !consumeOnce() { return try lastResult() }
         }
         guard let result = PQgetResult(pointer) else {
             try readDecrypted()

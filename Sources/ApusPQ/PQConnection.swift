@@ -18,12 +18,12 @@ public struct PQConnection: ~Copyable, @unchecked Sendable {
     public let pointer: OpaquePointer
     let notices: NoticeCollector
     let generation: ForkGeneration
-    /// Whether calls for this connection work with OpenSSL or Kerberos.
-    @usableFromInline let isBehindGate: Bool
     /// libpq holds bytes that the socket did not take.
     @usableFromInline var mustFlush = false
     /// A wait was handed out, so the socket may hold bytes now.
     @usableFromInline var mustRead = false
+    /// What libpq said when the connection ended. Whatever it says later is about its own closed socket.
+    var lastWords: [UInt8]?
     /// Where else bytes may be; a test may forbid to ask OpenSSL.
     @usableFromInline var decrypted: DecryptedBytes
 
@@ -33,7 +33,6 @@ public struct PQConnection: ~Copyable, @unchecked Sendable {
         self.notices = notices
         generation = .current
         decrypted = DecryptedBytes(of: pointer)
-        isBehindGate = PQsslInUse(pointer) != 0 || PQgssEncInUse(pointer) != 0
         PQsetnonblocking(pointer, 1)
     }
 
@@ -65,14 +64,14 @@ public struct PQConnection: ~Copyable, @unchecked Sendable {
         Self.closeDescriptor(null)
     }
 
-    /// Goes through the gate for a call of libpq that reads or writes.
+    /// Goes through the gate for a call of libpq that reads or writes, and works with OpenSSL or Kerberos then.
     @inlinable
     @inline(__always)
-    func enter() { if isBehindGate { LibraryGate.enter() } }
+    func enter() { if decrypted.isPossible { LibraryGate.enter() } }
 
     @inlinable
     @inline(__always)
-    func leave() { if isBehindGate { LibraryGate.leave() } }
+    func leave() { if decrypted.isPossible { LibraryGate.leave() } }
 
     private static func closeDescriptor(_ descriptor: Int32) {
         #if canImport(Darwin)
@@ -122,7 +121,12 @@ public struct PQConnection: ~Copyable, @unchecked Sendable {
     public var clientEncoding: String? { string(pg_encoding_to_char(PQclientEncoding(pointer))) }
 
     /// libpq's last words about this connection.
-    public var errorMessage: String { string(PQerrorMessage(pointer)) ?? "" }
+    public var errorMessage: String { String(decoding: errorText, as: UTF8.self) }
+
+    /// Their bytes, in the client's encoding, whatever that is.
+    public var errorText: [UInt8] { lastWords ?? libpqsWords }
+
+    var libpqsWords: [UInt8] { bytes(PQerrorMessage(pointer)) }
 
     /// Every parameter that the connection was opened with and its value, as `PQconninfo` tells.
     public var parameters: [ConnectionParameter] {
@@ -135,8 +139,10 @@ public struct PQConnection: ~Copyable, @unchecked Sendable {
     private func string(_ pointer: UnsafePointer<CChar>?) -> String? { pointer.map { String(cString: $0) } }
 
     /// The failure that libpq reports now.
-    func failure() -> PQError {
+    @usableFromInline
+    mutating func failure() -> PQError {
         guard isBroken else { return PQError(.usage, errorMessage) }
+        lastWords = lastWords ?? libpqsWords
         return PQError(.connectionLost, errorMessage.isEmpty ? "the connection is closed" : errorMessage)
     }
 

@@ -39,20 +39,32 @@ import Testing
         try #require(BlockingWaiter.wait(for: limit) == .ready, "nothing came although the server has answered")
     }
 
-    private static func ask(_ connection: inout PQConnection, _ size: Int) throws {
-        try connection.send(query: query(answeredBy: size))
-        var rows = 0
+    /// Drives a step to its end.
+    private static func finish<Outcome: ~Copyable>(_ step: () throws -> Step<Outcome>) throws -> Outcome {
         while true {
-            switch try connection.nextResult() {
+            switch try step() {
             case .wait(let wait): try self.wait(wait)
-            case .done(nil):
-                #expect(rows > 70)
-                return
-            case .done(.some(let result)):
-                if let error = result.error { throw error }
-                rows += result.rowCount
+            case .done(let outcome): return outcome
             }
         }
+    }
+
+    /// Executes a statement, and expects all rows of its answer or of its COPY.
+    private static func expectRows(_ connection: inout PQConnection, of query: String) throws {
+        try connection.send(query: query)
+        var rows = 0
+        while let result = try finish({ try connection.nextResult() }) {
+            if let error = result.error { throw error }
+            rows += result.rowCount
+            var isCopying = result.status == PGRES_COPY_OUT
+            while isCopying {
+                switch try finish({ try connection.nextCopyData() }) {
+                case .end: isCopying = false
+                case .data: rows += 1
+                }
+            }
+        }
+        #expect(rows > 70)
     }
 
     @Test(arguments: ["TLSv1.2", "TLSv1.3"])
@@ -63,10 +75,10 @@ import Testing
                 Issue.record("SSL_pending was not found in libpq's own OpenSSL")
                 return
             }
-            for size in Self.sizes { try Self.ask(&connection, size) }
+            for size in Self.sizes { try Self.expectRows(&connection, of: Self.query(answeredBy: size)) }
             // Where the library does not say how much it holds.
             connection.decrypted = .unknown
-            for size in Self.sizes { try Self.ask(&connection, size) }
+            for size in Self.sizes { try Self.expectRows(&connection, of: Self.query(answeredBy: size)) }
         }
     }
 
@@ -77,33 +89,7 @@ import Testing
             for isKnown in [true, false] {
                 if !isKnown { connection.decrypted = .unknown }
                 for size in Self.sizes {
-                    try connection.send(query: "COPY (\(Self.query(answeredBy: size))) TO STDOUT")
-                    try Self.finishCopy(&connection)
-                }
-            }
-        }
-    }
-
-    private static func finishCopy(_ connection: inout PQConnection) throws {
-        var rows = 0
-        while true {
-            switch try connection.nextResult() {
-            case .wait(let wait): try self.wait(wait)
-            case .done(nil):
-                #expect(rows > 70)
-                return
-            case .done(.some(let result)):
-                if let error = result.error { throw error }
-                var ended = result.status != PGRES_COPY_OUT
-                while !ended {
-                    switch try connection.nextCopyData() {
-                    case .wait(let wait): try self.wait(wait)
-                    case .done(let event):
-                        switch consume event {
-                        case .end: ended = true
-                        case .data: rows += 1
-                        }
-                    }
+                    try Self.expectRows(&connection, of: "COPY (\(Self.query(answeredBy: size))) TO STDOUT")
                 }
             }
         }

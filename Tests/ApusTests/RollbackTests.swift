@@ -1,4 +1,5 @@
 import ApusLocalCluster
+import Dispatch
 import Synchronization
 import Testing
 
@@ -103,6 +104,32 @@ extension AllTests {
                 #expect(try await other.first("SELECT count(*) FROM kept", as: Int.self) == 1)
                 await other.close()
             }
+        }
+
+        /// Where the server never answers the rollback, the statements that wait for it must not wait for ever.
+        @Test(.timeLimit(.minutes(1))) func aBeginThatCameTooLateAndIsNotUndoneCostsTheConnection() async throws {
+            let isOverdue = DispatchSemaphore(value: 0)
+            let server = try ScriptedServer { client in
+                guard client.readStatement() else { return }
+                isOverdue.wait()
+                client.send(
+                    ScriptedServer.message("1", []), ScriptedServer.message("2", []), ScriptedServer.message("n", []),
+                    ScriptedServer.message("C", Array("BEGIN".utf8) + [0]),
+                    ScriptedServer.message("Z", Array("T".utf8)))
+                client.waitForEnd()
+            }
+            let connection = try await ApusConnection.connect(server.options)
+            let overdue = await failure {
+                try await connection.transaction(timeout: .milliseconds(100)) { _ in }
+            }
+            #expect(overdue?.code == .timeout)
+            let start = ContinuousClock.now
+            isOverdue.signal()
+            let error = await failure { try await connection.execute("SELECT 1") }
+            #expect(error?.code == .connectionLost)
+            #expect(error?.message.contains("did not roll back") == true)
+            #expect(connection.isClosed)
+            #expect(ContinuousClock.now - start < .seconds(30))
         }
 
         /// The same behind another task's statement, which goes on undisturbed.

@@ -2,7 +2,7 @@
 
 import psycopg2
 import pytest
-from psycopg2 import extensions, extras
+from psycopg2 import extensions
 
 import fake_server
 from fake_server import COPY_DONE, EMPTY, NOTHING, FakeServer, complete, copy_in, copy_out, error, row
@@ -22,14 +22,6 @@ FAILED = extensions.STATUS_BEGIN, extensions.TRANSACTION_STATUS_INERROR
 
 def state(connection):
     return connection.status, connection.get_transaction_status()
-
-
-@pytest.fixture(params=["blocking", "green"])
-def mode(request):
-    if request.param == "green":
-        extensions.set_wait_callback(extras.wait_select)
-    yield request.param
-    extensions.set_wait_callback(None)
 
 
 @pytest.mark.parametrize("call", ["commit", "rollback"])

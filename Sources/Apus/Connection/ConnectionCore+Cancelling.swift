@@ -136,6 +136,11 @@ extension ConnectionCore {
         guard state.closing == nil else { return }
         for request in Array(state.inFlight.all) + Array(state.waiting.all) {
             if let deadline = request.deadline, now >= deadline {
+                if request.endsLease, request.stage != .ended {
+                    // Whether a transaction is open is unknown, and the next statements would be part of it.
+                    let words = "the server did not roll back a transaction that was given up while it began"
+                    return lose(&state, ApusError(.connectionLost, words), &effects)
+                }
                 stop(request, because: .timeout, &state, &effects)
             }
         }

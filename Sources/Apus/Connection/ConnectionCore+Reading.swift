@@ -180,7 +180,7 @@ extension ConnectionCore {
     /// Turns to the next request in line.
     private func proceed(_ state: inout State, _ effects: inout Effects) {
         if let next = state.inFlight.first {
-            stream(next, &state)
+            expect(next, &state)
             if next.stopped != nil { beginCancel(next, &state, &effects) }
         }
         settleCancel(&state, &effects)

@@ -36,7 +36,8 @@ final class Request: @unchecked Sendable {
     let takesLease: Bool
     /// Whether it gives the connection back: it is the `ROLLBACK` of a transaction that no call waits for any more.
     let endsLease: Bool
-    let deadline: Duration?
+    /// When it is given up. What ends a lease gets one when its answer is the next to come.
+    var deadline: Duration?
     let site: CallSite
 
     var stage = Stage.new

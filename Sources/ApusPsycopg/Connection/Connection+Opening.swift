@@ -9,7 +9,7 @@ extension Connection {
     /// `connection.__init__`: opens the session or, if `asynchronous`, begins to.
     func open(_ dsn: PyObj, asynchronous: Bool) throws(Raised) {
         try checkNotOpened()
-        let string = try text(of: dsn)
+        let string = try text(of: dsn, withoutNUL: "a connection string")
         let options: ConnectionOptions
         do { options = try ConnectionOptions(string) } catch { throw raise(error) }
         try replace(&fields.pointee.dsn, with: DSN.hidingPassword(in: dsn))

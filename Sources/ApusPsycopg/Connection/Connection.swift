@@ -80,6 +80,11 @@ struct Connection {
         return try accessing { core.session?.parameterStatus(name) }
     }
 
+    /// The same for a name from Python, as a Python object; None where the server reports no such parameter.
+    func parameterStatus(_ name: PyObj) throws(Raised) -> PyObj {
+        try parameterStatus(text(of: name, withoutNUL: "the name of a parameter")).map(python) ?? none()
+    }
+
     /// Moves what the server sent unasked to the lists that Python sees, and follows a change of the encoding.
     func collect() throws(Raised) {
         guard core.session != nil else { return }

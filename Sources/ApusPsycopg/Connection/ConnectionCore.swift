@@ -92,6 +92,10 @@ final class ConnectionCore: @unchecked Sendable {
     /// Whether BEGIN may travel with the statement that it precedes.
     var joinsBegin = true
 
+    /// libpq's words about the last error, where they are about what was sent in front of the statement, too, and those
+    /// that the exception has; under the GIL.
+    var shiftedError: (said: [UInt8], shown: [UInt8])?
+
     /// What the opening has to say to the application's log.
     var warnings: [String] = []
 
@@ -130,7 +134,11 @@ final class ConnectionCore: @unchecked Sendable {
             deliver(exchange.ownPositions(of: notices))
         }
         let isBroken = session?.isBroken ?? true
-        if exchange.endsTransaction, isBroken || session?.transactionStatus == PQTRANS_IDLE { endTransaction() }
+        if let ending = exchange.ending {
+            // As in psycopg2, a transaction whose COMMIT came to no answer is over, and one that could not be rolled back
+            // is not.
+            if isBroken ? ending == .commit : session?.transactionStatus == PQTRANS_IDLE { endTransaction() }
+        }
         if isBroken { markBroken() }
     }
 
@@ -152,9 +160,9 @@ final class ConnectionCore: @unchecked Sendable {
     }
 
     /// The exchange that ends the transaction, or nothing if there is none: another thread may have been faster.
-    func makeEnd(_ command: StaticString) -> Exchange {
+    func makeEnd(_ ending: Exchange.Ending) -> Exchange {
         let isOpen = status == .begin
-        return Exchange(Statement(isOpen ? command : ""), endsTransaction: isOpen)
+        return Exchange(Statement(isOpen ? ending.command : ""), ending: isOpen ? ending : nil)
     }
 
     /// The socket is gone: the node has one session less from now on. Under `access`, or the lock and the GIL.
@@ -276,6 +284,14 @@ struct TransactionSettings {
             case .readUncommitted: "READ UNCOMMITTED"
             }
         }
+    }
+
+    /// The settings that a call names, besides autocommit.
+    struct Names: OptionSet {
+        let rawValue: Int
+        static let isolation = Names(rawValue: 1)
+        static let readonly = Names(rawValue: 2)
+        static let deferrable = Names(rawValue: 4)
     }
 
     var autocommit = false

@@ -124,7 +124,8 @@ final class PendingStatements {
     /// Takes over what became of all statements of the batch.
     private func take(_ exchange: Exchange) throws(Raised) {
         let tally = exchange.tally ?? Exchange.Tally()
-        guard let result = exchange.result, PQresultStatus(result) == PGRES_FATAL_ERROR else {
+        let isLost = exchange.detour?.loss != nil
+        guard isLost || exchange.result.map({ PQresultStatus($0) }) == PGRES_FATAL_ERROR else {
             try replace(&cursor.fields.pointee.query, with: batch.statement(batch.count - 1))
             try cursor.accept(exchange, connection)
             count(tally.affectedRows)
@@ -132,7 +133,7 @@ final class PendingStatements {
         }
         var failed = min(tally.results, batch.count - 1)
         var isBehind = false
-        if let field = PQresultErrorField(result, apus_diag_statement_position),
+        if let field = exchange.result.flatMap({ PQresultErrorField($0, apus_diag_statement_position) }),
             let position = Int(String(cString: field))
         {
             // The text of the batch alone: BEGIN in front of it has its own prefix.
