@@ -75,15 +75,16 @@ extension PQConnection {
             if try !consumeOnce() { throw failure() }
             return nil
         }
-        return waitToRead()
+        return try waitToRead()
     }
 
+    /// Waits for more from the server. libpq may have found the end of the connection together with the last bytes
+    /// before it: then there is nothing to wait for.
     @inlinable
-    mutating func waitToRead() -> Wait {
+    mutating func waitToRead() throws(PQError) -> Wait {
         mustRead = true
         let socket = PQsocket(pointer)
-        // The end of the connection was read, and with it the last that there is.
-        if socket < 0 { throw sendFailure() }
+        if socket < 0 { throw failure() }
         return Wait(descriptor: socket, interest: .read)
     }
 

@@ -110,7 +110,10 @@ extension PQConnection {
         }
         var silentReads = 0
         while PQisBusy(pointer) != 0 {
-            guard decrypted.mayHoldMore(&silentReads, of: pointer) else { return .wait(waitToRead()) }
+            guard decrypted.mayHoldMore(&silentReads, of: pointer) else {
+                if PQsocket(pointer) < 0 { return try lastResult() }
+                return .wait(try waitToRead())
+            }
             if try !consumeOnce() { return try lastResult() }
         }
         guard let result = PQgetResult(pointer) else {
