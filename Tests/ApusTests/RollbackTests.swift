@@ -153,6 +153,42 @@ extension AllTests {
             }
         }
 
+        /// What is no completion of `BEGIN` or `COMMIT` is not taken for one.
+        @Test(arguments: ["BEGIN", "COMMIT"], [nil, "SELECT 1", "INSERT 0 1"] as [String?])
+        func anAnswerThatIsNoCompletionOfTheCommand(_ command: String, _ tag: String?) async throws {
+            let asked = Mutex<[String]>([])
+            let server = try ScriptedServer { client in
+                while let statement = client.readParsed() {
+                    asked.withLock { $0.append(statement) }
+                    let own = statement.split(separator: " ").first.map(String.init) ?? ""
+                    let completion = own == command ? tag : own
+                    client.send(
+                        ScriptedServer.message("1", []), ScriptedServer.message("2", []),
+                        ScriptedServer.message("n", []),
+                        completion.map { ScriptedServer.message("C", Array($0.utf8) + [0]) }
+                            ?? ScriptedServer.message("I", []),
+                        ScriptedServer.ready)
+                }
+            }
+            let connection = try await ApusConnection.connect(server.options)
+            let entered = Mutex(false)
+            let error = await failure {
+                try await connection.transaction { transaction in
+                    entered.withLock { $0 = true }
+                    try await transaction.execute("INSERT")
+                }
+            }
+            #expect(error?.code == .transaction)
+            #expect(
+                error?.message == "the server answered \(command) with \(tag.map { "\"\($0)\"" } ?? "no command tag")")
+            #expect(entered.withLock { $0 } == (command == "COMMIT"))
+            // It goes on without the transaction.
+            #expect(try await connection.execute("UPDATE").text == "UPDATE")
+            let expected = command == "BEGIN" ? [] : ["INSERT", "COMMIT"]
+            #expect(asked.withLock { $0 } == ["BEGIN"] + expected + ["ROLLBACK", "UPDATE"])
+            await connection.close()
+        }
+
         /// A node that hangs while a transaction is rolled back costs the connection and a bounded time, even where the
         /// task is cancelled; the closure's error is thrown.
         @Test(.timeLimit(.minutes(2))) func aRollbackOnAFrozenNodeEnds() async throws {

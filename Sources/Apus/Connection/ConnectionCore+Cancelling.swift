@@ -112,10 +112,11 @@ extension ConnectionCore {
     }
 
     /// Whether a request was hit by a cancel that was meant for the one before it, and is sent again: it was a
-    /// transaction of its own, which the server rolled back, and nobody has seen anything of it.
+    /// transaction of its own, which the server rolled back, and nobody has seen anything of it. A procedure can have
+    /// committed a part of what it does, and `VACUUM` and its like are no transactions.
     func retriesAfterStrayCancel(_ request: Request, _ state: inout State) -> Bool {
         guard request.isExposed, request.stopped == nil, !request.hasDelivered, request.lease == nil,
-            request.error?.sqlState == .queryCanceled
+            request.error?.sqlState == .queryCanceled, request.isUndoneAsAWhole
         else { return false }
         request.reset()
         state.waiting.append(request)

@@ -132,7 +132,9 @@ func raise(_ error: PQError, whileOpening: Bool = false) -> Raised {
     switch error.kind {
     case .usage: type = state.pointee.interfaceError
     case .options where !whileOpening: type = state.pointee.programmingError
-    case .memory: return raise(PyErr_NoMemory(), "")
+    case .memory:
+        PyErr_NoMemory()
+        return Raised()
     default: type = state.pointee.operationalError
     }
     let raised = raise(type, error.message + "\n")
