@@ -1,6 +1,6 @@
 """What registering functions take as their scope: a connection or a cursor."""
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from psycopg2._psycopg import ProgrammingError, cursor
 
@@ -19,12 +19,17 @@ def connection_and_cursor(scope):
 @contextmanager
 def undisturbed(scope):
     """Leave the connection without a transaction if it had none."""
-    before = scope.status
+    had_one = scope.status == _STATUS_BEGIN or scope.autocommit
     try:
         yield
-    finally:
-        if before != _STATUS_BEGIN and not scope.autocommit:
-            scope.rollback()
+    except BaseException:
+        if not had_one:
+            # A rollback that fails, too, must not hide why there is one.
+            with suppress(Exception):
+                scope.rollback()
+        raise
+    if not had_one:
+        scope.rollback()
 
 
 _STATUS_BEGIN = 2

@@ -74,7 +74,8 @@ def recover(connection):
     from psycopg2._scope import undisturbed
 
     with undisturbed(connection):
-        asking = connection.cursor(cursor_factory=cursor)
+        # Not by its method, which a subclass may have changed.
+        asking = cursor(connection)
         try:
             asking.execute("SELECT gid, prepared, owner, database FROM pg_catalog.pg_prepared_xacts")
             found = asking.fetchall()

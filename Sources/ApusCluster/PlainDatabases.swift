@@ -7,14 +7,15 @@ struct PlainDatabases {
         var lastUse: UInt64 = 0
     }
 
-    private var entries: [String: Entry] = [:]
+    /// By the names' bytes: what Swift's strings may call equal are two databases for a server.
+    private var entries: [[UInt8]: Entry] = [:]
     private var uses: UInt64 = 0
 
     /// Programs connect to a handful of databases; one that makes up names must not make this grow for ever.
     static let limit = 64
 
     /// When the database was last found to have no function.
-    func found(_ database: String) -> Duration? { entries[database]?.found }
+    func found(_ database: String) -> Duration? { entries[Array(database.utf8)]?.found }
 
     mutating func note(_ database: String, _ now: Duration) { change(database) { $0.found = now } }
 
@@ -30,6 +31,7 @@ struct PlainDatabases {
 
     private mutating func change(_ database: String, _ body: (inout Entry) -> Void) {
         uses &+= 1
+        let database = Array(database.utf8)
         if entries[database] == nil, entries.count >= Self.limit,
             let oldest = entries.min(by: { $0.value.lastUse < $1.value.lastUse })?.key
         {

@@ -126,7 +126,7 @@ extension PQConnection {
 
     /// What `PQgetCopyData` means by a negative number: -1 is the end of the data.
     @usableFromInline
-    func endOfCopyData(_ count: Int32) throws(PQError) {
+    mutating func endOfCopyData(_ count: Int32) throws(PQError) {
         if count != -1 { throw failure() }
     }
 

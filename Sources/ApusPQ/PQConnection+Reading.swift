@@ -31,6 +31,11 @@ enum DecryptedBytes {
         }
     }
 
+    /// Whether there can be any: whether the connection is encrypted.
+    @inlinable
+    @inline(__always)
+    var isPossible: Bool { if case .none = self { false } else { true } }
+
     /// Whether another read can bring bytes that do not show on the socket.
     ///
     /// Where the library does not say, two reads while the socket is silent are enough: a record has 16 KiB at most, and
@@ -38,7 +43,7 @@ enum DecryptedBytes {
     /// - Parameter silentReads: how many reads were tried while the socket was silent; 0 at first.
     @inlinable
     func mayHoldMore(_ silentReads: inout Int, of connection: OpaquePointer) -> Bool {
-        if case .none = self { return false }
+        if !isPossible { return false }
         return mayHoldMoreEncrypted(&silentReads, connection)
     }
 
@@ -68,28 +73,71 @@ extension PQConnection {
     @inlinable
     mutating func readArrived(_ silentReads: inout Int) throws(PQError) -> Wait? {
         if decrypted.mayHoldMore(&silentReads, of: pointer) {
-            try consumeOnce()
+            if try !consumeOnce() { throw failure() }
             return nil
         }
+        return try waitToRead()
+    }
+
+    /// Waits for more from the server. libpq may have found the end of the connection together with the last bytes
+    /// before it: then there is nothing to wait for.
+    @inlinable
+    mutating func waitToRead() throws(PQError) -> Wait {
         mustRead = true
-        return Wait(descriptor: PQsocket(pointer), interest: .read)
+        let socket = PQsocket(pointer)
+        if socket < 0 { throw failure() }
+        return Wait(descriptor: socket, interest: .read)
     }
 
     /// Reads what has arrived and does not show on the socket. Every answer ends with this, because a program may then
     /// wait for the socket alone, and a notification can be in the record that ended the answer.
     @inlinable
     public mutating func readDecrypted() throws(PQError) {
-        if case .none = decrypted { return }
+        if !decrypted.isPossible { return }
         enter()
         defer { leave() }
         var silentReads = 0
-        while decrypted.mayHoldMore(&silentReads, of: pointer) { try consumeOnce() }
+        while decrypted.mayHoldMore(&silentReads, of: pointer) {
+            if try !consumeOnce() { return noteEnd() }
+        }
     }
 
-    /// Reads once. A connection that broke fails only when libpq has no result left to hand out.
+    /// Reads once.
+    /// - Returns: false if the connection has ended: what libpq still has is handed out by ``lastResult()``.
     @inlinable
-    mutating func consumeOnce() throws(PQError) {
-        if PQconsumeInput(pointer) == 0, PQisBusy(pointer) != 0 { throw sendFailure() }
+    mutating func consumeOnce() throws(PQError) -> Bool {
+        if PQconsumeInput(pointer) != 0 { return true }
+        if PQisBusy(pointer) != 0 { throw failure() }
+        return false
+    }
+
+    /// Keeps what libpq says of the end of the connection, and makes the next ``nextResult()`` look for what is left.
+    @usableFromInline
+    mutating func noteEnd() {
+        lastWords = lastWords ?? libpqsWords
+        mustRead = true
+    }
+
+    /// The next result of a connection that has ended. Where libpq has none left, it waits for its socket, which it has
+    /// closed, and makes a result of the complaint about that ("invalid socket"): then what it said before is thrown.
+    @usableFromInline
+    mutating func lastResult() throws(PQError) -> Step<PQResult?> {
+        let isFirst = lastWords == nil
+        noteEnd()
+        let before = libpqsWords
+        guard let pointer = PQgetResult(self.pointer) else { return .done(nil) }
+        let result = PQResult(owning: pointer)
+        let after = libpqsWords
+        guard after.count > before.count, after.starts(with: before) else { return .done(result) }
+        // The words without those of results that were handed out, and without the complaint.
+        var words = bytes(PQresultErrorMessage(result.pointer))
+        let complaint = after.dropFirst(before.count)
+        if isFirst, words.count > complaint.count, words.reversed().starts(with: complaint.reversed()) {
+            words.removeLast(complaint.count)
+        } else {
+            words = errorText
+        }
+        throw PQError(.connectionLost, String(decoding: words, as: UTF8.self))
     }
 
     /// Reads everything that has arrived, without waiting.

@@ -71,13 +71,10 @@ extension PQConnection {
 
     @inlinable
     mutating func sent(_ accepted: Int32) throws(PQError) {
-        if accepted == 0 { throw sendFailure() }
+        if accepted == 0 { throw failure() }
         mustFlush = true
         mustRead = false
     }
-
-    @usableFromInline
-    func sendFailure() -> PQError { failure() }
 
     // MARK: Pipelines
 
@@ -110,11 +107,15 @@ extension PQConnection {
         if let wait = try flush() { return .wait(wait) }
         if mustRead {
             mustRead = false
-            try consumeOnce()
+            if try !consumeOnce() { return try lastResult() }
         }
         var silentReads = 0
         while PQisBusy(pointer) != 0 {
-            if let wait = try readArrived(&silentReads) { return .wait(wait) }
+            guard decrypted.mayHoldMore(&silentReads, of: pointer) else {
+                if PQsocket(pointer) < 0 { return try lastResult() }
+                return .wait(try waitToRead())
+            }
+            if try !consumeOnce() { return try lastResult() }
         }
         guard let result = PQgetResult(pointer) else {
             try readDecrypted()

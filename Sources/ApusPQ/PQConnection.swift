@@ -11,12 +11,12 @@ public struct PQConnection: ~Copyable, @unchecked Sendable {
     public let pointer: OpaquePointer
     let notices: NoticeCollector
     let generation: ForkGeneration
-    /// Whether calls for this connection work with OpenSSL or Kerberos.
-    @usableFromInline let isBehindGate: Bool
     /// libpq holds bytes that the socket did not take.
     @usableFromInline var mustFlush = false
     /// A wait was handed out, so the socket may hold bytes now.
     @usableFromInline var mustRead = false
+    /// What libpq said when the connection ended. Whatever it says later is about its own closed socket.
+    var lastWords: [UInt8]?
     /// Where else bytes may be; a test may forbid to ask OpenSSL.
     @usableFromInline var decrypted: DecryptedBytes
 
@@ -26,7 +26,6 @@ public struct PQConnection: ~Copyable, @unchecked Sendable {
         self.notices = notices
         generation = .current
         decrypted = DecryptedBytes(of: pointer)
-        isBehindGate = PQsslInUse(pointer) != 0 || PQgssEncInUse(pointer) != 0
         PQsetnonblocking(pointer, 1)
     }
 
@@ -38,35 +37,34 @@ public struct PQConnection: ~Copyable, @unchecked Sendable {
     /// Frees a connection. In the child of a fork the socket is the parent's: it is replaced by `/dev/null` first, so
     /// that neither libpq's farewell nor a TLS close reaches the parent's server session.
     static func finish(_ pointer: OpaquePointer, _ generation: ForkGeneration) {
-        if !generation.isOurs {
-            let socket = PQsocket(pointer)
-            let null = open("/dev/null", O_RDWR | O_CLOEXEC)
-            if socket >= 0, null >= 0 { dup2(null, socket) }
-            if null >= 0 { Self.closeDescriptor(null) }
-        }
+        if !generation.isOurs { Self.detach(PQsocket(pointer)) }
         ProcessGate.enter()
         PQfinish(pointer)
         ProcessGate.leave()
     }
 
-    /// Goes through the gate for a call of libpq that reads or writes.
-    @inlinable
-    @inline(__always)
-    func enter() { if isBehindGate { ProcessGate.enter() } }
-
-    @inlinable
-    @inline(__always)
-    func leave() { if isBehindGate { ProcessGate.leave() } }
-
-    private static func closeDescriptor(_ descriptor: Int32) {
-        #if canImport(Darwin)
-        Darwin.close(descriptor)
-        #elseif canImport(Musl)
-        Musl.close(descriptor)
-        #else
-        Glibc.close(descriptor)
-        #endif
+    /// Puts `/dev/null` in the place of a socket that another process uses, too.
+    private static func detach(_ socket: Int32) {
+        if socket < 0 { return }
+        var null = open("/dev/null", O_RDWR | O_CLOEXEC)
+        if null < 0 {
+            // No descriptor is left, or there is no such file: then nothing is written to either.
+            Descriptor.close(socket)
+            null = open("/dev/null", O_RDWR | O_CLOEXEC)
+        }
+        if null < 0 || null == socket { return }
+        dup2(null, socket)
+        Descriptor.close(null)
     }
+
+    /// Goes through the gate for a call of libpq that reads or writes, and works with OpenSSL or Kerberos then.
+    @inlinable
+    @inline(__always)
+    func enter() { if decrypted.isPossible { ProcessGate.enter() } }
+
+    @inlinable
+    @inline(__always)
+    func leave() { if decrypted.isPossible { ProcessGate.leave() } }
 
     // MARK: State
 
@@ -106,7 +104,12 @@ public struct PQConnection: ~Copyable, @unchecked Sendable {
     public var clientEncoding: String? { string(pg_encoding_to_char(PQclientEncoding(pointer))) }
 
     /// libpq's last words about this connection.
-    public var errorMessage: String { string(PQerrorMessage(pointer)) ?? "" }
+    public var errorMessage: String { String(decoding: errorText, as: UTF8.self) }
+
+    /// Their bytes, in the client's encoding, whatever that is.
+    public var errorText: [UInt8] { lastWords ?? libpqsWords }
+
+    var libpqsWords: [UInt8] { bytes(PQerrorMessage(pointer)) }
 
     /// Every parameter that the connection was opened with and its value, as `PQconninfo` tells.
     public var parameters: [ConnectionParameter] {
@@ -119,8 +122,10 @@ public struct PQConnection: ~Copyable, @unchecked Sendable {
     private func string(_ pointer: UnsafePointer<CChar>?) -> String? { pointer.map { String(cString: $0) } }
 
     /// The failure that libpq reports now.
-    func failure() -> PQError {
+    @usableFromInline
+    mutating func failure() -> PQError {
         guard isBroken else { return PQError(.usage, errorMessage) }
+        lastWords = lastWords ?? libpqsWords
         return PQError(.connectionLost, errorMessage.isEmpty ? "the connection is closed" : errorMessage)
     }
 

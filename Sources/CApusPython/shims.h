@@ -142,7 +142,9 @@ static inline PyObject *apus_dict_find(PyObject *o, PyObject *key) {
 static inline int apus_dict_assign(PyObject *o, PyObject *key, PyObject *value) {
     return PyDict_Type.tp_as_mapping->mp_ass_subscript(o, key, value);
 }
-static inline PyObject *apus_generic_getattr(PyObject *o, PyObject *name) { return PyObject_GenericGetAttr(o, name); }
+static inline int apus_dict_initialize(PyObject *o, PyObject *args, PyObject *kwargs) {
+    return PyDict_Type.tp_init(o, args, kwargs);
+}
 
 /* Calls. */
 static inline PyObject *apus_call0(PyObject *f) { return PyObject_CallObject(f, NULL); }

@@ -95,6 +95,16 @@ struct BoundedRegistryTests {
         #expect(registry.policies.contains(BalancePolicy()))
     }
 
+    @Test("Databases whose names Swift takes for equal are two")
+    func canonicallyEquivalentDatabases() {
+        let (composed, decomposed) = ("caf\u{E9}", "cafe\u{301}")
+        var databases = PlainDatabases()
+        databases.note(composed, .seconds(1))
+        #expect(databases.found(composed) == .seconds(1))
+        #expect(databases.found(decomposed) == nil)
+        #expect([databases.shouldWarn(composed), databases.shouldWarn(decomposed)] == [true, true])
+    }
+
     @Test("Databases without yb_servers() too")
     func databases() {
         var databases = PlainDatabases()

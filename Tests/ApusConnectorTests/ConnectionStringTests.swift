@@ -46,6 +46,7 @@ import Testing
             ["host": "::1,h2", "port": "5433,5434", "load_balance": "prefer-rr"]
         ),
         ("postgresql://?load%5Fbalance=%74rue", ["load_balance": "true"]),
+        ("postgresql://%C3%A9:%C3%A8%3A@h/%F0%9F%90%9C", ["user": "é", "password": "è:", "host": "h", "dbname": "🐜"]),
         (
             "postgresql://db@db/db?failed-host-ttl-seconds=3",
             ["user": "db", "host": "db", "dbname": "db", "failed_host_ttl_seconds": "3"]
@@ -59,6 +60,15 @@ import Testing
         ("postgresql://h?load_balance", "missing key/value separator"),
         ("postgresql://h?load_balance=a=b", "extra key/value separator"),
         ("postgresql://h?load_balance=%zz", "invalid percent-encoded token"),
+        ("postgresql://u%E9@h", "the percent-encoded bytes in the user of the URI are not UTF-8"),
+        ("postgresql://u:caf%E9@h", "the percent-encoded bytes in the password of the URI are not UTF-8"),
+        ("postgresql://u@%FFh", "the percent-encoded bytes in a host or port of the URI are not UTF-8"),
+        ("postgresql://u@h/%C3%A9%C3", "the percent-encoded bytes in the database of the URI are not UTF-8"),
+        ("postgresql://h?options=%80", "the percent-encoded bytes in the value of options of the URI are not UTF-8"),
+        (
+            "postgresql://h?topology_keys=%80",
+            "the percent-encoded bytes in the value of topology_keys of the URI are not"
+        ),
         ("postgresql://h?bogus=1&load_balance=any", "bogus"),
     ])
     func malformed(_ text: String, _ words: String) {

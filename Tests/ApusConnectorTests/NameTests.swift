@@ -123,6 +123,63 @@ struct NameTests {
                 "could not translate host name \"slow.test\" to address: Name or service not known") == true)
     }
 
+    @Test("Addresses that are left are tried though the list comes at the moment when the one before them fails")
+    func listBetweenAddresses() throws {
+        defer { resolver.finish(.failed("no")) }
+        let (server, contact) = (try FakeServer(), try FakeServer())
+        let nodes = [node("slow.test", server.port)]
+        registry.enter(nodes, behind: contact.endpoint, now: Self.start)
+        var connect = try ClockedConnect(
+            "host=127.0.0.1 port=\(contact.port) load_balance=only-primary", registry, lookups: lookups)
+        // The node is silent, so the list is fetched again beside it.
+        try connect.advance(Self.start)
+        try connect.advance(Self.start + .milliseconds(400))
+        #expect(contact.clientCount() == 1)
+        contact.sendLogin()
+        contact.sendReady()
+        try connect.advance(Self.start + .milliseconds(410))
+        // Nothing listens at 127.0.0.2: it refuses.
+        resolver.finish(.addresses(["127.0.0.2", "127.0.0.1"]))
+        func awaitReadiness(_ waits: [Wait]) throws {
+            for wait in waits {
+                let look = Wait(descriptor: wait.descriptor, interest: wait.interest)
+                try #require(BlockingWaiter.wait(for: look, slice: .seconds(20)) == .ready)
+            }
+        }
+        try awaitReadiness(connect.machine.sessions.waits)
+        _ = try connect.machine.advance(now: Self.start + .milliseconds(420))
+        contact.sendList(nodes)
+        try awaitReadiness(connect.machine.sessions.waits)
+        if case .fetched(let refresh, _) = connect.machine.list { try awaitReadiness(refresh.waits) }
+        try connect.advance(Self.start + .milliseconds(430))
+        #expect(server.clientCount() == 1)
+        server.sendLogin()
+        server.sendReady()
+        #expect(try connect.advance(Self.start + .milliseconds(440)))
+    }
+
+    @Test("Names that Swift takes for equal are asked for one by one")
+    func canonicallyEquivalentNames() throws {
+        let (composed, decomposed) = ("caf\u{E9}.test", "cafe\u{301}.test")
+        let asked = Mutex<[[UInt8]]>([])
+        let resolver = resolver
+        let lookups = HostLookups { name in
+            asked.withLock { $0.append(Array(name.utf8)) }
+            return resolver.resolve("slow.test")
+        }
+        let first = try #require(lookups.lookup(composed))
+        let second = try #require(lookups.lookup(decomposed))
+        #expect(first !== second)
+        resolver.finish(.failed("no"))
+        for lookup in [first, second] {
+            _ = BlockingWaiter.wait(for: lookup.wait, slice: .seconds(20))
+            #expect(lookup.outcome == .failed("no"))
+        }
+        #expect(Set(asked.withLock { $0 }) == [Array(composed.utf8), Array(decomposed.utf8)])
+        let targets = [composed, decomposed].map { NodeTarget(host: $0, address: "", port: 5433) }
+        #expect(Set(targets).count == 2, "one that was tried is not the other")
+    }
+
     @Test("A node's public address is tried beside a silent private one, and what worked is kept")
     func publicAddress() throws {
         // 192.0.2.1 is for documentation: the test never waits for it, and resolves nothing.

@@ -287,4 +287,49 @@ extension OverlapTests {
         #expect(try connect.advance(late + .milliseconds(10)))
         #expect(registry.clusters.first?.usualSilence == .zero, "the silence was the program's")
     }
+
+    @Test("Whatever has arrived counts, however late the program looks at it", arguments: 0..<5, [true, false])
+    func lateToAnAnswer(_ lateStep: Int, _ balances: Bool) throws {
+        let server = try FakeServer()
+        let dsn = "host=127.0.0.1 port=\(server.port) connect_timeout=1 load_balance=\(balances)"
+        var connect = try ClockedConnect(dsn, registry)
+        var now = Self.start
+        var step = 0
+        /// The program comes at once, or an hour after the server answered.
+        func come() throws -> Bool {
+            now += step == lateStep ? .seconds(3600) : .milliseconds(10)
+            step += 1
+            return try connect.advance(now)
+        }
+        try connect.advance(now)
+        if balances {
+            server.sendLogin(to: 0)
+            #expect(try !come())
+            server.sendReady(to: 0)
+            #expect(try !come())
+            server.sendList([server.node], to: 0)
+            #expect(try !come())
+        }
+        let session = balances ? 1 : 0
+        server.sendLogin(to: session)
+        #expect(try !come())
+        server.sendReady(to: session)
+        #expect(try come())
+        #expect(server.clientCount() == session + 1, "no server was asked twice")
+    }
+
+    @Test("A server that answers a little at a time does not have more time for it")
+    func littleByLittle() throws {
+        let server = try FakeServer()
+        var connect = try ClockedConnect("host=127.0.0.1 port=\(server.port) connect_timeout=1", registry)
+        try connect.advance(Self.start)
+        server.sendLogin()
+        var error: PQError?
+        for step in 1...30 where error == nil {
+            server.sendParameter()
+            error = connect.failure(Self.moment(step * 90))
+            if error != nil { #expect(step * 90 >= 1000) }
+        }
+        #expect(error?.message.contains("timeout expired") == true)
+    }
 }

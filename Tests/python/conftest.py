@@ -8,6 +8,7 @@ import uuid
 
 import psycopg2
 import pytest
+from psycopg2 import extensions, extras
 
 from local_cluster import cli_from_environment, free_base_address
 from observing import Nodes
@@ -137,6 +138,15 @@ def connection(dsn):
 def cursor(connection):
     """A cursor of the plain connection."""
     return connection.cursor()
+
+
+@pytest.fixture(params=["blocking", "green"])
+def mode(request):
+    """Whether the driver waits by itself, or lets a wait callback do it."""
+    if request.param == "green":
+        extensions.set_wait_callback(extras.wait_select)
+    yield request.param
+    extensions.set_wait_callback(None)
 
 
 @pytest.fixture

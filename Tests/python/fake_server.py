@@ -67,8 +67,10 @@ class FakeServer:
     status of the transaction afterwards (`I`, `T` or `E`), or a Stall. A callable is called and returns one of these.
     Statements are parted at `;`, and known by their text or their first word."""
 
-    def __init__(self, answers=(), holds_cancels=False):
+    def __init__(self, answers=(), holds_cancels=False, parameters=()):
         self.answers = dict(answers)
+        # What the server reports of itself besides what all servers report.
+        self.parameters = dict(parameters)
         # Whether who asks to cancel is left waiting.
         self.holds_cancels = holds_cancels
         self.statements = []
@@ -76,7 +78,9 @@ class FakeServer:
         self.copy_ends = []
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._connections = []
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._is_over = threading.Event()
+        self._threads = [threading.Thread(target=self._accept, daemon=True)]
+        self._threads[0].start()
 
     @property
     def dsn(self):
@@ -86,9 +90,24 @@ class FakeServer:
         return self
 
     def __exit__(self, *_):
+        """Leaves no socket behind, and no thread: who waits for a client, or stalls, is woken."""
+        self._is_over.set()
+        # Closing a socket alone wakes nobody.
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._end(self._threads[0])
         self._listener.close()
         for connection in self._connections:
-            connection.close()
+            try:
+                connection.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+        for thread in self._threads[1:]:
+            self._end(thread)
+
+    @staticmethod
+    def _end(thread):
+        thread.join(20)
+        assert not thread.is_alive(), "an answer of the fake server does not come to its end"
 
     def _accept(self):
         while True:
@@ -98,13 +117,15 @@ class FakeServer:
                 return
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._connections.append(connection)
-            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+            self._threads.append(threading.Thread(target=self._serve, args=(connection,), daemon=True))
+            self._threads[-1].start()
 
     def _serve(self, connection):
-        try:
-            self._converse(connection, connection.makefile("rb"))
-        except (OSError, struct.error, Hangup):
-            connection.close()
+        with connection, connection.makefile("rb") as reader:
+            try:
+                self._converse(connection, reader)
+            except (OSError, struct.error, Hangup):
+                pass
 
     def _converse(self, connection, reader):
         while True:
@@ -113,7 +134,7 @@ class FakeServer:
             if code == 80877102:
                 self.canceled.set()
                 if self.holds_cancels:
-                    return
+                    self._is_over.wait()
                 raise Hangup
             if code in (80877103, 80877104):
                 connection.sendall(b"N")
@@ -121,7 +142,7 @@ class FakeServer:
             break
         assert rest
         parameters = {"server_version": "15.0", "client_encoding": "UTF8", "standard_conforming_strings": "on",
-                      "DateStyle": "ISO, MDY", "integer_datetimes": "on"}
+                      "DateStyle": "ISO, MDY", "integer_datetimes": "on", **self.parameters}
         connection.sendall(
             message(b"R", struct.pack("!i", 0))
             + b"".join(message(b"S", f"{name}\0{value}\0".encode()) for name, value in parameters.items())
@@ -153,7 +174,8 @@ class FakeServer:
                 answer, status = answer
             if isinstance(answer, Stall):
                 connection.sendall(answer.begun)
-                threading.Event().wait()
+                self._is_over.wait()
+                raise Hangup
             if answer is None:
                 answer = EMPTY if not statement else row("1") if word == "SELECT" else complete(word)
             connection.sendall(answer)

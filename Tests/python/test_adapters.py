@@ -130,6 +130,32 @@ def test_a_programs_adapter_replaces_a_built_in_one(cursor, registered, change):
     assert cursor.mogrify("%s", (1,)) == b"1"
 
 
+@pytest.mark.parametrize("method, arguments", [
+    ("update", lambda adapter: ({(int, ISQLQuote): adapter},)),
+    ("__setitem__", lambda adapter: ((int, ISQLQuote), adapter)),
+    ("__ior__", lambda adapter: ({(int, ISQLQuote): adapter},)),
+    ("__init__", lambda adapter: ({(int, ISQLQuote): adapter},)),
+    ("setdefault", lambda adapter: ((int, ISQLQuote), adapter)),
+])
+def test_methods_of_the_registry_that_a_program_keeps(cursor, registered, method, arguments):
+    """A change counts when it is made, and not only when the method that makes it is looked up."""
+    change, forget = getattr(adapters, method), adapters.pop
+    assert cursor.mogrify("%s", (1,)) == b"1"
+    if method == "setdefault":
+        forget((int, ISQLQuote))
+        with pytest.raises(psycopg2.ProgrammingError):
+            cursor.mogrify("%s", (1,))
+    change(*arguments(lambda value: AsIs(f"<{value}>")))
+    assert cursor.mogrify("%s", (1,)) == b"<1>"
+    assert forget((int, ISQLQuote), "none") != "none" and forget((int, ISQLQuote), "none") == "none"
+    with pytest.raises(KeyError):
+        forget((int, ISQLQuote))
+    with pytest.raises(TypeError):
+        adapters.pop()
+    with pytest.raises(psycopg2.ProgrammingError):
+        cursor.mogrify("%s", (1,))
+
+
 def test_conform_comes_before_bases(cursor):
     class Pair(tuple):
         def __conform__(self, proto):

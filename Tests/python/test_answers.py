@@ -2,7 +2,7 @@
 
 import psycopg2
 import pytest
-from psycopg2 import extensions, extras
+from psycopg2 import extensions
 
 import fake_server
 from fake_server import COPY_DONE, EMPTY, NOTHING, FakeServer, complete, copy_in, copy_out, error, row
@@ -22,14 +22,6 @@ FAILED = extensions.STATUS_BEGIN, extensions.TRANSACTION_STATUS_INERROR
 
 def state(connection):
     return connection.status, connection.get_transaction_status()
-
-
-@pytest.fixture(params=["blocking", "green"])
-def mode(request):
-    if request.param == "green":
-        extensions.set_wait_callback(extras.wait_select)
-    yield request.param
-    extensions.set_wait_callback(None)
 
 
 @pytest.mark.parametrize("call", ["commit", "rollback"])
@@ -161,3 +153,21 @@ def test_other_commands(mode):
         with pytest.raises(psycopg2.DatabaseError, match="the server answered DISCARD ALL with PGRES_TUPLES_OK"):
             connection.reset()
         connection.close()
+
+
+@pytest.mark.parametrize("parameters, answers, problem", [
+    ({"DateStyle": "German, DMY"}, {"SET": error("42501", "it is forbidden")}, "it is forbidden"),
+    ({"DateStyle": "German, DMY"}, {"SET": row("1")}, "instead of the command's completion"),
+    ({"client_encoding": "MULE_INTERNAL"}, {}, "no Python encoding"),
+], ids=["refused", "not completed", "no codec"])
+def test_an_asynchronous_connect_that_cannot_be_settled(parameters, answers, problem):
+    """The session is closed, as it is in the other modes: without its settings dates and text could not be read."""
+    with FakeServer(answers, parameters=parameters) as server:
+        with pytest.raises(psycopg2.DatabaseError, match=problem):
+            psycopg2.connect(server.dsn)
+        connection = psycopg2.connect(server.dsn, async_=True)
+        with pytest.raises(psycopg2.DatabaseError, match=problem):
+            extras.wait_select(connection)
+        assert connection.closed == 2 and not connection.isexecuting()
+        with pytest.raises(psycopg2.InterfaceError, match="closed"):
+            connection.poll()

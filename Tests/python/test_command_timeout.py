@@ -120,9 +120,11 @@ def test_other_calls(connection, cursor):
 def test_large_objects(dsn, connection):
     large = connection.lobject(0, "w")
     connection.commit()
-    with psycopg2.connect(dsn) as other:
-        other.lobject(large.oid, "n").unlink()
-        timed_out(connection, connection.lobject(large.oid, "n").unlink)
+    other = psycopg2.connect(dsn)
+    other.lobject(large.oid, "n").unlink()
+    timed_out(connection, connection.lobject(large.oid, "n").unlink)
+    other.commit()
+    other.close()
 
 
 def test_copy(connection, cursor):

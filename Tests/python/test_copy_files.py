@@ -4,6 +4,7 @@ import errno
 import io
 import os
 
+import psycopg2
 import pytest
 
 
@@ -70,3 +71,21 @@ def test_what_write_returns_of_other_files_means_nothing(cursor):
         file = File(answer)
         cursor.copy_expert("COPY (SELECT 1) TO STDOUT", file)
         assert file.data == b"1\n"
+
+
+def test_a_file_that_closes_the_connection_is_not_read_to_its_end(connection, cursor):
+    class Closing:
+        reads = 0
+
+        def read(self, size):
+            self.reads += 1
+            if self.reads == 2:
+                connection.close()
+            # It has no end.
+            return "1\n" * (size // 2) if self.reads < 1000 else ""
+
+    file = Closing()
+    cursor.execute("CREATE TEMP TABLE closing (a int)")
+    with pytest.raises(psycopg2.OperationalError, match="connection is closed"):
+        cursor.copy_from(file, "closing")
+    assert connection.closed == 1 and file.reads < 100

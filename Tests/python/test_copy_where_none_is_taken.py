@@ -41,14 +41,6 @@ def in_time():
     timer.cancel()
 
 
-@pytest.fixture(params=["blocking", "green"])
-def mode(request):
-    if request.param == "green":
-        extensions.set_wait_callback(extras.wait_select)
-    yield request.param
-    extensions.set_wait_callback(None)
-
-
 @pytest.fixture
 def connection(dsn):
     connection = psycopg2.connect(dsn)

@@ -1,5 +1,6 @@
 """PEP 249's exceptions, a class per SQLSTATE, and what the server said."""
 
+import io
 import pickle
 
 import psycopg2
@@ -66,6 +67,68 @@ def test_positions_are_those_of_the_programs_own_statement(connection):
         assert messages[0][2] == str(statement.index("nothing") + 1)
 
 
+def read_only(connection):
+    connection.rollback()
+    connection.readonly = True
+
+
+@pytest.mark.parametrize("begin", [lambda connection: None, read_only])
+@pytest.mark.parametrize("statement, shown", [
+    ("SELECT  nothing", 'LINE 1: SELECT  nothing\n                ^'),
+    ("SELECT 1,\n  nothing", 'LINE 2:   nothing\n          ^'),
+    ("SELEC 1", 'LINE 1: SELEC 1\n        ^'),
+    ("SELECT 1/0", ""),
+    # The message itself has a line that looks like libpq's.
+    ('SELECT "\nLINE 7: x"', 'LINE 1: SELECT "'),
+])
+def test_the_last_error_of_the_connection_is_that_of_the_exception(connection, begin, statement, shown):
+    """BEGIN travels in front, on a line of its own."""
+    begin(connection)
+    error = failing(connection, statement)
+    assert shown in error.pgerror
+    assert connection.info.error_message == error.pgerror
+    # In the middle of the transaction, and outside of one, nothing is in front.
+    connection.rollback()
+    connection.cursor().execute("SELECT 1")
+    assert connection.info.error_message is None
+    assert failing(connection, statement).pgerror == error.pgerror == connection.info.error_message
+    connection.rollback()
+    connection.autocommit = True
+    # The very words that libpq had before, about a statement that is on the second line now.
+    moved = failing(connection, "\n" + statement)
+    assert connection.info.error_message == moved.pgerror
+
+
+def test_the_last_error_of_executemany_is_that_of_its_row(connection):
+    cursor = connection.cursor()
+    cursor.execute("CREATE TEMP TABLE rows_of_many (id int)")
+    connection.commit()
+    for _ in range(2):
+        with pytest.raises(errors.InvalidTextRepresentation) as caught:
+            cursor.executemany("INSERT INTO rows_of_many\nVALUES (%s)", [(1,), (2,), ("x",)])
+        assert "LINE 2: VALUES ('x')" in caught.value.pgerror
+        assert connection.info.error_message == caught.value.pgerror
+        connection.rollback()
+        cursor.execute("SELECT 1")
+
+
+def test_the_last_error_of_copy_and_of_named_cursors(connection):
+    for attempt in (lambda: connection.cursor().copy_expert("COPY (SELECT nothing) TO STDOUT", io.StringIO()),
+                    lambda: connection.cursor("named").execute("SELECT nothing")):
+        with pytest.raises(errors.UndefinedColumn, match="LINE 1: ") as caught:
+            attempt()
+        assert connection.info.error_message == caught.value.pgerror
+        connection.rollback()
+
+
+@pytest.mark.parametrize("encoding", ["LATIN1", "UTF8"])
+def test_the_last_error_is_decoded_as_the_exception_is(connection, encoding):
+    connection.set_client_encoding(encoding)
+    error = failing(connection, 'SELECT "é"')
+    assert connection.info.error_message == error.pgerror
+    assert 'column "é" does not exist' in error.pgerror
+
+
 def test_all_fields_of_a_violated_constraint(connection):
     cursor = connection.cursor()
     cursor.execute("CREATE TEMP TABLE things (id int PRIMARY KEY, size int CONSTRAINT positive CHECK (size > 0))")
@@ -128,6 +191,37 @@ def test_what_libpq_refuses_when_it_connects_is_an_operational_error(dsn, option
         psycopg2.connect(dsn, **options)
     with pytest.raises(psycopg2.ProgrammingError):
         psycopg2.connect("nonsense")
+
+
+@pytest.mark.parametrize("call, what", [
+    (lambda connection, text: connection.get_parameter_status(text), "the name of a parameter"),
+    (lambda connection, text: connection.info.parameter_status(text), "the name of a parameter"),
+    (lambda connection, text: connection.info.ssl_attribute(text), "the name of an attribute"),
+    (lambda connection, text: connection.tpc_begin(text), "a transaction id"),
+    (lambda connection, text: connection.tpc_commit(text), "a transaction id"),
+    (lambda _, text: extensions.encrypt_password(text, "somebody", algorithm="md5"), "a password"),
+    (lambda connection, text: extensions.encrypt_password(text, "somebody", connection), "a password"),
+    (lambda _, text: extensions.encrypt_password("secret", text, algorithm="md5"), "the name of a user"),
+    (lambda connection, text: extensions.encrypt_password("secret", "somebody", connection, text),
+     "the name of an algorithm"),
+    (lambda _, text: psycopg2.connect("dbname=" + text), "a connection string"),
+    (lambda _, text: psycopg2.connect(dbname=text), "a connection string"),
+    (lambda _, text: extensions.parse_dsn("dbname=" + text), "a connection string"),
+])
+def test_a_nul_does_not_end_a_text(connection, call, what):
+    """As it did for libpq: the hash was that of a shorter password."""
+    with pytest.raises(ValueError, match=f"^{what} cannot contain NUL"):
+        call(connection, "server_version\0x")
+    assert connection.status == extensions.STATUS_READY
+
+
+@pytest.mark.parametrize("text", ["serializable\0x", b"serializable\0x", b"\xff"])
+def test_a_nul_does_not_end_a_level(connection, text):
+    with pytest.raises(ValueError, match="bad value for isolation_level"):
+        connection.set_session(text)
+    with pytest.raises(ValueError, match="the only string accepted is 'default'"):
+        connection.readonly = text.replace(b"serializable", b"default") if isinstance(text, bytes) \
+            else text.replace("serializable", "default")
 
 
 def test_no_statement_is_an_empty_one(connection):

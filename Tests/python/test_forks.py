@@ -1,6 +1,7 @@
 """Processes that a program with open connections starts: by fork, by fork and exec, and by multiprocessing."""
 
 import os
+import resource
 import subprocess
 import sys
 import textwrap
@@ -108,6 +109,27 @@ def test_a_child_that_leaves_the_block_it_was_forked_in(dsn):
         assert connection.info.transaction_status == psycopg2.extensions.TRANSACTION_STATUS_INTRANS
     assert ping(connection)
     connection.close()
+
+
+@pytest.mark.parametrize("sslmode", ["disable", "require"])
+def test_a_child_without_a_free_descriptor_lets_go_of_a_connection(secure_node, sslmode):
+    """The child puts something else in the place of the socket, for which it needs no descriptor more."""
+    connection = psycopg2.connect(secure_node.dsn(1), sslmode=sslmode)
+    held = [connection]
+
+    def child():
+        resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256))
+        taken = []
+        with pytest.raises(OSError):
+            while True:
+                taken.append(os.dup(0))
+        held.pop().close()
+        return len(taken) > 0
+
+    del connection
+    assert in_child(child) == "True"
+    assert ping(held[0])
+    held[0].close()
 
 
 LOOK = "import os, sys; sys.exit(any(os.path.exists(f'/proc/self/fd/{n}') and " \

@@ -4,6 +4,7 @@ every answer, be it an error, and no value breaks out of its quotes."""
 import ctypes
 import ctypes.util
 import io
+import threading
 
 import psycopg2
 import pytest
@@ -130,6 +131,132 @@ def test_executemany(dsn):
             cursor.executemany(call("%s").replace("'%s'", "%s"), [(setting,), ("on",)])
         arrives(connection)
     connection.close()
+
+
+class Changes:
+    """An argument that executes a statement while it is quoted."""
+
+    def __init__(self, connection, statement):
+        self.connection, self.statement = connection, statement
+
+    def __conform__(self, protocol):
+        return self
+
+    def getquoted(self):
+        for statement in self.statement.split(";"):
+            self.connection.cursor().execute(statement)
+        return b"'changed'"
+
+
+# On its way to the server, the first value ends where the last one begins, if it is quoted for another setting.
+BREAKS = ("\\", ", 'broken', ")
+OFF, ON = (f"SET standard_conforming_strings TO {setting}" for setting in ("off", "on"))
+
+
+def refused(cursor, call, *arguments):
+    """What was quoted for another setting is not sent, and the cursor and its connection stay as they are."""
+    query = cursor.query
+    with pytest.raises(psycopg2.OperationalError, match="was changed while the arguments .* not sent"):
+        call(*arguments)
+    assert cursor.query == query
+    cursor.execute("SELECT 1")
+    assert cursor.fetchall() == [(1,)]
+
+
+@pytest.mark.parametrize("change", [OFF, f"{OFF};{ON}", "SET client_encoding TO sjis"])
+def test_an_adapter_that_changes_the_setting(connection, change):
+    cursor = connection.cursor()
+    arguments = (BREAKS[0], Changes(connection, change), BREAKS[1])
+    refused(cursor, cursor.execute, "SELECT %s, %s, %s", arguments)
+    connection.rollback()
+    composed = sql.SQL("SELECT {}, {}, {}").format(*map(sql.Literal, arguments))
+    refused(cursor, cursor.execute, composed)
+    connection.rollback()
+    named = connection.cursor("named")
+    with pytest.raises(psycopg2.OperationalError, match="not sent"):
+        named.execute("SELECT %s, %s, %s", arguments)
+    connection.rollback()
+    with pytest.raises(psycopg2.OperationalError, match="not sent"):
+        copy = sql.SQL("COPY (SELECT {}, {}, {}) TO STDOUT").format(*map(sql.Literal, arguments))
+        cursor.copy_expert(copy, io.StringIO())
+    connection.rollback()
+    arrives(connection)
+
+
+@pytest.mark.parametrize("change", [OFF, f"{OFF};{ON}", "SET client_encoding TO sjis"])
+@pytest.mark.parametrize("rows", range(3))
+def test_an_adapter_that_changes_the_setting_in_executemany(connection, change, rows):
+    cursor = connection.cursor()
+    cursor.execute("CREATE TEMP TABLE many (x text)")
+    connection.commit()
+    before = [("fine", "fine", "fine")] * rows
+    arguments = [*before, (BREAKS[0], Changes(connection, change), BREAKS[1])]
+    with pytest.raises(psycopg2.OperationalError, match="not sent"):
+        cursor.executemany("INSERT INTO many VALUES (concat(%s, %s, %s))", arguments)
+    connection.rollback()
+    cursor.execute("SELECT count(*) FROM many")
+    assert cursor.fetchone() == (0,)
+    connection.rollback()
+    arrives(connection)
+
+
+def test_rows_of_executemany_that_were_quoted_for_settings_in_turn(connection):
+    """The iterator changes the setting between the rows: each is quoted for what it is sent to."""
+    cursor = connection.cursor()
+    cursor.execute("CREATE TEMP TABLE turns (x text)")
+
+    def rows():
+        for change in [OFF, ON, OFF, ON]:
+            yield VALUE,
+            connection.cursor().execute(change)
+
+    cursor.executemany("INSERT INTO turns VALUES (%s)", rows())
+    cursor.execute("SELECT x FROM turns")
+    assert cursor.fetchall() == [(VALUE,)] * 4
+
+
+@pytest.mark.parametrize("many", [False, True])
+def test_another_thread_changes_the_setting_meanwhile(dsn, connection, long_switches, many):
+    """The values are quoted, and then wait for another thread's statement, which changes the setting."""
+    with psycopg2.connect(dsn) as holder:
+        locks = holder.cursor()
+        locks.execute("SELECT pg_advisory_lock(6543210)")
+        changer = threading.Thread(
+            target=lambda: connection.cursor().execute(f"SELECT pg_advisory_lock(6543210); {OFF}"), daemon=True)
+        changer.start()
+        for _ in range(1000):
+            locks.execute("SELECT count(*) FROM pg_locks WHERE objid = 6543210 AND NOT granted")
+            if locks.fetchone() == (1,):
+                break
+        else:
+            raise AssertionError("the other statement does not run")
+        # What follows keeps the GIL until it waits for the connection.
+        released = threading.Event()
+        release = threading.Thread(
+            target=lambda: (released.wait(30), locks.execute("SELECT pg_advisory_unlock(6543210)")), daemon=True)
+        release.start()
+
+        class Announces(str):
+            def __conform__(self, protocol):
+                return self
+
+            def getquoted(self):
+                released.set()
+                return b"'announced'"
+
+        cursor = connection.cursor()
+        extensions.register_adapter(Announces, lambda value: value)
+        arguments = (BREAKS[0], Announces(), BREAKS[1])
+        with pytest.raises(psycopg2.OperationalError, match="not sent"):
+            if many:
+                cursor.executemany("UPDATE pg_class SET relname = concat(%s, %s, %s) WHERE false", [arguments])
+            else:
+                cursor.execute("SELECT %s, %s, %s", arguments)
+        release.join(30)
+        changer.join(30)
+        assert not changer.is_alive()
+    holder.close()
+    arrives(connection)
 
 
 def test_a_copy_that_fails(dsn):

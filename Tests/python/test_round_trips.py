@@ -63,6 +63,13 @@ def encodes(letter, codec):
 opened = {}
 
 
+@pytest.fixture(scope="module", autouse=True)
+def closing():
+    yield
+    while opened:
+        opened.popitem()[1].close()
+
+
 def connections(nodes, encoding):
     if encoding not in opened:
         opened[encoding] = psycopg2.connect(nodes.dsn(1))

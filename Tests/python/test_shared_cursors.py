@@ -107,6 +107,38 @@ def test_a_cursor_shows_the_statement_that_ran_last(connection, quick_switches):
         assert cursor.fetchall() == [(name,)] * cursor.rowcount
 
 
+def test_a_large_result_is_not_replaced_while_it_is_fetched(connection, quick_switches):
+    """A large result is copied without the GIL: another thread's statement has to wait with what it does to the cursor,
+    or is refused."""
+    cursor = connection.cursor()
+
+    def replace(begun, ended, raised):
+        begun.wait(30)
+        while not ended.is_set():
+            try:
+                cursor.execute("SELECT 'other'")
+                return
+            except psycopg2.ProgrammingError as error:
+                raised.append(str(error))
+
+    for _ in range(10):
+        cursor.execute("SELECT n, repeat('x', 100) FROM generate_series(1, 100000) n")
+        begun, ended, raised = threading.Event(), threading.Event(), []
+        thread = threading.Thread(target=replace, args=(begun, ended, raised), daemon=True)
+        thread.start()
+        begun.set()
+        try:
+            rows = cursor.fetchall()
+            # All of it, unless the other statement came before.
+            assert rows == [("other",)] or (len(rows), [row[0] for row in rows[::99999]]) == (100000, [1, 100000])
+        except psycopg2.ProgrammingError as error:
+            assert "no results to fetch" in str(error)
+        finally:
+            ended.set()
+            finish(thread)
+        assert all("being read by a typecaster" in words for words in raised)
+
+
 def test_threads_do_everything_with_one_cursor(connection, quick_switches):
     """Statements, errors, COPY, executemany, casts in Python, fetches, closing: whatever is refused is refused by an
     exception of psycopg2's."""

@@ -112,13 +112,59 @@ def test_what_transactions_begin_with(connection):
     assert settings() == ("read committed", "off", "off")
     connection.set_isolation_level(extensions.ISOLATION_LEVEL_REPEATABLE_READ)
     assert settings()[0] == "repeatable read"
-    connection.autocommit = True
-    assert settings()[0] == "repeatable read"
-    connection.autocommit = False
     connection.set_isolation_level(extensions.ISOLATION_LEVEL_AUTOCOMMIT)
     assert connection.autocommit
     with pytest.raises(ValueError):
         connection.isolation_level = 7
+
+
+def session_defaults(connection):
+    with connection.cursor() as cursor:
+        cursor.execute("""SELECT current_setting('default_transaction_isolation'),
+            current_setting('default_transaction_read_only'), current_setting('default_transaction_deferrable')""")
+        return cursor.fetchone()
+
+
+@pytest.mark.parametrize("switch", [
+    lambda connection: setattr(connection, "autocommit", True),
+    lambda connection: connection.set_session(autocommit=True),
+    lambda connection: connection.set_isolation_level(extensions.ISOLATION_LEVEL_AUTOCOMMIT),
+])
+def test_what_was_set_before_autocommit_is_for_transactions(connection, switch):
+    """As in psycopg2: it does not reach the statements in autocommit, and counts again after them."""
+    connection.set_session("SERIALIZABLE", readonly=True, deferrable=True)
+    switch(connection)
+    assert (connection.isolation_level, connection.readonly, connection.deferrable) == (3, True, True)
+    assert session_defaults(connection) == ("read committed", "off", "off")
+    connection.cursor().execute("CREATE TABLE set_before_autocommit (id int); DROP TABLE set_before_autocommit")
+    connection.autocommit = False
+    cursor = connection.cursor()
+    cursor.execute("SELECT current_setting('transaction_isolation'), current_setting('transaction_read_only')")
+    assert cursor.fetchone() == ("serializable", "on")
+
+
+def test_what_is_set_in_autocommit_is_the_sessions_default(connection):
+    connection.isolation_level = "REPEATABLE READ"
+    connection.autocommit = True
+    connection.readonly = True
+    assert session_defaults(connection) == ("read committed", "on", "off")
+    # The same value again: now it is said in autocommit.
+    connection.isolation_level = "REPEATABLE READ"
+    assert session_defaults(connection) == ("repeatable read", "on", "off")
+    connection.cursor().execute("SET default_transaction_deferrable TO on")
+    connection.deferrable = None
+    assert session_defaults(connection) == ("repeatable read", "on", "off")
+    connection.autocommit = False
+    assert session_defaults(connection) == ("read committed", "off", "off")
+
+
+def test_a_notice_about_a_first_statement_that_does_not_parse_comes_once(connection):
+    """Although the server reads the statement twice: with BEGIN in front, and alone."""
+    with pytest.raises(psycopg2.errors.SyntaxError):
+        connection.cursor("x" * 70).execute("INSERT INTO nowhere VALUES (1)")
+    assert state(connection) == FAILED
+    (notice,) = connection.notices
+    assert "will be truncated to" in notice
 
 
 def test_reset(connection):

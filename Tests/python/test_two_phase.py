@@ -3,6 +3,7 @@
 import psycopg2
 import pytest
 from psycopg2.extensions import STATUS_BEGIN, STATUS_PREPARED, STATUS_READY, Xid
+from psycopg2.extensions import connection as connection_type
 
 
 @pytest.fixture
@@ -79,6 +80,36 @@ def test_calls_out_of_turn(connect):
     connection.autocommit = True
     with pytest.raises(psycopg2.ProgrammingError, match="autocommit"):
         connection.tpc_begin("x")
+
+
+@pytest.mark.parametrize("call", ["tpc_commit", "tpc_rollback"])
+@pytest.mark.parametrize("prepares", [False, True])
+def test_none_is_no_xid(connect, call, prepares):
+    """A variable that holds None by mistake must not end the transaction of the connection."""
+    connection = connect()
+    connection.tpc_begin("still here")
+    connection.cursor().execute("SELECT 1")
+    if prepares:
+        connection.tpc_prepare()
+    before = connection.status
+    for arguments, keywords in (((None,), {}), ((), {"xid": None})):
+        with pytest.raises(TypeError, match="not a valid transaction id"):
+            getattr(connection, call)(*arguments, **keywords)
+    assert connection.status == before == (STATUS_PREPARED if prepares else STATUS_BEGIN)
+    getattr(connection, call)()
+    assert connection.status == STATUS_READY
+
+
+def test_tpc_recover_makes_its_cursor_by_itself(dsn):
+    """Not by cursor() of a subclass, which may take other arguments."""
+    class Strange(connection_type):
+        def cursor(self, how):
+            raise AssertionError(how)
+
+    connection = psycopg2.connect(dsn, connection_factory=Strange)
+    assert connection.tpc_recover() == []
+    assert connection.status == STATUS_READY
+    connection.close()
 
 
 def test_what_cannot_be_prepared_is_rolled_back(connect):

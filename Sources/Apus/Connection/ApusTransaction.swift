@@ -102,7 +102,8 @@ extension ApusConnection {
     ///     within 20 s costs the connection.
     /// - Throws: what the closure throws, even where the rollback fails, which is logged; and ``ApusError``s of `BEGIN`
     ///   and `COMMIT`. A `COMMIT` that ends with ``ApusError/Code/connectionLost``, ``ApusError/Code/timeout`` or
-    ///   ``ApusError/Code/cancelled`` may have taken effect.
+    ///   ``ApusError/Code/cancelled`` may have taken effect, and so may one that the server answers with something else
+    ///   than that it is done, which is ``ApusError/Code/transaction``.
     public func transaction<Result>(
         isolation: ApusTransaction.Isolation? = nil, readOnly: Bool? = nil, deferrable: Bool = false,
         timeout: Duration? = nil, file: String = #fileID, line: Int = #line,
@@ -134,8 +135,9 @@ extension ApusConnection {
     }
 
     private func begin(_ sql: SQL, _ lease: Lease, _ timeout: Duration?, _ site: CallSite) async throws(ApusError) {
+        let tag: CommandTag
         do {
-            try await execute(sql, lease: lease, takesLease: true, timeout: timeout, site)
+            tag = try await execute(sql, lease: lease, takesLease: true, timeout: timeout, site)
         } catch {
             if error.server == nil {
                 core.undoBegin(lease, site)
@@ -144,11 +146,23 @@ extension ApusConnection {
             }
             throw error
         }
+        // Without a transaction each statement of the closure would be one of its own.
+        if tag.text == "BEGIN" { return }
+        core.undoBegin(lease, site)
+        throw Self.unexpected(tag, to: "BEGIN", site)
+    }
+
+    /// The error for an answer that is not the command's completion: something between the program and the server loses
+    /// its place, or the server does.
+    private static func unexpected(_ tag: CommandTag, to command: String, _ site: CallSite) -> ApusError {
+        let answer = tag.text.isEmpty ? "no command tag" : "\"\(tag.text)\""
+        return ApusError(.transaction, "the server answered \(command) with \(answer)").at(site)
     }
 
     private func commit(_ lease: Lease, _ timeout: Duration?, _ site: CallSite) async throws(ApusError) -> CommandTag {
+        let tag: CommandTag
         do {
-            return try await execute("COMMIT", lease: lease, timeout: timeout, site)
+            tag = try await execute("COMMIT", lease: lease, timeout: timeout, site)
         } catch {
             if isClosed { throw error }
             // A commit that failed has rolled back, and one that was stopped before it was sent has done nothing yet:
@@ -156,6 +170,9 @@ extension ApusConnection {
             await rollBack(lease, site)
             throw error
         }
+        if tag.text == "COMMIT" || tag.text == "ROLLBACK" { return tag }
+        await rollBack(lease, site)
+        throw Self.unexpected(tag, to: "COMMIT", site)
     }
 
     /// Ends a transaction that failed. Where the rollback fails too, the connection is closed, so that the server rolls

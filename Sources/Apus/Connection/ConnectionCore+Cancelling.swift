@@ -123,10 +123,11 @@ extension ConnectionCore {
     }
 
     /// Whether a request was hit by a cancel that was meant for the one before it, and is sent again: it was a
-    /// transaction of its own, which the server rolled back, and nobody has seen anything of it.
+    /// transaction of its own, which the server rolled back, and nobody has seen anything of it. A procedure can have
+    /// committed a part of what it does, and `VACUUM` and its like are no transactions.
     func retriesAfterStrayCancel(_ request: Request, _ state: inout State) -> Bool {
         guard request.isExposed, request.stopped == nil, !request.hasDelivered, request.lease == nil,
-            request.error?.sqlState == .queryCanceled
+            request.error?.sqlState == .queryCanceled, request.isUndoneAsAWhole
         else { return false }
         request.reset()
         state.waiting.append(request)
@@ -147,6 +148,11 @@ extension ConnectionCore {
         guard state.closing == nil else { return }
         for request in Array(state.inFlight.all) + Array(state.waiting.all) {
             if let deadline = request.deadline, now >= deadline {
+                if request.endsLease, request.stage != .ended {
+                    // Whether a transaction is open is unknown, and the next statements would be part of it.
+                    let words = "the server did not roll back a transaction that was given up while it began"
+                    return lose(&state, ApusError(.connectionLost, words), &effects)
+                }
                 stop(request, because: .timeout, &state, &effects)
             }
         }

@@ -47,8 +47,10 @@ extension ConnectionCore {
         if state.closing != nil { return }
         if let request = state.inFlight.first {
             deliver(request, &effects)
-        } else if isReadable {
-            try state.session?.connection.consumeInput()
+        } else {
+            if isReadable { try state.session?.connection.consumeInput() }
+            // Also after a pause, during which the socket is not watched: the rest of the answer may have been read
+            // before it, and then no wait for it is handed out.
             try listen(&state, for: .read)
         }
         gather(&state, &effects)
@@ -178,7 +180,7 @@ extension ConnectionCore {
     /// Turns to the next request in line.
     private func proceed(_ state: inout State, _ effects: inout Effects) {
         if let next = state.inFlight.first {
-            stream(next, &state)
+            expect(next, &state)
             if next.stopped != nil { beginCancel(next, &state, &effects) }
         }
         settleCancel(&state, &effects)

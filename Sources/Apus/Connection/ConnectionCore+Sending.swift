@@ -74,7 +74,7 @@ extension ConnectionCore {
         }
         request.stage = .sent
         state.inFlight.append(request)
-        if state.inFlight.count == 1 { stream(request, &state) }
+        if state.inFlight.count == 1 { expect(request, &state) }
         // The caller sends; what the socket does not take, the loop sends later.
         if let wait = try state.session?.connection.flush() { try listen(&state, for: wait.interest) }
     }
@@ -110,6 +110,16 @@ extension ConnectionCore {
             request.stage = .sent
             state.inFlight.append(request)
         }
+    }
+
+    /// Turns to a request whose answer is the next to come. A `ROLLBACK` that no call waits for has its time from here
+    /// on: before, statements of other tasks may be under way, which take as long as they like.
+    func expect(_ request: Request, _ state: inout State) {
+        stream(request, &state)
+        guard request.endsLease, request.deadline == nil else { return }
+        let deadline = Monotonic.now + Self.patience
+        request.deadline = deadline
+        remind(&state, at: deadline)
     }
 
     /// Asks libpq for rows one by one, so that an answer need not be whole before it is handed over, or dropped. It

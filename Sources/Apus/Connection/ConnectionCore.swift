@@ -150,7 +150,7 @@ final class ConnectionCore: ApusLoop.Watcher, TimerTarget {
 
     /// Undoes a `BEGIN` that was sent and whose answer its caller did not wait for: the server may begin the
     /// transaction after all, and the next statements of other tasks would be part of it. They wait until the
-    /// `ROLLBACK` is answered.
+    /// `ROLLBACK` is answered. A server that does not answer it in time costs the connection: see `expect`.
     func undoBegin(_ lease: Lease, _ site: CallSite) {
         var effects = Effects()
         state.withLock { state in

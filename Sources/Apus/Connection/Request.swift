@@ -37,7 +37,8 @@ final class Request: @unchecked Sendable {
     let takesLease: Bool
     /// Whether it gives the connection back: it is the `ROLLBACK` of a transaction that no call waits for any more.
     let endsLease: Bool
-    let deadline: Duration?
+    /// When it is given up. What ends a lease gets one when its answer is the next to come.
+    var deadline: Duration?
     let site: CallSite
 
     var stage = Stage.new
@@ -83,6 +84,14 @@ final class Request: @unchecked Sendable {
 
     /// Bytes of rows that nobody has fetched yet.
     var isAhead: Bool { !batches.isEmpty }
+
+    /// Whether an error surely undoes all that the statement did: it is one of those that do not commit by themselves.
+    var isUndoneAsAWhole: Bool {
+        let text = sql.text.utf8.drop { $0 == UInt8(ascii: "(") || ASCII.isSpace($0) }
+        let word = ASCII.lowercased(
+            String(decoding: text.prefix { $0 | 0x20 >= 0x61 && $0 | 0x20 <= 0x7A }, as: UTF8.self))
+        return ["select", "insert", "update", "delete", "merge", "with", "values", "table"].contains(word)
+    }
 
     /// Takes a row over.
     func append(_ result: borrowing PQResult) {

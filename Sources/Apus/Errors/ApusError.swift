@@ -35,7 +35,8 @@ public struct ApusError: Error, Sendable {
         public static let encoding = Code(value: .encoding)
         /// A column does not hold what the program expects.
         public static let decoding = Code(value: .decoding)
-        /// `COMMIT` did not commit: an earlier error had aborted the transaction and the closure hid it.
+        /// `COMMIT` did not commit: an earlier error had aborted the transaction and the closure hid it. Or the server
+        /// answered `BEGIN` or `COMMIT` with something else than that it is done; whether it committed is unknown then.
         public static let transaction = Code(value: .transaction)
         /// The operating system refused something: a descriptor, a thread.
         public static let system = Code(value: .system)

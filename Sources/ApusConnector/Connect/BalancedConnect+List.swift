@@ -73,7 +73,7 @@ extension BalancedConnect {
     /// From now on this cluster's nodes are picked.
     private mutating func use(_ cluster: Cluster) {
         self.cluster = cluster
-        if sessions.isEmpty {
+        if sessions.isEmpty && !sessions.hasAddressesLeft {
             sessions = Self.race(options, usualSilence: cluster.usualSilence, lookups)
         }
     }

@@ -119,6 +119,9 @@ public struct BalancedConnect: ~Copyable, StepMachine {
         guard let expected, now - expected > .milliseconds(100) else { return }
         wasLate = true
         deadline = deadline.map { $0 + (now - expected) }
+        guard case .fetched(var refresh, let ticket) = list else { return }
+        refresh.extend(by: now - expected)
+        list = .fetched(refresh, ticket)
     }
 
     private mutating func advance(_ balance: BalanceOptions, _ now: Duration) throws(PQError) -> Wait? {

@@ -5,7 +5,8 @@ import ApusWaiting
 /// The names that are being resolved for this process. A name that many callers wait for is asked for once, so that a
 /// name server which does not answer costs one thread a name and not one a connect.
 final class HostLookups: Sendable {
-    private let running = ForkSafeMutex<[String: HostLookup]>([:])
+    /// By the names' bytes: what Swift's strings may call equal are two names for a name server.
+    private let running = ForkSafeMutex<[[UInt8]: HostLookup]>([:])
     private let resolve: @Sendable (String) -> HostLookup.Outcome
 
     /// - Parameter resolve: blocks until it has the addresses of a name.
@@ -22,14 +23,15 @@ final class HostLookups: Sendable {
     /// The lookup of a name, begun now or by another caller.
     /// - Returns: `nil` when the process has no thread or descriptor left for it.
     func lookup(_ name: String) -> HostLookup? {
-        running.withLock { running in
-            if let lookup = running[name], lookup.outcome == nil { return lookup }
+        let key = Array(name.utf8)
+        return running.withLock { running in
+            if let lookup = running[key], lookup.outcome == nil { return lookup }
             let lookup = try? HostLookup.start(name, resolve: resolve) { [weak self] lookup in
                 self?.running.withLock { running in
-                    if running[name] === lookup { running[name] = nil }
+                    if running[key] === lookup { running[key] = nil }
                 }
             }
-            running[name] = lookup
+            running[key] = lookup
             return lookup
         }
     }

@@ -27,7 +27,7 @@ struct RefreshMachine: Sendable {
     private var failed: [FailedAttempt] = []
     private var canOverlap = true
     private let hasList: Bool
-    private let deadline: Duration
+    private var deadline: Duration
     /// Sources that could not be reached, or kept silent until another answered.
     private var unreachable: [Endpoint] = []
 
@@ -62,6 +62,9 @@ struct RefreshMachine: Sendable {
         defer { unreachable = [] }
         return unreachable
     }
+
+    /// Gives it more time.
+    mutating func extend(by time: Duration) { deadline += time }
 
     /// What is to be said of the refresh when the caller's time is over before it ended.
     func unfinished(_ now: Duration) -> [FailedAttempt] { failed + race.attempts.map { $0.unfinished(now) } }

@@ -73,10 +73,29 @@ struct ConnectionURI {
             rest = Array(bytes[..<(query.startIndex - (theirs.isEmpty ? 1 : 0))])
             rest += theirs.joined(separator: [UInt8(ascii: "&")])
         }
-        do {
-            return try ConnectionParameter.parse(String(decoding: rest, as: UTF8.self)) + ours
-        } catch {
+        let parameters: [ConnectionParameter]
+        do { parameters = try ConnectionParameter.parse(String(decoding: rest, as: UTF8.self)) + ours } catch {
             throw explained(error)
+        }
+        try checkText()
+        return parameters
+    }
+
+    /// Options are text here: bytes that are none would silently become others.
+    private func checkText() throws(PQError) {
+        guard bytes.contains(UInt8(ascii: "%")) else { return }
+        let names = user?.split(separator: UInt8(ascii: ":"), maxSplits: 1, omittingEmptySubsequences: false) ?? []
+        var places = Array(zip(names, ["the user", "the password"])) + [(hosts, "a host or port")]
+        places.append((database, "the database"))
+        for part in parts(query ?? []) {
+            let pair = part.split(separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)
+            if let value = pair.last {
+                places.append((value, "the value of \(Self.decoded(pair[0]) ?? "a parameter")"))
+            }
+        }
+        for (text, place) in places
+        where Self.decodedBytes(text).flatMap({ String(validating: $0, as: UTF8.self) }) == nil {
+            throw malformed("the percent-encoded bytes in \(place) of the URI are not UTF-8")
         }
     }
 
@@ -86,7 +105,10 @@ struct ConnectionURI {
 
     /// A text with its percent-encoded bytes decoded; `nil` if one of them is malformed, or zero.
     private static func decoded(_ bytes: Bytes) -> String? {
-        guard bytes.contains(UInt8(ascii: "%")) else { return String(decoding: bytes, as: UTF8.self) }
+        decodedBytes(bytes).map { String(decoding: $0, as: UTF8.self) }
+    }
+
+    private static func decodedBytes(_ bytes: Bytes) -> [UInt8]? {
         var decoded: [UInt8] = []
         var rest = bytes
         while let byte = rest.popFirst() {
@@ -99,7 +121,7 @@ struct ConnectionURI {
             else { return nil }
             decoded.append(high << 4 | low)
         }
-        return String(decoding: decoded, as: UTF8.self)
+        return decoded
     }
 
     private static func hexadecimal(_ byte: UInt8) -> UInt8? {

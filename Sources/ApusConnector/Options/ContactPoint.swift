@@ -54,6 +54,11 @@ struct NodeTarget: Sendable, Hashable, CustomStringConvertible {
     var address: String
     var port: Int
 
+    /// A name is what its bytes are, as for `Endpoint`.
+    static func == (left: Self, right: Self) -> Bool {
+        left.port == right.port && left.host.isWritten(as: right.host) && left.address.isWritten(as: right.address)
+    }
+
     var endpoint: Endpoint { Endpoint(host: host.isEmpty ? address : host, port: port) }
 
     var description: String {

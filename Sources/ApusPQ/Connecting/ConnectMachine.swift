@@ -63,8 +63,12 @@ public struct ConnectMachine: ~Copyable, StepMachine, @unchecked Sendable {
                 attempt?.deadline = timeout.map { now + $0 }
             }
             if let deadline = attempt?.deadline, now >= deadline {
-                try giveUpAddress()
-                continue
+                guard now - deadline > Self.lateness, hasAnswer(pointer) else {
+                    try giveUpAddress()
+                    continue
+                }
+                // The server answered in time, as far as can be known: it is the program that comes late.
+                attempt?.deadline = timeout.map { now + $0 }
             }
             guard let wait = try poll(pointer, now) else {
                 if attempt == nil { continue }
@@ -193,6 +197,16 @@ public struct ConnectMachine: ~Copyable, StepMachine, @unchecked Sendable {
     }
 
     // MARK: Looking at the socket
+
+    /// How long after its deadline a machine is advanced at most by a caller that waits for it. One that comes later has
+    /// done something else meanwhile: a program with an asynchronous connection.
+    private static let lateness: Duration = .milliseconds(100)
+
+    /// Whether what was waited for last is there.
+    private func hasAnswer(_ pointer: OpaquePointer) -> Bool {
+        guard let wait = attempt?.wait, wait.descriptor == PQsocket(pointer) else { return false }
+        return Self.isReady(wait)
+    }
 
     /// Whether a wait is over. Machines may be advanced before (a deadline, a spurious wake-up), but
     /// `PQconnectPoll` must not be called then: it would block.

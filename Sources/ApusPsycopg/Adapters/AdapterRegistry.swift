@@ -9,24 +9,60 @@ func makeAdapterRegistryType(in owner: PyObj) throws(Raised) -> PyObj {
         [
             .doc("The registry of adapters: {(type, protocol): callable}."),
             .assigned { me, key, value in
-                me?.fields(apus_adapter_registry.self).pointee.generation &+= 1
+                noteChange(me)
+                defer { noteChange(me) }
                 return apus_dict_assign(me, key, value)
             },
-            // Every method of dict that changes it is fetched through here first.
-            PyType_Slot(Py_tp_getattro, unsafeBitCast(registryAttribute, to: UnsafeMutableRawPointer.self)),
+            .initialize { me, arguments, keywords in
+                noteChange(me)
+                defer { noteChange(me) }
+                return apus_dict_initialize(me, arguments, keywords)
+            },
+            .methods(
+                permanent(
+                    [
+                        .keyword("clear", "Removes all adapters.") { changed("clear", $0, $1, $2) },
+                        .keyword("pop", "Removes an adapter and returns it.") { changed("pop", $0, $1, $2) },
+                        .keyword("popitem", "Removes an adapter and returns it with its key.") {
+                            changed("popitem", $0, $1, $2)
+                        },
+                        .keyword("setdefault", "Adds an adapter unless there is one.") {
+                            changed("setdefault", $0, $1, $2)
+                        },
+                        .keyword("update", "Adds adapters.") { changed("update", $0, $1, $2) },
+                    ] as [PyMethodDef], end: .end)),
             PyType_Slot(Py_nb_inplace_or, unsafeBitCast(registryUpdate, to: UnsafeMutableRawPointer.self)),
         ])
 }
 
-private let registryAttribute: getattrofunc = { me, name in
-    me?.fields(apus_adapter_registry.self).pointee.generation &+= 1
-    return apus_generic_getattr(me, name)
+private func noteChange(_ me: PyObj?) { me?.fields(apus_adapter_registry.self).pointee.generation &+= 1 }
+
+/// A method of dict that changes the registry. The change is noted when the method is called, because a program may keep
+/// the method, and call it again.
+private func changed(_ name: StaticString, _ me: PyObj?, _ arguments: PyObj?, _ keywords: PyObj?) -> PyObj? {
+    answer { () throws(Raised) in
+        let me = try receiver(me)
+        let method = try Owned(attribute(name, of: apus_type_dict()))
+        let count = arguments.map { apus_tuple_size($0) } ?? 0
+        let all = try Owned(owned(PyTuple_New(count &+ 1)))
+        apus_tuple_set(all.object, 0, me.retained())
+        if let arguments {
+            for index in 0..<count {
+                apus_tuple_set(all.object, index &+ 1, apus_tuple_get(arguments, index).retained())
+            }
+        }
+        // What is compared meanwhile may run Python code that quotes: it is noted before and after.
+        noteChange(me)
+        defer { noteChange(me) }
+        return try owned(PyObject_Call(method.object, all.object, keywords))
+    }
 }
 
 private let registryUpdate: binaryfunc = { me, other in
     answer { () throws(Raised) in
         let me = try receiver(me)
-        me.fields(apus_adapter_registry.self).pointee.generation &+= 1
+        noteChange(me)
+        defer { noteChange(me) }
         try check(PyDict_Update(me, other))
         return me.retained()
     }

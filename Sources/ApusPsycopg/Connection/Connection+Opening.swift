@@ -10,7 +10,7 @@ extension Connection {
     /// `connection.__init__`: opens the session or, if `asynchronous`, begins to.
     func open(_ dsn: PyObj, asynchronous: Bool) throws(Raised) {
         try checkNotOpened()
-        let string = try text(of: dsn)
+        let string = try text(of: dsn, withoutNUL: "a connection string")
         let options: ConnectionOptions
         do { options = try ConnectionOptions(string) } catch { throw raise(error) }
         try replace(&fields.pointee.dsn, with: DSN.hidingPassword(in: dsn))
@@ -78,7 +78,11 @@ extension Connection {
         try holdingLock { () throws(Raised) in
             // The other one may have come to the end.
             if core.opening == nil { return Poll.ok }
-            return try goOnOpening()
+            do throws(Raised) { return try goOnOpening() } catch {
+                // A session that is not settled must not be used: dates could not be read, or text.
+                closeBroken()
+                throw error
+            }
         }
     }
 
@@ -91,10 +95,7 @@ extension Connection {
             let thread = PyEval_SaveThread()
             do { wait = try core.opening?.advance(now: Monotonic.now) ?? nil } catch { failure = error }
             PyEval_RestoreThread(thread)
-            if let failure {
-                closeBroken()
-                throw raise(failure, whileOpening: true)
-            }
+            if let failure { throw raise(failure, whileOpening: true) }
             if let wait { return try handOut(wait) }
             core.adoptSession(keepsOpening: true)
             core.gather()

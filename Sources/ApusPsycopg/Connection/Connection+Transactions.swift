@@ -6,8 +6,8 @@ import CApusPython
 extension Connection {
     // MARK: Ending
 
-    /// Ends the transaction if there is one; `command` is COMMIT or ROLLBACK.
-    func end(by command: StaticString) throws(Raised) {
+    /// Ends the transaction if there is one.
+    func end(by ending: Exchange.Ending) throws(Raised) {
         try settlePending()
         let core = self.core
         if core.status != .begin {
@@ -18,22 +18,22 @@ extension Connection {
                 return
             }
         }
-        let exchange = try perform { core.makeEnd(command) }
-        if exchange.endsTransaction { try checkCompletion(exchange, of: "\(command)") }
+        let exchange = try perform { core.makeEnd(ending) }
+        if exchange.ending != nil || exchange.detour != nil { try checkCompletion(exchange, of: "\(ending.command)") }
     }
 
     func commit() throws(Raised) {
         try checkOpen()
         try checkSynchronous("commit")
         try checkNotTwoPhase("commit")
-        try end(by: "COMMIT")
+        try end(by: .commit)
     }
 
     func rollback() throws(Raised) {
         try checkOpen()
         try checkSynchronous("rollback")
         try checkNotTwoPhase("rollback")
-        try end(by: "ROLLBACK")
+        try end(by: .rollback)
     }
 
     /// `__enter__`: begins a block that is a transaction.
@@ -70,20 +70,21 @@ extension Connection {
 
     // MARK: Settings
 
-    /// Applies new settings from the next transaction on. In autocommit there is no BEGIN to carry them: then they
-    /// become the session's defaults.
-    func set(_ new: TransactionSettings) throws(Raised) {
+    /// Applies new settings from the next transaction on. In autocommit there is no BEGIN to carry them: then those that
+    /// the call names become defaults of the session. As in psycopg2, those that were set before are not among them:
+    /// they are for BEGIN, and count again when autocommit ends.
+    func set(_ new: TransactionSettings, naming named: TransactionSettings.Names) throws(Raised) {
         let old = core.transaction
         core.transaction.autocommit = true
         do throws(Raised) {
             if new.autocommit {
-                if new.isolation != old.isolation || !old.autocommit && new.isolation != nil {
+                if named.contains(.isolation) {
                     try setDefault("default_transaction_isolation", new.isolation.map { "'\($0.sql.lowercased())'" })
                 }
-                if new.readonly != old.readonly || !old.autocommit && new.readonly != nil {
+                if named.contains(.readonly) {
                     try setDefault("default_transaction_read_only", new.readonly.map { $0 ? "on" : "off" })
                 }
-                if new.deferrable != old.deferrable || !old.autocommit && new.deferrable != nil {
+                if named.contains(.deferrable) {
                     try setDefault("default_transaction_deferrable", new.deferrable.map { $0 ? "on" : "off" })
                 }
             } else if old.autocommit {
@@ -113,12 +114,7 @@ extension Connection {
             }
             return level
         }
-        let name: String
-        if apus_is_bytes(value) != 0 {
-            name = String(cString: apus_bytes_data(value))
-        } else {
-            name = try text(of: value)
-        }
+        let name = try word(value)
         switch name.uppercased() {
         case "DEFAULT": return nil
         case "READ COMMITTED": return .readCommitted
@@ -129,11 +125,19 @@ extension Connection {
         }
     }
 
+    /// A word that is given as `str` or `bytes`, whatever it holds.
+    private static func word(_ value: PyObj) throws(Raised) -> String {
+        if apus_is_bytes(value) == 0 { return try text(of: value) }
+        return String(
+            decoding: UnsafeRawBufferPointer(start: apus_bytes_data(value), count: apus_bytes_size(value)),
+            as: UTF8.self)
+    }
+
     /// Reads True, False, or None (or 'default') for the server's default.
     static func state(_ value: PyObj) throws(Raised) -> Bool? {
         if value.isNone { return nil }
         if apus_is_str(value) != 0 || apus_is_bytes(value) != 0 {
-            let name = apus_is_bytes(value) != 0 ? String(cString: apus_bytes_data(value)) : try text(of: value)
+            let name = try word(value)
             guard name.lowercased() == "default" else {
                 throw raiseValueError("the only string accepted is 'default'; got \(name)")
             }

@@ -17,13 +17,13 @@ extension Connection {
 
     /// The server's name of a transaction that is given by its Xid or by this name.
     private func name(of xid: PyObj) throws(Raised) -> String {
-        if apus_is_str(xid) != 0 { return try text(of: xid) }
+        if apus_is_str(xid) != 0 { return try text(of: xid, withoutNUL: "a transaction id") }
         let type = try Owned(xidType())
         let fits = PyObject_IsInstance(xid, type.object)
         try check(fits)
         guard fits != 0 else { throw raiseTypeError("not a valid transaction id") }
         let shown = try Owned(owned(PyObject_Str(xid)))
-        return try text(of: shown.object)
+        return try text(of: shown.object, withoutNUL: "a transaction id")
     }
 
     /// `tpc_begin(xid)`
@@ -66,9 +66,9 @@ extension Connection {
         core.twoPhaseName = name
     }
 
-    /// `tpc_commit(xid=None)` and `tpc_rollback(xid=None)`: ends this connection's two-phase transaction or, by its
-    /// xid, one that was prepared by anybody.
-    func endTwoPhase(_ call: StaticString, by command: StaticString, _ xid: PyObj?) throws(Raised) {
+    /// `tpc_commit([xid])` and `tpc_rollback([xid])`: ends this connection's two-phase transaction or, by its xid, one
+    /// that any connection prepared. None is no xid: it must not end another transaction than the one that was meant.
+    func endTwoPhase(_ call: StaticString, by ending: Exchange.Ending, _ xid: PyObj?) throws(Raised) {
         try checkOpen()
         try checkSynchronous(call)
         if let xid {
@@ -78,7 +78,7 @@ extension Connection {
                     module.pointee.programmingError,
                     "tpc_commit/tpc_rollback with a xid must be called outside a transaction")
             }
-            try self.command("\(command) PREPARED \(literal(name))")
+            try command("\(ending.command) PREPARED \(literal(name))")
             return
         }
         guard let name = core.twoPhaseName else {
@@ -87,10 +87,10 @@ extension Connection {
                 "tpc_commit/tpc_rollback with no parameter must be called in a two-phase transaction")
         }
         if core.status != .prepared {
-            try end(by: command)
+            try end(by: ending)
             return
         }
-        try self.command("\(command) PREPARED \(literal(name))")
+        try command("\(ending.command) PREPARED \(literal(name))")
         core.endTransaction()
     }
 

@@ -76,7 +76,8 @@ extension Connection {
         let refusedCopy = exchange.detour?.refusedCopy
         if status == PGRES_COMMAND_OK, refusedCopy == nil { return }
         let isError = status == PGRES_FATAL_ERROR || status == PGRES_BAD_RESPONSE || status == PGRES_NONFATAL_ERROR
-        if isError && refusedCopy == nil || core.closed == .broken { try checkSuccess(exchange, cursor: nil) }
+        let isLost = core.closed == .broken || exchange.detour?.loss != nil
+        if isError && refusedCopy == nil || isLost { try checkSuccess(exchange, cursor: nil) }
         throw unexpected(refusedCopy ?? status, to: command())
     }
 
@@ -111,15 +112,17 @@ extension Connection {
                 raising = module.pointee.commandTimeout
                 failure.preface = "no answer within the command timeout of \(timeout.inSeconds): "
             }
+            core.shiftedError = failure.shift
             throw failure.raise(raising, cursor: cursor, connectionIsLost: core.closed == .broken)
         default: return
         }
     }
 
-    /// Raises DatabaseError if the server did not answer BEGIN as it should, and ProgrammingError for a COPY that the
-    /// call does not go on with.
+    /// Raises OperationalError if the connection was lost, DatabaseError if the server did not answer BEGIN as it should,
+    /// and ProgrammingError for a COPY that the call does not go on with.
     @inline(never)
     private func check(_ detour: Exchange.Detour, cursor: PyObj?) throws(Raised) {
+        if let loss = detour.loss { throw raise(loss, cursor: cursor) }
         // Why a connection was lost is told by the result.
         if core.closed == .broken { return }
         if let answer = detour.strayAnswer { throw unexpected(answer, to: "BEGIN") }

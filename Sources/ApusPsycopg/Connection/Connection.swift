@@ -80,6 +80,11 @@ struct Connection {
         return try accessing { core.session?.parameterStatus(name) }
     }
 
+    /// The same for a name from Python, as a Python object; None where the server reports no such parameter.
+    func parameterStatus(_ name: PyObj) throws(Raised) -> PyObj {
+        try parameterStatus(text(of: name, withoutNUL: "the name of a parameter")).map(python) ?? none()
+    }
+
     /// Moves what the server sent unasked to the lists that Python sees, and follows a change of the encoding.
     func collect() throws(Raised) {
         guard core.session != nil else { return }
@@ -156,6 +161,7 @@ struct Connection {
         guard let pointer = libpq, let name = core.session?.clientEncoding else { return }
         let id = PQclientEncoding(pointer)
         core.encoding = try ClientEncoding(postgres: name)
+        if core.encodingID != id { core.quotingChanges &+= 1 }
         core.encodingID = id
         core.facts.encoding = ConnectionCore.Facts.shown(encoding: name)
         core.facts.serverVersion = core.session?.serverVersion ?? 0
@@ -172,6 +178,30 @@ extension Connection {
             if core.isShared { try lookAgain() }
             return Quoting(connection: object, encoding: core.encoding, doublesBackslashes: core.doublesBackslashes)
         }
+    }
+
+    /// What `checkQuoting` compares: to be asked before the values of a statement are quoted.
+    func quotingChanges() throws(Raised) -> Int {
+        if core.isShared { try lookAgain() }
+        // Another thread may not have come to follow a change of the encoding that its statement made.
+        if let libpq, case let current = PQclientEncoding(libpq), current >= 0, current != core.encodingID {
+            try followEncoding()
+        }
+        return core.quotingChanges
+    }
+
+    /// Raises OperationalError if what quoting depends on has changed since: an adapter, or another thread, executed a
+    /// statement meanwhile, and a value could break out of its quotes.
+    func checkQuoting(since quotedFor: Int) throws(Raised) {
+        if !core.isUnchanged(since: quotedFor) { throw quotingHasChanged() }
+    }
+
+    @inline(never)
+    func quotingHasChanged() -> Raised {
+        raise(
+            module.pointee.operationalError,
+            "standard_conforming_strings or the client encoding of the connection was changed while the arguments of the "
+                + "statement were adapted: it was not sent")
     }
 
     /// Asks libpq again what quoting depends on, where C code of the program's may have executed statements.

@@ -85,10 +85,17 @@ final class ConnectionCore: @unchecked Sendable {
 
     /// Whether a backslash in a plain literal is an escape.
     var doublesBackslashes = false
+    /// Counts the changes of that and of `encodingID`: a literal is quoted for what they are at one moment, and may be sent
+    /// at another.
+    var quotingChanges = 0
     /// Whether the program has the address of the PGconn, and may do with it what it likes.
     var isShared = false
     /// Whether BEGIN may travel with the statement that it precedes.
     var joinsBegin = true
+
+    /// libpq's words about the last error, where they are about what was sent in front of the statement, too, and those
+    /// that the exception has; under the GIL.
+    var shiftedError: (said: [UInt8], shown: [UInt8])?
 
     /// What the opening has to say to the application's log.
     var warnings: [String] = []
@@ -128,7 +135,11 @@ final class ConnectionCore: @unchecked Sendable {
             deliver(exchange.ownPositions(of: notices))
         }
         let isBroken = session?.isBroken ?? true
-        if exchange.endsTransaction, isBroken || session?.transactionStatus == PQTRANS_IDLE { endTransaction() }
+        if let ending = exchange.ending {
+            // As in psycopg2, a transaction whose COMMIT came to no answer is over, and one that could not be rolled back
+            // is not.
+            if isBroken ? ending == .commit : session?.transactionStatus == PQTRANS_IDLE { endTransaction() }
+        }
         if isBroken { markBroken() }
     }
 
@@ -150,9 +161,9 @@ final class ConnectionCore: @unchecked Sendable {
     }
 
     /// The exchange that ends the transaction, or nothing if there is none: another thread may have been faster.
-    func makeEnd(_ command: StaticString) -> Exchange {
+    func makeEnd(_ ending: Exchange.Ending) -> Exchange {
         let isOpen = status == .begin
-        return Exchange(Statement(isOpen ? command : ""), endsTransaction: isOpen)
+        return Exchange(Statement(isOpen ? ending.command : ""), ending: isOpen ? ending : nil)
     }
 
     /// The socket is gone: the node has one session less from now on. Under `access`, or the lock and the GIL.
@@ -193,16 +204,29 @@ final class ConnectionCore: @unchecked Sendable {
 
     /// Learns what the server last said of standard_conforming_strings. Under the lock, and `access` or the GIL.
     func lookAtLiterals(_ libpq: OpaquePointer) {
+        let doubles: Bool
         if PQerrorMessage(libpq)?.pointee == 0 {
             // The quicker way. It makes libpq forget its last error, of which there is none.
-            doublesBackslashes = withUnsafeTemporaryAllocation(of: CChar.self, capacity: 4) { target in
+            doubles = withUnsafeTemporaryAllocation(of: CChar.self, capacity: 4) { target in
                 PQescapeStringConn(libpq, target.baseAddress, ("\\" as StaticString).c, 1, nil) == 2
             }
         } else {
             // After an error, which Python may still ask for. A server that says nothing means "off", to libpq as well.
             let name: StaticString = "standard_conforming_strings"
-            doublesBackslashes = PQparameterStatus(libpq, name.c).map { strcmp($0, "on") != 0 } ?? true
+            doubles = PQparameterStatus(libpq, name.c).map { strcmp($0, "on") != 0 } ?? true
         }
+        if doubles == doublesBackslashes { return }
+        doublesBackslashes = doubles
+        quotingChanges &+= 1
+    }
+
+    /// Whether literals that were quoted after so many changes mean now what they meant then. Under the lock, or while
+    /// `exchange` keeps other statements away.
+    func isUnchanged(since quotedFor: Int) -> Bool {
+        guard quotingChanges == quotedFor else { return false }
+        // Another thread may not have come to note a change of the encoding. A connection that broke has none.
+        let current = libpq.map { PQclientEncoding($0) } ?? -1
+        return current < 0 || current == encodingID
     }
 
     /// Makes the locks this process's, for a connection that is about to be opened.
@@ -261,6 +285,14 @@ struct TransactionSettings {
             case .readUncommitted: "READ UNCOMMITTED"
             }
         }
+    }
+
+    /// The settings that a call names, besides autocommit.
+    struct Names: OptionSet {
+        let rawValue: Int
+        static let isolation = Names(rawValue: 1)
+        static let readonly = Names(rawValue: 2)
+        static let deferrable = Names(rawValue: 4)
     }
 
     var autocommit = false

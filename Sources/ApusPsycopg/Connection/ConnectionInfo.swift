@@ -62,7 +62,8 @@ enum ConnectionInfo {
         .computed("dsn_parameters", "The parameters of the connection, without the password.") { me, _ in
             answer { () throws(Raised) in
                 let connection = try connection(me)
-                return connection.core.session == nil ? none() : try connection.parameters()
+                try connection.checkOpen()
+                return try connection.parameters()
             }
         },
         .computed("status", "libpq's status of the connection.") { me, _ in
@@ -81,10 +82,14 @@ enum ConnectionInfo {
             answer { () throws(Raised) in
                 let connection = try connection(me)
                 let core = connection.core
-                guard let message = try connection.accessing({ core.session?.errorMessage }) else {
+                guard let said = try connection.accessing({ core.session?.errorText }) else {
                     return try python("connection pointer is NULL\n")
                 }
-                return message.isEmpty ? none() : try python(message)
+                var message = said
+                if let shifted = core.shiftedError, said.starts(with: shifted.said) {
+                    message.replaceSubrange(..<shifted.said.count, with: shifted.shown)
+                }
+                return try message.isEmpty ? none() : core.encoding.decode(message)
             }
         },
         .computed("socket", "The descriptor of the socket.") { me, _ in number(me) { Int($0.session?.descriptor ?? -1) }
@@ -118,12 +123,12 @@ enum ConnectionInfo {
     nonisolated(unsafe) private static let methods: [PyMethodDef] = [
         .one("parameter_status", "parameter_status(name): a parameter that the server reports, or None.") { me, name in
             answer { () throws(Raised) in
-                try connection(me).parameterStatus(text(of: receiver(name))).map(python) ?? none()
+                try connection(me).parameterStatus(receiver(name))
             }
         },
         .one("ssl_attribute", "ssl_attribute(name): a fact about the encryption, or None.") { me, name in
             answer { () throws(Raised) in
-                let name = try text(of: receiver(name))
+                let name = try text(of: receiver(name), withoutNUL: "the name of an attribute")
                 let connection = try connection(me)
                 let core = connection.core
                 // TLS ends where another thread finds that the server has gone.

@@ -50,11 +50,21 @@ enum ConnectionMethods {
                     let connection = try Connection(me)
                     try connection.checkSettable("set_session")
                     var settings = connection.core.transaction
-                    if let value = given.unlessNone(0) { settings.isolation = try Connection.isolation(value) }
-                    if let value = given.unlessNone(1) { settings.readonly = try Connection.state(value) }
-                    if let value = given.unlessNone(2) { settings.deferrable = try Connection.state(value) }
+                    var named: TransactionSettings.Names = []
+                    if let value = given.unlessNone(0) {
+                        settings.isolation = try Connection.isolation(value)
+                        named.insert(.isolation)
+                    }
+                    if let value = given.unlessNone(1) {
+                        settings.readonly = try Connection.state(value)
+                        named.insert(.readonly)
+                    }
+                    if let value = given.unlessNone(2) {
+                        settings.deferrable = try Connection.state(value)
+                        named.insert(.deferrable)
+                    }
                     if given.unlessNone(3) != nil { settings.autocommit = try given.truth(3, default: false) }
-                    try connection.set(settings)
+                    try connection.set(settings, naming: named)
                     return none()
                 }
             },
@@ -85,7 +95,7 @@ enum ConnectionMethods {
                 answer { () throws(Raised) in
                     let connection = try Connection(me)
                     try connection.checkOpen()
-                    return try connection.parameterStatus(text(of: receiver(name))).map(python) ?? none()
+                    return try connection.parameterStatus(receiver(name))
                 }
             },
             .plain("get_dsn_parameters", "The connection's parameters, without the password.") { me, _ in
@@ -144,19 +154,19 @@ enum ConnectionMethods {
             me, _ in
             run(me) { (connection) throws(Raised) in try connection.prepareTwoPhase() }
         },
-        .fast("tpc_commit", "tpc_commit(xid=None): commits the two-phase transaction, or a prepared one.") {
+        .fast("tpc_commit", "tpc_commit([xid]): commits the two-phase transaction, or a prepared one.") {
             me, positional, count, keywords in
             answer { () throws(Raised) in
                 let given = try Arguments("tpc_commit", ["xid"], positional, count, keywords)
-                try Connection(me).endTwoPhase("tpc_commit", by: "COMMIT", given.unlessNone(0))
+                try Connection(me).endTwoPhase("tpc_commit", by: .commit, given[0])
                 return none()
             }
         },
-        .fast("tpc_rollback", "tpc_rollback(xid=None): rolls the two-phase transaction back, or a prepared one.") {
+        .fast("tpc_rollback", "tpc_rollback([xid]): rolls the two-phase transaction back, or a prepared one.") {
             me, positional, count, keywords in
             answer { () throws(Raised) in
                 let given = try Arguments("tpc_rollback", ["xid"], positional, count, keywords)
-                try Connection(me).endTwoPhase("tpc_rollback", by: "ROLLBACK", given.unlessNone(0))
+                try Connection(me).endTwoPhase("tpc_rollback", by: .rollback, given[0])
                 return none()
             }
         },
@@ -244,11 +254,12 @@ extension Connection {
             if level == -1 && PyErr_Occurred() != nil { throw Raised() }
             guard (0...4).contains(level) else { throw raiseValueError("isolation level must be between 0 and 4") }
             settings.autocommit = level == 0
-            settings.isolation = TransactionSettings.Isolation(rawValue: level)
+            // In autocommit the level stays for the transactions that come after it.
+            if level != 0 { settings.isolation = TransactionSettings.Isolation(rawValue: level) }
         }
         // Unlike the properties, this call ends the transaction that is open.
-        try end(by: "ROLLBACK")
-        try set(settings)
+        try end(by: .rollback)
+        try set(settings, naming: [])
     }
 
     func setClientEncoding(_ name: String) throws(Raised) {
@@ -258,7 +269,7 @@ extension Connection {
         // As psycopg2: what is so already ends no transaction.
         let name = ConnectionCore.Facts.shown(encoding: name)
         if name == core.session?.clientEncoding.map(ConnectionCore.Facts.shown) { return }
-        try end(by: "ROLLBACK")
+        try end(by: .rollback)
         let settings = core.transaction
         core.transaction.autocommit = true
         defer { core.transaction = settings }
@@ -269,7 +280,7 @@ extension Connection {
             try collect()
         } catch {
             let exception = apus_take_exception()
-            if core.session?.clientEncoding != before {
+            if core.closed == .open, core.session?.clientEncoding != before {
                 do throws(Raised) { try command("SET client_encoding TO \(literal(before))") } catch { PyErr_Clear() }
             }
             if let exception { apus_give_exception(exception) }

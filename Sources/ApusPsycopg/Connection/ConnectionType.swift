@@ -188,7 +188,8 @@ enum ConnectionType {
     // MARK: Settings
 
     private static func set(
-        _ me: PyObj?, _ value: PyObj?, _ change: (inout TransactionSettings, PyObj) throws(Raised) -> Void
+        _ name: TransactionSettings.Names, _ me: PyObj?, _ value: PyObj?,
+        _ change: (inout TransactionSettings, PyObj) throws(Raised) -> Void
     ) -> Int32 {
         succeed { () throws(Raised) in
             let connection = try Connection(me)
@@ -196,7 +197,7 @@ enum ConnectionType {
             try connection.checkSettable("set_session")
             var settings = connection.core.transaction
             try change(&settings, value)
-            try connection.set(settings)
+            try connection.set(settings, naming: name)
         }
     }
 
@@ -233,20 +234,25 @@ enum ConnectionType {
     }
 
     private static let setAutocommit: Setter = { me, value, _ in
-        set(me, value) { (settings, value) throws(Raised) in
+        set([], me, value) { (settings, value) throws(Raised) in
             let truth = PyObject_IsTrue(value)
             try check(truth)
             settings.autocommit = truth != 0
         }
     }
     private static let setIsolation: Setter = { me, value, _ in
-        set(me, value) { (settings, value) throws(Raised) in settings.isolation = try Connection.isolation(value) }
+        set(.isolation, me, value) { (settings, value) throws(Raised) in
+            settings.isolation = try Connection.isolation(value)
+        }
     }
     private static let setReadonly: Setter = { me, value, _ in
-        set(me, value) { (settings, value) throws(Raised) in settings.readonly = try Connection.state(value) }
+        set(.readonly, me, value) { (settings, value) throws(Raised) in settings.readonly = try Connection.state(value)
+        }
     }
     private static let setDeferrable: Setter = { me, value, _ in
-        set(me, value) { (settings, value) throws(Raised) in settings.deferrable = try Connection.state(value) }
+        set(.deferrable, me, value) { (settings, value) throws(Raised) in
+            settings.deferrable = try Connection.state(value)
+        }
     }
 }
 

@@ -25,8 +25,8 @@ final class Exchange {
     private let call: ServerCall?
     private var begin: String?
     private var joins = false
-    /// Whether this is the end of a transaction.
-    let endsTransaction: Bool
+    /// How the transaction ends by this; nil where it does not.
+    let ending: Ending?
     /// The number that the cursor gave to it: see `Cursor.prepare(for:)`. Nil where no cursor takes the result, or where
     /// the cursor takes it in any case.
     var number: Int?
@@ -54,6 +54,13 @@ final class Exchange {
     /// Counts the results, if somebody wants to know.
     var tally: Tally?
 
+    /// How a transaction ends.
+    enum Ending {
+        case commit, rollback
+
+        var command: StaticString { self == .commit ? "COMMIT" : "ROLLBACK" }
+    }
+
     /// What several statements did.
     struct Tally {
         /// Results that were no errors.
@@ -77,18 +84,18 @@ final class Exchange {
         }
     }
 
-    /// - Parameter endsTransaction: whether the statement is COMMIT, ROLLBACK or the like.
-    init(_ statements: consuming Statement, endsTransaction: Bool = false) {
+    /// - Parameter ending: what the statement is, if it ends the transaction.
+    init(_ statements: consuming Statement, ending: Ending? = nil) {
         self.statements = statements
         call = nil
-        self.endsTransaction = endsTransaction
+        self.ending = ending
     }
 
     /// For a statement with parameters, whose results come in binary format.
     init(_ call: ServerCall) {
         statements = Statement("")
         self.call = call
-        endsTransaction = false
+        ending = nil
     }
 
     /// For the answer to what was sent before.
@@ -111,8 +118,21 @@ final class Exchange {
 
     func advance(on connection: inout PQConnection?) throws(PQError) -> Wait? {
         if phase == .idle { try start(&connection) }
+        do throws(PQError) { return try readAnswer(&connection) } catch {
+            guard error.kind == .connectionLost else { throw error }
+            // It is the answer: who asked for the result raises it.
+            takeDetour().loss = error
+            PQclear(takeResult())
+            return nil
+        }
+    }
+
+    private func readAnswer(_ connection: inout PQConnection?) throws(PQError) -> Wait? {
         while true {
-            if let detour, let wait = try leaveCopy(detour, &connection) { return wait }
+            if let detour {
+                if detour.loss != nil { return nil }
+                if let wait = try leaveCopy(detour, &connection) { return wait }
+            }
             guard let step = try connection?.nextResult() else { throw Self.closed }
             switch consume step {
             case .wait(let wait): return wait

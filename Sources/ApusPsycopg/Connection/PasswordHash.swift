@@ -6,9 +6,12 @@ import CApusPython
 /// never in a statement.
 enum PasswordHash {
     static func make(_ given: Arguments) throws(Raised) -> PyObj {
-        let password = try text(of: given.required(0))
-        let user = try text(of: given.required(1))
-        let algorithm = try given.unlessNone(3).map(text)
+        // What stands behind a NUL would not count: the hash would be that of another password.
+        let password = try text(of: given.required(0), withoutNUL: "a password")
+        let user = try text(of: given.required(1), withoutNUL: "the name of a user")
+        let algorithm = try given.unlessNone(3).map { (name) throws(Raised) in
+            try text(of: name, withoutNUL: "the name of an algorithm")
+        }
         guard let scope = given.unlessNone(2) else {
             guard algorithm == "md5" else {
                 throw raise(

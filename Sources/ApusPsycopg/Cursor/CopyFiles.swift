@@ -41,7 +41,9 @@ struct CopyOutlet: ~Copyable {
     private func put(_ piece: UnsafeRawBufferPointer) throws(Raised) {
         let core = connection.core
         try connection.blockingUnderLock(limiting: exchange) { () throws(PQError) in
-            if case .wait(let wait)? = try core.session?.sendCopyData(piece) { return wait }
+            // The file may have closed the connection.
+            guard let step = try core.session?.sendCopyData(piece) else { throw Exchange.closed }
+            if case .wait(let wait) = step { return wait }
             return nil
         }
     }

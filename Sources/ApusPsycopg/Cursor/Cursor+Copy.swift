@@ -13,23 +13,26 @@ extension Cursor {
             throw raiseTypeError(
                 "file must be a readable file-like object for COPY FROM; a writable file-like object for COPY TO.")
         }
-        try copy(statement(sql, nil, connection), file, size: size, connection)
+        let quotedFor = try connection.quotingChanges()
+        try copy(statement(sql, nil, connection), file, size: size, connection, quotedFor: quotedFor)
     }
 
     /// `copy_from(file, table, sep='\t', null='\\N', size=8192, columns=None)`
     func copyFrom(_ file: PyObj, _ table: PyObj, _ format: CopyFormat, size: Int) throws(Raised) {
         let connection = try checkCopy("copy_from")
         guard try Self.has("read", file) else { throw raiseTypeError("argument 1 must have a .read() method") }
+        let quotedFor = try connection.quotingChanges()
         let command = try "COPY \(format.target(table, connection)) FROM stdin WITH \(format.options(connection))"
-        try copy(bytes(of: command, connection), file, size: size, connection)
+        try copy(bytes(of: command, connection), file, size: size, connection, quotedFor: quotedFor)
     }
 
     /// `copy_to(file, table, sep='\t', null='\\N', columns=None)`
     func copyTo(_ file: PyObj, _ table: PyObj, _ format: CopyFormat) throws(Raised) {
         let connection = try checkCopy("copy_to")
         guard try Self.has("write", file) else { throw raiseTypeError("argument 1 must have a .write() method") }
+        let quotedFor = try connection.quotingChanges()
         let command = try "COPY \(format.target(table, connection)) TO stdout WITH \(format.options(connection))"
-        try copy(bytes(of: command, connection), file, size: 0, connection)
+        try copy(bytes(of: command, connection), file, size: 0, connection, quotedFor: quotedFor)
     }
 
     private func checkCopy(_ call: StaticString) throws(Raised) -> Connection {
@@ -57,8 +60,12 @@ extension Cursor {
 
     // MARK: Conversation
 
-    /// - Parameter statement: owned; taken over.
-    private func copy(_ statement: PyObj, _ file: PyObj, size: Int, _ connection: Connection) throws(Raised) {
+    /// - Parameters:
+    ///   - statement: owned; taken over.
+    ///   - quotedFor: see `Connection.checkQuoting(since:)`.
+    private func copy(
+        _ statement: PyObj, _ file: PyObj, size: Int, _ connection: Connection, quotedFor: Int
+    ) throws(Raised) {
         let statement = Owned(statement)
         let exchange = try Exchange(sendable(statement.object))
         exchange.takes = .file
@@ -67,6 +74,7 @@ extension Cursor {
             try connection.holdingLock { () throws(Raised) in
                 try connection.checkOpen()
                 try connection.checkIdle("copy")
+                try connection.checkQuoting(since: quotedFor)
                 try prepare(for: exchange, query: statement.object)
                 replace(&fields.pointee.copy_file, with: file.retained())
                 core.prepare(exchange)

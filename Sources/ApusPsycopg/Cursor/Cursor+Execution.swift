@@ -13,12 +13,20 @@ extension Cursor {
         try connection.settlePending()
         if isNamed { try checkNamedExecution() }
         try checkUnread()
+        let quotedFor = try hasValues(query, arguments) ? connection.quotingChanges() : nil
         let statement = try Owned(statementToRun(query, arguments, connection))
         if isNamed {
-            try declare(statement.take(), connection)
+            try declare(statement.take(), connection, quotedFor: quotedFor)
             return
         }
-        try run(statement.object, connection)
+        try run(statement.object, connection, quotedFor: quotedFor)
+    }
+
+    /// Whether the driver quotes anything for the statement.
+    @inline(__always)
+    private func hasValues(_ query: PyObj, _ arguments: PyObj?) -> Bool {
+        if let arguments, !arguments.isNone { return true }
+        return apus_is_str(query) == 0 && apus_is_bytes(query) == 0
     }
 
     /// The statement with its arguments. What cannot be made or is empty leaves the last result as it is, but if the
@@ -42,21 +50,25 @@ extension Cursor {
 
     /// Runs a statement, which becomes `query`, and takes over its result.
     /// - Parameters:
+    ///   - quotedFor: see `Connection.checkQuoting(since:)`; nil where there are no literals of the driver's.
     ///   - takes: the COPY that the caller goes on with.
     ///   - preparing: runs when the statement's turn has come, before it is sent.
     func run(
-        _ text: PyObj, _ connection: Connection, takes: Exchange.CopyKind = .none, preparing: () -> Void = {}
+        _ text: PyObj, _ connection: Connection, quotedFor: Int? = nil, takes: Exchange.CopyKind = .none,
+        preparing: () -> Void = {}
     ) throws(Raised) {
         let exchange = try Exchange(sendable(text))
         exchange.takes = takes
         if connection.core.isAsynchronous {
             try connection.begin(exchange, for: object) { () throws(Raised) in
+                if let quotedFor { try connection.checkQuoting(since: quotedFor) }
                 try prepare(for: exchange, query: text)
                 preparing()
             }
             return
         }
         try connection.perform(exchange) { () throws(Raised) in
+            if let quotedFor { try connection.checkQuoting(since: quotedFor) }
             try prepare(for: exchange, query: text)
             preparing()
         }

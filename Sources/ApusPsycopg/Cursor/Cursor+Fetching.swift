@@ -65,10 +65,13 @@ extension Cursor {
         return try maker.row(&reader)
     }
 
+    private var rowsLeft: Int { max(0, fields.pointee.rowcount - fields.pointee.row) }
+
     private func rows(_ count: Int, _ connection: Connection) throws(Raised) -> PyObj {
+        if mayPack(min(count, rowsLeft)) { pack() }
+        // Another thread may have fetched meanwhile.
         let first = fields.pointee.row
-        let count = max(0, min(count, fields.pointee.rowcount - first))
-        if mayPack(count) { pack() }
+        let count = min(count, rowsLeft)
         guard count > 0, let result, var maker = try RowMaker(self, encoding: connection.core.encoding) else {
             return try owned(PyList_New(0))
         }

@@ -30,15 +30,16 @@ extension Cursor {
     /// Copies the rows out of the PGresult, which loses them; without the GIL. Where that cannot be, all stays as it is.
     func pack() {
         guard let result else { return }
+        // To the end: another thread that executes a statement meanwhile would put another result in its place.
         fields.pointee.readers += 1
+        defer { fields.pointee.readers -= 1 }
         var thread = PyEval_SaveThread()
         let packed = PackedRows.copying(result)
         // Columns, status and command tag stay.
         let head = PQcopyResult(result, PG_COPYRES_ATTRS)
         PyEval_RestoreThread(thread)
-        fields.pointee.readers -= 1
         // Meanwhile another thread may have got hold of the PGresult.
-        guard let packed, let head, fields.pointee.readers == 0, fields.pointee.is_pinned == 0, self.result == result
+        guard let packed, let head, fields.pointee.readers == 1, fields.pointee.is_pinned == 0, self.result == result
         else {
             PQclear(head)
             return

@@ -94,8 +94,12 @@ extension Cursor {
             let arguments = Owned(current)
             adaptations.pointee = 0
             var doublesBackslashes = false
+            var quotedFor = 0
             statement.removeAll()
             do throws(Raised) {
+                quotedFor = try connection.quotingChanges()
+                // The template is in the encoding that there was at first.
+                if core.encoding.kind != .utf8 { throw connection.quotingHasChanged() }
                 if arguments.object.isNone {
                     statement.append(query)
                 } else {
@@ -115,7 +119,7 @@ extension Cursor {
             let isWhole =
                 adaptations.pointee == 0
                 || statement.withUnsafeBytes { StatementScan.isWhole($0, doublesBackslashes: doublesBackslashes) }
-            try pending.append(statement, isWhole: isWhole)
+            try pending.append(statement, isWhole: isWhole, quotedFor: quotedFor)
             next = PyIter_Next(iterator)
         }
         if PyErr_Occurred() != nil { try pending.sendBeforeRaising() } else { try pending.send() }

@@ -25,8 +25,10 @@ extension Cursor {
     }
 
     /// Declares the cursor for a statement.
-    /// - Parameter statement: owned; taken over.
-    func declare(_ statement: PyObj, _ connection: Connection) throws(Raised) {
+    /// - Parameters:
+    ///   - statement: owned; taken over.
+    ///   - quotedFor: as for `run`.
+    func declare(_ statement: PyObj, _ connection: Connection, quotedFor: Int?) throws(Raised) {
         let statement = Owned(statement)
         var writer = ByteWriter()
         try connection.encoded("DECLARE \(quotedName(connection)) ").withUnsafeBytes { writer.append($0) }
@@ -40,7 +42,7 @@ extension Cursor {
         writer.append(bytes)
         owner.release()
         let query = try Owned(writer.withUnsafeBytes { (bytes) throws(Raised) in try pythonBytes(bytes) })
-        try run(query.object, connection)
+        try run(query.object, connection, quotedFor: quotedFor)
         fields.pointee.rowcount = -1
         fields.pointee.transaction = connection.core.transactionNumber
     }
@@ -100,8 +102,11 @@ extension Cursor {
         let query = try Owned(python("SELECT 1 FROM pg_catalog.pg_cursors WHERE name = %s"))
         let arguments = try Owned(owned(PyTuple_New(1)))
         apus_tuple_set(arguments.object, 0, name.retained())
+        let quotedFor = try connection.quotingChanges()
         let statement = try Owned(statement(query.object, arguments.object, connection))
-        let exchange = try connection.perform(Exchange(sendable(statement.object)), mayBegin: false)
+        let exchange = try connection.perform(Exchange(sendable(statement.object)), mayBegin: false) {
+            () throws(Raised) in try connection.checkQuoting(since: quotedFor)
+        }
         try connection.checkSuccess(exchange, cursor: object)
         return exchange.result.map { PQntuples($0) > 0 } ?? false
     }

@@ -13,8 +13,8 @@ final class PendingStatements {
     private let connection: Connection
     private let thread = pthread_self()
     private var batch = StatementBatch()
-    /// What the literals of the batch were quoted for.
-    private var quotedFor = (doublesBackslashes: false, encoding: Int32(-1))
+    /// What the literals of the batch were quoted for: see `Connection.checkQuoting(since:)`.
+    private var quotedFor = 0
     private var isSending = false
     /// How many rows the statements that were sent affected; nil if the server did not say.
     private(set) var affectedRows: Int? = 0
@@ -38,10 +38,13 @@ final class PendingStatements {
     }
 
     /// Adds a statement that was checked; sends it with those before if they are enough.
-    /// - Parameter isWhole: false for what is not surely a single, complete statement: it is sent alone.
-    func append(_ statement: borrowing ByteWriter, isWhole: Bool) throws(Raised) {
-        if !isWhole { try send() }
-        if batch.isEmpty { quotedFor = (connection.core.doublesBackslashes, connection.core.encodingID) }
+    /// - Parameters:
+    ///   - isWhole: false for what is not surely a single, complete statement: it is sent alone.
+    ///   - quotedFor: what its literals were quoted for.
+    func append(_ statement: borrowing ByteWriter, isWhole: Bool, quotedFor: Int) throws(Raised) {
+        // Those before do not fit any more if it was quoted for something else: to send them says so.
+        if !isWhole || quotedFor != self.quotedFor { try send() }
+        if batch.isEmpty { self.quotedFor = quotedFor }
         batch.append(statement)
         if batch.isFull || !isWhole { try send() }
     }
@@ -85,14 +88,13 @@ final class PendingStatements {
             try cursor.prepare(for: one, query: alone.object)
             all?.number = one.number
         } _: {
-            let encoding = core.libpq.map { PQclientEncoding($0) }
-            isStale = core.doublesBackslashes != quotedFor.doublesBackslashes || encoding != quotedFor.encoding
+            isStale = !core.isUnchanged(since: quotedFor)
             if isStale { return Exchange(Statement("")) }
             let exchange = core.begins || core.isInTransaction ? all ?? one : one
             core.prepare(exchange)
             return exchange
         }
-        if isStale { throw changed() }
+        if isStale { throw connection.quotingHasChanged() }
         if exchange === all {
             try take(exchange)
             return batch.count
@@ -115,7 +117,8 @@ final class PendingStatements {
     /// Takes over what became of all statements of the batch.
     private func take(_ exchange: Exchange) throws(Raised) {
         let tally = exchange.tally ?? Exchange.Tally()
-        guard let result = exchange.result, PQresultStatus(result) == PGRES_FATAL_ERROR else {
+        let isLost = exchange.detour?.loss != nil
+        guard isLost || exchange.result.map({ PQresultStatus($0) }) == PGRES_FATAL_ERROR else {
             try replace(&cursor.fields.pointee.query, with: batch.statement(batch.count - 1))
             try cursor.accept(exchange, connection)
             count(tally.affectedRows)
@@ -123,7 +126,7 @@ final class PendingStatements {
         }
         var failed = min(tally.results, batch.count - 1)
         var isBehind = false
-        if let field = PQresultErrorField(result, apus_diag_statement_position),
+        if let field = exchange.result.flatMap({ PQresultErrorField($0, apus_diag_statement_position) }),
             let position = Int(String(cString: field))
         {
             // The text of the batch alone: BEGIN in front of it has its own prefix.
@@ -155,12 +158,5 @@ final class PendingStatements {
 
     private func count(_ rows: Int?) {
         affectedRows = affectedRows.flatMap { sum in rows.map { sum &+ $0 } }
-    }
-
-    private func changed() -> Raised {
-        raise(
-            module.pointee.operationalError,
-            "another thread changed standard_conforming_strings or the client encoding of the connection while "
-                + "executemany() adapted its arguments: they were not sent")
     }
 }

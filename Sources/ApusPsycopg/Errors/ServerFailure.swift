@@ -16,15 +16,25 @@ struct ServerFailure {
         PQresultErrorField(result, apus_diag_sqlstate).map { strcmp($0, "57014") == 0 } ?? false
     }
 
+    /// The server's words, as libpq formats them.
+    private var said: [UInt8] {
+        PQresultErrorMessage(result).map { Array(UnsafeRawBufferPointer(start: $0, count: strlen($0))) } ?? []
+    }
+
+    /// The words, and those that the exception has, if something was sent in front of the program's statement.
+    var shift: (said: [UInt8], shown: [UInt8])? {
+        guard prefix.lines > 0 else { return nil }
+        let said = said
+        return (said, ownPositions(in: said))
+    }
+
     /// Sets the exception.
     /// - Parameters:
     ///   - class: the exception's; nil for that of the SQLSTATE.
     ///   - cursor: the cursor that executed the statement, if one did.
     func raise(_ class: PyObj? = nil, cursor: PyObj?, connectionIsLost: Bool) -> Raised {
         do throws(Raised) {
-            let text = ownPositions(
-                in: PQresultErrorMessage(result).map { Array(UnsafeRawBufferPointer(start: $0, count: strlen($0))) }
-                    ?? [])
+            let text = ownPositions(in: said)
             let message = try Owned(
                 decode(
                     Array(preface.utf8)
@@ -95,6 +105,24 @@ struct ServerFailure {
     }
 }
 
+/// Raises the loss of the connection as the answer to a statement.
+/// - Parameter cursor: the cursor that executed the statement, if one did.
+func raise(_ loss: PQError, cursor: PyObj?) -> Raised {
+    let raised = raise(loss)
+    guard let exception = apus_take_exception() else { return raised }
+    if apus_is_instance(exception, module.pointee.error) != 0 {
+        let fields = exception.fields(apus_error.self)
+        replace(&fields.pointee.cursor, with: cursor?.retained())
+        if let text = try? python(loss.message + "\n") {
+            replace(&fields.pointee.pgerror, with: text)
+        } else {
+            PyErr_Clear()
+        }
+    }
+    apus_give_exception(exception)
+    return raised
+}
+
 /// Raises a failure that no server's result stands for.
 /// - Parameter whileOpening: whether libpq is connecting: an option that it refuses only then is an OperationalError, as in
 ///   psycopg2, while what cannot be read as options at all is a ProgrammingError.
@@ -104,7 +132,9 @@ func raise(_ error: PQError, whileOpening: Bool = false) -> Raised {
     switch error.kind {
     case .usage: type = state.pointee.interfaceError
     case .options where !whileOpening: type = state.pointee.programmingError
-    case .memory: return raise(PyErr_NoMemory(), "")
+    case .memory:
+        PyErr_NoMemory()
+        return Raised()
     default: type = state.pointee.operationalError
     }
     let raised = raise(type, error.message + "\n")

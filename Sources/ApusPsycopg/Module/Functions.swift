@@ -40,7 +40,7 @@ extension Module {
                 _, positional, count, keywords in
                 answer { () throws(Raised) in
                     let given = try Arguments("parse_dsn", ["dsn"], required: 1, positional, count, keywords)
-                    return try DSN.dictionary(of: text(of: given.required(0)))
+                    return try DSN.dictionary(of: text(of: given.required(0), withoutNUL: "a connection string"))
                 }
             },
             .fast("quote_ident", "quote_ident(ident, conn_or_curs) -> str: an identifier in quotes") {

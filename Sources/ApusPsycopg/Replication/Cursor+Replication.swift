@@ -122,7 +122,9 @@ extension Cursor {
             throw raise(failure)
         }
         try connection.collect()
-        if exchange.result != nil { try connection.checkSuccess(exchange, cursor: object) }
+        if exchange.result != nil || exchange.detour != nil {
+            try connection.checkSuccess(exchange, cursor: object)
+        }
     }
 
     /// `send_feedback(write_lsn=0, flush_lsn=0, apply_lsn=0, reply=False, force=False)`

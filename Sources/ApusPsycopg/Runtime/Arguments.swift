@@ -109,3 +109,11 @@ func text(of object: PyObj) throws(Raised) -> String {
         String(decoding: $0, as: UTF8.self)
     }
 }
+
+/// The same for a text that C code reads up to its first zero byte: ValueError where that is not its end.
+/// - Parameter what: what the text is, such as "a password".
+func text(of object: PyObj, withoutNUL what: StaticString) throws(Raised) -> String {
+    let text = try text(of: object)
+    if text.utf8.contains(0) { throw raiseValueError("\(what) cannot contain NUL (0x00) characters") }
+    return text
+}

@@ -39,6 +39,13 @@ extension PyMethodDef {
             ml_flags: METH_FASTCALL | METH_KEYWORDS, ml_doc: doc.c)
     }
 
+    /// A method of any arguments, given as a tuple and a dict.
+    static func keyword(_ name: StaticString, _ doc: StaticString, _ body: @escaping KeywordFunction) -> PyMethodDef {
+        PyMethodDef(
+            ml_name: name.c, ml_meth: unsafeBitCast(body, to: PyCFunction.self),
+            ml_flags: METH_VARARGS | METH_KEYWORDS, ml_doc: doc.c)
+    }
+
     /// A class method or static method of any arguments, by `flags`.
     static func fast(
         _ name: StaticString, _ doc: StaticString, flags: Int32, _ body: @escaping FastFunction

@@ -178,6 +178,37 @@ import Testing
         }
     }
 
+    /// libpq closes its socket then, and complains about that when it is asked for another result: "invalid socket".
+    @Test(arguments: ["disable", "require"])
+    func theWordsAboutALostConnectionAreAboutTheLoss(_ encryption: String) async throws {
+        try await withLocalCluster(.init(nodes: 1, encryption: .offered)) { cluster in
+            var connection = try cluster.connect(1, ["sslmode": encryption])
+            // What was answered before is handed out first.
+            try connection.enterPipelineMode()
+            for query in ["SELECT 'before'", "SELECT pg_terminate_backend(pg_backend_pid())", "SELECT 'after'"] {
+                try connection.send(query: query, parameters: PQParameters(), binaryResults: false)
+                try connection.sendPipelineSync()
+            }
+            var words: [String] = []
+            let failure = #expect(throws: PQError.self) {
+                for _ in 0..<20 {
+                    let answer = try connection.answers()
+                    words += answer.compactMap { $0.rows.first?.first ?? $0.error?.message }
+                }
+            }
+            #expect(words.first == "before")
+            #expect(!words.contains("after"))
+            #expect(failure?.kind == .connectionLost)
+            for text in [failure?.message ?? "", connection.errorMessage] {
+                #expect(text.contains("closed") || text.contains("reset"), "\(text)")
+                #expect(!text.contains("invalid socket") && !text.contains("not open"), "\(text)")
+            }
+            // However often it is asked.
+            #expect(throws: PQError.self) { try connection.send(query: "SELECT 1") }
+            #expect(connection.errorMessage.contains("closed") || connection.errorMessage.contains("reset"))
+        }
+    }
+
     @Test func quoting() async throws {
         try await withLocalCluster(.init(nodes: 1)) { cluster in
             var connection = try cluster.connect()

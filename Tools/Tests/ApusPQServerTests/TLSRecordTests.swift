@@ -40,20 +40,32 @@ import Testing
         try #require(BlockingWaiter.wait(for: limit) == .ready, "nothing came although the server has answered")
     }
 
-    private static func ask(_ connection: inout PQConnection, _ size: Int) throws {
-        try connection.send(query: query(answeredBy: size))
-        var rows = 0
+    /// Drives a step to its end.
+    private static func finish<Outcome: ~Copyable>(_ step: () throws -> Step<Outcome>) throws -> Outcome {
         while true {
-            switch try connection.nextResult() {
+            switch try step() {
             case .wait(let wait): try self.wait(wait)
-            case .done(nil):
-                #expect(rows > 70)
-                return
-            case .done(.some(let result)):
-                if let error = result.error { throw error }
-                rows += result.rowCount
+            case .done(let outcome): return outcome
             }
         }
+    }
+
+    /// Executes a statement, and expects all rows of its answer or of its COPY.
+    private static func expectRows(_ connection: inout PQConnection, of query: String) throws {
+        try connection.send(query: query)
+        var rows = 0
+        while let result = try finish({ try connection.nextResult() }) {
+            if let error = result.error { throw error }
+            rows += result.rowCount
+            var isCopying = result.status == PGRES_COPY_OUT
+            while isCopying {
+                switch try finish({ try connection.nextCopyData() }) {
+                case .end: isCopying = false
+                case .data: rows += 1
+                }
+            }
+        }
+        #expect(rows > 70)
     }
 
     @Test(arguments: ["TLSv1.2", "TLSv1.3"])
@@ -64,10 +76,10 @@ import Testing
                 Issue.record("SSL_pending was not found in libpq's own OpenSSL")
                 return
             }
-            for size in Self.sizes { try Self.ask(&connection, size) }
+            for size in Self.sizes { try Self.expectRows(&connection, of: Self.query(answeredBy: size)) }
             // Where the library does not say how much it holds.
             connection.decrypted = .unknown
-            for size in Self.sizes { try Self.ask(&connection, size) }
+            for size in Self.sizes { try Self.expectRows(&connection, of: Self.query(answeredBy: size)) }
         }
     }
 
@@ -78,34 +90,52 @@ import Testing
             for isKnown in [true, false] {
                 if !isKnown { connection.decrypted = .unknown }
                 for size in Self.sizes {
-                    try connection.send(query: "COPY (\(Self.query(answeredBy: size))) TO STDOUT")
-                    try Self.finishCopy(&connection)
+                    try Self.expectRows(&connection, of: "COPY (\(Self.query(answeredBy: size))) TO STDOUT")
                 }
             }
         }
     }
 
-    private static func finishCopy(_ connection: inout PQConnection) throws {
-        var rows = 0
+    /// libpq can find the end of a connection together with the last bytes before it, when they are read to make room: then
+    /// there is no socket to wait for any more.
+    @Test func aServerThatEndsInTheMidstOfARow() async throws {
+        try await Self.withNode { cluster in
+            var killer = try cluster.connect(1, ["sslmode": "require"])
+            for isKnown in [true, false] {
+                var connection = try Self.connect(cluster, "TLSv1.3")
+                if !isKnown { connection.decrypted = .unknown }
+                let process = connection.backendPID
+                try connection.send(query: "COPY (SELECT repeat('x', 30000000)) TO STDOUT")
+                try Self.awaitCopy(&connection)
+                // Most of the row is still to be sent.
+                let isSending = "SELECT FROM pg_stat_activity WHERE pid = \(process) AND wait_event = 'ClientWrite'"
+                while try killer.ask(isSending)[0].rows.isEmpty {}
+                _ = try killer.ask("SELECT pg_terminate_backend(\(process))")
+                #expect(throws: PQError.self) {
+                    while true {
+                        try Self.wait(Wait(descriptor: connection.descriptor, interest: .read))
+                        try connection.consumeInput()
+                    }
+                }
+                let error = #expect(throws: PQError.self) {
+                    while case .wait(let wait) = try connection.nextCopyData() { try Self.wait(wait) }
+                }
+                #expect(error?.kind == .connectionLost)
+                let second = #expect(throws: PQError.self) {
+                    while case .wait(let wait) = try connection.copyData(to: { _ in true }) { try Self.wait(wait) }
+                }
+                #expect(second?.kind == .connectionLost)
+            }
+        }
+    }
+
+    private static func awaitCopy(_ connection: inout PQConnection) throws {
         while true {
             switch try connection.nextResult() {
             case .wait(let wait): try self.wait(wait)
-            case .done(nil):
-                #expect(rows > 70)
+            case .done(let result):
+                #expect(result?.status == PGRES_COPY_OUT)
                 return
-            case .done(.some(let result)):
-                if let error = result.error { throw error }
-                var ended = result.status != PGRES_COPY_OUT
-                while !ended {
-                    switch try connection.nextCopyData() {
-                    case .wait(let wait): try self.wait(wait)
-                    case .done(let event):
-                        switch consume event {
-                        case .end: ended = true
-                        case .data: rows += 1
-                        }
-                    }
-                }
             }
         }
     }

@@ -61,6 +61,44 @@ extension AllTests {
             }
         }
 
+        /// A cancel that hits a neighbour makes it be sent again where nothing of it is left, and only there.
+        @Test func aProcedureIsNotExecutedTwice() async throws {
+            try await withConnection { canceler in
+                try await canceler.executeScript(
+                    """
+                    DROP TABLE IF EXISTS done_twice; CREATE TABLE done_twice (what text);
+                    CREATE OR REPLACE PROCEDURE does_twice() LANGUAGE plpgsql AS $$ BEGIN
+                    INSERT INTO done_twice VALUES ('call'); COMMIT; PERFORM pg_sleep(1); END $$
+                    """)
+                for (statement, outcome) in [
+                    ("CALL does_twice()", "57014"),
+                    ("WITH w AS (INSERT INTO done_twice VALUES ('row') RETURNING 1) SELECT pg_sleep(1) FROM w", nil),
+                ] as [(SQL, String?)] {
+                    try await withConnection { connection in
+                        let first = Task { try await connection.execute("SELECT pg_sleep(60)") }
+                        #expect(try await eventually { connection.core.state.withLock { $0.inFlight.count == 1 } })
+                        let second = Task { try await connection.execute(statement) }
+                        #expect(try await eventually { connection.core.state.withLock { $0.inFlight.count == 2 } })
+                        first.cancel()
+                        #expect(await failure { _ = try await first.value }?.code == .cancelled)
+                        // The cancel that comes too late for the first.
+                        let pid = connection.backendPID
+                        #expect(
+                            try await eventually {
+                                try await canceler.first(
+                                    "SELECT 1 FROM pg_stat_activity WHERE pid = \(pid) AND wait_event = 'PgSleep'",
+                                    as: Int.self) == 1
+                            })
+                        try await canceler.execute("SELECT pg_cancel_backend(\(pid))")
+                        #expect(await failure { _ = try await second.value }?.sqlState?.rawValue == outcome)
+                    }
+                }
+                let done = try await canceler.all("SELECT what FROM done_twice ORDER BY what", as: String.self)
+                #expect(done == ["call", "row"])
+                try await canceler.executeScript("DROP PROCEDURE does_twice(); DROP TABLE done_twice")
+            }
+        }
+
         /// A task that is cancelled behind others does not wait for their answers.
         @Test func cancelledBehindOthers() async throws {
             try await withConnection { connection in

@@ -168,6 +168,29 @@ extension AllTests {
             }
         }
 
+        /// What is left of an answer when its reader comes back may have been read from the socket already: then nothing
+        /// is waited for any more, and the next statement must be heard all the same.
+        @Test func pausesNearTheEndOfAnAnswer() async throws {
+            try await withConnection { connection in
+                var pauses = 0
+                for count in stride(from: 256, through: 400, by: 4) {
+                    let rows = try await connection.query("SELECT repeat('x', 1000) FROM generate_series(1, \(count))")
+                    var iterator = rows.makeAsyncIterator()
+                    _ = try await iterator.next()
+                    #expect(
+                        try await eventually {
+                            connection.core.state.withLock { $0.isPaused || $0.inFlight.isEmpty }
+                        })
+                    pauses += connection.core.state.withLock { $0.isPaused ? 1 : 0 }
+                    var read = 1
+                    while try await iterator.next() != nil { read += 1 }
+                    #expect(read == count)
+                    #expect(try await connection.first("SELECT 7", as: Int.self, timeout: .seconds(5)) == 7)
+                }
+                #expect(pauses > 0)
+            }
+        }
+
         /// Rows come as they are read for a statement in the middle of the pipeline, too.
         @Test func laterStatementsStreamAsWell() async throws {
             try await withConnection { connection in

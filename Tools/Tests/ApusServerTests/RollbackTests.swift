@@ -1,4 +1,5 @@
 import ApusLocalCluster
+import Dispatch
 import Synchronization
 import Testing
 
@@ -105,6 +106,32 @@ extension AllTests {
             }
         }
 
+        /// Where the server never answers the rollback, the statements that wait for it must not wait for ever.
+        @Test(.timeLimit(.minutes(1))) func aBeginThatCameTooLateAndIsNotUndoneCostsTheConnection() async throws {
+            let isOverdue = DispatchSemaphore(value: 0)
+            let server = try ScriptedServer { client in
+                guard client.readStatement() else { return }
+                isOverdue.wait()
+                client.send(
+                    ScriptedServer.message("1", []), ScriptedServer.message("2", []), ScriptedServer.message("n", []),
+                    ScriptedServer.message("C", Array("BEGIN".utf8) + [0]),
+                    ScriptedServer.message("Z", Array("T".utf8)))
+                client.waitForEnd()
+            }
+            let connection = try await ApusConnection.connect(server.options)
+            let overdue = await failure {
+                try await connection.transaction(timeout: .milliseconds(100)) { _ in }
+            }
+            #expect(overdue?.code == .timeout)
+            let start = ContinuousClock.now
+            isOverdue.signal()
+            let error = await failure { try await connection.execute("SELECT 1") }
+            #expect(error?.code == .connectionLost)
+            #expect(error?.message.contains("did not roll back") == true)
+            #expect(connection.isClosed)
+            #expect(ContinuousClock.now - start < .seconds(30))
+        }
+
         /// The same behind another task's statement, which goes on undisturbed.
         @Test func aBeginThatIsCancelledInThePipelineIsUndone() async throws {
             try await withConnection { connection in
@@ -124,6 +151,42 @@ extension AllTests {
                 #expect(try await connection.first("SELECT count(*) FROM t", as: Int.self) == 1)
                 #expect(try await connection.transaction { try await $0.first("SELECT 5", as: Int.self) } == 5)
             }
+        }
+
+        /// What is no completion of `BEGIN` or `COMMIT` is not taken for one.
+        @Test(arguments: ["BEGIN", "COMMIT"], [nil, "SELECT 1", "INSERT 0 1"] as [String?])
+        func anAnswerThatIsNoCompletionOfTheCommand(_ command: String, _ tag: String?) async throws {
+            let asked = Mutex<[String]>([])
+            let server = try ScriptedServer { client in
+                while let statement = client.readParsed() {
+                    asked.withLock { $0.append(statement) }
+                    let own = statement.split(separator: " ").first.map(String.init) ?? ""
+                    let completion = own == command ? tag : own
+                    client.send(
+                        ScriptedServer.message("1", []), ScriptedServer.message("2", []),
+                        ScriptedServer.message("n", []),
+                        completion.map { ScriptedServer.message("C", Array($0.utf8) + [0]) }
+                            ?? ScriptedServer.message("I", []),
+                        ScriptedServer.ready)
+                }
+            }
+            let connection = try await ApusConnection.connect(server.options)
+            let entered = Mutex(false)
+            let error = await failure {
+                try await connection.transaction { transaction in
+                    entered.withLock { $0 = true }
+                    try await transaction.execute("INSERT")
+                }
+            }
+            #expect(error?.code == .transaction)
+            #expect(
+                error?.message == "the server answered \(command) with \(tag.map { "\"\($0)\"" } ?? "no command tag")")
+            #expect(entered.withLock { $0 } == (command == "COMMIT"))
+            // It goes on without the transaction.
+            #expect(try await connection.execute("UPDATE").text == "UPDATE")
+            let expected = command == "BEGIN" ? [] : ["INSERT", "COMMIT"]
+            #expect(asked.withLock { $0 } == ["BEGIN"] + expected + ["ROLLBACK", "UPDATE"])
+            await connection.close()
         }
 
         /// A node that hangs while a transaction is rolled back costs the connection and a bounded time, even where the

@@ -26,6 +26,17 @@ final class ScriptedServer: Sendable {
             return false
         }
 
+        /// The same; returns the text of the statement that is to be parsed, or `nil`.
+        func readParsed() -> String? {
+            var text = ""
+            while let message = read() {
+                if message.type == "S" { return text }
+                // The name of the prepared statement stands before its text.
+                if message.type == "P" { text = String(decoding: message.bytes.split(separator: 0)[0], as: UTF8.self) }
+            }
+            return nil
+        }
+
         func send(_ messages: [UInt8]...) {
             var bytes = messages.flatMap { $0 }[...]
             while !bytes.isEmpty {

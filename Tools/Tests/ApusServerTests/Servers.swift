@@ -68,23 +68,31 @@ func eventually(_ condition: () async throws -> Bool) async throws -> Bool {
     return false
 }
 
+/// A log that hands every line to a closure.
+private struct Tap: LogHandler {
+    let take: @Sendable (LogEvent) -> Void
+    var metadata: Logger.Metadata = [:]
+    var logLevel = Logger.Level.trace
+
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    func log(event: LogEvent) { take(event) }
+}
+
 /// Keeps what is logged.
 final class LogKeeper: Sendable {
     private let lines = Mutex<[String]>([])
 
     var all: [String] { lines.withLock { $0 } }
-    var logger: Logger { Logger(label: "test") { _ in Handler(keeper: self) } }
 
-    private struct Handler: LogHandler {
-        let keeper: LogKeeper
-        var metadata: Logger.Metadata = [:]
-        var logLevel = Logger.Level.trace
-        subscript(metadataKey key: String) -> Logger.Metadata.Value? {
-            get { metadata[key] }
-            set { metadata[key] = newValue }
-        }
-        func log(event: LogEvent) {
-            keeper.lines.withLock { $0.append("\(event.level) \(event.message) \(event.metadata ?? [:])") }
+    var logger: Logger {
+        Logger(label: "test") { [self] _ in
+            Tap { [self] event in
+                lines.withLock { $0.append("\(event.level) \(event.message) \(event.metadata ?? [:])") }
+            }
         }
     }
 }
@@ -94,19 +102,12 @@ final class AskingLogger: Sendable {
     let connection = Mutex<ApusConnection?>(nil)
     let answers = Mutex<[Bool]>([])
 
-    var logger: Logger { Logger(label: "asking") { _ in Handler(asking: self) } }
-
-    private struct Handler: LogHandler {
-        let asking: AskingLogger
-        var metadata: Logger.Metadata = [:]
-        var logLevel = Logger.Level.trace
-        subscript(metadataKey key: String) -> Logger.Metadata.Value? {
-            get { metadata[key] }
-            set { metadata[key] = newValue }
-        }
-        func log(event: LogEvent) {
-            guard let connection = asking.connection.withLock({ $0 }) else { return }
-            asking.answers.withLock { $0.append(connection.isClosed) }
+    var logger: Logger {
+        Logger(label: "asking") { [self] _ in
+            Tap { [self] _ in
+                guard let connection = connection.withLock({ $0 }) else { return }
+                answers.withLock { $0.append(connection.isClosed) }
+            }
         }
     }
 }

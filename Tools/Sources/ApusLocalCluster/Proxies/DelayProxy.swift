@@ -9,74 +9,58 @@ final class DelayProxy: NodeProxy {
         var bytes: ArraySlice<UInt8>
     }
 
-    private struct Pair {
-        var client: Int32
-        var server: Int32
+    private struct Pair: ProxiedConnection {
+        let client: Int32
+        let server: Int32
         var isConnecting = true
         var toServer: ArraySlice<UInt8> = []
         var toClient: [Answer] = []
         var clientEnded = false
         var serverEnded = false
+
+        init(client: Int32, server: Int32) {
+            self.client = client
+            self.server = server
+        }
+
+        var isOver: Bool { serverEnded && toClient.isEmpty }
+
+        func interests(now: ContinuousClock.Instant) -> (client: Int32, server: Int32) {
+            var (client, server): (Int32, Int32) = (0, 0)
+            if !clientEnded, toServer.count < DelayProxy.mostBytes { client |= POLLIN }
+            if let first = toClient.first, first.due <= now { client |= POLLOUT }
+            if isConnecting || !toServer.isEmpty { server |= POLLOUT }
+            if !isConnecting, !serverEnded, toClient.count < DelayProxy.mostAnswers { server |= POLLIN }
+            return (client, server)
+        }
     }
 
     /// No more is read from a side while this much (in bytes, in answers) waits for the other.
     private static let mostBytes = 1 << 20
     private static let mostAnswers = 1024
 
-    private let listener: BoundSocket
-    private let address: LoopbackAddress
-    let target: Int
-    private var pairs: [Pair] = []
+    private let pairs: ProxiedConnections<Pair>
     var delay: Duration = .zero
 
     init(_ address: LoopbackAddress, port: Int, target: Int) throws {
-        self.address = address
-        self.target = target
-        listener = try ProxySocket.listen(address, port: port)
+        pairs = try ProxiedConnections(address, port: port, target: target)
     }
 
-    deinit {
-        for pair in pairs {
-            close(pair.client)
-            close(pair.server)
-        }
-    }
+    var target: Int { pairs.target }
 
     /// It hands on what the server shows.
     func speaks(for host: String) -> Bool { true }
 
-    var nextDue: ContinuousClock.Instant? { pairs.compactMap { $0.toClient.first?.due }.min() }
+    var nextDue: ContinuousClock.Instant? { pairs.all.compactMap { $0.toClient.first?.due }.min() }
 
-    /// Appends what to wait for: the listener, then two entries per connection.
     func appendInterests(to list: inout [pollfd], now: ContinuousClock.Instant) {
-        list.append(pollfd(fd: listener.descriptor, events: Int16(POLLIN), revents: 0))
-        for pair in pairs {
-            var client = 0
-            var server = 0
-            if !pair.clientEnded, pair.toServer.count < Self.mostBytes { client |= Int(POLLIN) }
-            if let first = pair.toClient.first, first.due <= now { client |= Int(POLLOUT) }
-            if pair.isConnecting || !pair.toServer.isEmpty { server |= Int(POLLOUT) }
-            if !pair.isConnecting, !pair.serverEnded, pair.toClient.count < Self.mostAnswers { server |= Int(POLLIN) }
-            // A descriptor nothing is wanted of is left out: a hang-up on it would end every wait at once.
-            list.append(pollfd(fd: client == 0 ? -1 : pair.client, events: Int16(client), revents: 0))
-            list.append(pollfd(fd: server == 0 ? -1 : pair.server, events: Int16(server), revents: 0))
-        }
+        pairs.appendInterests(to: &list, now: now)
     }
 
     func advance(_ ready: ArraySlice<pollfd>, now: ContinuousClock.Instant) {
-        let base = ready.startIndex
-        for index in pairs.indices {
-            let client = ready[base + 1 + 2 * index].revents
-            let server = ready[base + 2 + 2 * index].revents
-            Self.advance(&pairs[index], delay: delay, clientReady: client != 0, serverReady: server != 0, now: now)
+        pairs.advance(ready) { pair, clientReady, serverReady in
+            Self.advance(&pair, delay: delay, clientReady: clientReady, serverReady: serverReady, now: now)
         }
-        pairs.removeAll { pair in
-            guard pair.serverEnded, pair.toClient.isEmpty else { return false }
-            close(pair.client)
-            close(pair.server)
-            return true
-        }
-        if ready[base].revents != 0 { accept() }
     }
 
     private static func advance(
@@ -121,12 +105,6 @@ final class DelayProxy: NodeProxy {
             }
             guard pair.toClient[0].bytes.isEmpty else { return }
             pair.toClient.removeFirst()
-        }
-    }
-
-    private func accept() {
-        while let (client, server) = ProxySocket.accept(from: listener, to: address, port: target) {
-            pairs.append(Pair(client: client, server: server))
         }
     }
 }

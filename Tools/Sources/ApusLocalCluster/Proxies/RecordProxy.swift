@@ -5,7 +5,7 @@ import Foundation
 /// PostgreSQL writes records of 8 KiB; YugabyteDB, poolers and balancers write up to 16 KiB, of which libpq takes only a
 /// part at once. Clients that do not ask for TLS are turned away.
 final class RecordProxy: NodeProxy {
-    private struct Pair {
+    private struct Pair: ProxiedConnection {
         let client: Int32
         let server: Int32
         var isConnecting = true
@@ -22,6 +22,20 @@ final class RecordProxy: NodeProxy {
         var serverEnded = false
         /// Nothing can be said to the client any more.
         var isOver = false
+
+        init(client: Int32, server: Int32) {
+            self.client = client
+            self.server = server
+        }
+
+        func interests(now: ContinuousClock.Instant) -> (client: Int32, server: Int32) {
+            var (client, server): (Int32, Int32) = (0, 0)
+            if !clientEnded, toServer.count < RecordProxy.mostBytes { client |= POLLIN }
+            if !toClient.isEmpty { client |= POLLOUT }
+            if isConnecting || !toServer.isEmpty { server |= POLLOUT }
+            if !isConnecting, !serverEnded, toClient.count < RecordProxy.mostBytes { server |= POLLIN }
+            return (client, server)
+        }
     }
 
     /// How long the end of an answer is held back for more to come.
@@ -29,13 +43,10 @@ final class RecordProxy: NodeProxy {
     /// No more is read from a side while this many bytes wait for the other.
     private static let mostBytes = 1 << 20
 
-    private let listener: BoundSocket
-    private let address: LoopbackAddress
     private let identity: TLSIdentity
     private let host: String
     private let recordSize: Int
-    let target: Int
-    private var pairs: [Pair] = []
+    private let pairs: ProxiedConnections<Pair>
 
     /// - Parameters:
     ///   - host: what the certificate is for.
@@ -43,58 +54,26 @@ final class RecordProxy: NodeProxy {
     init(
         _ address: LoopbackAddress, port: Int, target: Int, identity: TLSIdentity, host: String, recordSize: Int
     ) throws {
-        self.address = address
         self.host = host
-        self.target = target
         self.identity = identity
         self.recordSize = recordSize
-        listener = try ProxySocket.listen(address, port: port)
+        pairs = try ProxiedConnections(address, port: port, target: target)
     }
 
-    deinit { for pair in pairs { Self.close(pair) } }
+    var target: Int { pairs.target }
 
     func speaks(for host: String) -> Bool { host == self.host }
 
-    var nextDue: ContinuousClock.Instant? { pairs.compactMap(\.due).min() }
+    var nextDue: ContinuousClock.Instant? { pairs.all.compactMap(\.due).min() }
 
-    /// The listener, then two entries per connection.
     func appendInterests(to list: inout [pollfd], now: ContinuousClock.Instant) {
-        list.append(pollfd(fd: listener.descriptor, events: Int16(POLLIN), revents: 0))
-        for pair in pairs {
-            var client = 0
-            var server = 0
-            if !pair.clientEnded, pair.toServer.count < Self.mostBytes { client |= Int(POLLIN) }
-            if !pair.toClient.isEmpty { client |= Int(POLLOUT) }
-            if pair.isConnecting || !pair.toServer.isEmpty { server |= Int(POLLOUT) }
-            if !pair.isConnecting, !pair.serverEnded, pair.toClient.count < Self.mostBytes { server |= Int(POLLIN) }
-            // A descriptor nothing is wanted of is left out: a hang-up on it would end every wait at once.
-            list.append(pollfd(fd: client == 0 ? -1 : pair.client, events: Int16(client), revents: 0))
-            list.append(pollfd(fd: server == 0 ? -1 : pair.server, events: Int16(server), revents: 0))
-        }
+        pairs.appendInterests(to: &list, now: now)
     }
 
     func advance(_ ready: ArraySlice<pollfd>, now: ContinuousClock.Instant) {
-        let base = ready.startIndex
-        for index in pairs.indices {
-            let client = ready[base + 1 + 2 * index].revents
-            let server = ready[base + 2 + 2 * index].revents
-            advance(&pairs[index], clientReady: client != 0, serverReady: server != 0, now: now)
+        pairs.advance(ready) { pair, clientReady, serverReady in
+            advance(&pair, clientReady: clientReady, serverReady: serverReady, now: now)
         }
-        pairs.removeAll { pair in
-            guard pair.isOver else { return false }
-            Self.close(pair)
-            return true
-        }
-        if ready[base].revents != 0 {
-            while let (client, server) = ProxySocket.accept(from: listener, to: address, port: target) {
-                pairs.append(Pair(client: client, server: server))
-            }
-        }
-    }
-
-    private static func close(_ pair: Pair) {
-        Foundation.close(pair.client)
-        Foundation.close(pair.server)
     }
 
     // MARK: One connection
