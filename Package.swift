@@ -63,7 +63,8 @@ let package = Package(
         .target(
             name: "ApusPsycopg",
             dependencies: [
-                "ApusConnector", "ApusPQ", "ApusCluster", "ApusValues", "ApusWaiting", "CApusLibPQ", "CApusPython",
+                "ApusConnector", "ApusSessions", "ApusPQ", "ApusCluster", "ApusValues", "ApusWaiting", "CApusLibPQ",
+                "CApusPython",
             ],
             swiftSettings: settings),
 

@@ -38,22 +38,24 @@ public struct Cancellation: Sendable {
 
     /// How long after a request has ended without effect the first time it is sent again; it doubles each time.
     public static let firstPause: Duration = .milliseconds(250)
-    /// How long an impatient user has to wait before the session is given up.
+    /// How soon a user who asks again is taken for one who asks once: one keystroke may arrive twice.
     public static let impatience: Duration = .seconds(1)
 
-    private let began: Duration
     private var deadline: Duration
     private var pause = Self.firstPause
     private var request: Request
     private var hasAnswer = false
     private var isGivenUp = false
+    /// When the user asked first.
+    private var askedAt: Duration?
+    /// Whether the user asked after the statement had ended.
+    private var isShortened = false
 
     /// Begins to stop a statement.
     /// - Parameters:
     ///   - now: the time on a monotonic clock, as in every call.
     ///   - grace: how long the server may take to stop it. If it is zero, no request is sent: the session is given up.
     public init(now: Duration, grace: Duration) {
-        began = now
         deadline = now + grace
         request = grace > .zero ? .due(now) : .none
     }
@@ -92,14 +94,20 @@ public struct Cancellation: Sendable {
         if case .due = request { request = .none }
     }
 
-    /// The user asked again for the statement to stop. The first second after the beginning changes nothing, because
-    /// one keystroke may arrive twice. Later the session is given up; but if the statement has ended, and only a request
-    /// is still on its way, it has another second.
+    /// The user asks for the statement to stop (Ctrl-C). The first time changes nothing, because it is being stopped. If
+    /// the user asks again a second later or more, the session is given up.
+    ///
+    /// If the statement has ended, and only a request is still on its way, the first time leaves it another second, and
+    /// the second time gives the session up.
     public mutating func hurry(_ now: Duration) {
         if hasAnswer {
-            if deadline > now + Self.impatience { deadline = now + Self.impatience } else { isGivenUp = true }
-        } else if now - began >= Self.impatience {
-            isGivenUp = true
+            isGivenUp = isShortened
+            isShortened = true
+            deadline = min(deadline, now + Self.impatience)
+        } else if let askedAt {
+            if now - askedAt >= Self.impatience { isGivenUp = true }
+        } else {
+            askedAt = now
         }
     }
 }

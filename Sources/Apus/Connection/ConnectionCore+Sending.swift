@@ -1,4 +1,5 @@
 import ApusPQ
+import ApusWaiting
 import CApusLibPQ
 
 /// The way out: from the call to the socket.

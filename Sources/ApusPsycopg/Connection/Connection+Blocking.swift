@@ -1,4 +1,5 @@
 import ApusPQ
+import ApusSessions
 import ApusWaiting
 import CApusPython
 
@@ -222,75 +223,52 @@ extension Connection {
         var isLost = false
     }
 
-    /// How long what the server sends is dropped before it is asked to cancel.
+    /// How long the server may send what is discarded before it is asked to cancel.
     private static var wastePatience: Duration { .seconds(1) }
 
-    /// Drives a machine to its end, without the GIL but for a look at Python's signals now and then.
+    /// Drives a machine to its end, without the GIL but for a look at Python's signals now and then. Why the server has
+    /// to stop is decided here; how it is stopped, by the `Cancellation`.
     private func drive(
         _ thread: inout ThreadState?, cancels: Bool = true, _ patience: Patience, isUrgent: Bool = false,
         isWasted: () -> Bool = { false }, _ step: () throws(PQError) -> Wait?
     ) -> Driven {
         var driven = Driven()
-        var request: CancelMachine?
-        var due = patience.timeout.map { Monotonic.now + $0 }
-        var interrupted: Duration?
+        var stopping: Stopping?
+        let due = patience.timeout.map { Monotonic.now + $0 }
         var wasted: Duration?
-        var isCancelling = false
-        // A request that arrives before the statement does finds nothing to cancel: it is repeated, ever more seldom.
-        var again: Duration?
-        var pause: Duration = .milliseconds(250)
         var readyInARow = 0
-        func startCancelling(_ now: Duration) {
-            isCancelling = true
-            due = now + patience.grace
-            guard patience.grace > .zero else { return }
-            request = try? core.cancelMachine(within: patience.grace)
-            again = now + pause
-        }
-        if isUrgent { startCancelling(Monotonic.now) }
+        if isUrgent { stopping = Stopping(core, patience.grace) }
         do throws(PQError) {
             while let wait = try step() {
-                if Self.wait(for: wait.until(due).until(again), helping: &request) == .ready {
+                if Self.wait(for: wait.until(stopping?.moment ?? due), helping: &stopping) == .ready {
                     readyInARow &+= 1
                     // A server that never stops sending must not keep signals and time limits from being looked at.
                     if readyInARow & 15 != 0 { continue }
                 }
-                if isCancelling {
-                    let now = Monotonic.now
-                    if let due, now >= due {
-                        driven.isLost = true
-                        break
-                    }
-                    if let moment = again, now >= moment {
-                        if request == nil { request = try? core.cancelMachine(within: patience.grace) }
-                        pause *= 2
-                        again = now + pause
-                    }
-                }
                 let raised = lookForSignals(&thread, &driven)
                 let now = Monotonic.now
-                if raised {
-                    // While connecting there is nothing to cancel, and nothing to keep.
-                    if !cancels || core.session == nil { break }
-                    if let interrupted, now - interrupted >= .seconds(1) {
-                        // Asked again, by somebody who saw that nothing came of it.
-                        driven.isLost = true
-                        break
-                    }
-                    if interrupted == nil { interrupted = now }
+                // While connecting there is nothing to cancel, and nothing to keep.
+                if raised, !cancels || core.session == nil { break }
+                if stopping != nil {
+                    if raised { stopping?.hurry(now) }
+                } else if raised {
+                    stopping = Stopping(core, patience.grace)
+                    stopping?.hurry(now)
                 } else if let due, now >= due {
                     driven.isOverdue = true
-                } else if patience.grace > .zero, !isCancelling, isWasted() {
+                    stopping = Stopping(core, patience.grace)
+                } else if patience.grace > .zero, isWasted() {
                     let since = wasted ?? now
                     wasted = since
-                    if now - since < Self.wastePatience { continue }
-                } else {
-                    continue
+                    if now - since >= Self.wastePatience { stopping = Stopping(core, patience.grace) }
                 }
-                if !isCancelling { startCancelling(now) }
+                if stopping?.advance(now) == .isLost {
+                    driven.isLost = true
+                    break
+                }
             }
         } catch { driven.failure = error }
-        if request != nil, !driven.isLost { deliver(&request, &thread, &driven) }
+        if !driven.isLost { awaitDelivery(&stopping, &thread, &driven) }
         return driven
     }
 
@@ -306,35 +284,82 @@ extension Connection {
         return raised
     }
 
-    /// Waits until a request to cancel has arrived: one that is still under way could meet the next statement. It has a
-    /// deadline of its own. A signal handler that raises shortens the wait to a second, and a second one ends it; then
-    /// the session is lost, because there can be no next statement that is safe.
-    private func deliver(_ request: inout CancelMachine?, _ thread: inout ThreadState?, _ driven: inout Driven) {
-        var due: Duration?
-        while request != nil, core.session?.isBroken == false {
-            _ = Self.wait(for: Wait(descriptor: nil, interest: [], deadline: due), helping: &request)
-            if request == nil { return }
-            let isAgain = due != nil
-            if lookForSignals(&thread, &driven) {
-                driven.isLost = isAgain
-                due = due ?? Monotonic.now + .seconds(1)
-            }
-            if let due, Monotonic.now >= due { driven.isLost = true }
+    /// After the answer, waits until no request to cancel is on its way, because it could hit the next statement. If it
+    /// is not delivered in time, or a signal handler raises twice, the session is lost.
+    private func awaitDelivery(_ stopping: inout Stopping?, _ thread: inout ThreadState?, _ driven: inout Driven) {
+        stopping?.answered()
+        while let moment = stopping?.moment, stopping?.isOver == false, core.session?.isBroken == false {
+            _ = Self.wait(for: Wait(descriptor: nil, interest: [], deadline: moment), helping: &stopping)
+            if stopping?.isOver == true { return }
+            if lookForSignals(&thread, &driven) { stopping?.hurry(Monotonic.now) }
+            driven.isLost = stopping?.advance(Monotonic.now) == .isLost
             if driven.isLost { return }
         }
     }
 
-    /// Waits, and helps a request to cancel on its way; it is nil when it was delivered, or could not be.
-    private static func wait(for wait: Wait, helping request: inout CancelMachine?) -> BlockingWaiter.Outcome {
-        if request != nil {
-            // What cannot be delivered is no error of the statement's: its time runs out.
-            if let help = try? request?.advance(now: Monotonic.now) {
-                return BlockingWaiter.wait(for: wait, or: help, slice: slice)
-            }
-            request = nil
-            if wait.descriptor == nil { return .ready }
+    /// Waits, and helps a request to cancel on its way.
+    private static func wait(for wait: Wait, helping stopping: inout Stopping?) -> BlockingWaiter.Outcome {
+        guard stopping?.isRequesting == true else { return BlockingWaiter.wait(for: wait, slice: slice) }
+        guard let help = stopping?.helpRequest(Monotonic.now) else {
+            // It has been delivered. What else there is to wait for has not been looked at.
+            return wait.descriptor == nil ? .ready : .interrupted
         }
-        return BlockingWaiter.wait(for: wait, slice: slice)
+        return BlockingWaiter.wait(for: wait, or: help, slice: slice)
+    }
+}
+
+/// A statement that is being stopped: the decisions, and the request that is on its way.
+private struct Stopping: ~Copyable {
+    enum Outcome { case goesOn, isLost }
+
+    private let core: ConnectionCore
+    private let grace: Duration
+    private var cancellation: Cancellation
+    private var request: CancelMachine?
+    /// When the cancellation has to be asked again.
+    private(set) var moment: Duration
+
+    init(_ core: ConnectionCore, _ grace: Duration) {
+        self.core = core
+        self.grace = grace
+        let now = Monotonic.now
+        cancellation = Cancellation(now: now, grace: grace)
+        moment = cancellation.givesUpAt
+        _ = advance(now)
+    }
+
+    var isOver: Bool { cancellation.isOver }
+    var isRequesting: Bool { cancellation.isRequesting }
+
+    mutating func hurry(_ now: Duration) { cancellation.hurry(now) }
+    mutating func answered() { cancellation.answered() }
+
+    /// Does what the cancellation asks for now.
+    mutating func advance(_ now: Duration) -> Outcome {
+        while true {
+            switch cancellation.next(now) {
+            case .sendRequest:
+                request = try? core.cancelMachine(within: grace)
+                // No thread or descriptor is left, perhaps for a moment only: it is sent again.
+                if request == nil { cancellation.requestEnded(now) }
+            case .wait(let moment):
+                self.moment = moment
+                return .goesOn
+            case .giveUp: return .isLost
+            case .over: return .goesOn
+            }
+        }
+    }
+
+    /// Goes on with the request that is on its way.
+    /// - Returns: what it waits for; `nil` if it has been delivered, or could not be.
+    mutating func helpRequest(_ now: Duration) -> Wait? {
+        // A failure is not one of the statement: the request is sent again while there is time.
+        if let wait = try? request?.advance(now: now) { return wait }
+        request = nil
+        cancellation.requestEnded(now)
+        _ = advance(now)
+        return nil
     }
 }
 
