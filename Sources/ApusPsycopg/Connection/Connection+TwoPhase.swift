@@ -67,7 +67,7 @@ extension Connection {
     }
 
     /// `tpc_commit(xid=None)` and `tpc_rollback(xid=None)`: ends this connection's two-phase transaction or, by its
-    /// xid, one that any session prepared.
+    /// xid, one that was prepared by anybody.
     func endTwoPhase(_ call: StaticString, by command: StaticString, _ xid: PyObj?) throws(Raised) {
         try checkOpen()
         try checkSynchronous(call)

@@ -26,8 +26,8 @@ final class Exchange {
     private var joins = false
     /// Whether this is the end of a transaction.
     let endsTransaction: Bool
-    /// The number that the cursor gave to it: see `Cursor.prepare(for:)`. Nil where no cursor takes the result, or
-    /// where the cursor takes it in any case.
+    /// The number that the cursor gave to it: see `Cursor.prepare(for:)`. Nil where no cursor takes the result, or where
+    /// the cursor takes it in any case.
     var number: Int?
 
     /// The last result; nil as long as none came, and when only BEGIN's did.
@@ -36,8 +36,8 @@ final class Exchange {
     private(set) var hasBegun = false
     /// What was sent in front of the statements in the message that the last result answers.
     private var prefix = StatementPrefix()
-    /// Tells what stands in front of the statement at a position of the statements' text, where they are several of
-    /// which each is shown alone. Without the GIL.
+    /// Tells what stands in front of the statement at a position of the statements' text, where they are several of which
+    /// each is shown alone. Without the GIL.
     var statementPrefix: ((Int) -> StatementPrefix)?
     /// How many notices there were before the joined text was sent.
     private var noticesBefore = 0
@@ -50,7 +50,7 @@ final class Exchange {
     var timeout: Duration?
     /// Whether a signal handler raised in its midst.
     var isInterrupted = false
-    /// Counts the results, if the caller wants to know.
+    /// Counts the results, if somebody wants to know.
     var tally: Tally?
 
     /// What several statements did.
