@@ -1,11 +1,11 @@
-/// One cluster, as this process knows it: thread-safe, and never locked while anybody waits for a network.
+/// One cluster, as this process knows it: thread-safe, and never locked during a wait for a network.
 ///
 /// In a fork's child it is empty and deaf: its lock may be held by a thread that does not exist there, and what it
 /// counts is the parent's.
 public final class Cluster: Sendable {
     /// What a caller is to do before it picks a node.
     public enum Plan: Sendable {
-        /// The list is fresh, or somebody else is refreshing it and the last good one serves meanwhile.
+        /// The list is fresh, or another caller refreshes it and the last good one serves meanwhile.
         case pick
         /// The caller refreshes the list. It must end the refresh, by success or failure.
         case refresh(RefreshTicket)
@@ -19,7 +19,7 @@ public final class Cluster: Sendable {
 
     /// Which way nodes are addressed, once it is known how the cluster was reached.
     public enum Addressing: Sendable, Hashable {
-        /// Nobody has told yet: private first, then public.
+        /// Not known yet: private first, then public.
         case undecided
         /// By the nodes' own names.
         case privateHost

@@ -18,7 +18,7 @@
 #define APUS_WRITABLE 2
 
 /* What became ready: the token given at registration, and APUS_READABLE/APUS_WRITABLE (an error or a hang-up shows as
-   both, so that whoever waits looks and finds out). */
+   both, so that the waiter looks and finds out). */
 typedef struct { uint64_t token; int ready; } apus_event;
 
 static inline int apus_set_cloexec_nonblock(int fd) {

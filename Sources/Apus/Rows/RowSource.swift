@@ -1,7 +1,7 @@
 import Synchronization
 
 /// What feeds the readers of one answer. It holds the connection, so that rows outlive the variable that the connection
-/// was in, and lets go of the rest of the answer when nobody can read it any more.
+/// was in, and lets go of the rest of the answer when it cannot be read any more.
 @usableFromInline
 final class RowSource: Sendable {
     private struct State {

@@ -3,7 +3,7 @@ import CApusLibPQ
 /// Descriptors to wait for, many at once: epoll on Linux, kqueue on Darwin (compiled there, unverified).
 ///
 /// The queue has a descriptor of its own, which is readable while any event is pending: what a connection hands out to
-/// somebody else's event loop when the socket behind it changes.
+/// the event loop of a program when the socket behind it changes.
 public final class EventQueue: Sendable {
     /// One report: the token of the registration, and what became ready.
     public struct Event: Sendable {

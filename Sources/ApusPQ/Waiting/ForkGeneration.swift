@@ -4,7 +4,7 @@ import CApusLibPQ
 /// the process that made them. A child that closed its parent's connection would end the parent's session.
 public struct ForkGeneration: Equatable, Sendable {
     private static let watching: Bool = {
-        // Before any connection is made: the gate must be there before anybody goes in.
+        // Before any connection is made: the gate must be there before a thread goes in.
         _ = LibraryGate.watchesForks
         return apus_watch_forks() == 0
     }()

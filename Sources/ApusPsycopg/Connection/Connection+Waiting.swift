@@ -192,7 +192,7 @@ extension Connection {
         return exchange
     }
 
-    /// Lets the wait callback wait. If it raises, what the server sends from here on belongs to nobody: the
+    /// Lets the wait callback wait. If it raises, what the server sends from here on belongs to no call: the
     /// connection is closed.
     func waitGreen() throws(Raised) {
         // It may set another callback, or none.

@@ -218,7 +218,7 @@ extension Connection {
         if name != nil, core.isAsynchronous {
             throw raise(state.pointee.programmingError, "asynchronous connections cannot produce named cursors")
         }
-        // A factory gets the name in any case, None for want of one: its signature need not have a default.
+        // A factory gets the name in any case, None where there is none: its signature need not have a default.
         let made = try Owned(owned(apus_call2(factory.object, object, name ?? apus_none())))
         guard apus_is_instance(made.object, state.pointee.cursor) != 0 else {
             throw raiseTypeError("cursor factory must be subclass of psycopg2.extensions.cursor")

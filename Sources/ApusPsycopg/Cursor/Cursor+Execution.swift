@@ -175,7 +175,8 @@ extension Cursor {
         writer.append(")")
         defer { values?.release() }
         let query = try Owned(python(writer.string()))
-        // As in psycopg2: with arguments, a percent sign in the name is merged as every other is, and has to be doubled.
+        // As in psycopg2: with arguments, a percent sign in the name is merged as every other is, and has to be
+        // doubled.
         try execute(query.object, values)
         return (parameters ?? apus_none()).retained()
     }

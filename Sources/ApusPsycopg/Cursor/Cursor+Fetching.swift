@@ -75,7 +75,8 @@ extension Cursor {
         guard count > 0, let result, var maker = try RowMaker(self, encoding: connection.core.encoding) else {
             return try owned(PyList_New(0))
         }
-        // From here on nothing may free the result: the new list may set off the cycle collector, and finalizers with it.
+        // From here on nothing may free the result: the new list may set off the cycle collector, and finalizers with
+        // it.
         fields.pointee.readers += 1
         defer { fields.pointee.readers -= 1 }
         let list = try Owned(owned(PyList_New(count)))

@@ -96,7 +96,7 @@ extension Cursor {
         try executeOnServer("CLOSE \(quotedName(connection))", connection)
     }
 
-    /// Whether somebody else declared a cursor of this name, which this one then reads.
+    /// Whether the program declared a cursor of this name, which this one then reads.
     private func existsOnServer(_ connection: Connection) throws(Raised) -> Bool {
         guard let name = fields.pointee.name else { return false }
         let query = try Owned(python("SELECT 1 FROM pg_catalog.pg_cursors WHERE name = %s"))

@@ -83,8 +83,8 @@ struct Cursor {
     }
 
     /// Gets ready for a statement that is about to be sent: when no other can come in between, because the connection's
-    /// lock is held or its exchange is taken. From here on the cursor is the statement's, and the result of one that was
-    /// sent before is not the cursor's any more.
+    /// lock is held or its exchange is taken. From here on the cursor is the statement's, and the result of one that
+    /// was sent before is not the cursor's any more.
     ///
     /// Raises ProgrammingError from within a typecaster that reads the last result, InterfaceError where the cursor was
     /// closed while the statement waited for its turn; then nothing has changed.

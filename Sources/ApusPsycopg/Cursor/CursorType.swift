@@ -77,8 +77,8 @@ enum CursorType {
         fields.pointee.transaction = try Connection(connection).core.transactionNumber
     }
 
-    /// Makes a cursor as good as new for a second `__init__`. Calls that are under way may still use the connection that
-    /// it had: it is kept as long as the cursor.
+    /// Makes a cursor as good as new for a second `__init__`. Calls that are under way may still use the connection
+    /// that it had: it is kept as long as the cursor.
     private static func forget(_ cursor: Cursor, for connection: PyObj) throws(Raised) {
         try cursor.checkUnread()
         let fields = cursor.fields

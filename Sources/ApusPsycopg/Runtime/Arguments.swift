@@ -21,8 +21,8 @@ struct Arguments {
         try require(required)
     }
 
-    /// From the tuple and dict of `tp_new`, `tp_init` or `tp_call`. Both are the call's own, and keep the arguments until
-    /// it ends.
+    /// From the tuple and dict of `tp_new`, `tp_init` or `tp_call`. Both are the call's own, and keep the arguments
+    /// until it ends.
     init(
         _ function: StaticString, _ names: [StaticString], required: Int = 0, tuple: PyObj?, dict: PyObj?
     ) throws(Raised) {
