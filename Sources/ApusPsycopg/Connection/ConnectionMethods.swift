@@ -224,11 +224,14 @@ extension Connection {
             throw raiseTypeError("cursor factory must be subclass of psycopg2.extensions.cursor")
         }
         let cursor = made.object.fields(apus_cursor.self)
-        if try given.truth(2, default: false) {
+        // As in psycopg2: only False itself is what an unnamed cursor has already.
+        if let withhold = given[2], withhold != apus_false() {
             guard name != nil else {
-                throw raise(state.pointee.programmingError, "'withhold=True can be specified only for named cursors")
+                throw raise(state.pointee.programmingError, "'withhold' can be specified only for named cursors")
             }
-            cursor.pointee.withhold = 1
+            let truth = PyObject_IsTrue(withhold)
+            try check(truth)
+            cursor.pointee.withhold = Int8(truth)
         }
         if let scrollable = given.unlessNone(3) {
             guard name != nil else {

@@ -85,11 +85,14 @@ final class PendingStatements {
     /// their own.
     /// - Returns: the number of the first that was not sent.
     private func send(from first: Int) throws(Raised) -> Int {
-        try connection.checkOpen()
-        try connection.checkIdle("executemany")
+        try cursor.naming { () throws(Raised) in
+            try connection.checkOpen()
+            try connection.checkIdle("executemany")
+        }
         let core = connection.core
         let alone = try Owned(batch.statement(first))
         let one = try Exchange(Statement(alone.object))
+        one.isHandedOut = Connection.isGreen
         let all: Exchange? = first > 0 || batch.count == 1 ? nil : together()
         var isStale = false
         let exchange = try connection.perform { () throws(Raised) in
