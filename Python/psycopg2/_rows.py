@@ -203,11 +203,12 @@ class NamedTupleCursor(_ByNameCursor):
 
     def fetchmany(self, size=None):
         rows = super().fetchmany(size)
-        return list(map(self.Record._make, rows)) if rows else rows
+        # Names that make no named tuple are an error whatever rows there are.
+        return list(map(self.Record._make, rows))
 
     def fetchall(self):
         rows = super().fetchall()
-        return list(map(self.Record._make, rows)) if rows else rows
+        return list(map(self.Record._make, rows))
 
     def __next__(self):
         row = super().__next__()

@@ -20,7 +20,7 @@ public struct BalancePolicy: Sendable, Hashable, CustomStringConvertible {
     /// Whether a plain connection to the contact points may stand in when no node can be picked.
     public var fallsBackToContactPoints: Bool { mode.fallsBackToContactPoints && !staysInPlacements }
 
-    /// The nodes to choose from, best tier first: the next tier counts only when nobody of the former can be had.
+    /// The nodes to choose from, best tier first: the next tier counts only when no node of the former can be had.
     ///
     /// Source: YugabyteDB's documentation, "Smart drivers", order of node selection.
     ///
@@ -41,7 +41,7 @@ public struct BalancePolicy: Sendable, Hashable, CustomStringConvertible {
         return tiers.filter { !$0.isEmpty }
     }
 
-    /// In words, for an error that says why nobody was eligible.
+    /// In words, for an error that says why no node was eligible.
     public var description: String {
         var text = "load_balance=\(mode.rawValue)"
         if !topologyKeys.isEmpty {

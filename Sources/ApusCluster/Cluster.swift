@@ -7,7 +7,7 @@ import ApusWaiting
 public final class Cluster: Sendable {
     /// What a caller is to do before it picks a node.
     public enum Plan: Sendable {
-        /// The list is fresh, or somebody else is refreshing it and the last good one serves meanwhile.
+        /// The list is fresh, or another caller refreshes it and the last good one serves meanwhile.
         case pick
         /// The caller refreshes the list. It must end the refresh, by success or failure.
         case refresh(RefreshTicket)
@@ -21,7 +21,7 @@ public final class Cluster: Sendable {
 
     /// Which way nodes are addressed, once it is known how the cluster was reached.
     public enum Addressing: Sendable, Hashable {
-        /// Nobody has told yet: private first, then public.
+        /// Not known yet: private first, then public.
         case undecided
         /// By the nodes' own names.
         case privateHost

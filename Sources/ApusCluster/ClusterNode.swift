@@ -71,8 +71,8 @@ public struct ClusterNode: Sendable, Hashable {
 extension String {
     fileprivate var nonEmpty: String? { isEmpty ? nil : self }
 
-    /// Whether two texts are written with the same bytes. Swift's `==` also equates texts that Unicode calls canonically
-    /// equivalent, but for DNS and for a file system these are two names.
+    /// Whether two texts are written with the same bytes. Swift's `==` also equates texts that Unicode calls
+    /// canonically equivalent, but for DNS and for a file system these are two names.
     func isWritten(as other: String) -> Bool { utf8.elementsEqual(other.utf8) }
 }
 

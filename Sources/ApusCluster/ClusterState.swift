@@ -9,7 +9,7 @@ struct ClusterState {
         var isListed: Bool
         /// Sessions open and being opened.
         var sessions: Int32 = 0
-        /// Not picked before this moment, unless nobody else is left.
+        /// Not picked before this moment, unless no other node is left.
         var downUntil: Duration?
         /// When it last answered a caller that connected to it.
         var lastAnswer: Duration?
@@ -17,8 +17,8 @@ struct ClusterState {
         var incarnation: UInt32 = 0
     }
 
-    /// A slot, and the node at the address that it meant then: once nobody counts on a slot it serves another node, and
-    /// what is said of the former must not hit the latter.
+    /// A slot, and the node at the address that it meant then: once no session counts on a slot it serves another node,
+    /// and what is said of the former must not hit the latter.
     struct SlotID: Sendable, Hashable {
         var position: Int
         var incarnation: UInt32
@@ -34,7 +34,7 @@ struct ClusterState {
     private var free: [Int] = []
     /// What picking looks at, one number a slot: its sessions, or ``excluded`` where it must not be picked.
     private var loads: [Int32] = []
-    /// The earliest end of a quarantine; `nil` when nobody is in one.
+    /// The earliest end of a quarantine; `nil` when no node is in one.
     private var nextRelease: Duration?
     private var tiers: [BalancePolicy: [[Int32]]] = [:]
     /// Room for the positions that tie in a pick.
@@ -196,7 +196,7 @@ struct ClusterState {
 
     /// Gives one session back.
     mutating func release(_ slot: SlotID) {
-        // Whoever counts on a slot keeps it from meaning another node: the incarnation does not matter.
+        // A session that counts on a slot keeps it from meaning another node: the incarnation does not matter.
         let position = slot.position
         slots[position].sessions -= 1
         if slots[position].isListed {

@@ -7,10 +7,10 @@ public final class Flight: Sendable {
     public enum Outcome: Sendable {
         /// There is a list now; or there may be, in another entry of the registry: ask again.
         case refreshed
-        /// Whoever refreshed gave up for reasons of its own (its login was refused, it was cancelled): ask again, and
-        /// be perhaps the one who refreshes.
+        /// The caller that refreshed gave up for reasons of its own (its login was refused, it was cancelled): ask
+        /// again, and be perhaps the one who refreshes.
         case abandoned
-        /// No source could be reached; whoever waited would find the same. Worded for an error message.
+        /// No source could be reached; the callers that wait would find the same. Worded for an error message.
         case failed(String)
     }
 

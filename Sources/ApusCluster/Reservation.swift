@@ -3,7 +3,7 @@ import Synchronization
 /// A session that counts on a node: made before connecting, owned by the connection, given back exactly once.
 ///
 /// Letting go of it gives it back as well, so that a connection that is garbage-collected, or never came to be, leaves
-/// no trace. In a fork's child it is nobody's: the parent's counts are the parent's.
+/// no trace. In a fork's child it counts nowhere: the parent's counts are the parent's.
 public final class Reservation: Sendable {
     /// The cluster that counts it.
     public let cluster: Cluster
@@ -26,9 +26,9 @@ public final class Reservation: Sendable {
         cluster.release(slot)
     }
 
-    /// The node could not be reached: it is not picked again for a while, unless nobody else is left.
+    /// The node could not be reached: it is not picked again for a while, unless no other is left.
     ///
-    /// Like ``markReached()`` it speaks of the node at the address where it was picked, and means nobody when the node
+    /// Like ``markReached()`` it speaks of the node at the address where it was picked, and has no effect when the node
     /// has left the list or moved meanwhile.
     /// - Parameter until: the end of its quarantine.
     public func markUnreachable(until: Duration) { cluster.quarantine(slot, until: until) }

@@ -5,7 +5,7 @@ import CApusLibPQ
 /// connection of its own, and succeeds when it was delivered, whether or not it still found something to cancel.
 ///
 /// libpq 17 and later do it without blocking and with the connection's own TLS settings. Older ones have only the
-/// blocking `PQcancel`, which then runs on a thread of its own, so that a node that does not answer holds up nobody.
+/// blocking `PQcancel`, which then runs on a thread of its own, so that a node that does not answer holds up no caller.
 public struct CancelMachine: ~Copyable, StepMachine {
     private var request: any CancelRequest
     private let deadline: Duration

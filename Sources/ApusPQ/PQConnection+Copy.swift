@@ -3,7 +3,7 @@ import CApusLibPQ
 
 /// Something that `COPY … TO STDOUT` delivered.
 public enum CopyOutEvent: ~Copyable {
-    /// One row (text and csv) or one piece (binary), to be read before it is let go.
+    /// One row (text and csv) or one piece (binary), to be read before it is released.
     case data(CopyOutData)
     /// The data has ended: fetch the command's own result with ``PQConnection/nextResult()``.
     case end
@@ -130,8 +130,8 @@ extension PQConnection {
         if count != -1 { throw failure() }
     }
 
-    /// Makes a wait for reading last until so many bytes have come, or the data end, or its deadline comes. Whoever asks
-    /// for more than one sets a deadline, and asks for one again in the end. Without effect on Unix sockets.
+    /// Makes a wait for reading last until so many bytes have come, or the data end, or its deadline comes. A caller
+    /// that asks for more than one sets a deadline, and asks for one again in the end. Without effect on Unix sockets.
     public func setReadable(atBytes count: Int) {
         var threshold = Int32(clamping: max(count, 1))
         setsockopt(descriptor, SOL_SOCKET, SO_RCVLOWAT, &threshold, socklen_t(MemoryLayout<Int32>.size))

@@ -5,8 +5,8 @@ import CApusLibPQ
 ///
 /// TLS and GSSAPI decrypt a whole record, up to 16 KiB. libpq takes as much of it as its buffer has room for, often
 /// 8 KiB; the rest stays in the library, where `poll(2)` does not see it. libpq's own blocking calls ask `SSL_pending`
-/// before they wait, so a caller that waits in libpq's place must do the same. PostgreSQL writes records of 8 KiB and hides
-/// the difference; YugabyteDB, poolers and balancers that terminate TLS write larger ones.
+/// before they wait, so a caller that waits in libpq's place must do the same. PostgreSQL writes records of 8 KiB and
+/// hides the difference; YugabyteDB, poolers and balancers that terminate TLS write larger ones.
 @usableFromInline
 enum DecryptedBytes {
     /// Nowhere: the connection is not encrypted.
@@ -38,8 +38,9 @@ enum DecryptedBytes {
 
     /// Whether another read can bring bytes that do not show on the socket.
     ///
-    /// Where the library does not say, two reads while the socket is silent are enough: a record has 16 KiB at most, and
-    /// libpq makes room for at least 8 KiB before each read. While the socket is not silent, waiting for it costs nothing.
+    /// Where the library does not say, two reads while the socket is silent are enough: a record has 16 KiB at most,
+    /// and libpq makes room for at least 8 KiB before each read. While the socket is not silent, waiting for it costs
+    /// nothing.
     /// - Parameter silentReads: how many reads were tried while the socket was silent; 0 at first.
     @inlinable
     func mayHoldMore(_ silentReads: inout Int, of connection: OpaquePointer) -> Bool {

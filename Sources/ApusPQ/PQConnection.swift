@@ -2,7 +2,7 @@ import ApusWaiting
 import CApusLibPQ
 
 /// The exclusive owner of an open `PGconn`: it cannot leak, be used after it is closed, or be used by two threads at
-/// once. Whoever shares it puts it behind a lock.
+/// once. To share it, put it behind a lock.
 ///
 /// The connection never blocks: statements are sent with the `send…` calls, and answers are fetched with
 /// ``nextResult()``, which says what to wait for.

@@ -24,7 +24,7 @@ public struct PQResult: ~Copyable, @unchecked Sendable {
         return status == PGRES_FATAL_ERROR || status == PGRES_BAD_RESPONSE || status == PGRES_NONFATAL_ERROR
     }
 
-    /// Gives the pointer away: whoever takes it must `PQclear` it.
+    /// Gives the pointer away: the caller must `PQclear` it.
     @inlinable
     public consuming func release() -> OpaquePointer {
         let pointer = pointer

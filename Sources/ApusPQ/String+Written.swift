@@ -2,8 +2,9 @@ import ApusWaiting
 import CApusLibPQ
 
 extension String {
-    /// Whether two texts are written with the same bytes. Swift's `==` also equates texts that Unicode calls canonically
-    /// equivalent (`é` as one scalar or as two), but for a server, for DNS and for a file system these are two texts.
+    /// Whether two texts are written with the same bytes. Swift's `==` also equates texts that Unicode calls
+    /// canonically equivalent (`é` as one scalar or as two), but for a server, for DNS and for a file system these are
+    /// two texts.
     package func isWritten(as other: String) -> Bool {
         let areEqual = utf8.withContiguousStorageIfAvailable { own in
             other.utf8.withContiguousStorageIfAvailable { others -> Bool in

@@ -223,10 +223,11 @@ typedef struct {
     signed char scrollable; /* -1: not said */
     char withhold;
     char closed;
-    char no_tuples; /* the last result has no rows to fetch */
+    char missing; /* what cannot be had of the last result: see Cursor.Missing */
     char is_atomic; /* no typecaster makes an object that can hold others that could hold it */
     char is_pinned; /* the program has the address of the PGresult, which must stay as it is */
     char has_failed; /* the last statement was refused by the server */
+    char is_declared; /* a named cursor's: the server has accepted its DECLARE */
     long transaction; /* a named cursor's: the number of the one that it lives in */
 } apus_cursor;
 APUS_OWNED(apus_cursor_fields, apus_cursor, connection, 13)

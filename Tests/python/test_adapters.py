@@ -87,6 +87,35 @@ def test_wrong_placeholders(cursor, statement, arguments, exception, message):
         cursor.mogrify(statement, arguments)
 
 
+class Answering:
+    """Its getquoted() answers what it is told to."""
+
+    def __init__(self, answer):
+        self.answer = answer
+
+    def __conform__(self, protocol):
+        return self
+
+    def getquoted(self):
+        return self.answer
+
+
+@pytest.mark.parametrize("answer, kind", [
+    (None, "None"), (5, "int"), ([], "list"), (bytearray(b"1"), "bytearray"), (memoryview(b"1"), "memoryview"),
+])
+def test_an_adapter_that_answers_no_bytes(cursor, answer, kind):
+    message = f"getquoted\\(\\) of Answering must return bytes, not {kind}"
+    wrong = Answering(answer)
+    for call in (lambda: cursor.mogrify("%s", (wrong,)), lambda: cursor.mogrify("%(a)s", {"a": wrong}),
+                 lambda: cursor.mogrify("%s", ([wrong],)), lambda: cursor.mogrify("%s", ((wrong,),)),
+                 lambda: cursor.execute("SELECT %s", (wrong,)), lambda: cursor.callproc("abs", [wrong]),
+                 lambda: cursor.executemany("SELECT %s", [(wrong,)]),
+                 lambda: extras.execute_values(cursor, "VALUES %s", [(wrong,)])):
+        with pytest.raises(ValueError, match=message):
+            call()
+    assert cursor.mogrify("%s %s", (Answering(b"1"), Answering("é"))) == "1 é".encode()
+
+
 def test_a_list_within_itself_raises(cursor):
     endless = []
     endless.append(endless)

@@ -1,6 +1,7 @@
 """Answers to the driver's own commands that are none: a server, or what stands in front of it, that loses its place."""
 
 import psycopg2
+import psycopg2.extras
 import pytest
 from psycopg2 import extensions
 
@@ -167,7 +168,7 @@ def test_an_asynchronous_connect_that_cannot_be_settled(parameters, answers, pro
             psycopg2.connect(server.dsn)
         connection = psycopg2.connect(server.dsn, async_=True)
         with pytest.raises(psycopg2.DatabaseError, match=problem):
-            extras.wait_select(connection)
+            psycopg2.extras.wait_select(connection)
         assert connection.closed == 2 and not connection.isexecuting()
         with pytest.raises(psycopg2.InterfaceError, match="closed"):
             connection.poll()

@@ -5,8 +5,10 @@ import time
 
 import psycopg2
 import pytest
-from psycopg2 import extensions
+from psycopg2 import extensions, sql
 from psycopg2.extras import wait_select
+
+from observing import heap
 
 
 def wait(connection, limit=20):
@@ -165,3 +167,185 @@ def test_a_callback_that_raises_closes_the_connection(dsn):
             psycopg2.connect(dsn)
     finally:
         extensions.set_wait_callback(None)
+
+
+# Other cursors, and what the last result was
+
+
+def shown(cursor):
+    columns = cursor.description and [column.name for column in cursor.description]
+    return cursor.rowcount, cursor.rownumber, columns, cursor.statusmessage
+
+
+def test_the_rows_of_a_cursor_are_there_whatever_another_one_executes(connection):
+    rows, busy = connection.cursor(), connection.cursor()
+    rows.execute("SELECT generate_series(1, 6)")
+    wait(connection)
+    busy.execute("SELECT pg_sleep(0.3)")
+    assert connection.isexecuting()
+    assert rows.fetchone() == (1,) and next(rows) == (2,) and rows.fetchmany(2) == [(3,), (4,)]
+    rows.scroll(-1)
+    assert rows.fetchall() == [(4,), (5,), (6,)] and list(rows) == []
+    rows.scroll(4, "absolute")
+    assert list(rows) == [(5,), (6,)]
+    assert connection.isexecuting()
+    for fetch in (busy.fetchone, busy.fetchmany, busy.fetchall, lambda: next(busy)):
+        with pytest.raises(psycopg2.ProgrammingError, match="while the cursor's asynchronous query is underway"):
+            fetch()
+    with pytest.raises(psycopg2.ProgrammingError, match="no results to fetch"):
+        connection.cursor().fetchone()
+    wait(connection)
+    assert busy.fetchall() == [("",)]
+
+
+@pytest.mark.parametrize("size", [3, 100_000])
+def test_the_last_result_is_described_until_the_next_is_there(connection, size):
+    cursor = connection.cursor()
+    cursor.execute("SELECT n AS a, repeat('x', 100) AS b FROM generate_series(1, %s) n", (size,))
+    wait(connection)
+    cursor.fetchone()
+    cursor.execute("SELECT 7 AS c, pg_sleep(0.1)")
+    assert shown(cursor) == (size, 1, ["a", "b"], f"SELECT {size}") and cursor.query.startswith(b"SELECT 7")
+    assert cursor.pgresult_ptr is None
+    with pytest.raises(psycopg2.ProgrammingError):
+        cursor.fetchone()
+    assert shown(cursor) == (size, 0, None, f"SELECT {size}")
+    wait(connection)
+    assert shown(cursor) == (1, 0, ["c", "pg_sleep"], "SELECT 1") and cursor.fetchone() == (7, "")
+
+
+def test_the_last_result_of_a_large_one_that_was_fetched(connection):
+    """Its rows had been taken out of libpq's memory, and are given back when the next statement begins."""
+    cursor = connection.cursor()
+    cursor.execute("SELECT repeat('x', 1000) AS a FROM generate_series(1, 20000)")
+    wait(connection)
+    assert len(cursor.fetchall()) == 20_000
+    cursor.execute("SELECT 1 AS b")
+    assert shown(cursor) == (20_000, 20_000, ["a"], "SELECT 20000")
+    wait(connection)
+    assert shown(cursor) == (1, 0, ["b"], "SELECT 1") and cursor.fetchall() == [(1,)]
+
+
+def test_commands_and_errors_after_one_another(connection):
+    cursor = connection.cursor()
+    cursor.execute("CREATE TEMP TABLE a (b int)")
+    wait(connection)
+    cursor.execute("INSERT INTO a VALUES (1), (2)")
+    assert shown(cursor) == (-1, 0, None, "CREATE TABLE")
+    wait(connection)
+    cursor.execute("SELECT 1/0 AS c")
+    assert shown(cursor) == (2, 0, None, "INSERT 0 2")
+    with pytest.raises(psycopg2.errors.DivisionByZero) as caught:
+        wait(connection)
+    assert caught.value.cursor is cursor
+    assert shown(cursor) == (-1, 0, None, "")
+    cursor.execute("SELECT 3 AS d")
+    assert shown(cursor) == (-1, 0, None, "")
+    wait(connection)
+    cursor.execute("SELECT 1/0")
+    assert shown(cursor) == (1, 0, ["d"], "SELECT 1")
+    with pytest.raises(psycopg2.errors.DivisionByZero):
+        wait(connection)
+    assert shown(cursor) == (-1, 0, None, "")
+    with pytest.raises(psycopg2.ProgrammingError, match="no results to fetch"):
+        cursor.fetchall()
+
+
+def test_an_empty_statement_is_the_servers_to_refuse(connection):
+    cursor = connection.cursor()
+    cursor.execute(sql.SQL(""), (1,))
+    with pytest.raises(psycopg2.ProgrammingError, match="can't execute an empty query"):
+        wait(connection)
+    cursor.execute("SELECT 4")
+    wait(connection)
+    assert cursor.fetchall() == [(4,)]
+
+
+@pytest.mark.parametrize("statement, after", [("SELECT 7 AS c", (1, 0, ["c"], "SELECT 1")),
+                                              ("SELECT 1/0", (-1, 0, None, ""))])
+def test_a_cursor_that_is_closed_while_its_statement_runs(connection, statement, after):
+    cursor = connection.cursor()
+    cursor.execute("SELECT 1 AS a, 2 AS b")
+    wait(connection)
+    cursor.execute(statement)
+    cursor.close()
+    assert shown(cursor) == (1, 0, ["a", "b"], "SELECT 1")
+    try:
+        wait(connection)
+    except psycopg2.errors.DivisionByZero:
+        pass
+    assert shown(cursor) == after
+    with pytest.raises(psycopg2.InterfaceError, match="cursor already closed"):
+        cursor.fetchall()
+
+
+def test_the_bytes_of_a_large_result_do_not_wait_for_the_next_one(connection):
+    cursor = connection.cursor()
+    cursor.execute("SELECT repeat('x', 1000) AS a FROM generate_series(1, 50000)")
+    wait(connection)
+    before = heap()
+    cursor.execute("SELECT pg_sleep(0.1)")
+    assert heap() < before - 40_000 and shown(cursor) == (50_000, 0, ["a"], "SELECT 50000")
+    wait(connection)
+
+
+@pytest.fixture
+def watched():
+    """A wait callback that first calls what a test put into the list."""
+    looks = []
+
+    def callback(connection):
+        for look in looks:
+            look()
+        wait_select(connection)
+
+    extensions.set_wait_callback(callback)
+    yield looks
+    extensions.set_wait_callback(None)
+
+
+def test_a_wait_callback_sees_the_last_result(dsn, watched):
+    connection, seen = psycopg2.connect(dsn), []
+    cursor = connection.cursor()
+    cursor.execute("SELECT generate_series(1, 3) AS a")
+    cursor.fetchone()
+    watched.append(lambda: seen.append((shown(cursor), cursor.query)))
+    cursor.execute("SELECT 7 AS b")
+    assert seen == [((3, 1, ["a"], "SELECT 3"), b"SELECT 7 AS b")]
+    assert shown(cursor) == (1, 0, ["b"], "SELECT 1") and cursor.fetchone() == (7,)
+    seen.clear()
+    with pytest.raises(psycopg2.errors.DivisionByZero):
+        cursor.execute("SELECT 1/0")
+    assert [state for state, _ in seen] == [(1, 1, ["b"], "SELECT 1")]
+    assert shown(cursor) == (-1, 0, None, "")
+    connection.close()
+
+
+@pytest.mark.parametrize("name", [None, "n"])
+def test_a_wait_callback_cannot_fetch_what_is_not_there(dsn, watched, name):
+    """The rows of the last result are gone, those of the next have not come."""
+    connection = psycopg2.connect(dsn)
+    cursor = connection.cursor(name)
+    cursor.execute("SELECT repeat('x', 1000) FROM generate_series(1, 5000)")
+    assert len(cursor.fetchmany(4000)) == 4000
+    if name:
+        # Half of what was fetched is not passed yet.
+        cursor.itersize = 500
+        next(cursor)
+    errors = []
+
+    def look():
+        for fetch in (cursor.fetchone, cursor.fetchall, lambda: next(cursor)):
+            try:
+                errors.append(fetch())
+            except psycopg2.ProgrammingError as error:
+                errors.append(type(error))
+
+    watched.append(look)
+    if name:
+        assert len(cursor.fetchmany(10)) == 10
+    else:
+        cursor.execute("SELECT 1")
+    assert errors == [psycopg2.ProgrammingError] * 3
+    watched.clear()
+    connection.close()

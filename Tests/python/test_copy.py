@@ -194,6 +194,41 @@ def test_wrong_arguments(cursor):
         cursor.copy_to(io.StringIO(), "pg_catalog.pg_class")
 
 
+@pytest.mark.parametrize("name", ["table", "sep", "null"])
+@pytest.mark.parametrize("value", [None, 5, b","])
+def test_texts_that_are_none(cursor, name, value):
+    arguments = {"table": "copied", name: value}
+    for call, function in (("copy_from", cursor.copy_from), ("copy_to", cursor.copy_to)):
+        with pytest.raises(TypeError, match=rf"{call}\(\) argument '{name}' must be str, not "
+                                            f"{'None' if value is None else type(value).__name__}"):
+            function(io.StringIO(), **arguments)
+    assert content(cursor) == []
+
+
+def test_columns_that_are_no_texts(cursor):
+    with pytest.raises(TypeError, match="a column's name must be str, not int"):
+        cursor.copy_from(io.StringIO(), "copied", columns=["id", 5])
+
+
+@pytest.mark.parametrize("declared", [False, True])
+def test_a_named_cursor_copies_as_any_other(connection, cursor, declared):
+    named = connection.cursor("n")
+    if declared:
+        named.execute("SELECT generate_series(1, 3)")
+        assert named.fetchone() == (1,)
+    named.copy_from(io.StringIO("1\ta\n2\tb\n"), "copied")
+    assert (named.rowcount, named.statusmessage) == (2, "COPY 2")
+    out = io.StringIO()
+    named.copy_to(out, "copied")
+    named.copy_expert("COPY (SELECT 5) TO STDOUT", out)
+    assert out.getvalue() == "1\ta\n2\tb\n5\n" and named.query == b"COPY (SELECT 5) TO STDOUT"
+    if declared:
+        assert named.fetchone() == (2,) and list(named) == [(3,)]
+    # A cursor that was never declared is not on the server: to close it is no error, and the transaction goes on.
+    named.close()
+    assert named.closed and content(cursor) == [(1, "a"), (2, "b")]
+
+
 def test_the_file_is_let_go(cursor):
     import weakref
 

@@ -231,7 +231,8 @@ WAITS = {
         connection = psycopg2.connect(dsn)
         cursor = connection.cursor()
         error = interrupted(lambda: cursor.copy_expert(
-            "COPY (SELECT i, pg_sleep(CASE i WHEN 100000 THEN 60 ELSE 0 END) FROM generate_series(1, 100000) i) TO STDOUT",
+            "COPY (SELECT i, pg_sleep(CASE i WHEN 100000 THEN 60 ELSE 0 END) FROM generate_series(1, 100000) i)"
+            " TO STDOUT",
             Full()))
         assert type(error.__context__) is ZeroDivisionError
         connection.rollback()

@@ -1,10 +1,12 @@
 """Cursors: fetching, describing, scrolling, on the client and on the server."""
 
 import io
+from collections import OrderedDict
 
 import psycopg2
 import psycopg2.extras
 import pytest
+from psycopg2 import sql
 
 from observing import heap
 
@@ -148,8 +150,12 @@ def test_callproc(connection):
     assert cursor.callproc("lower", ["ABC"]) == ["ABC"]
     assert cursor.fetchone() == ("abc",)
     cursor.execute("CREATE FUNCTION pg_temp.minus(a int, b int) RETURNS int LANGUAGE sql AS 'SELECT a - b'")
-    cursor.callproc("pg_temp.minus", {"b": 1, "a": 5})
-    assert cursor.fetchone() == (4,)
+    for parameters in ({"b": 1, "a": 5}, OrderedDict(b=1, a=5)):
+        # DB API speaks of a sequence, which these are not.
+        assert cursor.callproc("pg_temp.minus", parameters) is None
+        assert cursor.fetchone() == (4,)
+    assert cursor.callproc("pg_backend_pid", {}) == {} and cursor.callproc("pg_backend_pid", []) == []
+    assert cursor.callproc("pg_backend_pid") is None
 
 
 def test_notices_and_notifications(dsn, connection):
@@ -359,7 +365,8 @@ def test_callproc_merges_the_percent_signs_of_a_name_where_there_are_arguments(c
     cursor.callproc('pg_temp."a%s"')
     assert cursor.fetchone() == (5,)
     for parameters in ([7], (7,), {"i": 7}):
-        assert cursor.callproc('pg_temp."a%%s"', parameters) == parameters
+        answer = cursor.callproc('pg_temp."a%%s"', parameters)
+        assert answer == (None if isinstance(parameters, dict) else parameters)
         assert cursor.fetchone() == (7,)
     cursor.callproc(b'pg_temp."a%%s"', [8])
     assert cursor.fetchone() == (8,)
@@ -377,3 +384,223 @@ def test_callproc_merges_the_percent_signs_of_a_name_where_there_are_arguments(c
 def test_callproc_of_what_is_no_name(connection, name, parameters, message):
     with pytest.raises(TypeError, match=message):
         connection.cursor().callproc(name, parameters)
+
+
+# What a cursor shows once it has no rows any more
+
+
+def shown(cursor):
+    columns = cursor.description and [column.name for column in cursor.description]
+    return cursor.rowcount, cursor.rownumber, columns, cursor.statusmessage, cursor.query
+
+
+@pytest.mark.parametrize("arguments", [(object(),), (), (1, 2), {"b": 1}])
+def test_arguments_that_do_not_fit_hide_the_rows_and_a_fetch_forgets_the_columns(connection, arguments):
+    cursor = connection.cursor()
+    cursor.execute("SELECT generate_series(1, 3) AS a")
+    cursor.fetchone()
+    with pytest.raises((psycopg2.ProgrammingError, IndexError, TypeError, KeyError)):
+        cursor.execute("SELECT %(a)s" if isinstance(arguments, dict) else "SELECT %s", arguments)
+    assert shown(cursor) == (3, 1, ["a"], "SELECT 3", None)
+    cursor.scroll(1)
+    for fetch in (cursor.fetchone, cursor.fetchall, cursor.fetchmany, lambda: next(cursor)):
+        with pytest.raises(psycopg2.ProgrammingError, match="no results to fetch"):
+            fetch()
+        assert shown(cursor) == (3, 0, None, "SELECT 3", None)
+    with pytest.raises(psycopg2.ProgrammingError, match="out of bounds"):
+        cursor.scroll(1)
+    cursor.execute("SELECT 5 AS b")
+    assert shown(cursor) == (1, 0, ["b"], "SELECT 1", b"SELECT 5 AS b") and cursor.fetchall() == [(5,)]
+
+
+def test_a_closed_cursor_still_knows_the_columns_whose_rows_were_hidden(connection):
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1 AS a")
+        with pytest.raises(psycopg2.ProgrammingError):
+            cursor.execute("SELECT %s", (object(),))
+    assert shown(cursor) == (1, 0, ["a"], "SELECT 1", None)
+
+
+def test_a_fetch_after_a_command_that_returns_no_rows(connection):
+    cursor = connection.cursor()
+    cursor.execute("CREATE TEMP TABLE changed (a int)")
+    cursor.execute("INSERT INTO changed VALUES (1), (2)")
+    cursor.scroll(1)
+    with pytest.raises(psycopg2.ProgrammingError, match="no results to fetch"):
+        cursor.fetchone()
+    assert shown(cursor)[:4] == (2, 0, None, "INSERT 0 2")
+
+
+class Unwritable(sql.Composable):
+    def as_string(self, context):
+        return self._wrapped
+
+
+@pytest.mark.parametrize("query, exception", [
+    ("SELECT '\udc80'", UnicodeEncodeError), (5, TypeError), (None, psycopg2.ProgrammingError),
+    ("", psycopg2.ProgrammingError), (b"", psycopg2.ProgrammingError), (Unwritable(5), TypeError),
+])
+@pytest.mark.parametrize("arguments", [None, (), (1,), {"a": 1}])
+def test_a_statement_that_is_none_leaves_the_cursor_as_it_was(connection, query, exception, arguments):
+    """The arguments are not to blame, and not looked at."""
+    cursor = connection.cursor()
+    cursor.execute("SELECT 3 AS a")
+    with pytest.raises(exception):
+        cursor.execute(query, arguments)
+    assert shown(cursor) == (1, 0, ["a"], "SELECT 1", b"SELECT 3 AS a") and cursor.fetchall() == [(3,)]
+
+
+def test_what_as_string_returns_has_to_be_text(connection):
+    with pytest.raises(TypeError, match=r"as_string\(\) of Unwritable must return str, not int"):
+        connection.cursor().execute(Unwritable(5))
+
+
+NOTHING = sql.SQL(" AND ").join([])
+
+
+@pytest.mark.parametrize("query, arguments", [
+    (NOTHING, None), (NOTHING, (1,)), (sql.SQL(""), {}), ("%s", (psycopg2.extensions.AsIs(""),)),
+])
+def test_a_statement_that_turns_out_to_be_empty_is_sent(connection, query, arguments):
+    """As one of blanks is: the result before it is not there to be taken for its."""
+    cursor = connection.cursor()
+    cursor.execute("SELECT 3 AS a")
+    connection.commit()
+    with pytest.raises(psycopg2.ProgrammingError, match="can't execute an empty query") as caught:
+        cursor.execute(query, arguments)
+    assert caught.value.cursor is cursor
+    assert shown(cursor) == (-1, 0, None, "", b"") and connection.status == psycopg2.extensions.STATUS_BEGIN
+    with pytest.raises(psycopg2.ProgrammingError, match="no results"):
+        cursor.fetchall()
+    cursor.execute("SELECT 4")
+    assert cursor.fetchall() == [(4,)]
+
+
+def test_an_empty_statement_in_autocommit_and_of_a_named_cursor(connection):
+    connection.autocommit = True
+    cursor = connection.cursor()
+    with pytest.raises(psycopg2.ProgrammingError, match="can't execute an empty query"):
+        cursor.execute(NOTHING, (1,))
+    assert cursor.query == b"" and cursor.statusmessage == ""
+    connection.autocommit = False
+    with pytest.raises(psycopg2.errors.SyntaxError):
+        connection.cursor("n").execute(NOTHING)
+
+
+@pytest.mark.parametrize("query", ["", b""])
+def test_an_empty_text_is_not_sent(connection, query):
+    cursor = connection.cursor()
+    for call in (lambda: cursor.execute(query), lambda: cursor.execute(query, (1,)), lambda: cursor.mogrify(query),
+                 lambda: cursor.executemany(query, [(1,)]), lambda: cursor.copy_expert(query, io.StringIO())):
+        with pytest.raises(psycopg2.ProgrammingError, match="can't execute an empty query"):
+            call()
+    assert connection.status == psycopg2.extensions.STATUS_READY and cursor.query is None
+
+
+# Named cursors and their transactions
+
+
+ENDS = {
+    "commit": lambda connection: connection.commit(),
+    "rollback": lambda connection: connection.rollback(),
+    "reset": lambda connection: connection.reset(),
+    "set_isolation_level": lambda connection: connection.set_isolation_level(2),
+    "set_client_encoding": lambda connection: connection.set_client_encoding("LATIN1"),
+    "with": lambda connection: connection.__exit__(None, None, None),
+}
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_a_named_cursor_belongs_to_the_transaction_that_it_was_made_in(connection, end):
+    with connection.cursor() as other:
+        other.execute("SELECT 1")
+    named, held = connection.cursor("n"), connection.cursor("h", withhold=True)
+    ENDS[end](connection)
+    for call in (lambda: named.execute("SELECT 1"), named.fetchone, lambda: next(named), lambda: named.scroll(1)):
+        with pytest.raises(psycopg2.ProgrammingError, match="named cursor isn't valid anymore") as caught:
+            call()
+        assert caught.value.cursor is named
+    assert named.query is None and connection.status == psycopg2.extensions.STATUS_READY
+    named.close()
+    held.execute("SELECT 1")
+    assert held.fetchall() == [(1,)]
+
+
+def test_a_named_cursor_made_ahead_of_its_transaction(connection):
+    named = connection.cursor("n")
+    # There was no transaction to end.
+    connection.commit()
+    connection.rollback()
+    named.execute("SELECT 1")
+    assert named.fetchall() == [(1,)]
+
+
+def test_closing_a_named_cursor_whose_declaration_failed(connection):
+    """The error that the program sees is that of its statement, and not one about a cursor that never was."""
+    connection.autocommit = True
+    with pytest.raises(psycopg2.errors.SyntaxError):
+        with connection.cursor("n", withhold=True) as named:
+            named.execute("SELEC 1")
+    assert named.closed
+
+
+@pytest.mark.parametrize("is_declared", [False, True])
+def test_closing_a_named_cursor_of_a_transaction_before_leaves_the_present_one_alone(connection, is_declared):
+    old, other = connection.cursor("n"), connection.cursor()
+    if is_declared:
+        old.execute("SELECT 1")
+    else:
+        other.execute("SELECT 1")
+    connection.commit()
+    new = connection.cursor("n")
+    new.execute("SELECT 5")
+    old.close()
+    assert old.closed and new.fetchall() == [(5,)]
+    connection.commit()
+    other.execute("SELECT 1")
+    new.close()
+    assert connection.info.transaction_status == psycopg2.extensions.TRANSACTION_STATUS_INTRANS
+
+
+@pytest.mark.parametrize("in_transaction", [False, True])
+@pytest.mark.parametrize("end", ["commit", "rollback"])
+def test_closing_a_held_cursor_that_its_transaction_may_have_taken_with_it(connection, end, in_transaction):
+    held, other = connection.cursor("h", withhold=True), connection.cursor()
+    held.execute("SELECT 1")
+    getattr(connection, end)()
+    if in_transaction:
+        other.execute("SELECT 1")
+    held.close()
+    assert held.closed
+    assert connection.info.transaction_status != psycopg2.extensions.TRANSACTION_STATUS_INERROR
+    other.execute("SELECT count(*) FROM pg_cursors")
+    assert other.fetchone() == (0,)
+
+
+def test_nothing_is_sent_for_a_named_cursor_of_a_prepared_transaction(connection):
+    connection.tpc_begin(connection.xid(7, "named cursors", ""))
+    connection.cursor().execute("SELECT 1")
+    connection.tpc_prepare()
+    try:
+        named = connection.cursor("n")
+        for call in (lambda: named.scroll(1), named.fetchone, lambda: next(named), lambda: named.execute("SELECT 1")):
+            with pytest.raises(psycopg2.ProgrammingError, match="prepared two-phase transaction"):
+                call()
+    finally:
+        connection.tpc_rollback()
+
+
+@pytest.mark.parametrize("withhold", [None, 0, "", [], 1, True])
+def test_unnamed_cursors_are_not_held(connection, withhold):
+    with pytest.raises(psycopg2.ProgrammingError, match="'withhold' can be specified only for named cursors"):
+        connection.cursor(withhold=withhold)
+    assert connection.cursor("n", withhold=withhold).withhold is bool(withhold)
+    assert connection.cursor(withhold=False).withhold is False
+
+
+def test_settings_of_named_cursors_cannot_be_deleted(connection):
+    for name in ("withhold", "scrollable"):
+        with pytest.raises(psycopg2.ProgrammingError, match="unnamed cursor"):
+            delattr(connection.cursor(), name)
+        with pytest.raises(TypeError, match=f"{name} cannot be deleted"):
+            delattr(connection.cursor("n"), name)

@@ -5,7 +5,7 @@ import pickle
 
 import psycopg2
 import pytest
-from psycopg2 import errorcodes, errors, extensions
+from psycopg2 import errorcodes, errors, extensions, extras, sql
 
 
 def failing(connection, statement):
@@ -237,3 +237,103 @@ def test_a_server_that_hangs_up_is_what_the_error_says(dsn):
         with pytest.raises(psycopg2.OperationalError, match="terminating connection|closed the connection"):
             cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
     assert connection.closed == 2
+
+
+# The cursor of an error
+
+
+def copying(call):
+    return lambda cursor: getattr(cursor, call)(io.StringIO(), "pg_no_table")
+
+
+WRONG_USES = {
+    "placeholders of both kinds": lambda cursor: cursor.execute("SELECT %(a)s, %s", {"a": 1}),
+    "the same, the other way round": lambda cursor: cursor.execute("SELECT %s, %(a)s", (1,)),
+    "the same in mogrify()": lambda cursor: cursor.mogrify("SELECT %(a)s, %s", {"a": 1}),
+    "the same in executemany()": lambda cursor: cursor.executemany("SELECT %(a)s, %s", [{"a": 1}]),
+    "the same in a batch": lambda cursor: cursor.executemany("INSERT INTO a VALUES (%(a)s, %s)", [{"a": 1}]),
+    "a placeholder without an end": lambda cursor: cursor.execute("SELECT %(a", {"a": 1}),
+    "a placeholder within another": lambda cursor: cursor.execute("SELECT %(a%(b)s", {"a": 1}),
+    "an object without an adapter": lambda cursor: cursor.execute("SELECT %s", (object(),)),
+    "the same in a function's arguments": lambda cursor: cursor.callproc("abs", (object(),)),
+    "no statement": lambda cursor: cursor.execute(""),
+    "a statement of blanks": lambda cursor: cursor.execute(" "),
+    "a statement of nothing": lambda cursor: cursor.execute(";"),
+    "a composition of nothing": lambda cursor: cursor.execute(sql.SQL("")),
+    "nothing to fetch": lambda cursor: cursor.fetchone(),
+    "nothing to iterate": lambda cursor: next(cursor),
+    "nothing to scroll": lambda cursor: cursor.scroll(1),
+    "an unknown mode": lambda cursor: cursor.scroll(1, "sideways"),
+    "nextset()": lambda cursor: cursor.nextset(),
+    "a setting of named cursors": lambda cursor: setattr(cursor, "scrollable", True),
+    "a table that does not exist": copying("copy_to"),
+    "a COPY that execute() begins": lambda cursor: cursor.execute("COPY (SELECT 1) TO STDOUT"),
+}
+
+
+@pytest.mark.parametrize("use", WRONG_USES)
+def test_an_error_of_a_cursor_names_it(connection, use):
+    cursor = connection.cursor()
+    with pytest.raises(psycopg2.Error) as caught:
+        WRONG_USES[use](cursor)
+    assert caught.value.cursor is cursor
+
+
+@pytest.mark.parametrize("call", [
+    lambda cursor: cursor.execute("SELECT 1"), lambda cursor: cursor.executemany("SELECT 1", [()]),
+    lambda cursor: cursor.fetchone(), lambda cursor: cursor.fetchall(), lambda cursor: next(cursor),
+    lambda cursor: cursor.scroll(1), lambda cursor: cursor.callproc("now"), lambda cursor: cursor.nextset(),
+    lambda cursor: cursor.setinputsizes(1), copying("copy_from"), copying("copy_to"),
+])
+@pytest.mark.parametrize("state", ["cursor closed", "connection closed"])
+def test_an_error_of_a_closed_cursor_names_it(connection, call, state):
+    cursor = connection.cursor()
+    (cursor if state == "cursor closed" else connection).close()
+    with pytest.raises(psycopg2.InterfaceError, match="already closed") as caught:
+        call(cursor)
+    assert caught.value.cursor is cursor
+
+
+def test_an_error_in_a_prepared_transaction_names_the_cursor(connection):
+    cursor = connection.cursor()
+    connection.tpc_begin(connection.xid(7, "names the cursor", ""))
+    cursor.execute("SELECT 1")
+    connection.tpc_prepare()
+    try:
+        for call in (lambda: cursor.execute("SELECT 1"), lambda: cursor.executemany("SELECT 1", [()]),
+                     lambda: cursor.copy_to(io.StringIO(), "a")):
+            with pytest.raises(psycopg2.ProgrammingError, match="prepared") as caught:
+                call()
+            assert caught.value.cursor is cursor
+    finally:
+        connection.tpc_rollback()
+
+
+def test_an_error_of_an_asynchronous_cursor_names_it(dsn):
+    connection = psycopg2.connect(dsn, async_=True)
+    extras.wait_select(connection)
+    busy, cursor = connection.cursor(), connection.cursor()
+    busy.execute("SELECT pg_sleep(0.2)")
+    for call in (lambda: cursor.execute("SELECT 1"), lambda: cursor.executemany("SELECT 1", [()]),
+                 lambda: cursor.copy_to(io.StringIO(), "a")):
+        with pytest.raises(psycopg2.ProgrammingError, match="asynchronous") as caught:
+            call()
+        assert caught.value.cursor is cursor
+    extras.wait_select(connection)
+    connection.close()
+
+
+def test_an_error_that_names_another_cursor_goes_on_to_name_it(connection):
+    """An adapter may use a cursor of its own."""
+    other, cursor = connection.cursor(), connection.cursor()
+
+    class Asking:
+        def __conform__(self, protocol):
+            return self
+
+        def getquoted(self):
+            other.execute("SELECT 1/0")
+
+    with pytest.raises(errors.DivisionByZero) as caught:
+        cursor.execute("SELECT %s", (Asking(),))
+    assert caught.value.cursor is other

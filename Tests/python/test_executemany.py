@@ -90,7 +90,8 @@ def test_within_a_transaction_that_the_program_began_itself(connection, cursor, 
 # What adapters of the program's put in
 
 BREAKING = {
-    "a comment that swallows what follows": ("INSERT INTO {} VALUES (%s, 'a')", [(1,), (AsIs("2 /* "),), (AsIs("3 */"),)]),
+    "a comment that swallows what follows":
+        ("INSERT INTO {} VALUES (%s, 'a')", [(1,), (AsIs("2 /* "),), (AsIs("3 */"),)]),
     "a quote that the next one closes": ("INSERT INTO {} VALUES (%s, %s)", [(1, AsIs("'a")), (2, AsIs("a'"))]),
     "an identifier": ("INSERT INTO {} (i, %s) VALUES (%s, 'a')", [(AsIs('"x'), 1), (AsIs('x"'), 2)]),
     "a dollar quote": ("INSERT INTO {} VALUES (%s, %s)", [(1, AsIs("$a$a")), (2, AsIs("b$a$"))]),
@@ -128,8 +129,10 @@ def test_placeholders_within_quotes(connection, cursor, other, table, template):
 
 @pytest.mark.parametrize("conforming", ["on", "off"])
 @pytest.mark.parametrize("values", [
-    [Json({"a": "'\\\";--/*$$"}), Json(["\\'"])], [AsIs("$$;'$$"), AsIs("$q$--\n'$$$q$")], [AsIs("'a' -- '\n"), AsIs("'b'")],
-    [AsIs("/* ' /* ; */ */ 'a'"), AsIs("'b'")], [AsIs(r"E'a\\\''"), AsIs(r"E'a'" "\n" r"'b\''")], [AsIs("N'a'"), AsIs("1 - 1")],
+    [Json({"a": "'\\\";--/*$$"}), Json(["\\'"])], [AsIs("$$;'$$"), AsIs("$q$--\n'$$$q$")],
+    [AsIs("'a' -- '\n"), AsIs("'b'")],
+    [AsIs("/* ' /* ; */ */ 'a'"), AsIs("'b'")], [AsIs(r"E'a\\\''"), AsIs(r"E'a'" "\n" r"'b\''")],
+    [AsIs("N'a'"), AsIs("1 - 1")],
     ["E", "a\\"], ["-", -5], [-1.5, float("-inf")], [b"'", b"\\"], [["a'b\\"], ["--"]], [("/*",), ("*/",)],
 ])
 def test_whatever_is_put_in_arrives_as_if_alone(connection, cursor, values, conforming):

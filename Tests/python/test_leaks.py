@@ -99,7 +99,19 @@ def asynchronous(dsn):
     cursor = connection.cursor()
     cursor.execute("SELECT 1")
     extras.wait_select(connection)
-    cursor.fetchall()
+    other = connection.cursor()
+    # One result after the other on the same cursor: what is kept of each goes when the next is there.
+    for statement in ("SELECT repeat('x', 1000) AS a FROM generate_series(1, 200)", "SELECT 1/0", "SELECT 3 AS b", ""):
+        other.execute(statement or sql.SQL(""))
+        cursor.fetchall(), other.description, other.statusmessage, other.rowcount
+        fails(psycopg2.ProgrammingError, other.fetchone)
+        try:
+            extras.wait_select(connection)
+        except (psycopg2.DataError, psycopg2.ProgrammingError):
+            pass
+    cursor.execute("SELECT 1")
+    cursor.close()
+    extras.wait_select(connection)
     connection.close()
 
 
@@ -175,6 +187,15 @@ def failing(connection):
     fails(psycopg2.ProgrammingError, connection.cursor().execute, "SELEC")
     fails(psycopg2.ProgrammingError, connection.cursor().fetchone)
     fails(psycopg2.ProgrammingError, connection.cursor().execute, "")
+    fails(psycopg2.ProgrammingError, connection.cursor().execute, sql.SQL(""))
+    cursor = connection.cursor()
+    cursor.execute("SELECT 1 AS a")
+    fails(psycopg2.ProgrammingError, cursor.execute, "SELECT %(a)s, %s", {"a": 1})
+    fails(psycopg2.ProgrammingError, cursor.execute, "SELECT %s", (object(),))
+    cursor.description, cursor.statusmessage
+    fails(psycopg2.ProgrammingError, cursor.fetchone)
+    cursor.close()
+    fails(psycopg2.InterfaceError, cursor.fetchone)
 
 
 def subclassing(connection):
@@ -192,7 +213,11 @@ def naming(connection):
         cursor.execute("SELECT generate_series(1, 5)")
         list(cursor)
         cursor.scroll(-1)
+        cursor.copy_expert("COPY (SELECT 1) TO STDOUT", io.StringIO())
+    old = connection.cursor("named")
     connection.commit()
+    fails(psycopg2.ProgrammingError, old.execute, "SELECT 1")
+    old.close()
     connection.autocommit = True
 
 
@@ -335,8 +360,11 @@ def resetting(connection):
 def waiting_green(connection):
     extensions.set_wait_callback(extras.wait_select)
     try:
-        connection.cursor().execute("SELECT 1")
-        fails(psycopg2.Error, connection.cursor().execute, "SELECT 1/0")
+        cursor = connection.cursor()
+        cursor.execute("SELECT 1")
+        cursor.execute("SELECT repeat('x', 1000) FROM generate_series(1, 200)")
+        cursor.execute("SELECT 2")
+        fails(psycopg2.Error, cursor.execute, "SELECT 1/0")
     finally:
         extensions.set_wait_callback(None)
 

@@ -136,6 +136,25 @@ def test_columns_without_names_or_with_the_same(connection):
     assert row == [1, 2] and row["a"] == 2 and list(row.items()) == [("a", 2)]
 
 
+@pytest.mark.parametrize("name", [None, "server_side"])
+def test_names_that_make_no_named_tuple_are_an_error_of_every_fetch(connection, name):
+    """Also where no row is left, because the first fetch that failed has passed it."""
+    cursor = connection.cursor(name, cursor_factory=extras.NamedTupleCursor)
+    cursor.execute("SELECT 1 AS a, 2 AS a")
+    for fetch in (cursor.fetchone, cursor.fetchmany, cursor.fetchall, lambda: cursor.fetchmany(2)):
+        with pytest.raises(ValueError, match="duplicate field name: 'a'"):
+            fetch()
+    # Without a row there is nothing to make here.
+    assert cursor.fetchone() is None and list(cursor) == []
+
+
+def test_a_result_without_rows_has_its_named_tuple(connection):
+    cursor = connection.cursor(cursor_factory=extras.NamedTupleCursor)
+    cursor.execute("SELECT 1 AS a WHERE false")
+    assert cursor.fetchall() == [] and cursor.fetchmany(3) == []
+    assert cursor.Record._fields == ("a",)
+
+
 @pytest.mark.parametrize("base, kind", [
     (extras.DictConnection, extras.DictCursor), (extras.RealDictConnection, extras.RealDictCursor),
     (extras.NamedTupleConnection, extras.NamedTupleCursor),

@@ -27,7 +27,8 @@ def rows(size, length=1000):
     count = (size - description - ready - 20) // (length + head)
     tag = 5 + len(f"SELECT {count}") + 1
     last = size - description - ready - tag - (count - 1) * (length + head) - head
-    return (f"SELECT repeat('x', CASE WHEN i = {count} THEN {last} ELSE {length} END) FROM generate_series(1, {count}) i",
+    return (f"SELECT repeat('x', CASE WHEN i = {count} THEN {last} ELSE {length} END)"
+            f" FROM generate_series(1, {count}) i",
             (count - 1) * length + last)
 
 

@@ -15,9 +15,9 @@ import Logging
 /// does not touch the others. While a ``transaction(isolation:readOnly:deferrable:timeout:file:line:_:)`` lasts it has
 /// the connection for itself, and other tasks' statements wait.
 ///
-/// **Waiting.** Every call obeys cancellation of its task and takes a time-out. A statement that is cancelled or overdue
-/// is stopped on the server, and the connection stays usable; a server that does not stop it within 10 s costs the
-/// connection. A call that is overdue returns at once. So does one that is cancelled, with one exception: while the
+/// **Waiting.** Every call obeys cancellation of its task and takes a time-out. A statement that is cancelled or
+/// overdue is stopped on the server, and the connection stays usable; a server that does not stop it within 10 s costs
+/// the connection. A call that is overdue returns at once. So does one that is cancelled, with one exception: while the
 /// server runs the statement, the call returns with the server's answer, so that it is known whether the statement took
 /// effect; that is after 10 s at the latest.
 ///

@@ -85,8 +85,8 @@ public final class ApusTransaction: ApusSession {
 extension ApusConnection {
     /// Runs a transaction: commits when the closure returns, rolls back when it throws.
     ///
-    /// While it lasts the connection is the closure's: statements of other tasks wait until it ends. Within the closure,
-    /// statements on the connection itself are part of the transaction as well.
+    /// While it lasts the connection is the closure's: statements of other tasks wait until it ends. Within the
+    /// closure, statements on the connection itself are part of the transaction as well.
     ///
     ///     try await connection.transaction(isolation: .serializable) { transaction in
     ///         try await transaction.execute("UPDATE account SET balance = balance - \(sum) WHERE id = \(payer)")

@@ -37,7 +37,7 @@ extension ConnectionCore {
         case .waiting:
             state.waiting.removeAll { $0 === request }
             end(request, .failed(Self.stopError(reason)), &effects)
-            // Others may have waited behind it, and a paused answer for nobody now.
+            // Others may have waited behind it, and a paused answer may have no reader now.
             drain(&state, &effects)
         case .sent:
             if reason == .timeout || state.inFlight.first !== request {
@@ -123,8 +123,8 @@ extension ConnectionCore {
     }
 
     /// Whether a request was hit by a cancel that was meant for the one before it, and is sent again: it was a
-    /// transaction of its own, which the server rolled back, and nobody has seen anything of it. A procedure can have
-    /// committed a part of what it does, and `VACUUM` and its like are no transactions.
+    /// transaction of its own, which the server rolled back, and no caller has seen anything of it. A procedure can
+    /// have committed a part of what it does, and `VACUUM` and its like are no transactions.
     func retriesAfterStrayCancel(_ request: Request, _ state: inout State) -> Bool {
         guard request.isExposed, request.stopped == nil, !request.hasDelivered, request.lease == nil,
             request.error?.sqlState == .queryCanceled, request.isUndoneAsAWhole

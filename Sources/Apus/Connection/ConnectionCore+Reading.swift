@@ -143,7 +143,7 @@ extension ConnectionCore {
         }
     }
 
-    /// Whether a prepared statement is sent again as it was written: somebody deallocated it (a pooler, for one), or
+    /// Whether a prepared statement is sent again as it was written: it was deallocated (by a pooler, for one), or
     /// a table's change made its result another. The server then did nothing; within a transaction it is too late, for
     /// that has failed.
     private func retriesUnprepared(_ request: Request, _ state: inout State) -> Bool {

@@ -18,7 +18,7 @@ extension ConnectionCore {
     /// Sends what may be sent now, in order.
     func drain(_ state: inout State, _ effects: inout Effects) {
         sendWaiting(&state, &effects)
-        // Somebody may wait now behind an answer that nobody was reading.
+        // A request may wait now behind an answer that was not being read.
         if state.isPaused { pump(&state, isReadable: false, &effects) }
     }
 

@@ -4,9 +4,9 @@ import Synchronization
 
 /// A connection's shared heart: libpq's connection and the line of requests, behind one lock.
 ///
-/// Whoever makes a request sends it, on its own thread. The loop reads what comes, hands it to the requests in their
-/// order and resumes who waits, after the lock is let go. Requests of several tasks are pipelined: each is followed by
-/// a sync of its own, so that the error of one leaves the others alone.
+/// The caller that makes a request sends it, on its own thread. The loop reads what comes, hands it to the requests in
+/// their order and resumes the tasks that wait, after it has released the lock. Requests of several tasks are
+/// pipelined: each is followed by a sync of its own, so that the error of one leaves the others alone.
 final class ConnectionCore: ApusLoop.Watcher, TimerTarget {
     struct State: ~Copyable {
         /// `nil` once closed.
@@ -20,7 +20,7 @@ final class ConnectionCore: ApusLoop.Watcher, TimerTarget {
         var holder: Lease?
         /// A script is under way, and the pipeline is left for it.
         var isScripting = false
-        /// The answers are not read for now: nobody fetches the rows.
+        /// The answers are not read for now, because no task fetches the rows.
         var isPaused = false
         /// What the descriptor is registered for; `nil` when it is not.
         var interest: Wait.Interest?
@@ -243,7 +243,7 @@ final class ConnectionCore: ApusLoop.Watcher, TimerTarget {
         if effects.removesWatcher { loop.remove(token) }
     }
 
-    /// Hands a request what there is for it, if somebody waits.
+    /// Hands a request what there is for it, if a task waits.
     func deliver(_ request: Request, _ effects: inout Effects) {
         guard let waiter = request.waiter, let delivery = request.takeDelivery() else { return }
         request.waiter = nil

@@ -56,7 +56,7 @@ final class Request: @unchecked Sendable {
     var tag: CommandTag?
     /// Why the server is asked to stop, if it is.
     var stopped: ApusError.Code?
-    /// Nobody waits any more: what still comes is dropped.
+    /// No task waits any more: what still comes is dropped.
     var isAbandoned = false
     /// The statement that is being prepared on the way, until the server has confirmed it.
     var preparing: StatementCache.Statement?
@@ -82,7 +82,7 @@ final class Request: @unchecked Sendable {
         self.site = site
     }
 
-    /// Bytes of rows that nobody has fetched yet.
+    /// Whether there are rows that no task has fetched yet.
     var isAhead: Bool { !batches.isEmpty }
 
     /// Whether an error surely undoes all that the statement did: it is one of those that do not commit by themselves.
@@ -135,7 +135,7 @@ final class Request: @unchecked Sendable {
         filling = nil
     }
 
-    /// Drops the rows that nobody will fetch.
+    /// Drops the rows that no task will fetch.
     func abandon() {
         isAbandoned = true
         filling = nil

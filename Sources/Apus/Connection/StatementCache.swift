@@ -43,7 +43,7 @@ struct StatementCache {
     private var uses = 0
     private var number = 0
     private let capacity: Int
-    /// Names that the server still keeps and nobody will use again.
+    /// Names that the server still keeps, and that are not used again.
     private(set) var discarded: [String] = []
 
     /// - Parameter capacity: how many statements are kept; 0 prepares none.

@@ -30,7 +30,7 @@ public final class ApusLoop: TaskExecutor {
     private let shared = Mutex(Shared())
     /// The loop's thread, once it runs.
     private let thread = Atomic<UInt>(0)
-    /// Jobs that the loop's thread gave itself; nobody else touches them.
+    /// Jobs that the loop's thread gave itself; no other thread touches them.
     nonisolated(unsafe) private var ownJobs: [UnownedJob] = []
 
     /// Starts a loop of its own, which runs until the process ends: make few, when the program starts.
@@ -85,7 +85,7 @@ public final class ApusLoop: TaskExecutor {
 
     // MARK: Descriptors and moments
 
-    /// Whoever watches a descriptor.
+    /// An object that watches a descriptor.
     protocol Watcher: AnyObject, Sendable {
         /// Runs on the loop's thread.
         func descriptorIsReady(_ ready: Wait.Interest)
@@ -111,7 +111,7 @@ public final class ApusLoop: TaskExecutor {
         }
     }
 
-    /// Stops watching a descriptor, which must still be open: its number may be somebody else's later.
+    /// Stops watching a descriptor, which must still be open: its number may be another one's later.
     func forget(_ descriptor: Int32) {
         if descriptor >= 0 { queue.unregister(descriptor) }
     }

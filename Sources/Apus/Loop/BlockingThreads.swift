@@ -10,8 +10,8 @@ final class BlockingThreads: Sendable {
     /// For cancels, whose steps do not block, so that they never wait in line behind connects that do.
     static let forCancels = BlockingThreads(limit: 4)
 
-    /// What is run: with `nil` on a thread that may block, or with the reason why there is none, on the caller's thread,
-    /// where it must not block.
+    /// What is run: with `nil` on a thread that may block, or with the reason why there is none, on the caller's
+    /// thread, where it must not block.
     typealias Work = @Sendable (_ refusal: ApusError?) -> Void
 
     private struct State {

@@ -126,7 +126,7 @@ final class MachineRun<Machine: StepMachine & ~Copyable & SendableMetatype, Outp
         if goesOn { step() }
     }
 
-    /// Stops watching, while the descriptor is still the machine's: its number may be somebody else's after a step.
+    /// Stops watching, while the descriptor is still the machine's: its number may be another one's after a step.
     private func leave(_ wait: Wait) {
         if let descriptor = wait.descriptor { loop.forget(descriptor) }
     }

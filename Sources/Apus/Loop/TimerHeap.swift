@@ -1,4 +1,4 @@
-/// Whoever asked a loop to be told at a moment.
+/// An object that asked a loop to be told at a moment.
 protocol TimerTarget: AnyObject, Sendable {
     /// Runs on the loop's thread, at the moment or later.
     func timerFired(_ now: Duration)

@@ -103,7 +103,7 @@ extension BalancedConnect {
             // The list is of just now: it need not be fetched again by everyone who waited for it.
             list = hasList ? .present(isFresh: true) : .unknown(force: false)
         case .failed(let message):
-            // Whoever fetched the list asked all sources: none is left for us to ask.
+            // The caller that fetched the list asked all sources: none is left for this one to ask.
             guard hasList else { throw PQError(.connect, message) }
             list = .present(isFresh: true)
         case .abandoned:

@@ -82,7 +82,7 @@ extension BalancedConnect {
             reservation = cluster?.adopt(attempt.address.target.endpoint)
         }
         if !wasLate { cluster?.noteSilence(attempt.longestSilence) }
-        // Whoever meets a node that was silent all the time would wait for it again.
+        // The next connect that picks a node which was silent all the time would wait for it again.
         for place in sessions.places(silentSince: attempt.began) where place !== attempt.place {
             place.reservation?.markUnreachable(until: now + balance.failedHostTTL)
         }

@@ -12,7 +12,7 @@ import ApusWaiting
 /// One step may burn milliseconds of SCRAM: an event loop advances the machine on a thread of its own. Letting go of
 /// the machine gives up at once, and gives back whatever it held.
 public struct BalancedConnect: ~Copyable, StepMachine {
-    /// The session that counts on the node; `nil` for a plain connection to a place that no list knows. Whoever owns
+    /// The session that counts on the node; `nil` for a plain connection to a place that no list knows. The owner of
     /// the connection releases it when the connection is closed or found broken.
     public internal(set) var reservation: Reservation?
     /// What the application's log should hear, each worded for people.

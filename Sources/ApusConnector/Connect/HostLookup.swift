@@ -3,7 +3,7 @@ import ApusPQ
 import ApusWaiting
 
 /// The resolution of one name, on a thread of its own: the system's resolver blocks, for half a minute where no name
-/// server answers, and can be given no deadline. Whoever waits may give up at any time; the thread ends with the
+/// server answers, and can be given no deadline. A caller that waits may give up at any time; the thread ends with the
 /// resolver.
 final class HostLookup: Sendable {
     typealias Outcome = HostAddresses.Outcome

@@ -18,7 +18,7 @@ enum TextFile {
         }
     }
 
-    /// Whether a path is a regular file that nobody but its owner may read or write, as a file of passwords must be.
+    /// Whether a path is a regular file that only its owner may read or write, as a file of passwords must be.
     static func isPrivate(_ path: String) -> Bool {
         var status = stat()
         guard stat(path, &status) == 0 else { return false }

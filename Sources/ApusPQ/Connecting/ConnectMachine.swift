@@ -198,8 +198,8 @@ public struct ConnectMachine: ~Copyable, StepMachine, @unchecked Sendable {
 
     // MARK: Looking at the socket
 
-    /// How long after its deadline a machine is advanced at most by a caller that waits for it. One that comes later has
-    /// done something else meanwhile: a program with an asynchronous connection.
+    /// How long after its deadline a machine is advanced at most by a caller that waits for it. One that comes later
+    /// has done something else meanwhile: a program with an asynchronous connection.
     private static let lateness: Duration = .milliseconds(100)
 
     /// Whether what was waited for last is there.

@@ -37,8 +37,8 @@ func makeAdapterRegistryType(in owner: PyObj) throws(Raised) -> PyObj {
 
 private func noteChange(_ me: PyObj?) { me?.fields(apus_adapter_registry.self).pointee.generation &+= 1 }
 
-/// A method of dict that changes the registry. The change is noted when the method is called, because a program may keep
-/// the method, and call it again.
+/// A method of dict that changes the registry. The change is noted when the method is called, because a program may
+/// keep the method, and call it again.
 private func changed(_ name: StaticString, _ me: PyObj?, _ arguments: PyObj?, _ keywords: PyObj?) -> PyObj? {
     answer { () throws(Raised) in
         let me = try receiver(me)

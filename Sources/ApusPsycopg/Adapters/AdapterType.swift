@@ -106,8 +106,8 @@ struct Adapter {
         }
     }
 
-    /// Raises TypeError for a value without the fields that are read: a second `__init__()` puts any object in the first
-    /// one's place.
+    /// Raises TypeError for a value without the fields that are read: a second `__init__()` puts any object in the
+    /// first one's place.
     private static func expect(_ value: PyObj, is type: PyObj) throws(Raised) {
         if apus_is_instance(value, type) != 0 { return }
         let wanted = String(cString: apus_type_name(type.asType))

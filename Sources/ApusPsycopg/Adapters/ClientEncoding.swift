@@ -67,7 +67,7 @@ struct ClientEncoding {
     /// are not allowed on the server, as far as their characters' later bytes may be ASCII.
     private static let ambiguous: Set<String> = ["BIG5", "GB18030", "GBK", "JOHAB", "SJIS", "SHIFTJIS2004", "UHC"]
 
-    /// A text's bytes for the server, and whoever keeps them alive: give it back with `release`.
+    /// A text's bytes for the server, and the object that keeps them alive: give it back with `release`.
     /// Raises UnicodeEncodeError for what the encoding cannot hold.
     func encode(_ text: PyObj) throws(Raised) -> (bytes: UnsafeRawBufferPointer, owner: PyObj) {
         // ASCII is the same in all of PostgreSQL's encodings.

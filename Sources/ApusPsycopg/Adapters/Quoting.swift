@@ -128,8 +128,8 @@ struct Quoting {
         }
         // Adapters written for Python 2 answer with text.
         guard apus_is_str(quoted.object) != 0 else {
-            throw raise(
-                state.pointee.programmingError, "getquoted() of \(adapter.object.typeName) did not return bytes")
+            throw raiseValueError(
+                "getquoted() of \(adapter.object.typeName) must return bytes, not \(quoted.object.shownType)")
         }
         let (bytes, owner) = try encoding.encode(quoted.object)
         writer.append(bytes)

@@ -16,7 +16,7 @@ extension Connection {
 
     // MARK: The lock
 
-    /// Takes the connection's lock, without which nobody talks to the server. It is waited for without the GIL.
+    /// Takes the connection's lock, without which no thread talks to the server. It is waited for without the GIL.
     /// - Returns: false if this thread has it already: in a signal handler or a callback, in the midst of a statement.
     func takeLock() throws(Raised) -> Bool {
         while true {
@@ -120,7 +120,7 @@ extension Connection {
         core.gather()
         core.access.unlock()
         if driven.isLost {
-            // A session is let go of under the lock and the GIL.
+            // A session is released under the lock and the GIL.
             PyEval_RestoreThread(thread)
             loseSession()
             core.lock.unlock()
@@ -164,8 +164,8 @@ extension Connection {
     /// The same for the end of a conversation that Python code gave up, whose exception is pending elsewhere.
     /// - Parameters:
     ///   - isUrgent: whether the server is asked to cancel at once.
-    ///   - step: lets go of what is left of the answer. It may end, and be driven again, whenever something has come: the
-    ///     connection's time limit is to the server's silence.
+    ///   - step: lets go of what is left of the answer. It may end, and be driven again, whenever something has come:
+    ///     the connection's time limit is to the server's silence.
     /// - Returns: the exception that a signal handler raised meanwhile, owned.
     func clearingUnderLock(isUrgent: Bool, _ step: () throws(PQError) -> Wait?) -> PyObj? {
         let patience = Patience(timeout: core.commandTimeout, grace: core.cancellationTimeout)

@@ -113,7 +113,7 @@ extension Connection {
         }
         core.opening = nil
         if let watch = core.watch, let descriptor = core.session?.descriptor {
-            // From now on the descriptor stands for the socket: notifications wake whoever waits.
+            // From now on the descriptor stands for the socket: notifications wake a program that waits.
             do { try watch.set(Wait(descriptor: descriptor, interest: .read)) } catch { throw raise(error) }
         }
         return Poll.ok

@@ -154,7 +154,7 @@ extension Connection {
     func close() throws(Raised) {
         let before = core.closed
         if before == .closed { return }
-        // From now on nobody begins anything; what another thread is at is waited for.
+        // From now on no call begins anything; the statement of another thread is waited for.
         core.closed = .closed
         // The thread that has the lock, if there is one, is not in a fork's child, nor is it there any more when the
         // interpreter ends.

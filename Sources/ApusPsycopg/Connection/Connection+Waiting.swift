@@ -98,11 +98,10 @@ extension Connection {
             if core.closed == .broken {
                 throw raise(module.pointee.operationalError, "the connection to the server was lost")
             }
-            throw raise(module.pointee.programmingError, "can't execute an empty query")
+            throw try misuse("can't execute an empty query", cursor)
         }
         switch PQresultStatus(result) {
-        case PGRES_EMPTY_QUERY:
-            throw raise(module.pointee.programmingError, "can't execute an empty query")
+        case PGRES_EMPTY_QUERY: throw try misuse("can't execute an empty query", cursor)
         case PGRES_BAD_RESPONSE, PGRES_NONFATAL_ERROR, PGRES_FATAL_ERROR:
             let position = PQresultErrorField(result, apus_diag_statement_position).flatMap { Int(String(cString: $0)) }
             var failure = ServerFailure(
@@ -133,8 +132,13 @@ extension Connection {
             case PGRES_COPY_IN: "can't execute COPY FROM: use the copy_from() method instead"
             default: "can't execute START_REPLICATION: use the start_replication() method instead"
             }
-        if let cursor { throw try Cursor(cursor).misuse(message) }
-        throw raise(module.pointee.programmingError, message)
+        throw try misuse(message, cursor)
+    }
+
+    /// ProgrammingError, of a cursor if there is one.
+    private func misuse(_ message: String, _ cursor: PyObj?) throws(Raised) -> Raised {
+        if let cursor { return try Cursor(cursor).misuse(message) }
+        return raise(module.pointee.programmingError, message)
     }
 
     // MARK: Blocking
@@ -180,6 +184,7 @@ extension Connection {
         try checkAlone()
         let core = self.core
         let exchange = make()
+        exchange.isHandedOut = true
         core.exchange = exchange
         core.exchangeIsComplete = false
         defer { if core.exchange === exchange { core.exchange = nil } }
@@ -193,7 +198,7 @@ extension Connection {
         return exchange
     }
 
-    /// Lets the wait callback wait. If it raises, what the server sends from here on belongs to nobody: the
+    /// Lets the wait callback wait. If it raises, what the server sends from here on belongs to no call: the
     /// connection is closed.
     func waitGreen() throws(Raised) {
         // It may set another callback, or none.
@@ -269,7 +274,9 @@ extension Connection {
             throw raise(module.pointee.interfaceError, "the asynchronous cursor has disappeared")
         }
         let keeper = Owned(cursor)
-        try Cursor(keeper.object).accept(exchange, self)
+        let receiver = try Cursor(keeper.object)
+        receiver.makeRoom(for: exchange)
+        try receiver.accept(exchange, self)
     }
 
     /// Lets the program wait.

@@ -35,7 +35,7 @@ final class ConnectionCore: @unchecked Sendable {
     let access = ConnectionLock()
     /// The process that opens the connection.
     var generation = ForkGeneration.current
-    /// Swift would look five times a statement whether somebody else is at it, in this thread: the lock says so before.
+    /// Swift would check five times a statement that no other code of this thread is at it: the lock says so before.
     @exclusivity(unchecked) var session: PQConnection?
     /// The session's count on its node; nil for a plain connection.
     var reservation: Reservation?
@@ -85,8 +85,8 @@ final class ConnectionCore: @unchecked Sendable {
 
     /// Whether a backslash in a plain literal is an escape.
     var doublesBackslashes = false
-    /// Counts the changes of that and of `encodingID`: a literal is quoted for what they are at one moment, and may be sent
-    /// at another.
+    /// Counts the changes of that and of `encodingID`: a literal is quoted for what they are at one moment, and may be
+    /// sent at another.
     var quotingChanges = 0
     /// Whether the program has the address of the PGconn, and may do with it what it likes.
     var isShared = false
@@ -122,8 +122,8 @@ final class ConnectionCore: @unchecked Sendable {
     /// Stands for whatever the balanced connect waits for, under one descriptor that does not change.
     var watch: HandedOutWait?
 
-    /// Makes an exchange begin the transaction that its statement needs now. Under the lock, when it is known what state
-    /// the transaction is in.
+    /// Makes an exchange begin the transaction that its statement needs now. Under the lock, when it is known what
+    /// state the transaction is in.
     func prepare(_ exchange: Exchange) {
         if begins { exchange.begin(by: transaction.begin, joins: joinsBegin) }
     }
@@ -143,8 +143,8 @@ final class ConnectionCore: @unchecked Sendable {
         if isBroken { markBroken() }
     }
 
-    /// Whether the server is in a transaction, failed or not. `status` is what psycopg2's is: what the connection itself
-    /// began and ended. A program's own BEGIN, COMMIT and ROLLBACK make the two differ.
+    /// Whether the server is in a transaction, failed or not. `status` is what psycopg2's is: what the connection
+    /// itself began and ended. A program's own BEGIN, COMMIT and ROLLBACK make the two differ.
     var isInTransaction: Bool {
         let status = session?.transactionStatus
         return status == PQTRANS_INTRANS || status == PQTRANS_INERROR
@@ -174,8 +174,8 @@ final class ConnectionCore: @unchecked Sendable {
         reservation = nil
     }
 
-    /// Takes out of libpq what the server sent unasked, and what it said of literals. Under the lock, and `access` or the
-    /// GIL.
+    /// Takes out of libpq what the server sent unasked, and what it said of literals. Under the lock, and `access` or
+    /// the GIL.
     func gather() {
         guard let libpq else { return }
         lookAtLiterals(libpq)

@@ -17,7 +17,7 @@ final class ConnectionLock: @unchecked Sendable {
         case timeIsOver
     }
 
-    /// The thread that holds the lock; 0 for nobody.
+    /// The thread that holds the lock; 0 if none does.
     private let owner = Atomic<UInt>(0)
     /// How many threads wait, or are about to.
     private let waiting = Atomic<Int>(0)
@@ -70,7 +70,7 @@ final class ConnectionLock: @unchecked Sendable {
         guard generation.isOurs else { return .timeIsOver }
         let deadline = Monotonic.now + time
         pthread_mutex_lock(mutex)
-        // Counted before the next look at the owner: whoever lets go after that look sees the count, and tells us.
+        // Counted before the next look at the owner: a thread that unlocks after it sees the count, and wakes us.
         waiting.add(1, ordering: .sequentiallyConsistent)
         defer {
             waiting.subtract(1, ordering: .sequentiallyConsistent)
@@ -95,7 +95,7 @@ final class ConnectionLock: @unchecked Sendable {
         while lock(within: .seconds(60)) != .locked, generation.isOurs {}
     }
 
-    /// - Returns: false if anybody holds the lock.
+    /// - Returns: false if a thread holds the lock, be it this one.
     @inline(__always)
     func tryLock() -> Bool { take(for: Self.thread) }
 

@@ -218,17 +218,20 @@ extension Connection {
         if name != nil, core.isAsynchronous {
             throw raise(state.pointee.programmingError, "asynchronous connections cannot produce named cursors")
         }
-        // A factory gets the name in any case, None for want of one: its signature need not have a default.
+        // A factory gets the name in any case, None where there is none: its signature need not have a default.
         let made = try Owned(owned(apus_call2(factory.object, object, name ?? apus_none())))
         guard apus_is_instance(made.object, state.pointee.cursor) != 0 else {
             throw raiseTypeError("cursor factory must be subclass of psycopg2.extensions.cursor")
         }
         let cursor = made.object.fields(apus_cursor.self)
-        if try given.truth(2, default: false) {
+        // As in psycopg2: only False itself is what an unnamed cursor has already.
+        if let withhold = given[2], withhold != apus_false() {
             guard name != nil else {
-                throw raise(state.pointee.programmingError, "'withhold=True can be specified only for named cursors")
+                throw raise(state.pointee.programmingError, "'withhold' can be specified only for named cursors")
             }
-            cursor.pointee.withhold = 1
+            let truth = PyObject_IsTrue(withhold)
+            try check(truth)
+            cursor.pointee.withhold = Int8(truth)
         }
         if let scrollable = given.unlessNone(3) {
             guard name != nil else {

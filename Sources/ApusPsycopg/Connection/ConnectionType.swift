@@ -49,7 +49,7 @@ enum ConnectionType {
             ])
     }
 
-    /// `__init__(dsn, async_=0)`. A second string is let pass: psycopg2-yugabytedb gave its factories one.
+    /// `__init__(dsn, async_=0)`. A second string is ignored: psycopg2-yugabytedb gave its factories one.
     private static func initialize(_ me: PyObj, _ arguments: PyObj?, _ keywords: PyObj?) throws(Raised) {
         let connection = try Connection(me)
         let given = try Arguments(
@@ -93,7 +93,7 @@ enum ConnectionType {
         .computed("encoding", "The client encoding.") { me, _ in
             answer { () throws(Raised) in
                 let core = try Connection(me).core
-                // What libpq says is newer, unless the connection broke and nobody noticed yet.
+                // What libpq says is newer, unless the connection broke and this was not noticed yet.
                 if core.closed == .open, let current = core.session?.clientEncoding, !current.isEmpty {
                     return try python(ConnectionCore.Facts.shown(encoding: current))
                 }

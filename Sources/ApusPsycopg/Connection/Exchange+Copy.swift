@@ -117,8 +117,8 @@ extension Exchange {
 }
 
 extension Exchange.Detour {
-    /// A COPY that is given up may have come to the end of its data before: then libpq refuses the call, because only the
-    /// result is left. Throws the error if it is another one, which comes again or has broken the connection.
+    /// A COPY that is given up may have come to the end of its data before: then libpq refuses the call, because only
+    /// the result is left. Throws the error if it is another one, which comes again or has broken the connection.
     fileprivate func failToEnd(_ error: PQError, isBroken: Bool) throws(PQError) {
         failedEnds &+= 1
         if failedEnds > 1 || isBroken { throw error }

@@ -49,6 +49,8 @@ final class Exchange {
     var detour: Detour?
     /// The time limit that the server was asked to cancel after; nil as long as it was not.
     var timeout: Duration?
+    /// Whether the program's code runs before the answer is there: on an asynchronous connection, or in a wait callback.
+    var isHandedOut = false
     /// Whether a signal handler raised in its midst.
     var isInterrupted = false
     /// Counts the results, if somebody wants to know.

@@ -74,8 +74,8 @@ struct CopySink {
         return fits != 0
     }
 
-    /// Writes all of the bytes. Raises BlockingIOError if a raw file takes none of them, OSError or TypeError if it says
-    /// that it took what it cannot have taken: with less than all of it the copy would be another.
+    /// Writes all of the bytes. Raises BlockingIOError if a raw file takes none of them, OSError or TypeError if it
+    /// says that it took what it cannot have taken: with less than all of it the copy would be another.
     func write(_ bytes: UnsafeRawBufferPointer) throws(Raised) {
         var rest = bytes[...]
         while !rest.isEmpty {

@@ -1,11 +1,11 @@
 import ApusPQ
 import ApusWaiting
 
-/// How often a COPY TO wakes up. A server writes 8 KiB at a time, and whoever waits for it is woken up by each: where much
-/// has come already, it is let gather in the socket. A server that is slow gets no more of that patience than a moment for
-/// each mebibyte.
+/// How often a COPY TO wakes up. A server writes 8 KiB at a time, and each of these would end a wait: where much has
+/// come already, the driver lets more gather in the socket. It does so for a moment in each mebibyte at most where a
+/// server is slow.
 struct CopyPace: ~Copyable {
-    /// What has come since the last wait that was in vain, bytes.
+    /// What has come since the last wait that brought nothing, bytes.
     private var received = 0
     private var isPatient = false
 
@@ -23,7 +23,7 @@ struct CopyPace: ~Copyable {
     }
 
     /// Lets data gather.
-    /// - Returns: how the pause ended; nil where none was made, for there is no telling when more will come.
+    /// - Returns: how the pause ended; nil where none was made, because it is not known when more will come.
     mutating func pause(_ wait: Wait, _ session: borrowing PQConnection?) -> BlockingWaiter.Outcome? {
         if !isPatient { return nil }
         let outcome = BlockingWaiter.wait(for: wait.until(Monotonic.now + Self.moment))

@@ -18,33 +18,34 @@ extension Cursor {
     }
 
     /// `copy_from(file, table, sep='\t', null='\\N', size=8192, columns=None)`
-    func copyFrom(_ file: PyObj, _ table: PyObj, _ format: CopyFormat, size: Int) throws(Raised) {
+    func copyFrom(_ file: PyObj, _ format: CopyFormat, size: Int) throws(Raised) {
         let connection = try checkCopy("copy_from")
         guard try Self.has("read", file) else { throw raiseTypeError("argument 1 must have a .read() method") }
         let quotedFor = try connection.quotingChanges()
-        let command = try "COPY \(format.target(table, connection)) FROM stdin WITH \(format.options(connection))"
+        let command = try "COPY \(format.target(connection)) FROM stdin WITH \(format.options(connection))"
         try copy(bytes(of: command, connection), file, size: size, connection, quotedFor: quotedFor)
     }
 
     /// `copy_to(file, table, sep='\t', null='\\N', columns=None)`
-    func copyTo(_ file: PyObj, _ table: PyObj, _ format: CopyFormat) throws(Raised) {
+    func copyTo(_ file: PyObj, _ format: CopyFormat) throws(Raised) {
         let connection = try checkCopy("copy_to")
         guard try Self.has("write", file) else { throw raiseTypeError("argument 1 must have a .write() method") }
         let quotedFor = try connection.quotingChanges()
-        let command = try "COPY \(format.target(table, connection)) TO stdout WITH \(format.options(connection))"
+        let command = try "COPY \(format.target(connection)) TO stdout WITH \(format.options(connection))"
         try copy(bytes(of: command, connection), file, size: 0, connection, quotedFor: quotedFor)
     }
 
     private func checkCopy(_ call: StaticString) throws(Raised) -> Connection {
         let connection = try openConnection()
-        try connection.checkOpen()
-        try connection.checkSynchronous(call)
-        if Connection.isGreen {
-            throw misuse("\(call) cannot be used with an asynchronous callback.")
+        try naming { () throws(Raised) in
+            try connection.checkOpen()
+            try connection.checkSynchronous(call)
+            if Connection.isGreen {
+                throw misuse("\(call) cannot be used with an asynchronous callback.")
+            }
+            try connection.checkNotPrepared(call)
         }
-        try connection.checkNotPrepared(call)
         try connection.settlePending()
-        if isNamed { throw misuse("can't call .\(call)() on named cursors") }
         return connection
     }
 
@@ -73,7 +74,7 @@ extension Cursor {
         do throws(Raised) {
             try connection.holdingLock { () throws(Raised) in
                 try connection.checkOpen()
-                try connection.checkIdle("copy")
+                try naming { () throws(Raised) in try connection.checkIdle("copy") }
                 try connection.checkQuoting(since: quotedFor)
                 try prepare(for: exchange, query: statement.object)
                 replace(&fields.pointee.copy_file, with: file.retained())
@@ -247,29 +248,38 @@ extension Cursor {
     private static let pieceSize = 64 << 10
 }
 
-/// What `copy_from` and `copy_to` say about the format, besides the defaults of COPY's text.
+/// What `copy_from` and `copy_to` say about the table and the format.
 struct CopyFormat {
-    let separator: PyObj?
-    let null: PyObj?
-    let columns: PyObj?
+    private let table: String
+    private let separator: String
+    private let null: String
+    private let columns: PyObj?
+
+    /// From the arguments `table`, `sep` and `null`, which both calls have in the same places.
+    init(_ given: Arguments, columns: PyObj?) throws(Raised) {
+        table = try given.text(1)
+        separator = try given.text(2, default: "\t")
+        null = try given.text(3, default: "\\N")
+        self.columns = columns
+    }
 
     /// The table and the columns, in quotes.
-    func target(_ table: PyObj, _ connection: Connection) throws(Raised) -> String {
-        let name = try connection.identifier(text(of: table))
+    func target(_ connection: Connection) throws(Raised) -> String {
+        let name = try connection.identifier(table)
         guard let columns, !columns.isNone else { return name }
         var names: [String] = []
         let iterator = try Owned(owned(PyObject_GetIter(columns)))
         while let column = PyIter_Next(iterator.object) {
             let column = Owned(column)
-            names.append(try connection.identifier(text(of: column.object)))
+            names.append(try connection.identifier(text(of: column.object, as: "a column's name")))
         }
         if PyErr_Occurred() != nil { throw Raised() }
         return names.isEmpty ? name : "\(name)(\(names.joined(separator: ",")))"
     }
 
     func options(_ connection: Connection) throws(Raised) -> String {
-        let separator = try connection.literal(self.separator.map(text) ?? "\t")
-        let null = try connection.literal(self.null.map(text) ?? "\\N")
+        let separator = try connection.literal(separator)
+        let null = try connection.literal(null)
         return "DELIMITER AS \(separator) NULL AS \(null)"
     }
 }

@@ -7,14 +7,16 @@ extension Cursor {
     /// `execute(query, vars=None)`
     func execute(_ query: PyObj, _ arguments: PyObj?) throws(Raised) {
         let connection = try openConnection()
-        try connection.checkOpen()
-        try connection.checkIdle("execute")
-        try connection.checkNotPrepared("execute")
+        try naming { () throws(Raised) in
+            try connection.checkOpen()
+            try connection.checkIdle("execute")
+            try connection.checkNotPrepared("execute")
+        }
         try connection.settlePending()
-        if isNamed { try checkNamedExecution() }
+        if isNamed { try checkNamedExecution(connection) }
         try checkUnread()
         let quotedFor = try hasValues(query, arguments) ? connection.quotingChanges() : nil
-        let statement = try Owned(statementToRun(query, arguments, connection))
+        let statement = try Owned(statement(query, arguments, connection, hides: true))
         if isNamed {
             try declare(statement.take(), connection, quotedFor: quotedFor)
             return
@@ -29,25 +31,6 @@ extension Cursor {
         return apus_is_str(query) == 0 && apus_is_bytes(query) == 0
     }
 
-    /// The statement with its arguments. What cannot be made or is empty leaves the last result as it is, but if the
-    /// arguments are to blame there is no `query` any more.
-    private func statementToRun(
-        _ query: PyObj, _ arguments: PyObj?, _ connection: Connection
-    ) throws(Raised) -> PyObj {
-        let statement: Owned
-        do throws(Raised) { statement = try Owned(self.statement(query, arguments, connection)) } catch {
-            if let arguments, !arguments.isNone {
-                replace(&fields.pointee.query, with: nil)
-                hideRows()
-            }
-            throw error
-        }
-        let isBytes = apus_is_bytes(statement.object) != 0
-        let count = isBytes ? apus_bytes_size(statement.object) : apus_str_length(statement.object)
-        if count == 0 { throw misuse("can't execute an empty query") }
-        return statement.take()
-    }
-
     /// Runs a statement, which becomes `query`, and takes over its result.
     /// - Parameters:
     ///   - quotedFor: see `Connection.checkQuoting(since:)`; nil where there are no literals of the driver's.
@@ -59,38 +42,50 @@ extension Cursor {
     ) throws(Raised) {
         let exchange = try Exchange(sendable(text))
         exchange.takes = takes
-        if connection.core.isAsynchronous {
-            try connection.begin(exchange, for: object) { () throws(Raised) in
+        do throws(Raised) {
+            if connection.core.isAsynchronous {
+                try connection.begin(exchange, for: object) { () throws(Raised) in
+                    if let quotedFor { try connection.checkQuoting(since: quotedFor) }
+                    try prepare(for: exchange, query: text)
+                    preparing()
+                }
+                return
+            }
+            try connection.perform(exchange) { () throws(Raised) in
                 if let quotedFor { try connection.checkQuoting(since: quotedFor) }
                 try prepare(for: exchange, query: text)
                 preparing()
             }
-            return
-        }
-        try connection.perform(exchange) { () throws(Raised) in
-            if let quotedFor { try connection.checkQuoting(since: quotedFor) }
-            try prepare(for: exchange, query: text)
-            preparing()
-        }
+        } catch { throw naming(error) }
         try accept(exchange, connection)
     }
 
-    /// A text that can be sent. Raises ProgrammingError where it is empty, ValueError for a zero byte.
+    /// A text that can be sent. Raises ValueError for a zero byte.
     func sendable(_ text: PyObj) throws(Raised) -> Statement {
         let statement = try Statement(text)
-        guard let start = statement.bytes.baseAddress, statement.bytes.count > 0 else {
-            throw misuse("can't execute an empty query")
-        }
+        guard let start = statement.bytes.baseAddress else { throw emptyQuery() }
         if memchr(start, 0, statement.bytes.count) != nil {
             throw raiseValueError("A statement cannot contain NUL (0x00) characters.")
         }
         return statement
     }
 
+    private func emptyQuery() -> Raised { misuse("can't execute an empty query") }
+
     /// The statement with its arguments, in the connection's encoding: bytes or, where the two are the same, `str`.
-    func statement(_ query: PyObj, _ arguments: PyObj?, _ connection: Connection) throws(Raised) -> PyObj {
+    /// Raises ProgrammingError for an empty text. One that only turns out to be empty is the server's to refuse, as in
+    /// psycopg2: a composition of nothing, say.
+    /// - Parameter hides: whether arguments that do not fit into the statement, or cannot be adapted, hide the last result,
+    ///   as in psycopg2. A query that is no statement never does.
+    func statement(
+        _ query: PyObj, _ arguments: PyObj?, _ connection: Connection, hides: Bool = false
+    ) throws(Raised) -> PyObj {
         let source: PyObj
-        if apus_is_str(query) != 0 || apus_is_bytes(query) != 0 {
+        if apus_is_str(query) != 0 {
+            if apus_str_length(query) == 0 { throw emptyQuery() }
+            source = query.retained()
+        } else if apus_is_bytes(query) != 0 {
+            if apus_bytes_size(query) == 0 { throw emptyQuery() }
             source = query.retained()
         } else {
             source = try composed(query)
@@ -118,14 +113,25 @@ extension Cursor {
         }
         var writer = ByteWriter(minimumCapacity: bytes.count + 256)
         var merge = try StatementMerge(bytes, arguments, connection.quoting)
-        try merge.write(to: &writer)
+        do throws(Raised) { try merge.write(to: &writer) } catch {
+            throw misfit(error, hides: hides)
+        }
         _ = holder.object
         return try writer.withUnsafeBytes { (bytes) throws(Raised) in try pythonBytes(bytes) }
     }
 
+    @inline(never)
+    private func misfit(_ error: Raised, hides: Bool) -> Raised {
+        if hides {
+            replace(&fields.pointee.query, with: nil)
+            hideRows()
+        }
+        return naming(error)
+    }
+
     /// A `psycopg2.sql` object as text.
     private func composed(_ query: PyObj) throws(Raised) -> PyObj {
-        if query.isNone { throw misuse("can't execute an empty query") }
+        if query.isNone { throw emptyQuery() }
         let sql = try Owned(owned(PyImport_ImportModule("psycopg2.sql")))
         let composable = try Owned(attribute("Composable", of: sql.object))
         let fits = PyObject_IsInstance(query, composable.object)
@@ -134,7 +140,11 @@ extension Cursor {
             throw raiseTypeError("argument 1 must be a string or unicode object: got \(query.typeName) instead")
         }
         let name = try Owned(interned("as_string"))
-        return try owned(apus_method1(query, name.object, object))
+        let text = try Owned(owned(apus_method1(query, name.object, object)))
+        guard apus_is_str(text.object) != 0 || apus_is_bytes(text.object) != 0 else {
+            throw raiseTypeError("as_string() of \(query.typeName) must return str, not \(text.object.shownType)")
+        }
+        return text.take()
     }
 
     /// `mogrify(query, vars=None)`: what `execute` would send, as bytes.
@@ -146,6 +156,7 @@ extension Cursor {
     }
 
     /// `callproc(procname, parameters=None)`: `SELECT * FROM procname(…)`; a mapping gives named arguments.
+    /// - Returns: the parameters, or None if they have names.
     func callProcedure(_ name: PyObj, _ parameters: PyObj?) throws(Raised) -> PyObj {
         let connection = try openConnection()
         if isNamed { throw misuse("can't call .callproc() on named cursors") }
@@ -154,6 +165,7 @@ extension Cursor {
         writer.append(try Self.name(name, "the procedure's name", connection))
         writer.append("(")
         var values: PyObj?
+        var answer = parameters ?? apus_none()
         if let parameters, !parameters.isNone {
             if apus_is_dict(parameters) != 0 {
                 let keys = try Owned(owned(PyDict_Keys(parameters)))
@@ -164,6 +176,8 @@ extension Cursor {
                     writer.append(try connection.identifier(key))
                     writer.append(":=%s")
                 }
+                // As in psycopg2: there is no sequence to return.
+                if count > 0 { answer = apus_none() }
                 values = try count == 0 ? parameters.retained() : owned(PyDict_Values(parameters))
             } else {
                 let count = PySequence_Size(parameters)
@@ -175,9 +189,10 @@ extension Cursor {
         writer.append(")")
         defer { values?.release() }
         let query = try Owned(python(writer.string()))
-        // As in psycopg2: with arguments, a percent sign in the name is merged as every other is, and has to be doubled.
+        // As in psycopg2: with arguments, a percent sign in the name is merged as every other is, and has to be
+        // doubled.
         try execute(query.object, values)
-        return (parameters ?? apus_none()).retained()
+        return answer.retained()
     }
 }
 
@@ -195,6 +210,14 @@ extension Cursor {
 }
 
 extension Connection {
+    /// Whether an asynchronous query runs whose result is for a cursor.
+    func isExecuting(for cursor: PyObj) -> Bool {
+        guard core.exchange != nil, let reference = fields.pointee.async_cursor,
+            let waiting = apus_weakref_get(reference)
+        else { return false }
+        return Owned(waiting).object == cursor
+    }
+
     /// Sends an asynchronous query, whose result goes to the cursor when `poll()` finds it complete.
     /// - Parameter preparing: runs before anything is sent. It may still refuse.
     func begin(_ exchange: Exchange, for cursor: PyObj, preparing: () throws(Raised) -> Void) throws(Raised) {
@@ -202,6 +225,7 @@ extension Connection {
         let reference = try Owned(owned(PyWeakref_NewRef(cursor, nil)))
         try checkIdle("execute")
         core.prepare(exchange)
+        exchange.isHandedOut = true
         core.exchangeIsComplete = false
         core.exchange = exchange
         do throws(Raised) { try preparing() } catch {

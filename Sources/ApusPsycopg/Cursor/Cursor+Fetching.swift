@@ -13,7 +13,7 @@ extension Cursor {
     /// `__next__`: as `fetchOne`, but named cursors fetch `itersize` rows at once.
     func iterate() throws(Raised) -> PyObj? {
         let connection = try checkFetch()
-        if isNamed, fields.pointee.row >= fields.pointee.rowcount {
+        if isNamed, fields.pointee.missing != 0 || fields.pointee.row >= fields.pointee.rowcount {
             try fetchFromServer(Self.forward(fields.pointee.itersize), connection)
         }
         return try nextRow(connection)
@@ -44,9 +44,8 @@ extension Cursor {
     @inline(__always)
     private func checkFetch() throws(Raised) -> Connection {
         let connection = try openConnection()
-        if connection.core.exchange != nil, connection.core.isAsynchronous { try connection.checkIdle("fetch") }
-        if isNamed { return connection }
-        if fields.pointee.no_tuples != 0 { throw misuse("no results to fetch") }
+        // The rows of a result are the cursor's, whatever statement another cursor of the connection executes.
+        if fields.pointee.missing != 0, !isNamed { throw noRows(connection) }
         return connection
     }
 
@@ -75,7 +74,8 @@ extension Cursor {
         guard count > 0, let result, var maker = try RowMaker(self, encoding: connection.core.encoding) else {
             return try owned(PyList_New(0))
         }
-        // From here on nothing may free the result: the new list may set off the cycle collector, and finalizers with it.
+        // From here on nothing may free the result: the new list may set off the cycle collector, and finalizers with
+        // it.
         fields.pointee.readers += 1
         defer { fields.pointee.readers -= 1 }
         let list = try Owned(owned(PyList_New(count)))
@@ -107,7 +107,10 @@ extension Cursor {
                     "a named cursor scrolls by \(-Int32.max) to \(Int32.max) rows, and not by \(value)")
             }
             let position = absolute ? "ABSOLUTE \(value)" : "\(value)"
-            try connection.checkIdle("scroll")
+            try naming { () throws(Raised) in
+                try connection.checkIdle("scroll")
+                try connection.checkNotPrepared("scroll")
+            }
             try checkAlive(connection)
             try executeOnServer("MOVE \(position) FROM \(quotedName(connection))", connection)
             // The number in MOVE's tag is not a number of rows that could be fetched here.
@@ -115,7 +118,9 @@ extension Cursor {
             return
         }
         let (destination, overflow) = absolute ? (value, false) : fields.pointee.row.addingReportingOverflow(value)
-        guard !overflow, destination >= 0, destination < max(0, fields.pointee.rowcount) else {
+        guard !overflow, destination >= 0, destination < max(0, fields.pointee.rowcount),
+            fields.pointee.missing < Missing.position
+        else {
             throw misuse("scroll destination out of bounds")
         }
         fields.pointee.row = destination

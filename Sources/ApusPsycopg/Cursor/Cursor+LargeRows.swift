@@ -27,7 +27,8 @@ extension Cursor {
         return size >= Self.packedBytes.all && size / Self.packedBytes.row >= fields.pointee.rowcount
     }
 
-    /// Copies the rows out of the PGresult, which loses them; without the GIL. Where that cannot be, all stays as it is.
+    /// Copies the rows out of the PGresult, which loses them; without the GIL. Where that cannot be, all stays as it
+    /// is.
     func pack() {
         guard let result else { return }
         // To the end: another thread that executes a statement meanwhile would put another result in its place.
@@ -95,7 +96,7 @@ extension Cursor {
                 apus_list_set(list, row &- rows.lowerBound, made)
                 row &+= 1
             }
-            // Somebody else's fetch may stand in the block.
+            // Another thread's fetch may stand in the block.
             if keeps || isPassing, row == large.pointee.end(of: place.block), fields.pointee.readers == 1 {
                 large.pointee.release(block: place.block, isPassed: isPassing)
             }

@@ -12,8 +12,10 @@ extension Cursor {
         // As in psycopg2: nothing else of the last result goes before there is something to execute.
         fields.pointee.rowcount = -1
         let connection = try openConnection()
-        try connection.checkSynchronous("executemany")
-        try connection.checkNotPrepared("executemany")
+        try naming { () throws(Raised) in
+            try connection.checkSynchronous("executemany")
+            try connection.checkNotPrepared("executemany")
+        }
         if isNamed {
             throw misuse("can't call .executemany() on named cursors")
         }
@@ -34,8 +36,7 @@ extension Cursor {
         // The iterator's exception, if it raised, comes behind what was executed.
         let exception = apus_take_exception()
         fields.pointee.rowcount = affected ?? -1
-        hideRows()
-        replace(&fields.pointee.description, with: nil)
+        hideColumns()
         if let exception {
             apus_give_exception(exception)
             throw Raised()
@@ -114,7 +115,7 @@ extension Cursor {
                 try pending.sendBeforeRaising()
                 replace(&fields.pointee.query, with: nil)
                 hideRows()
-                throw error
+                throw naming(error)
             }
             let isWhole =
                 adaptations.pointee == 0

@@ -5,17 +5,18 @@ import CApusPython
 
 /// Named cursors live on the server: `execute` declares them, a fetch asks for rows.
 extension Cursor {
-    func checkNamedExecution() throws(Raised) {
+    func checkNamedExecution(_ connection: Connection) throws(Raised) {
         if fields.pointee.query != nil {
             throw misuse("can't call .execute() on named cursors more than once")
         }
-        let connection = try Connection(fields.pointee.connection)
         if connection.core.transaction.autocommit, fields.pointee.withhold == 0 {
             throw misuse("can't use a named cursor outside of transactions")
         }
         if connection.core.isAsynchronous {
             throw misuse("asynchronous connections cannot produce named cursors")
         }
+        // As in psycopg2: it belongs to the transaction in which it was made.
+        try checkAlive(connection)
     }
 
     /// The cursor's name as an SQL identifier.
@@ -44,6 +45,7 @@ extension Cursor {
         let query = try Owned(writer.withUnsafeBytes { (bytes) throws(Raised) in try pythonBytes(bytes) })
         try run(query.object, connection, quotedFor: quotedFor)
         fields.pointee.rowcount = -1
+        fields.pointee.is_declared = 1
         fields.pointee.transaction = connection.core.transactionNumber
     }
 
@@ -68,10 +70,14 @@ extension Cursor {
 
     /// Makes the rows of a `FETCH` the cursor's result.
     func fetchFromServer(_ direction: String, _ connection: Connection) throws(Raised) {
-        try connection.checkIdle("fetch")
-        try connection.checkNotPrepared("fetch")
+        try naming { () throws(Raised) in
+            try connection.checkIdle("fetch")
+            try connection.checkNotPrepared("fetch")
+        }
         try checkAlive(connection)
         try executeOnServer("FETCH \(direction) FROM \(quotedName(connection))", connection)
+        // Another thread may have begun another statement on the cursor.
+        if fields.pointee.missing != 0 { throw noRows(connection) }
     }
 
     /// Runs a command about the cursor, whose result becomes the cursor's.
@@ -92,11 +98,16 @@ extension Cursor {
         // After an error, or outside of the transaction that it was declared in, the cursor is gone.
         let lives = status == PQTRANS_INTRANS || (status == PQTRANS_IDLE && fields.pointee.withhold != 0)
         guard lives else { return }
-        if fields.pointee.query == nil, try !existsOnServer(connection) { return }
+        let isOlder = fields.pointee.transaction != connection.core.transactionNumber
+        // One of the same name may belong to the transaction that is open now.
+        if isOlder && fields.pointee.withhold == 0 { return }
+        // A transaction that was rolled back took its cursors with it, also those that were to be held. CLOSE of a cursor
+        // that is not there would fail the transaction that is open now.
+        if isOlder || fields.pointee.is_declared == 0, try !existsOnServer(connection) { return }
         try executeOnServer("CLOSE \(quotedName(connection))", connection)
     }
 
-    /// Whether somebody else declared a cursor of this name, which this one then reads.
+    /// Whether the program declared a cursor of this name, which this one then reads.
     private func existsOnServer(_ connection: Connection) throws(Raised) -> Bool {
         guard let name = fields.pointee.name else { return false }
         let query = try Owned(python("SELECT 1 FROM pg_catalog.pg_cursors WHERE name = %s"))

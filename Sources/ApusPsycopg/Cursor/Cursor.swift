@@ -31,29 +31,38 @@ struct Cursor {
     func checkOpen() throws(Raised) { _ = try openConnection() }
 
     @inline(never)
-    private func closedError() -> Raised { raise(module.pointee.interfaceError, "cursor already closed") }
+    private func closedError() -> Raised { naming(raise(module.pointee.interfaceError, "cursor already closed")) }
 
     @inline(never)
     private func closedError(of connection: Connection) -> Raised {
-        raise(
-            module.pointee.interfaceError,
-            connection.core.closed == .broken
-                ? "connection already closed" : "cursor already closed")
+        naming(
+            raise(
+                module.pointee.interfaceError,
+                connection.core.closed == .broken
+                    ? "connection already closed" : "cursor already closed"))
     }
 
     /// ProgrammingError for a wrong use of this cursor, which it names.
     @inline(never)
-    func misuse(_ message: String) -> Raised {
-        do throws(Raised) {
-            let text = try Owned(python(message))
-            let error = try Owned(owned(apus_call1(module.pointee.programmingError, text.object)))
-            // A program may have given the class another way to make its instances.
-            if apus_is_instance(error.object, module.pointee.error) != 0 {
-                replace(&error.object.fields(apus_error.self).pointee.cursor, with: object.retained())
-            }
-            PyErr_SetObject(apus_type_object(error.object), error.object)
-        } catch {}
-        return Raised()
+    func misuse(_ message: String) -> Raised { naming(raise(module.pointee.programmingError, message)) }
+
+    /// Runs what may find the use of this cursor wrong. The error then names the cursor.
+    @inline(__always)
+    func naming<Result>(_ body: () throws(Raised) -> Result) throws(Raised) -> Result {
+        do throws(Raised) { return try body() } catch { throw naming(error) }
+    }
+
+    /// Makes an error of psycopg2's that was raised, and names no cursor, name this one.
+    @inline(never)
+    func naming(_ raised: Raised) -> Raised {
+        guard let exception = apus_take_exception() else { return raised }
+        // A program may have given the class another way to make its instances.
+        if apus_is_instance(exception, module.pointee.error) != 0 {
+            let fields = exception.fields(apus_error.self)
+            if fields.pointee.cursor == nil { fields.pointee.cursor = object.retained() }
+        }
+        apus_give_exception(exception)
+        return raised
     }
 
     var result: OpaquePointer? { fields.pointee.result.map { OpaquePointer($0) } }
@@ -62,29 +71,15 @@ struct Cursor {
 
     // MARK: The result
 
-    /// Forgets the last result. Raises ProgrammingError from within a typecaster that reads it.
-    func forgetResult() throws(Raised) {
-        try checkUnread()
-        clearResult()
-    }
-
     /// Raises ProgrammingError from within a typecaster that reads the result.
     @inline(__always)
     func checkUnread() throws(Raised) {
         if fields.pointee.readers > 0 { throw misuse("the cursor's result is being read by a typecaster") }
     }
 
-    /// Makes the rows of the last result unreachable, as psycopg2 does; what else there is to know of it stays.
-    func hideRows() {
-        let exception = apus_take_exception()
-        do throws(Raised) { _ = try description() } catch { PyErr_Clear() }
-        fields.pointee.no_tuples = 1
-        if let exception { apus_give_exception(exception) }
-    }
-
     /// Gets ready for a statement that is about to be sent: when no other can come in between, because the connection's
-    /// lock is held or its exchange is taken. From here on the cursor is the statement's, and the result of one that was
-    /// sent before is not the cursor's any more.
+    /// lock is held or its exchange is taken. From here on the cursor is the statement's, and the result of one that
+    /// was sent before is not the cursor's any more.
     ///
     /// Raises ProgrammingError from within a typecaster that reads the last result, InterfaceError where the cursor was
     /// closed while the statement waited for its turn; then nothing has changed.
@@ -99,7 +94,7 @@ struct Cursor {
             old = fields.pointee.query
             fields.pointee.query = query.retained()
         }
-        clearResult()
+        if exchange.isHandedOut { setAside() } else { clearResult() }
         old?.release()
     }
 
@@ -112,7 +107,7 @@ struct Cursor {
         fields.pointee.rowcount = -1
         fields.pointee.row = 0
         fields.pointee.lastoid = 0
-        fields.pointee.no_tuples = 1
+        fields.pointee.missing = Missing.rows
         // A typecaster that goes with them may run Python code, which finds all of it done.
         description?.release()
         casts?.release()
@@ -129,7 +124,7 @@ struct Cursor {
     }
 
     @inline(never)
-    private static func dropLargeRows(_ large: UnsafeMutableRawPointer, _ fields: UnsafeMutablePointer<apus_cursor>) {
+    static func dropLargeRows(_ large: UnsafeMutableRawPointer, _ fields: UnsafeMutablePointer<apus_cursor>) {
         fields.pointee.large = nil
         let rows = large.assumingMemoryBound(to: LargeRows.self)
         rows.deinitialize(count: 1)
@@ -138,20 +133,22 @@ struct Cursor {
 
     /// Takes over a result that the server is content with, unless another statement was begun on the cursor since.
     func accept(_ exchange: Exchange, _ connection: Connection) throws(Raised) {
-        if isCurrent(exchange) { fields.pointee.has_failed = 1 }
-        try connection.checkSuccess(exchange, cursor: object)
-        if isCurrent(exchange) { fields.pointee.has_failed = 0 }
+        do throws(Raised) { try connection.checkSuccess(exchange, cursor: object) } catch {
+            if isCurrent(exchange) { noteFailure(connection) }
+            throw error
+        }
         guard isCurrent(exchange), fields.pointee.readers == 0 else {
             try discard(exchange, connection)
             return try checkUnread()
         }
+        fields.pointee.has_failed = 0
         guard let result = exchange.takeResult() else { return }
         if fields.pointee.result != nil { clearResult() }
         fields.pointee.result = UnsafeMutableRawPointer(result)
         switch PQresultStatus(result) {
         case PGRES_TUPLES_OK, PGRES_SINGLE_TUPLE:
             fields.pointee.rowcount = Int(PQntuples(result))
-            fields.pointee.no_tuples = 0
+            fields.pointee.missing = Missing.nothing
             do throws(Raised) { try chooseCasts(result, connection) } catch {
                 clearResult()
                 throw error
@@ -161,6 +158,21 @@ struct Cursor {
             fields.pointee.rowcount = Self.affectedRows(result)
             fields.pointee.lastoid = PQoidValue(result)
         }
+    }
+
+    /// Forgets what a cursor that was closed meanwhile has kept of the result before that of an exchange.
+    func makeRoom(for exchange: Exchange) {
+        guard fields.pointee.closed != 0, isCurrent(exchange) else { return }
+        replace(&fields.pointee.last_status, with: nil)
+        clearResult()
+    }
+
+    /// The server has refused the statement: of the result before, where it was kept so long, nothing stays. What a lost
+    /// connection answered says nothing.
+    @inline(never)
+    private func noteFailure(_ connection: Connection) {
+        fields.pointee.has_failed = 1
+        if connection.core.closed == .open, fields.pointee.result != nil { clearResult() }
     }
 
     /// Lets go of a result that is not the cursor's any more. A stream is ended, because no cursor reads it.
@@ -289,7 +301,7 @@ struct Cursor {
     /// `description`, made when it is first asked for. Borrowed; nil where the statement returned no rows.
     func description() throws(Raised) -> PyObj? {
         if let description = fields.pointee.description { return description }
-        guard let result, fields.pointee.no_tuples == 0 else { return nil }
+        guard let result, fields.pointee.missing < Missing.columns, Self.hasColumns(result) else { return nil }
         let encoding = try Connection(fields.pointee.connection).core.encoding
         // New objects may set off the cycle collector, and finalizers with it.
         fields.pointee.readers += 1

@@ -11,9 +11,9 @@ extension CursorType {
                 let given = try Arguments(
                     "copy_from", ["file", "table", "sep", "null", "size", "columns"], required: 2, positional, count,
                     keywords)
-                let format = CopyFormat(separator: given.unlessNone(2), null: given.unlessNone(3), columns: given[5])
                 try Cursor(me).copyFrom(
-                    given.required(0), given.required(1), format, size: given.integer(4, default: defaultSize))
+                    given.required(0), CopyFormat(given, columns: given[5]),
+                    size: given.integer(4, default: defaultSize))
                 return none()
             }
         },
@@ -22,8 +22,7 @@ extension CursorType {
             answer { () throws(Raised) in
                 let given = try Arguments(
                     "copy_to", ["file", "table", "sep", "null", "columns"], required: 2, positional, count, keywords)
-                let format = CopyFormat(separator: given.unlessNone(2), null: given.unlessNone(3), columns: given[4])
-                try Cursor(me).copyTo(given.required(0), given.required(1), format)
+                try Cursor(me).copyTo(given.required(0), CopyFormat(given, columns: given[4]))
                 return none()
             }
         },

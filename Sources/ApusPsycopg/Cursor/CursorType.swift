@@ -71,14 +71,15 @@ enum CursorType {
         fields.pointee.itersize = 2000
         fields.pointee.rowcount = -1
         fields.pointee.scrollable = -1
-        fields.pointee.no_tuples = 1
+        fields.pointee.missing = Cursor.Missing.rows
         fields.pointee.closed = 0
+        fields.pointee.is_declared = 0
         replace(&fields.pointee.last_status, with: nil)
         fields.pointee.transaction = try Connection(connection).core.transactionNumber
     }
 
-    /// Makes a cursor as good as new for a second `__init__`. Calls that are under way may still use the connection that
-    /// it had: it is kept as long as the cursor.
+    /// Makes a cursor as good as new for a second `__init__`. Calls that are under way may still use the connection
+    /// that it had: it is kept as long as the cursor.
     private static func forget(_ cursor: Cursor, for connection: PyObj) throws(Raised) {
         try cursor.checkUnread()
         let fields = cursor.fields
@@ -164,8 +165,10 @@ enum CursorType {
             },
             .computed("pgresult_ptr", "The address of the result's PGresult, or None.") { me, _ in
                 answer { () throws(Raised) in
-                    let fields = try Cursor(me).fields
-                    guard fields.pointee.closed == 0, let result = fields.pointee.result else { return none() }
+                    let cursor = try Cursor(me)
+                    let fields = cursor.fields
+                    guard fields.pointee.closed == 0, let result = fields.pointee.result, !cursor.hidesRows
+                    else { return none() }
                     fields.pointee.is_pinned = 1
                     return try owned(PyLong_FromVoidPtr(result))
                 }
@@ -192,9 +195,9 @@ enum CursorType {
     private static let setWithhold: Setter = { me, value, _ in
         succeed { () throws(Raised) in
             let cursor = try Cursor(me)
-            let value = try receiver(value)
             // Unnamed cursors have False already; psycopg2 accepts it.
             if value != apus_false() { try cursor.checkNamedSetting("withhold") }
+            guard let value else { throw raiseTypeError("withhold cannot be deleted: set it to True or False") }
             let truth = PyObject_IsTrue(value)
             try check(truth)
             cursor.fields.pointee.withhold = Int8(truth)
@@ -204,8 +207,8 @@ enum CursorType {
     private static let setScrollable: Setter = { me, value, _ in
         succeed { () throws(Raised) in
             let cursor = try Cursor(me)
-            let value = try receiver(value)
-            if !value.isNone { try cursor.checkNamedSetting("scrollable") }
+            if value != apus_none() { try cursor.checkNamedSetting("scrollable") }
+            guard let value else { throw raiseTypeError("scrollable cannot be deleted: set it to True, False or None") }
             let truth = value.isNone ? -1 : PyObject_IsTrue(value)
             if !value.isNone { try check(truth) }
             cursor.fields.pointee.scrollable = Int8(truth)
@@ -274,8 +277,9 @@ enum CursorType {
             },
             .plain("nextset", "Not supported: raises NotSupportedError.") { me, _ in
                 answer { () throws(Raised) in
-                    try Cursor(me).checkOpen()
-                    throw raise(module.pointee.notSupportedError, "not supported by PostgreSQL")
+                    let cursor = try Cursor(me)
+                    try cursor.checkOpen()
+                    throw cursor.naming(raise(module.pointee.notSupportedError, "not supported by PostgreSQL"))
                 }
             },
             .one("setinputsizes", "Does nothing, as PEP 249 allows.") { me, _ in
@@ -294,7 +298,7 @@ enum CursorType {
                 answer { () throws(Raised) in
                     let given = try Arguments("scroll", ["value", "mode"], required: 1, positional, count, keywords)
                     let distance = try given.integer(0, default: 0)
-                    let mode = try given[1].map(text) ?? "relative"
+                    let mode = try given.text(1, default: "relative")
                     let cursor = try Cursor(me)
                     guard mode == "relative" || mode == "absolute" else {
                         throw cursor.misuse("scroll mode must be 'relative' or 'absolute'")

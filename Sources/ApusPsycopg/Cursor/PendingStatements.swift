@@ -73,15 +73,19 @@ final class PendingStatements {
         while next < batch.count { next = try send(from: next) }
     }
 
-    /// Sends statements from one on: all that are left if they share a transaction, else that one. What `status` says of
-    /// the transaction does not count here: outside of one, statements of one message would be a transaction of their own.
+    /// Sends statements from one on: all that are left if they share a transaction, else that one. What `status` says
+    /// of the transaction does not count here: outside of one, statements of one message would be a transaction of
+    /// their own.
     /// - Returns: the number of the first that was not sent.
     private func send(from first: Int) throws(Raised) -> Int {
-        try connection.checkOpen()
-        try connection.checkIdle("executemany")
+        try cursor.naming { () throws(Raised) in
+            try connection.checkOpen()
+            try connection.checkIdle("executemany")
+        }
         let core = connection.core
         let alone = try Owned(batch.statement(first))
         let one = try Exchange(Statement(alone.object))
+        one.isHandedOut = Connection.isGreen
         let all: Exchange? = first > 0 || batch.count == 1 ? nil : together()
         var isStale = false
         let exchange = try connection.perform { () throws(Raised) in
@@ -143,9 +147,9 @@ final class PendingStatements {
         try cursor.accept(exchange, connection)
     }
 
-    /// Sends a statement alone whose end the server did not understand, for it to say so in words about that statement and
-    /// not about the one behind it. A text that cannot be parsed executes nothing, and is answered by that in a failed
-    /// transaction, too.
+    /// Sends a statement alone whose end the server did not understand, for it to say so in words about that statement
+    /// and not about the one behind it. A text that cannot be parsed executes nothing, and is answered by that in a
+    /// failed transaction, too.
     /// - Returns: nil if it can be parsed after all.
     private func repeated(_ statement: PyObj) throws(Raised) -> Exchange? {
         let core = connection.core

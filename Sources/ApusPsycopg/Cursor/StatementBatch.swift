@@ -9,8 +9,8 @@ struct StatementBatch: ~Copyable {
     private(set) var text = ByteWriter(minimumCapacity: messageSize + 4096)
     /// Where each statement begins.
     private(set) var starts: [Int] = []
-    /// On a line of its own, so that the server shows none of it beside a statement's error, and a comment to the end of a
-    /// statement's line ends before it.
+    /// On a line of its own, so that the server shows none of it beside a statement's error, and a comment to the end
+    /// of a statement's line ends before it.
     private static let separator: StaticString = "\n;\n"
 
     var isEmpty: Bool { starts.isEmpty }

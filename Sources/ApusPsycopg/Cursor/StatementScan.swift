@@ -1,5 +1,5 @@
-/// Reads a statement as the server's lexer does, as far as it takes to know whether it is one, complete in itself: whether
-/// it means behind and in front of others what it means alone. Where that is uncertain, the answer is no.
+/// Reads a statement as the server's lexer does, as far as it takes to know whether it is one, complete in itself:
+/// whether it means behind and in front of others what it means alone. Where that is uncertain, the answer is no.
 ///
 /// The rules are in the chapter "Lexical Structure" of PostgreSQL's manual. The bytes are UTF-8.
 struct StatementScan {

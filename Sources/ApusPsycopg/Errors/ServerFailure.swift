@@ -124,8 +124,8 @@ func raise(_ loss: PQError, cursor: PyObj?) -> Raised {
 }
 
 /// Raises a failure that no server's result stands for.
-/// - Parameter whileOpening: whether libpq is connecting: an option that it refuses only then is an OperationalError, as in
-///   psycopg2, while what cannot be read as options at all is a ProgrammingError.
+/// - Parameter whileOpening: whether libpq is connecting: an option that it refuses only then is an OperationalError,
+///   as in psycopg2, while what cannot be read as options at all is a ProgrammingError.
 func raise(_ error: PQError, whileOpening: Bool = false) -> Raised {
     let state = module
     let type: PyObj

@@ -1,5 +1,5 @@
-/// What the driver sent in front of the program's statement, in the same message: the server counts positions, and libpq
-/// lines, from the start of the message, and the program is shown those of its statement.
+/// What the driver sent in front of the program's statement, in the same message: the server counts positions, and
+/// libpq lines, from the start of the message, and the program is shown those of its statement.
 struct StatementPrefix {
     /// How long it is, in characters.
     var characters = 0

@@ -27,7 +27,7 @@ struct ModuleState {
     var stringTypes, binaryTypes: PyObj
     /// {PostgreSQL's encoding: Python's codec}
     var encodings: PyObj
-    /// The typecasters for columns whose OID nobody registered.
+    /// The typecasters for columns whose OID has none.
     var defaultCast, defaultBinaryCast: PyObj
     /// A callable, or None: `set_wait_callback`.
     var waitCallback: PyObj

@@ -8,14 +8,12 @@ extension Cursor {
     /// `start_replication_expert(command, decode=False, status_interval=10)`
     func startReplication(_ command: PyObj, decodes: Bool, interval: Double) throws(Raised) {
         let connection = try openConnection()
-        try connection.checkOpen()
-        try connection.checkIdle("start_replication_expert")
-        if Connection.isGreen {
-            throw raise(
-                module.pointee.programmingError,
-                "start_replication_expert cannot be used with an asynchronous callback.")
+        try naming { () throws(Raised) in
+            try connection.checkOpen()
+            try connection.checkIdle("start_replication_expert")
         }
-        let interval = try Self.interval(interval, "status_interval")
+        if Connection.isGreen { throw misuse("start_replication_expert cannot be used with an asynchronous callback.") }
+        let interval = try duration(interval, "status_interval")
         let statement = try Owned(statement(command, nil, connection))
         var isBegun = false
         do throws(Raised) {
@@ -29,10 +27,9 @@ extension Cursor {
         }
     }
 
-    private static func interval(_ seconds: Double, _ name: StaticString) throws(Raised) -> Duration {
+    private func duration(_ seconds: Double, _ name: StaticString) throws(Raised) -> Duration {
         guard seconds >= 1, seconds < 1e9 else {
-            throw raise(
-                module.pointee.programmingError, "\(name) must be >= 1 (sec) and < 1000000000, not \(seconds)")
+            throw misuse("\(name) must be >= 1 (sec) and < 1000000000, not \(seconds)")
         }
         return .microseconds(Int64(seconds * 1e6))
     }
@@ -52,7 +49,7 @@ extension Cursor {
         let connection = try openConnection()
         try connection.checkOpen()
         guard let stream, connection.core.exchange == nil else {
-            throw raise(module.pointee.programmingError, "\(call): not replicating, call start_replication first")
+            throw misuse("\(call): not replicating, call start_replication first")
         }
         return (stream, connection)
     }
@@ -86,9 +83,9 @@ extension Cursor {
     /// `consume_stream(consume, keepalive_interval=None)`: calls with every message, until the callable raises.
     func consumeStream(_ consume: PyObj, interval: Double?) throws(Raised) {
         let (stream, connection) = try runningStream("consume_stream")
-        try connection.checkSynchronous("consume_stream")
+        try naming { () throws(Raised) in try connection.checkSynchronous("consume_stream") }
         if let interval {
-            let interval = try Self.interval(interval, "keepalive_interval")
+            let interval = try duration(interval, "keepalive_interval")
             try connection.accessing { stream.interval = interval }
         }
         let core = connection.core

@@ -32,7 +32,7 @@ struct LargeRows: ~Copyable {
     /// The number behind that of the last row of a block.
     func end(of block: Int) -> Int { packed.blocks[block].rows.upperBound }
 
-    /// Gives a block back to the system if nobody can ask for its cells any more.
+    /// Gives a block back to the system if its cells cannot be asked for any more.
     /// - Parameter isPassed: whether rows that were fetched once are never asked for again.
     mutating func release(block: Int, isPassed: Bool) {
         let rows = packed.blocks[block].rows

@@ -21,8 +21,8 @@ struct Arguments {
         try require(required)
     }
 
-    /// From the tuple and dict of `tp_new`, `tp_init` or `tp_call`. Both are the call's own, and keep the arguments until
-    /// it ends.
+    /// From the tuple and dict of `tp_new`, `tp_init` or `tp_call`. Both are the call's own, and keep the arguments
+    /// until it ends.
     init(
         _ function: StaticString, _ names: [StaticString], required: Int = 0, tuple: PyObj?, dict: PyObj?
     ) throws(Raised) {
@@ -67,6 +67,22 @@ struct Arguments {
         return number
     }
 
+    /// Raises TypeError for anything but a `str`, None too.
+    func text(_ index: Int, default: String) throws(Raised) -> String {
+        guard let value = values[index] else { return `default` }
+        return try text(index, value)
+    }
+
+    /// The same for an argument that `required` guarantees.
+    func text(_ index: Int) throws(Raised) -> String { try text(index, required(index)) }
+
+    private func text(_ index: Int, _ value: PyObj) throws(Raised) -> String {
+        if apus_is_str(value) == 0 {
+            throw raiseTypeError("\(function)() argument '\(names[index])' must be str, not \(value.shownType)")
+        }
+        return try ApusPsycopg.text(of: value)
+    }
+
     func truth(_ index: Int, default: Bool) throws(Raised) -> Bool {
         guard let value = values[index] else { return `default` }
         let truth = PyObject_IsTrue(value)
@@ -91,7 +107,7 @@ struct Arguments {
             values[index] = value
             return
         }
-        throw raiseTypeError("\(function)() got an unexpected keyword argument '\(try text(of: keyword))'")
+        throw raiseTypeError("\(function)() got an unexpected keyword argument '\(try ApusPsycopg.text(of: keyword))'")
     }
 
     private func require(_ count: Int) throws(Raised) {
@@ -102,9 +118,18 @@ struct Arguments {
 }
 
 /// The text of a `str` (TypeError for anything else) as a Swift string.
-func text(of object: PyObj) throws(Raised) -> String {
+func text(of object: PyObj) throws(Raised) -> String { try string(object) }
+
+/// The same, with a TypeError that says what the object is.
+func text(of object: PyObj, as role: StaticString) throws(Raised) -> String { try string(object, role) }
+
+private func string(_ object: PyObj, _ role: StaticString? = nil) throws(Raised) -> String {
     var length = 0
-    guard let utf8 = PyUnicode_AsUTF8AndSize(object, &length) else { throw Raised() }
+    guard let utf8 = PyUnicode_AsUTF8AndSize(object, &length) else {
+        if apus_is_str(object) != 0 { throw Raised() }
+        // CPython's own words are about a bad argument of a built-in operation.
+        throw raiseTypeError("\(role.map { "\($0) must be" } ?? "expected") str, not \(object.shownType)")
+    }
     return UnsafeRawBufferPointer(start: utf8, count: length).withMemoryRebound(to: UInt8.self) {
         String(decoding: $0, as: UTF8.self)
     }

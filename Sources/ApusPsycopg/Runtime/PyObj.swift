@@ -32,6 +32,9 @@ extension PyObj {
 
     /// The name of the object's type, as CPython's own messages give it.
     var typeName: String { String(cString: apus_type_name(apus_type(self))) }
+
+    /// The name of the object's type, as messages about a wrong argument give it: None stands for itself.
+    var shownType: String { isNone ? "None" : typeName }
 }
 
 /// `None`, owned.

@@ -6,8 +6,8 @@ import CApusPython
 /// A memoryview is a large object, and each that is made of a chunk of its own brings two more with it: the chunk, and
 /// the "managed buffer" that CPython puts between them. Together they take several times the memory of a short value.
 /// So short values share a chunk and its managed buffer. Because of that, one of them keeps the memory of the others:
-/// at most `size` bytes, hardly more than what is saved for it alone. The first value of a fetch has a chunk of its own,
-/// because it may be the only one.
+/// at most `size` bytes, hardly more than what is saved for it alone. The first value of a fetch has a chunk of its
+/// own, because it may be the only one.
 struct ByteSlab: ~Copyable {
     /// A memoryview of the chunk that has room.
     private var view: PyObj?

@@ -5,8 +5,8 @@ import CApusPython
 ///
 /// `Decimal(text)` takes four times as long as everything else about a cell: a `str`, a call with its arguments, a
 /// parser that suits any precision and exponent. CPython has no C API for Decimals, but the object of its
-/// module `_decimal` has been the same since there is one (3.3): a hash, libmpdec's `mpd_t`, and the four words that most
-/// coefficients fit into. That is still nothing to trust. So each interpreter that imports the module is asked for
+/// module `_decimal` has been the same since there is one (3.3): a hash, libmpdec's `mpd_t`, and the four words that
+/// most coefficients fit into. That is still nothing to trust. So each interpreter that imports the module is asked for
 /// Decimals of many shapes, and only where each of them is, field for field, what would have been made here, and what
 /// is made here equals each of them, is the layout relied upon. Elsewhere (Python's `_pydecimal`, words of 32 bits,
 /// whatever comes) `Decimal(text)` is called.

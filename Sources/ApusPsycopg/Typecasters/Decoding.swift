@@ -6,7 +6,8 @@ struct Decoding: ~Copyable {
     let encoding: ClientEncoding
     /// The cursor that casts are called with, borrowed; nil where there is none.
     let cursor: PyObj?
-    /// Makes a `tzinfo` of an offset, owned, because it may give the cursor another; nil leaves dates without a time zone.
+    /// Makes a `tzinfo` of an offset, owned, because it may give the cursor another; nil leaves dates without a time
+    /// zone.
     let tzinfoFactory: PyObj?
     let state: UnsafeMutablePointer<ModuleState>
     let datetime: UnsafeMutablePointer<PyDateTime_CAPI>

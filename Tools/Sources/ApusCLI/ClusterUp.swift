@@ -66,7 +66,7 @@ struct ClusterUp: AsyncParsableCommand {
                 print(ClusterStatus.table(cluster))
                 guard foreground else { return }
                 report("Ctrl-C takes it down.")
-                // Ends by cancellation only, or when somebody else takes the cluster down.
+                // Ends by cancellation only, or when another process takes the cluster down.
                 while cluster.isSupervised, !Task.isCancelled { try? await Task.sleep(for: .milliseconds(200)) }
                 try await cluster.down()
                 report("Cluster '\(cluster.name)' is down.")

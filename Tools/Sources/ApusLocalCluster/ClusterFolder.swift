@@ -77,7 +77,7 @@ struct ClusterFolder: Sendable, Hashable {
         return LocalClusterError(.notRunning, "no cluster named '\(name)' is running (\(hint))")
     }
 
-    /// Changes the record, and what `yb_servers()` answers along with it, in one step that nobody else can come
+    /// Changes the record, and what `yb_servers()` answers along with it, in one step that no other process can come
     /// between. Liveness is looked at on the way, so that the answer is right when this returns.
     @discardableResult
     func update<R>(_ change: (inout ClusterRecord) throws -> R) throws -> R {
@@ -141,7 +141,7 @@ struct ClusterFolder: Sendable, Hashable {
         }
     }
 
-    /// Whether somebody brings this cluster up or watches over it.
+    /// Whether a process brings this cluster up or watches over it.
     var isLive: Bool { FileLock.isHeld(upLock) || FileLock.isHeld(supervisorLock) }
 
     /// Makes the folder and locks it for bringing a cluster up, in one step.

@@ -33,7 +33,7 @@ struct ClusterRecord: Sendable, Codable {
 
     struct SupervisorRecord: Sendable, Codable {
         var pid: Int32
-        /// A process of its own, as opposed to a thread of whoever started the cluster.
+        /// A process of its own, as opposed to a thread of the one that started the cluster.
         var isDetached: Bool
     }
 

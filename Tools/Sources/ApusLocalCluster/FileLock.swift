@@ -12,14 +12,14 @@ final class FileLock: Sendable {
         close(descriptor)
     }
 
-    /// Gives the lock back now, rather than when nobody refers to it any more.
+    /// Gives the lock back now, rather than when the last reference to it goes.
     func release() {
         _ = flock(descriptor, LOCK_UN)
     }
 
     /// The lock, or nil if another holder has it or the file cannot be opened.
     static func tryAcquire(_ path: String) -> FileLock? {
-        // Several times, for somebody who asks whether the lock is held has it for a moment.
+        // Several times, because a process that asks whether the lock is held has it for a moment.
         for _ in 0..<5 {
             let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
             guard descriptor >= 0 else { return nil }
@@ -69,7 +69,7 @@ final class FileLock: Sendable {
         return try body()
     }
 
-    /// Whether somebody holds the lock now.
+    /// Whether a process holds the lock now.
     static func isHeld(_ path: String) -> Bool {
         let descriptor = open(path, O_RDWR | O_CLOEXEC)
         guard descriptor >= 0 else { return false }

@@ -217,7 +217,7 @@ extension LocalCluster {
         unlink(folder.lock(number))
     }
 
-    /// Does something to a node that nobody else may come in between with, and brings the list up to date.
+    /// Does something to a node that no other command may interrupt, and brings the list up to date.
     private func withNode<R>(_ number: Int, _ body: (ClusterRecord.Node) async throws -> R) async throws -> R {
         let record = try folder.load()
         _ = try record.index(of: number)
@@ -238,7 +238,7 @@ extension LocalCluster {
         let address = try LoopbackAddress(parsing: node.address)
         let deadline = ContinuousClock.now + .seconds(10)
         while true {
-            // An address that can be bound is one that nobody listens at.
+            // An address that can be bound is one that no process listens at.
             if ((try? BoundSocket(.stream, address, port: node.port)) == nil) == accepting { return }
             guard ContinuousClock.now < deadline else {
                 throw LocalClusterError(.timedOut, "the proxy before node \(node.number) did not react")

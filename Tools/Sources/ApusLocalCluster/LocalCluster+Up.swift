@@ -95,7 +95,7 @@ extension LocalCluster {
     /// Removes what test processes left that crashed along with their watchdogs.
     private static func sweep(_ progress: (String) -> Void) async {
         for folder in ClusterFolder.all() where !folder.isLive {
-            // The nodes of a detached cluster may still be in somebody's use.
+            // The nodes of a detached cluster may still be in use.
             if let supervisor = (try? folder.load())?.supervisor, supervisor.isDetached { continue }
             progress("Removing what cluster '\(folder.name)' left when its process crashed")
             _ = try? await folder.eraseIfAbandoned()

@@ -38,7 +38,7 @@ public final class LocalCluster: Sendable {
         lastRecord = Mutex(record)
     }
 
-    /// The running cluster of that name, whoever started it.
+    /// The running cluster of that name, whatever process started it.
     ///
     /// - Throws: ``LocalClusterError`` (`notRunning`).
     public static func running(_ name: String = "default") throws -> LocalCluster {
@@ -65,7 +65,7 @@ public final class LocalCluster: Sendable {
     /// The certificate by which clients know the nodes' certificates, if there is TLS.
     public var authorityCertificate: String? { record.encryption == .off ? nil : folder.authorityCertificate }
 
-    /// Whether somebody notices deaths and runs proxies. False after the supervising process was killed; everything
+    /// Whether a supervisor notices deaths and runs proxies. False after the supervising process was killed; everything
     /// but ``delay(_:by:)`` and the detection of nodes killed by others works without.
     public var isSupervised: Bool { FileLock.isHeld(folder.supervisorLock) }
 

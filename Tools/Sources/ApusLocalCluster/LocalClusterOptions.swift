@@ -1,7 +1,7 @@
 extension LocalCluster {
     /// How nodes check who connects.
     public enum Authentication: String, Sendable, Hashable, Codable, CaseIterable {
-        /// Nobody is asked for a password.
+        /// No client is asked for a password.
         case trust
         /// SCRAM-SHA-256; the password of user `yugabyte` is `yugabyte`.
         case scram
@@ -11,7 +11,7 @@ extension LocalCluster {
     public enum Encryption: String, Sendable, Hashable, Codable, CaseIterable {
         /// No TLS.
         case off
-        /// TLS for whoever asks for it; plain connections are accepted too.
+        /// TLS for clients that ask for it; plain connections are accepted too.
         case offered
         /// TLS only; plain connections are turned away.
         case required
@@ -62,9 +62,9 @@ extension LocalCluster {
         /// Starts every node behind the proxy that ``LocalCluster/delay(_:by:)`` needs, so that the first delay does
         /// not restart it.
         public var delayable: Bool
-        /// Starts every node behind a proxy that ends TLS and writes records of so many bytes, 1 to 16,384, as poolers and
-        /// balancers do; nil leaves TLS to PostgreSQL, which writes records of 8,192. Needs ``encryption``, and makes it
-        /// required. Nodes behind such a proxy cannot be delayed.
+        /// Starts every node behind a proxy that ends TLS and writes records of so many bytes, 1 to 16,384, as poolers
+        /// and balancers do; nil leaves TLS to PostgreSQL, which writes records of 8,192. Needs ``encryption``, and
+        /// makes it required. Nodes behind such a proxy cannot be delayed.
         public var tlsRecordSize: Int?
         /// The folder of PostgreSQL's server binaries; nil looks for it.
         public var postgresBinaries: String?

@@ -3,7 +3,7 @@ import Foundation
 /// The file that all servers of a universe read when they are asked who is there, and the function that reads it.
 ///
 /// One file for all is why all nodes always list the same. A dead node's row carries the moment at which it ends, so
-/// rows vanish on time even if nobody writes the file any more.
+/// rows vanish on time even if the file is not written any more.
 enum MemberList {
     /// The names are those of the function's columns.
     private struct Row: Encodable {
@@ -38,7 +38,8 @@ enum MemberList {
     /// Creates `yb_servers()` in the system catalogue, where YugabyteDB has it: it is found whatever the search path.
     ///
     /// Columns, their order and types: YugabyteDB's `yb_system_views.sql` migrations V6, V22 and V59.5. Any role may
-    /// call it; it reads the file with its owner's rights, and the path is fixed, so nobody reads anything else by it.
+    /// call it; it reads the file with its owner's rights, and the path is fixed, so that nothing else can be read by
+    /// it.
     static func definition(_ kind: LocalCluster.ServersFunction) -> String? {
         var columns = [
             "host text", "port int8", "num_connections int8", "node_type text", "cloud text", "region text",

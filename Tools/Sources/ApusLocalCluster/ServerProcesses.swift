@@ -1,7 +1,7 @@
 import Foundation
 
 /// The processes of one server, found by their working folder: every PostgreSQL process, from the postmaster to the
-/// last backend, lives in the data folder. No process of anybody else is ever mistaken for one, not even when a process
+/// last backend, lives in the data folder. No other process is ever mistaken for one, not even when a process
 /// number was used again, and backends that outlive a killed postmaster are found as well.
 struct ServerProcesses: Sendable {
     let dataFolder: String

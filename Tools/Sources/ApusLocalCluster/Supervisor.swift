@@ -16,7 +16,7 @@ public final class Supervisor: Sendable {
     /// Starts watching.
     ///
     /// - Parameter claim: the hold on the cluster's addresses, kept as long as the watch lasts.
-    /// - Throws: ``LocalClusterError`` (`alreadyRunning`) if somebody else watches this cluster.
+    /// - Throws: ``LocalClusterError`` (`alreadyRunning`) if another supervisor watches this cluster.
     init(_ folder: ClusterFolder, isDetached: Bool, claim: BoundSocket?) throws {
         guard let lock = FileLock.tryAcquire(folder.supervisorLock) else {
             throw LocalClusterError(.alreadyRunning, "cluster '\(folder.name)' has a supervisor already")

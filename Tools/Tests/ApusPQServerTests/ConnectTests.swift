@@ -55,8 +55,15 @@ import Testing
             var machine = ConnectMachine(parameters: try cluster.parameters(1), timeout: .seconds(3600))
             let first = try machine.advance(now: .seconds(1))
             #expect(first?.deadline == .seconds(3601))
-            let error = #expect(throws: ConnectFailure.self) { _ = try machine.advance(now: .seconds(3602)) }
+            let error = #expect(throws: ConnectFailure.self) { _ = try machine.advance(now: .seconds(3601)) }
             #expect(error?.reason == .timedOut)
+            // A caller that comes later has not even asked the server, which accepted it, for a session.
+            var late = ConnectMachine(parameters: try cluster.parameters(1), timeout: .seconds(3600))
+            let accepted = try #require(try late.advance(now: .seconds(1)))
+            _ = BlockingWaiter.wait(for: Wait(descriptor: accepted.descriptor, interest: .write), slice: .seconds(20))
+            let second = try #require(try late.advance(now: .seconds(9000)))
+            #expect(second.deadline == .seconds(12600))
+            #expect(throws: ConnectFailure.self) { while try late.advance(now: .seconds(12600)) != nil {} }
             try await cluster.thaw(1)
         }
     }

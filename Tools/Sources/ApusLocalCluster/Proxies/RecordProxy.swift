@@ -1,9 +1,10 @@
 import Foundation
 
-/// A proxy that ends TLS, as poolers and balancers do, and gathers what the server answers into records of a chosen size.
+/// A proxy that ends TLS, as poolers and balancers do, and gathers what the server answers into records of a chosen
+/// size.
 ///
-/// PostgreSQL writes records of 8 KiB; YugabyteDB, poolers and balancers write up to 16 KiB, of which libpq takes only a
-/// part at once. Clients that do not ask for TLS are turned away.
+/// PostgreSQL writes records of 8 KiB; YugabyteDB, poolers and balancers write up to 16 KiB, of which libpq takes only
+/// a part at once. Clients that do not ask for TLS are turned away.
 final class RecordProxy: NodeProxy {
     private struct Pair: ProxiedConnection {
         let client: Int32
