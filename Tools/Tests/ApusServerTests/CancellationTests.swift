@@ -62,40 +62,57 @@ extension AllTests {
         }
 
         /// A cancel that hits a neighbour makes it be sent again where nothing of it is left, and only there.
-        @Test func aProcedureIsNotExecutedTwice() async throws {
+        @Test(arguments: [true, false]) func aProcedureIsNotExecutedTwice(isProcedure: Bool) async throws {
+            // Both statements wait for a lock that this test holds, so that the cancel finds them at work.
+            let lock = isProcedure ? 4711 : 4712
+            let table = "done_twice_\(lock)"
             try await withConnection { canceler in
                 try await canceler.executeScript(
                     """
-                    DROP TABLE IF EXISTS done_twice; CREATE TABLE done_twice (what text);
-                    CREATE OR REPLACE PROCEDURE does_twice() LANGUAGE plpgsql AS $$ BEGIN
-                    INSERT INTO done_twice VALUES ('call'); COMMIT; PERFORM pg_sleep(1); END $$
+                    DROP TABLE IF EXISTS \(table); CREATE TABLE \(table) (what text);
+                    CREATE OR REPLACE PROCEDURE does_twice_\(lock)() LANGUAGE plpgsql AS $$ BEGIN
+                    INSERT INTO \(table) VALUES ('done'); COMMIT; PERFORM pg_advisory_xact_lock(\(lock)); END $$;
+                    SELECT pg_advisory_lock(\(lock))
                     """)
-                for (statement, outcome) in [
-                    ("CALL does_twice()", "57014"),
-                    ("WITH w AS (INSERT INTO done_twice VALUES ('row') RETURNING 1) SELECT pg_sleep(1) FROM w", nil),
-                ] as [(SQL, String?)] {
-                    try await withConnection { connection in
-                        let first = Task { try await connection.execute("SELECT pg_sleep(60)") }
-                        #expect(try await eventually { connection.core.state.withLock { $0.inFlight.count == 1 } })
-                        let second = Task { try await connection.execute(statement) }
-                        #expect(try await eventually { connection.core.state.withLock { $0.inFlight.count == 2 } })
-                        first.cancel()
-                        #expect(await failure { _ = try await first.value }?.code == .cancelled)
-                        // The cancel that comes too late for the first.
-                        let pid = connection.backendPID
+                let statement: SQL =
+                    isProcedure
+                    ? "CALL does_twice_4711()"
+                    : "WITH w AS (INSERT INTO done_twice_4712 VALUES ('done') RETURNING 1) SELECT pg_advisory_xact_lock(4712)"
+                try await withConnection { connection in
+                    let pid = connection.backendPID
+                    /// When the statement that waits for the lock began.
+                    func waitsSince() async throws -> Double? {
+                        try await canceler.first(
+                            """
+                            SELECT extract(epoch FROM query_start)::float8 FROM pg_stat_activity
+                            WHERE pid = \(pid) AND wait_event = 'advisory'
+                            """, as: Double.self)
+                    }
+                    let first = Task { try await connection.execute("SELECT pg_sleep(60)") }
+                    #expect(try await eventually { connection.core.state.withLock { $0.inFlight.count == 1 } })
+                    let second = Task { try await connection.execute(statement) }
+                    #expect(try await eventually { connection.core.state.withLock { $0.inFlight.count == 2 } })
+                    first.cancel()
+                    #expect(await failure { _ = try await first.value }?.code == .cancelled)
+                    // The cancel that comes too late for the first.
+                    #expect(try await eventually { try await waitsSince() != nil })
+                    let before = try await waitsSince()
+                    try await canceler.execute("SELECT pg_cancel_backend(\(pid))")
+                    if isProcedure {
+                        #expect(await failure { _ = try await second.value }?.sqlState == .queryCanceled)
+                    } else {
                         #expect(
                             try await eventually {
-                                try await canceler.first(
-                                    "SELECT 1 FROM pg_stat_activity WHERE pid = \(pid) AND wait_event = 'PgSleep'",
-                                    as: Int.self) == 1
-                            })
-                        try await canceler.execute("SELECT pg_cancel_backend(\(pid))")
-                        #expect(await failure { _ = try await second.value }?.sqlState?.rawValue == outcome)
+                                guard let now = try await waitsSince() else { return false }
+                                return now != before
+                            }, "it is sent again")
                     }
+                    try await canceler.execute("SELECT pg_advisory_unlock(\(lock))")
+                    if !isProcedure { _ = try await second.value }
                 }
-                let done = try await canceler.all("SELECT what FROM done_twice ORDER BY what", as: String.self)
-                #expect(done == ["call", "row"])
-                try await canceler.executeScript("DROP PROCEDURE does_twice(); DROP TABLE done_twice")
+                let done = try await canceler.all("SELECT what FROM \(identifier: table)", as: String.self)
+                #expect(done == ["done"])
+                try await canceler.executeScript("DROP PROCEDURE does_twice_\(lock)(); DROP TABLE \(table)")
             }
         }
 
