@@ -154,7 +154,8 @@ class FakeServer:
                 raise Hangup
             if kind in (b"c", b"f"):
                 self.copy_ends.append(kind)
-                connection.sendall((complete("COPY 0") if kind == b"c" else error("57014", "COPY failed")) + ready(status))
+                answer = complete("COPY 0") if kind == b"c" else error("57014", "COPY failed")
+                connection.sendall(answer + ready(status))
             elif kind == b"Q":
                 status = self._answer(connection, body[:-1].decode(), status)
 
