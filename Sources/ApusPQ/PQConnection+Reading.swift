@@ -115,7 +115,7 @@ extension PQConnection {
     /// Keeps what libpq says of the end of the connection, and makes the next ``nextResult()`` look for what is left.
     @usableFromInline
     mutating func noteEnd() {
-        lastWords = lastWords ?? libpqsWords
+        notices.lastWords = notices.lastWords ?? libpqsWords
         mustRead = true
     }
 
@@ -123,7 +123,7 @@ extension PQConnection {
     /// closed, and makes a result of the complaint about that ("invalid socket"): then what it said before is thrown.
     @usableFromInline
     mutating func lastResult() throws(PQError) -> Step<PQResult?> {
-        let isFirst = lastWords == nil
+        let isFirst = notices.lastWords == nil
         noteEnd()
         let before = libpqsWords
         guard let pointer = PQgetResult(self.pointer) else { return .done(nil) }

@@ -15,8 +15,6 @@ public struct PQConnection: ~Copyable, @unchecked Sendable {
     @usableFromInline var mustFlush = false
     /// A wait was handed out, so the socket may hold bytes now.
     @usableFromInline var mustRead = false
-    /// What libpq said when the connection ended. Whatever it says later is about its own closed socket.
-    var lastWords: [UInt8]?
     /// Where else bytes may be; a test may forbid to ask OpenSSL.
     @usableFromInline var decrypted: DecryptedBytes
 
@@ -107,7 +105,7 @@ public struct PQConnection: ~Copyable, @unchecked Sendable {
     public var errorMessage: String { String(decoding: errorText, as: UTF8.self) }
 
     /// Their bytes, in the client's encoding, whatever that is.
-    public var errorText: [UInt8] { lastWords ?? libpqsWords }
+    public var errorText: [UInt8] { notices.lastWords ?? libpqsWords }
 
     var libpqsWords: [UInt8] { bytes(PQerrorMessage(pointer)) }
 
@@ -125,7 +123,7 @@ public struct PQConnection: ~Copyable, @unchecked Sendable {
     @usableFromInline
     mutating func failure() -> PQError {
         guard isBroken else { return PQError(.usage, errorMessage) }
-        lastWords = lastWords ?? libpqsWords
+        notices.lastWords = notices.lastWords ?? libpqsWords
         return PQError(.connectionLost, errorMessage.isEmpty ? "the connection is closed" : errorMessage)
     }
 
@@ -178,6 +176,8 @@ public struct PQNotification: Sendable, Equatable {
 /// the exclusive owner of the connection is the only one who ever touches it.
 final class NoticeCollector: @unchecked Sendable {
     private var messages: [ServerMessage] = []
+    /// What libpq said when the connection ended. Whatever it says later is about its own closed socket.
+    var lastWords: [UInt8]?
 
     var hasAny: Bool { !messages.isEmpty }
     var count: Int { messages.count }

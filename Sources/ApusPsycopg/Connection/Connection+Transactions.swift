@@ -19,7 +19,7 @@ extension Connection {
             }
         }
         let exchange = try perform { core.makeEnd(ending) }
-        if exchange.ending != nil || exchange.detour != nil { try checkCompletion(exchange, of: "\(ending.command)") }
+        if exchange.ending != .none || exchange.detour != nil { try checkCompletion(exchange, of: "\(ending.command)") }
     }
 
     func commit() throws(Raised) {

@@ -160,7 +160,7 @@ extension Connection {
             if isOverdue { exchange?.timeout = timeout }
             if let exchange { core.note(exchange) }
         }
-        if let failure {
+        if let failure, exchange?.lose(by: failure) != true {
             do throws(Raised) { try collectGathered() } catch { PyErr_Clear() }
             throw raise(failure)
         }
@@ -242,13 +242,13 @@ extension Connection {
     }
 
     /// Goes on with an exchange that is not waited for here.
-    /// - Returns: nil when it is complete, or not under way any more.
+    /// - Returns: nil when it is complete, the connection's loss included, or not under way any more.
     func advance(_ exchange: Exchange) throws(Raised) -> Wait? {
         let core = self.core
         var failure: PQError?
         let wait = try accessing { () -> Wait? in
             guard core.exchange === exchange, !core.exchangeIsComplete else { return nil }
-            do throws(PQError) { return try exchange.advance(on: &core.session) } catch {
+            do throws(PQError) { return try exchange.advanceToAnswer(on: &core.session) } catch {
                 failure = error
                 core.markBroken()
                 return nil

@@ -135,10 +135,10 @@ final class ConnectionCore: @unchecked Sendable {
             deliver(exchange.ownPositions(of: notices))
         }
         let isBroken = session?.isBroken ?? true
-        if let ending = exchange.ending {
+        if exchange.ending != .none {
             // As in psycopg2, a transaction whose COMMIT came to no answer is over, and one that could not be rolled back
             // is not.
-            if isBroken ? ending == .commit : session?.transactionStatus == PQTRANS_IDLE { endTransaction() }
+            if isBroken ? exchange.ending == .commit : session?.transactionStatus == PQTRANS_IDLE { endTransaction() }
         }
         if isBroken { markBroken() }
     }
@@ -162,8 +162,8 @@ final class ConnectionCore: @unchecked Sendable {
 
     /// The exchange that ends the transaction, or nothing if there is none: another thread may have been faster.
     func makeEnd(_ ending: Exchange.Ending) -> Exchange {
-        let isOpen = status == .begin
-        return Exchange(Statement(isOpen ? ending.command : ""), ending: isOpen ? ending : nil)
+        let ending = status == .begin ? ending : .none
+        return Exchange(Statement(ending.command), ending: ending)
     }
 
     /// The socket is gone: the node has one session less from now on. Under `access`, or the lock and the GIL.

@@ -25,8 +25,6 @@ extension Exchange {
 
     /// What an exchange remembers of answers that it should not have got.
     final class Detour {
-        /// How the connection was lost while the answer was waited for.
-        var loss: PQError?
         /// What the server answered BEGIN by, if that is neither a command's completion nor an error.
         var strayAnswer: ExecStatusType?
         /// The first COPY that the caller does not go on with.
@@ -37,6 +35,8 @@ extension Exchange {
         var dropped = 0
         /// How often in a row a COPY could not be ended.
         var failedEnds = 0
+        /// How the connection was lost while the answer was waited for.
+        var loss: PQError?
     }
 
     func takeDetour() -> Detour {

@@ -25,8 +25,8 @@ final class Exchange {
     private let call: ServerCall?
     private var begin: String?
     private var joins = false
-    /// How the transaction ends by this; nil where it does not.
-    let ending: Ending?
+    /// Whether, and how, the transaction ends by this.
+    let ending: Ending
     /// The number that the cursor gave to it: see `Cursor.prepare(for:)`. Nil where no cursor takes the result, or where
     /// the cursor takes it in any case.
     var number: Int?
@@ -56,11 +56,16 @@ final class Exchange {
     /// Counts the results, if somebody wants to know.
     var tally: Tally?
 
-    /// How a transaction ends.
     enum Ending {
-        case commit, rollback
+        case none, commit, rollback
 
-        var command: StaticString { self == .commit ? "COMMIT" : "ROLLBACK" }
+        var command: StaticString {
+            switch self {
+            case .none: ""
+            case .commit: "COMMIT"
+            case .rollback: "ROLLBACK"
+            }
+        }
     }
 
     /// What several statements did.
@@ -87,7 +92,7 @@ final class Exchange {
     }
 
     /// - Parameter ending: what the statement is, if it ends the transaction.
-    init(_ statements: consuming Statement, ending: Ending? = nil) {
+    init(_ statements: consuming Statement, ending: Ending = .none) {
         self.statements = statements
         call = nil
         self.ending = ending
@@ -97,7 +102,7 @@ final class Exchange {
     init(_ call: ServerCall) {
         statements = Statement("")
         self.call = call
-        ending = nil
+        ending = .none
     }
 
     /// For the answer to what was sent before.
@@ -120,21 +125,8 @@ final class Exchange {
 
     func advance(on connection: inout PQConnection?) throws(PQError) -> Wait? {
         if phase == .idle { try start(&connection) }
-        do throws(PQError) { return try readAnswer(&connection) } catch {
-            guard error.kind == .connectionLost else { throw error }
-            // It is the answer: who asked for the result raises it.
-            takeDetour().loss = error
-            PQclear(takeResult())
-            return nil
-        }
-    }
-
-    private func readAnswer(_ connection: inout PQConnection?) throws(PQError) -> Wait? {
         while true {
-            if let detour {
-                if detour.loss != nil { return nil }
-                if let wait = try leaveCopy(detour, &connection) { return wait }
-            }
+            if let detour, let wait = try leaveCopy(detour, &connection) { return wait }
             guard let step = try connection?.nextResult() else { throw Self.closed }
             switch consume step {
             case .wait(let wait): return wait
@@ -146,6 +138,23 @@ final class Exchange {
                 if take(next, isBroken: connection?.isBroken ?? true) { return nil }
             }
         }
+    }
+
+    /// The same, with the loss of the connection as an answer.
+    func advanceToAnswer(on connection: inout PQConnection?) throws(PQError) -> Wait? {
+        do throws(PQError) { return try advance(on: &connection) } catch {
+            if lose(by: error) { return nil }
+            throw error
+        }
+    }
+
+    /// Makes the loss of the connection, by which `advance` failed, the answer: who asked for the result raises it.
+    /// - Returns: whether the failure is one.
+    func lose(by failure: PQError) -> Bool {
+        guard failure.kind == .connectionLost else { return false }
+        takeDetour().loss = failure
+        PQclear(takeResult())
+        return true
     }
 
     /// The last result, which the caller has to clear.

@@ -102,7 +102,7 @@ extension Cursor {
         let core = connection.core
         while true {
             try connection.blockingUnderLock(limiting: exchange) { () throws(PQError) in
-                try exchange.advance(on: &core.session)
+                try exchange.advanceToAnswer(on: &core.session)
             }
             switch exchange.result.map({ PQresultStatus($0) }) {
             case PGRES_COPY_IN: try feed(file, size: size, connection, exchange)
@@ -151,7 +151,7 @@ extension Cursor {
         // The server's complaint is what is raised; what led to it is not to be lost.
         exchange.endCopy()
         try connection.blockingUnderLock(limiting: exchange) { () throws(PQError) in
-            try exchange.advance(on: &core.session)
+            try exchange.advanceToAnswer(on: &core.session)
         }
         do throws(Raised) { try connection.checkSuccess(exchange, cursor: object) } catch {
             if let exception = apus_take_exception() {

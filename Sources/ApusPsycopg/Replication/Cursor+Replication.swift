@@ -113,7 +113,7 @@ extension Cursor {
         let exchange = Exchange.answer()
         if let failure = try connection.blocking(
             { () throws(PQError) in
-                try exchange.advance(on: &core.session)
+                try exchange.advanceToAnswer(on: &core.session)
             }, finally: { _ in core.note(exchange) })
         {
             throw raise(failure)
