@@ -46,7 +46,8 @@ let package = Package(
 
         .testTarget(
             name: "ApusLocalClusterTests", dependencies: ["ApusLocalCluster"], swiftSettings: settings),
-        .testTarget(name: "ApusPQServerTests", dependencies: [engine, libpq, "ApusLocalCluster"], swiftSettings: settings),
+        .testTarget(
+            name: "ApusPQServerTests", dependencies: [engine, libpq, "ApusLocalCluster"], swiftSettings: settings),
         .testTarget(
             name: "ApusConnectorServerTests", dependencies: [engine, "ApusLocalCluster"], swiftSettings: settings),
         .testTarget(

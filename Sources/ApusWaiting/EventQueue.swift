@@ -24,7 +24,9 @@ public final class EventQueue: Sendable {
 
     /// Registers a descriptor, or changes what it is registered for.
     /// - Parameter once: report once, then stay silent until registered again.
-    public func register(_ fd: Int32, for interest: Wait.Interest, once: Bool = false, token: UInt64) throws(SystemError) {
+    public func register(_ fd: Int32, for interest: Wait.Interest, once: Bool = false, token: UInt64)
+        throws(SystemError)
+    {
         if apus_queue_register(descriptor, fd, interest.rawValue, once ? 1 : 0, token) < 0 {
             throw SystemError("cannot watch descriptor \(fd)")
         }

@@ -1,9 +1,9 @@
 import ApusLocalCluster
-@testable import ApusWaiting
 import CApusLibPQ
 import Testing
 
 @testable import ApusPQ
+@testable import ApusWaiting
 
 @Suite struct ParameterTests {
     /// The protocol counts a value's bytes in 32 bits. The tests' limit is 4: a value of 2 GiB needs several of memory.

@@ -1,5 +1,4 @@
 import ApusWaiting
-import ApusWaiting
 import Foundation
 import Testing
 
