@@ -5,7 +5,7 @@ SHELL := /bin/bash
 export PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test needs build test-swift test-python test-pythons test-ecosystem conformance differential check-memory \
+.PHONY: help demo test test-quick needs build test-swift test-python test-pythons test-ecosystem conformance differential check-memory \
 	check-threads wheel stand-ins sdist format lint bench bench-python clean
 
 help: ## this list
@@ -16,6 +16,9 @@ demo: ## the main job: six nodes, two drivers, a zone lost and found again (writ
 
 test: ## everything: Swift's tests, the wheel, Python's, psycopg2's own and other packages' on real servers
 	@Scripts/test
+
+test-quick: ## the tests that need no server, in both languages: under a minute once everything is built
+	@Scripts/test-quick
 
 needs: ## install what is missing: libpq, PostgreSQL, Python's headers, pkg-config, openssl
 	@Scripts/install-needs

@@ -3,7 +3,7 @@
     open COUNT DSN      answers `opened COUNT`, or `error MESSAGE`
     close               answers `closed COUNT`
 
-Sources/ApusDemo is the same program in Swift.
+Tools/Sources/ApusDemo is the same program in Swift.
 """
 
 import sys

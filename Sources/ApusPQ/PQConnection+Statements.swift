@@ -56,14 +56,6 @@ extension PQConnection {
             })
     }
 
-    /// Asks what parameters and columns a prepared statement has.
-    @inlinable
-    public mutating func sendDescribe(prepared name: UnsafePointer<CChar>) throws(PQError) {
-        enter()
-        defer { leave() }
-        try sent(PQsendDescribePrepared(pointer, name))
-    }
-
     /// Delivers the rows of the statement just sent one at a time, each a result of its own.
     /// - Returns: whether libpq agreed; it does so only directly after a send.
     @inlinable

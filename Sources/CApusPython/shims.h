@@ -9,12 +9,9 @@ static inline PyObject *_Nonnull apus_not_implemented(void) { return Py_NotImple
 
 static inline void apus_incref(PyObject *o) { Py_INCREF(o); }
 static inline void apus_decref(PyObject *o) { Py_DECREF(o); }
-static inline void apus_xdecref(PyObject *o) { Py_XDECREF(o); }
-static inline Py_ssize_t apus_refcount(PyObject *o) { return Py_REFCNT(o); }
 
 static inline PyTypeObject *_Nonnull apus_type(PyObject *o) { return Py_TYPE(o); }
 static inline PyObject *_Nonnull apus_type_object(PyObject *o) { return (PyObject *)Py_TYPE(o); }
-static inline int apus_is_type(PyObject *o, PyObject *type) { return Py_TYPE(o) == (PyTypeObject *)type; }
 static inline int apus_is_instance(PyObject *o, PyObject *type) {
     return PyObject_TypeCheck(o, (PyTypeObject *)type);
 }
@@ -25,15 +22,10 @@ static inline PyObject *_Nonnull apus_exc_os(void) { return PyExc_OSError; }
 static inline PyObject *_Nonnull apus_exc_blocking(void) { return PyExc_BlockingIOError; }
 static inline PyObject *_Nonnull apus_exc_value(void) { return PyExc_ValueError; }
 static inline PyObject *_Nonnull apus_exc_exception(void) { return PyExc_Exception; }
-static inline PyObject *_Nonnull apus_exc_key(void) { return PyExc_KeyError; }
-static inline PyObject *_Nonnull apus_exc_index(void) { return PyExc_IndexError; }
 static inline PyObject *_Nonnull apus_exc_attribute(void) { return PyExc_AttributeError; }
 static inline PyObject *_Nonnull apus_exc_runtime(void) { return PyExc_RuntimeError; }
 static inline PyObject *_Nonnull apus_exc_overflow(void) { return PyExc_OverflowError; }
-static inline PyObject *_Nonnull apus_exc_stop_iteration(void) { return PyExc_StopIteration; }
 static inline PyObject *_Nonnull apus_exc_unicode_encode(void) { return PyExc_UnicodeEncodeError; }
-static inline PyObject *_Nonnull apus_exc_lookup(void) { return PyExc_LookupError; }
-static inline PyObject *_Nonnull apus_exc_resource_warning(void) { return PyExc_ResourceWarning; }
 
 /* The concrete types, as objects. */
 static inline PyObject *_Nonnull apus_type_str(void) { return (PyObject *)&PyUnicode_Type; }
@@ -52,16 +44,13 @@ static inline int apus_is_str(PyObject *o) { return PyUnicode_Check(o); }
 static inline int apus_is_bytes(PyObject *o) { return PyBytes_Check(o); }
 static inline int apus_is_int(PyObject *o) { return PyLong_Check(o); }
 static inline int apus_is_bool(PyObject *o) { return PyBool_Check(o); }
-static inline int apus_is_float(PyObject *o) { return PyFloat_Check(o); }
 static inline int apus_is_list(PyObject *o) { return PyList_Check(o); }
 static inline int apus_is_tuple(PyObject *o) { return PyTuple_Check(o); }
 static inline int apus_is_exact_list(PyObject *o) { return PyList_CheckExact(o); }
 static inline int apus_is_exact_tuple(PyObject *o) { return PyTuple_CheckExact(o); }
-static inline int apus_is_exact_dict(PyObject *o) { return PyDict_CheckExact(o); }
 static inline int apus_is_exact_str(PyObject *o) { return PyUnicode_CheckExact(o); }
 static inline int apus_is_dict(PyObject *o) { return PyDict_Check(o); }
 static inline int apus_is_class(PyObject *o) { return PyType_Check(o); }
-static inline int apus_has_index(PyObject *o) { return PyIndex_Check(o); }
 
 static inline PyObject *_Nonnull apus_tuple_get(PyObject *o, Py_ssize_t i) { return PyTuple_GET_ITEM(o, i); }
 static inline void apus_tuple_set(PyObject *o, Py_ssize_t i, PyObject *v) { PyTuple_SET_ITEM(o, i, v); }
@@ -105,17 +94,7 @@ static inline char *_Nonnull apus_bytes_data(PyObject *o) { return PyBytes_AS_ST
 static inline Py_ssize_t apus_bytes_size(PyObject *o) { return PyBytes_GET_SIZE(o); }
 static inline double apus_float_value(PyObject *o) { return PyFloat_AS_DOUBLE(o); }
 
-/* 1, 2 or 4 bytes a character. */
-static inline int apus_str_ready(PyObject *o) {
-#if PY_VERSION_HEX < 0x030C0000
-    return PyUnicode_READY(o);
-#else
-    (void)o;
-    return 0;
-#endif
-}
 static inline int apus_str_is_ascii(PyObject *o) { return PyUnicode_IS_ASCII(o); }
-static inline int apus_str_kind(PyObject *o) { return (int)PyUnicode_KIND(o); }
 static inline void *_Nonnull apus_str_data(PyObject *o) { return PyUnicode_DATA(o); }
 static inline Py_ssize_t apus_str_length(PyObject *o) { return PyUnicode_GET_LENGTH(o); }
 
@@ -129,9 +108,6 @@ static inline Py_ssize_t apus_type_size(PyTypeObject *type) { return type->tp_ba
 static inline Py_ssize_t apus_type_item_size(PyTypeObject *type) { return type->tp_itemsize; }
 static inline const char *_Nonnull apus_type_name(PyTypeObject *type) { return type->tp_name; }
 static inline PyObject *apus_method_resolution_order(PyObject *type) { return ((PyTypeObject *)type)->tp_mro; }
-static inline PyObject *apus_dict_type_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
-    return PyDict_Type.tp_new(type, args, kwargs);
-}
 static inline Py_ssize_t apus_dict_size(PyObject *o) { return PyDict_GET_SIZE(o); }
 /* What an exact or derived dict has under a key, as a new reference; NULL for none, or with an exception. */
 static inline PyObject *apus_dict_find(PyObject *o, PyObject *key) {

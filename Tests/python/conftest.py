@@ -14,9 +14,22 @@ from local_cluster import cli_from_environment, free_base_address
 from observing import Nodes
 
 
+# Fixtures that start servers, or wait for those that do.
+STARTS_SERVERS = {
+    "cluster", "three_nodes", "mortal_nodes", "six_nodes", "scram_nodes", "named_nodes", "record_nodes", "secure_node",
+}
+
+
 def pytest_configure():
-    # Who ends the tests before their time, `timeout` say, leaves no servers behind.
+    # A signal that ends the tests early, as `timeout` sends it, leaves no servers behind.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items):
+    """Marks the tests that need servers: `-m "not cluster"` runs the others."""
+    for item in items:
+        if STARTS_SERVERS & set(item.fixturenames):
+            item.add_marker("cluster")
 
 
 # 127.0.30.x to 127.0.60.x are the Python tests' own.

@@ -46,6 +46,3 @@ func raiseValueError(_ message: String) -> Raised { raise(apus_exc_value(), mess
 
 /// Whether the pending exception is of the type.
 func pending(is type: PyObj?) -> Bool { PyErr_ExceptionMatches(type) != 0 }
-
-/// Reports the pending exception where no caller can receive it, and clears it.
-func unraisable(in object: PyObj?) { PyErr_WriteUnraisable(object) }
