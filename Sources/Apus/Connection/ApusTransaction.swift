@@ -99,7 +99,8 @@ extension ApusConnection {
     ///   - deferrable: waits for a snapshot on which a serializable, read-only transaction cannot fail.
     ///   - timeout: how long to wait for the connection and for `BEGIN`, and again for `COMMIT`; `nil` for no limit.
     ///     A rollback is sent even when the task is cancelled, and is waited for: a server that has not answered it
-    ///     within 20 s costs the connection.
+    ///     within 20 s costs the connection. A `BEGIN` that is given up while it waits is rolled back later, and has 10 s
+    ///     for that from when its answer is due.
     /// - Throws: what the closure throws, even where the rollback fails, which is logged; and ``ApusError``s of `BEGIN`
     ///   and `COMMIT`. A `COMMIT` that ends with ``ApusError/Code/connectionLost``, ``ApusError/Code/timeout`` or
     ///   ``ApusError/Code/cancelled`` may have taken effect, and so may one that the server answers with something else
