@@ -13,6 +13,7 @@
 /// case .sendRequest:       // then requestEnded(now) when it was delivered, or could not be
 /// case .wait(let moment):  // for an event, until the moment at most
 /// case .giveUp:            // close the session
+/// case .undelivered:       // close the session, or risk that the next statement is cancelled
 /// case .over:              // the next statement may be sent
 /// }
 /// ```
@@ -26,6 +27,9 @@ public struct Cancellation: Sendable {
         case wait(until: Duration)
         /// The server did not stop the statement in time: the session cannot be saved.
         case giveUp
+        /// The statement has ended, but a request is still on its way although the time for it is over. It may hit a
+        /// later statement.
+        case undelivered
         /// The statement has ended, and no request is on its way.
         case over
     }
@@ -72,7 +76,8 @@ public struct Cancellation: Sendable {
     /// What to do at this time. ``Action/sendRequest`` is said once for each request.
     public mutating func next(_ now: Duration) -> Action {
         if isOver { return .over }
-        if isGivenUp || now >= deadline { return .giveUp }
+        if isGivenUp { return .giveUp }
+        if now >= deadline { return hasAnswer && !isShortened ? .undelivered : .giveUp }
         if case .due(let moment) = request {
             guard now >= moment else { return .wait(until: min(moment, deadline)) }
             request = .onItsWay

@@ -40,11 +40,12 @@ def test_nothing_measured_is_missed_unless_it_was_left_out(report):
 def test_memory_counts_from_where_the_measuring_begins(report):
     from meter import Meter
 
-    before = bytearray(64 << 20)
+    # Blocks of more than 32 MiB are the system's own, whatever the heap has free.
+    before = bytearray(96 << 20)
     before[::4096] = b"x" * len(before[::4096])
     del before
     meter = Meter()
     with meter:
-        during = bytearray(16 << 20)
+        during = bytearray(40 << 20)
         during[::4096] = b"x" * len(during[::4096])
-    assert 8 << 20 < meter.sample()["peak RSS"] < 48 << 20 or sys.platform != "linux"
+    assert 32 << 20 < meter.sample()["peak RSS"] < 80 << 20 or sys.platform != "linux"

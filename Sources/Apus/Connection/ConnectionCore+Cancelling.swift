@@ -82,7 +82,7 @@ extension ConnectionCore {
                 }
             case .wait(let moment):
                 return remind(&state, at: moment)
-            case .giveUp:
+            case .giveUp, .undelivered:
                 return giveUp(&state, &effects)
             case .over:
                 state.cancel = nil

@@ -316,6 +316,9 @@ private struct Stopping: ~Copyable {
     private let grace: Duration
     private var cancellation: Cancellation
     private var request: CancelMachine?
+    /// Whether the statement was answered, and a request was not delivered in time. The session goes on, because a request
+    /// that could not be delivered in all this time is unlikely to arrive later.
+    private var isAbandoned = false
     /// When the cancellation has to be asked again.
     private(set) var moment: Duration
 
@@ -328,7 +331,7 @@ private struct Stopping: ~Copyable {
         _ = advance(now)
     }
 
-    var isOver: Bool { cancellation.isOver }
+    var isOver: Bool { isAbandoned || cancellation.isOver }
     var isRequesting: Bool { cancellation.isRequesting }
 
     mutating func hurry(_ now: Duration) { cancellation.hurry(now) }
@@ -346,6 +349,10 @@ private struct Stopping: ~Copyable {
                 self.moment = moment
                 return .goesOn
             case .giveUp: return .isLost
+            case .undelivered:
+                request = nil
+                isAbandoned = true
+                return .goesOn
             case .over: return .goesOn
             }
         }
