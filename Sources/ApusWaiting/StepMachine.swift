@@ -10,7 +10,7 @@ extension Step: Sendable where Output: Sendable & ~Copyable {}
 
 /// An operation that talks to a server without ever blocking on it.
 ///
-/// A machine is advanced by whoever waits: ``BlockingWaiter``, an event loop, or the application itself. It neither
+/// A machine is advanced by its waiter: ``BlockingWaiter``, an event loop, or the application itself. It neither
 /// sleeps nor reads a clock: the time is a parameter, so that time-outs can be tested without waiting for them.
 public protocol StepMachine: ~Copyable {
     associatedtype Failure: Error

@@ -35,7 +35,7 @@ final class ConnectionCore: @unchecked Sendable {
     let access = ConnectionLock()
     /// The process that opens the connection.
     var generation = ForkGeneration.current
-    /// Swift would check five times a statement that no other code of this thread is at it: the lock says so before.
+    /// Exclusivity is not checked here: it costs five checks a statement, and `lock` guarantees exclusive access.
     @exclusivity(unchecked) var session: PQConnection?
     /// The session's count on its node; nil for a plain connection.
     var reservation: Reservation?

@@ -154,7 +154,7 @@ import Testing
         }
     }
 
-    /// A node that hangs cannot hold up whoever cancels.
+    /// A node that hangs does not hold up the caller of cancel.
     @Test func cancelHonoursItsDeadline() async throws {
         try await withLocalCluster(.init(nodes: 1)) { cluster in
             let connection = try cluster.connect()
