@@ -75,7 +75,8 @@ public struct PQConnection: ~Copyable, @unchecked Sendable {
     /// Whether the connection is known to be broken.
     @inlinable public var isBroken: Bool { PQstatus(pointer) != CONNECTION_OK }
 
-    @inlinable public var transactionStatus: PGTransactionStatusType { PQtransactionStatus(pointer) }
+    /// Whether the connection is in a transaction, as the server last reported it.
+    @inlinable public var transactionStatus: TransactionStatus { TransactionStatus(PQtransactionStatus(pointer)) }
 
     /// As `150018` for 15.18.
     @inlinable public var serverVersion: Int { Int(PQserverVersion(pointer)) }

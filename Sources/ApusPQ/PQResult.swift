@@ -16,13 +16,11 @@ public struct PQResult: ~Copyable, @unchecked Sendable {
     @inlinable
     deinit { PQclear(pointer) }
 
-    @inlinable public var status: ExecStatusType { PQresultStatus(pointer) }
+    /// What the result is.
+    @inlinable public var status: ResultStatus { ResultStatus(PQresultStatus(pointer)) }
 
     /// Whether the result is an error of the server or of the connection.
-    @inlinable public var isError: Bool {
-        let status = status
-        return status == PGRES_FATAL_ERROR || status == PGRES_BAD_RESPONSE || status == PGRES_NONFATAL_ERROR
-    }
+    @inlinable public var isError: Bool { status.isError }
 
     /// Gives the pointer away: the caller must `PQclear` it.
     @inlinable

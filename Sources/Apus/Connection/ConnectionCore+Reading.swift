@@ -1,5 +1,4 @@
 import ApusPQ
-import CApusLibPQ
 
 /// The way in: from the socket to the calls that wait.
 extension ConnectionCore {
@@ -74,11 +73,11 @@ extension ConnectionCore {
         _ result: consuming PQResult, _ request: Request, _ state: inout State, _ effects: inout Effects
     ) throws {
         switch result.status {
-        case PGRES_SINGLE_TUPLE, PGRES_TUPLES_OK:
+        case .singleTuple, .tuplesOK:
             if request.columns == nil, request.keepsRows { request.columns = ApusColumns(result) }
             request.append(result)
-            if result.status == PGRES_TUPLES_OK { request.tag = CommandTag(result.commandTag) }
-        case PGRES_COMMAND_OK, PGRES_EMPTY_QUERY:
+            if result.status == .tuplesOK { request.tag = CommandTag(result.commandTag) }
+        case .commandOK, .emptyQuery:
             if let statement = request.preparing {
                 if statement.stage == .preparing { statement.stage = .prepared }
                 request.preparing = nil
@@ -86,11 +85,11 @@ extension ConnectionCore {
                 break
             }
             request.tag = CommandTag(result.commandTag)
-        case PGRES_PIPELINE_SYNC:
+        case .pipelineSync:
             complete(request, &state, &effects)
-        case PGRES_PIPELINE_ABORTED:
+        case .pipelineAborted:
             break
-        case PGRES_COPY_IN, PGRES_COPY_OUT, PGRES_COPY_BOTH:
+        case .copyIn, .copyOut, .copyBoth:
             // COPY needs the connection for itself and an interface of its own; it cannot be left half way.
             let error = ApusError(
                 .usage, "COPY from or to the client cannot be run as a statement; the connection was closed")

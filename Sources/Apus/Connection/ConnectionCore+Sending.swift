@@ -1,6 +1,5 @@
 import ApusPQ
 import ApusWaiting
-import CApusLibPQ
 
 /// The way out: from the call to the socket.
 extension ConnectionCore {
@@ -99,7 +98,7 @@ extension ConnectionCore {
     /// it failed.
     private func deallocate(_ state: inout State) throws {
         guard !state.statements.discarded.isEmpty, state.inFlight.isEmpty,
-            state.session?.connection.transactionStatus == PQTRANS_IDLE
+            state.session?.connection.transactionStatus == .idle
         else { return }
         for name in state.statements.takeDiscarded() {
             let request = Request(

@@ -60,7 +60,7 @@ extension Connection {
     func reset() throws(Raised) {
         try checkOpen()
         try checkSynchronous("reset")
-        if core.session?.transactionStatus != PQTRANS_IDLE { try command("ROLLBACK") }
+        if core.session?.transactionStatus != .idle { try command("ROLLBACK") }
         core.endTransaction()
         // Settings, the role, prepared statements, temporary tables, advisory locks and LISTENs, as psycopg2.
         try command("DISCARD ALL")

@@ -58,7 +58,7 @@ extension Connection {
         }
         do throws(Raised) { try command("PREPARE TRANSACTION \(literal(name))") } catch {
             // What cannot be prepared is rolled back.
-            if core.session?.transactionStatus == PQTRANS_IDLE { core.endTransaction() }
+            if core.session?.transactionStatus == .idle { core.endTransaction() }
             throw error
         }
         core.endTransaction()

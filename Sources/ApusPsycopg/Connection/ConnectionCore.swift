@@ -138,7 +138,7 @@ final class ConnectionCore: @unchecked Sendable {
         if exchange.ending != .none {
             // As in psycopg2, a transaction whose COMMIT came to no answer is over, and one that could not be rolled back
             // is not.
-            if isBroken ? exchange.ending == .commit : session?.transactionStatus == PQTRANS_IDLE { endTransaction() }
+            if isBroken ? exchange.ending == .commit : session?.transactionStatus == .idle { endTransaction() }
         }
         if isBroken { markBroken() }
     }
@@ -147,7 +147,7 @@ final class ConnectionCore: @unchecked Sendable {
     /// itself began and ended. A program's own BEGIN, COMMIT and ROLLBACK make the two differ.
     var isInTransaction: Bool {
         let status = session?.transactionStatus
-        return status == PQTRANS_INTRANS || status == PQTRANS_INERROR
+        return status == .inTransaction || status == .inError
     }
 
     /// Whether the next exchange begins a transaction.

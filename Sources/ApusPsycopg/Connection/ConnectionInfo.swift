@@ -70,7 +70,7 @@ enum ConnectionInfo {
             number(me) { core in Int((core.libpq.map { PQstatus($0) } ?? CONNECTION_BAD).rawValue) }
         },
         .computed("transaction_status", "libpq's status of the transaction.") { me, _ in
-            number(me) { Int(($0.session?.transactionStatus ?? PQTRANS_UNKNOWN).rawValue) }
+            number(me) { Int(($0.session?.transactionStatus ?? .unknown).rawValue) }
         },
         .computed("protocol_version", "The version of the protocol.") { me, _ in
             number(me) { $0.session?.protocolVersion ?? 0 }

@@ -86,7 +86,7 @@ enum ConnectionMethods {
             },
             .plain("get_transaction_status", "The status of the transaction on the server.") { me, _ in
                 answer { () throws(Raised) in
-                    let status = try Connection(me).core.session?.transactionStatus ?? PQTRANS_UNKNOWN
+                    let status = try Connection(me).core.session?.transactionStatus ?? .unknown
                     return try python(Int(status.rawValue))
                 }
             },

@@ -293,7 +293,7 @@ extension Connection {
         // After an error of the file's the rest is read, and the transaction goes on. Who interrupts does not wait.
         var isUrgent = exchange.isInterrupted || apus_is_instance(exception, apus_exc_exception()) == 0
         exchange.abandonCopy()
-        var isOver = core.session?.transactionStatus != PQTRANS_ACTIVE
+        var isOver = core.session?.transactionStatus != .active
         var interruption: PyObj?
         while !isOver {
             isOver = true

@@ -96,7 +96,7 @@ extension Cursor {
         guard connection.core.closed == .open, connection.core.isOurs, connection.core.exchange == nil else { return }
         let status = connection.core.session?.transactionStatus
         // After an error, or outside of the transaction that it was declared in, the cursor is gone.
-        let lives = status == PQTRANS_INTRANS || (status == PQTRANS_IDLE && fields.pointee.withhold != 0)
+        let lives = status == .inTransaction || (status == .idle && fields.pointee.withhold != 0)
         guard lives else { return }
         let isOlder = fields.pointee.transaction != connection.core.transactionNumber
         // One of the same name may belong to the transaction that is open now.

@@ -153,7 +153,7 @@ final class PendingStatements {
     /// - Returns: nil if it can be parsed after all.
     private func repeated(_ statement: PyObj) throws(Raised) -> Exchange? {
         let core = connection.core
-        guard core.session?.transactionStatus == PQTRANS_INERROR else { return nil }
+        guard core.session?.transactionStatus == .inError else { return nil }
         let exchange = try connection.perform(Exchange(Statement(statement)), mayBegin: false)
         guard let result = exchange.result, PQresultStatus(result) == PGRES_FATAL_ERROR else { return nil }
         let isAborted = PQresultErrorField(result, apus_diag_sqlstate).map { strcmp($0, "25P02") == 0 } ?? false

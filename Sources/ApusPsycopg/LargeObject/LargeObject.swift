@@ -239,7 +239,7 @@ struct LargeObject {
         let connection = try Connection(fields.pointee.connection)
         // With its transaction the descriptor has gone too.
         guard connection.core.closed == .open, isCurrent(connection), connection.core.status == .begin,
-            connection.core.session?.transactionStatus == PQTRANS_INTRANS
+            connection.core.session?.transactionStatus == .inTransaction
         else { return }
         _ = try number("SELECT pg_catalog.lo_close($1)") { parameters in parameters.append(descriptor) }
     }

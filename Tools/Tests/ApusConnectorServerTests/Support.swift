@@ -31,7 +31,7 @@ final class OpenSession: @unchecked Sendable {
     var host: String { connection?.host ?? "" }
     var port: String { connection?.port ?? "" }
     var isEncrypted: Bool { connection?.isEncrypted ?? false }
-    var isIdle: Bool { connection?.transactionStatus.rawValue == 0 }
+    var isIdle: Bool { connection?.transactionStatus == .idle }
 
     /// The first cell of a query's result.
     func value(_ query: String) throws -> String? {

@@ -71,7 +71,7 @@ import Testing
             var rows: [String] = []
             while rows.count < 3 {
                 let answers = try connection.answers()
-                for answer in answers where answer.status != PGRES_PIPELINE_SYNC {
+                for answer in answers where answer.status != .pipelineSync {
                     rows.append(answer.rows.first?.first.flatMap { $0 } ?? answer.error?.sqlState?.rawValue ?? "")
                 }
             }
@@ -93,7 +93,7 @@ import Testing
         try await withLocalCluster(.init(nodes: 1)) { cluster in
             var connection = try cluster.connect()
             _ = try connection.ask("CREATE TEMP TABLE t (a int, b text)")
-            #expect(try connection.ask("COPY t FROM STDIN").first?.status == PGRES_COPY_IN)
+            #expect(try connection.ask("COPY t FROM STDIN").first?.status == .copyIn)
             let rows = (0..<50_000).map { "\($0)\trow \($0)\n" }.joined()
             var sent = false
             while !sent {
@@ -105,7 +105,7 @@ import Testing
             while case .wait(let wait) = try connection.sendCopyEnd() { _ = BlockingWaiter.wait(for: wait) }
             #expect(try connection.answers().first?.tag == "COPY 50000")
 
-            #expect(try connection.ask("COPY t TO STDOUT").first?.status == PGRES_COPY_OUT)
+            #expect(try connection.ask("COPY t TO STDOUT").first?.status == .copyOut)
             var received = ""
             var isOver = false
             while !isOver {

@@ -44,7 +44,7 @@ extension LocalCluster {
 
 /// What is left of a result once it is read.
 struct Answer: Equatable {
-    var status: ExecStatusType
+    var status: ResultStatus
     var tag: String
     var rows: [[String?]]
     var error: PQError?
@@ -64,7 +64,7 @@ extension PQConnection {
                 let rows = (0..<result.rowCount).map { row in (0..<result.columnCount).map { result.text(row, $0) } }
                 answers.append(
                     Answer(status: result.status, tag: result.commandTag, rows: rows, error: result.error))
-                if result.status == PGRES_COPY_IN || result.status == PGRES_COPY_OUT { return answers }
+                if result.status == .copyIn || result.status == .copyOut { return answers }
             }
         }
     }

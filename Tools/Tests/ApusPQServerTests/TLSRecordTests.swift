@@ -57,7 +57,7 @@ import Testing
         while let result = try finish({ try connection.nextResult() }) {
             if let error = result.error { throw error }
             rows += result.rowCount
-            var isCopying = result.status == PGRES_COPY_OUT
+            var isCopying = result.status == .copyOut
             while isCopying {
                 switch try finish({ try connection.nextCopyData() }) {
                 case .end: isCopying = false
@@ -134,7 +134,7 @@ import Testing
             switch try connection.nextResult() {
             case .wait(let wait): try self.wait(wait)
             case .done(let result):
-                #expect(result?.status == PGRES_COPY_OUT)
+                #expect(result?.status == .copyOut)
                 return
             }
         }
