@@ -36,6 +36,8 @@ let package = Package(
         .systemLibrary(
             name: "CApusPython", pkgConfig: "python3",
             providers: [.apt(["python3-dev"]), .brew(["python3"])]),
+        // The layouts of the extension's objects. Its headers are CApusPython's.
+        .systemLibrary(name: "CApusPsycopg"),
 
         // The ground floor: what Swift cannot reach in the C library, and waiting.
         .target(name: "CApusSystem"),
@@ -47,9 +49,12 @@ let package = Package(
 
         // The engine.
         .target(name: "ApusPQ", dependencies: ["CApusLibPQ", "ApusWaiting"], swiftSettings: settings),
-        .target(name: "ApusSessions", swiftSettings: settings),
+        .target(
+            name: "ApusSessions", dependencies: ["ApusWaiting"], swiftSettings: settings),
         .target(
             name: "ApusConnector", dependencies: ["ApusPQ", "ApusCluster", "ApusWaiting"], swiftSettings: settings),
+
+        .target(name: "ApusPython", dependencies: ["CApusPython"], swiftSettings: settings),
 
         // The two faces.
         .target(
@@ -64,7 +69,7 @@ let package = Package(
             name: "ApusPsycopg",
             dependencies: [
                 "ApusConnector", "ApusSessions", "ApusPQ", "ApusCluster", "ApusValues", "ApusWaiting", "CApusLibPQ",
-                "CApusPython",
+                "ApusPython", "CApusPsycopg",
             ],
             swiftSettings: settings),
 

@@ -1,4 +1,4 @@
-/* CPython's headers, the layouts of the extension's objects, and inline shims for the macros that Swift cannot see.
+/* CPython's headers, and inline shims for the macros that Swift cannot see.
    No logic. */
 #ifndef CAPUS_PYTHON_H
 #define CAPUS_PYTHON_H
@@ -18,6 +18,5 @@
 #include <time.h>
 
 #include "shims.h"
-#include "objects.h"
 
 #endif

@@ -298,4 +298,49 @@ static inline PyModuleDef_Base apus_module_head(void) {
     return head;
 }
 
+/* Visits and clears the PyObject * fields from `first`, `count` of them. */
+static inline int apus_visit_fields(PyObject **first, int count, visitproc visit, void *arg) {
+    for (int i = 0; i < count; i++) Py_VISIT(first[i]);
+    return 0;
+}
+static inline void apus_clear_fields(PyObject **first, int count) {
+    for (int i = 0; i < count; i++) Py_CLEAR(first[i]);
+}
+/* Ends the life of an instance of a heap type, whose fields are cleared already. */
+static inline void apus_free(PyObject *self) {
+    PyTypeObject *type = Py_TYPE(self);
+    type->tp_free(self);
+    Py_DECREF(type);
+}
+
+/* An instance of a heap type holds its type (from 3.9 on, that is for the type's traverse to visit). Objects that hold
+   one another in a long chain (a typecaster of arrays of arrays of …) are freed by CPython's trashcan, because each
+   would otherwise be freed within the one before it, until the C stack is full. */
+#define APUS_OWNED(name, layout, first, count)                                                      \
+    static inline int name##_traverse(PyObject *self, visitproc visit, void *arg) {                 \
+        Py_VISIT(Py_TYPE(self));                                                                    \
+        return apus_visit_fields(&((layout *)self)->first, count, visit, arg);                      \
+    }                                                                                               \
+    static inline int name##_clear(PyObject *self) {                                                \
+        apus_clear_fields(&((layout *)self)->first, count);                                         \
+        return 0;                                                                                   \
+    }                                                                                               \
+    static inline void name##_dealloc(PyObject *self) {                                             \
+        PyObject_GC_UnTrack(self);                                                                  \
+        Py_TRASHCAN_BEGIN(self, name##_dealloc)                                                     \
+        name##_clear(self);                                                                         \
+        apus_free(self);                                                                            \
+        Py_TRASHCAN_END                                                                             \
+    }
+
+/* Another view of the chunk that `view` shows: `count` bytes of it. `view` itself is changed, and is to be shown to
+   nobody: it is what PyMemoryView_FromObject copies of a memoryview. Both share what keeps the chunk alive. */
+static inline PyObject *apus_view_of(PyObject *view, void *start, Py_ssize_t count) {
+    Py_buffer *buffer = PyMemoryView_GET_BUFFER(view);
+    buffer->buf = start;
+    buffer->len = count;
+    buffer->shape[0] = count;
+    return PyMemoryView_FromObject(view);
+}
+
 #endif

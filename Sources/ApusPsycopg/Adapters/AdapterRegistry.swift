@@ -1,25 +1,26 @@
-import CApusPython
+import ApusPython
+import CApusPsycopg
 
 /// `psycopg2.extensions.adapters`: a dict {(type, protocol): callable} that notices when it may have changed, so that
 /// quoting knows at the cost of one comparison whether a built-in type is still adapted as built in.
-func makeAdapterRegistryType(in owner: PyObj) throws(Raised) -> PyObj {
-    try makeType(
-        "psycopg2._psycopg.adapters", in: owner, size: MemoryLayout<apus_adapter_registry>.size, flags: 0,
-        bases: apus_type_dict(),
+func makeAdapterRegistryType(in owner: PyObj) throws(PythonError) -> PyRef {
+    try PyRef(
+        typeNamed: "psycopg2._psycopg.adapters", in: owner, size: MemoryLayout<apus_adapter_registry>.size, flags: [],
+        base: Python.dict,
         [
             .doc("The registry of adapters: {(type, protocol): callable}."),
             .assigned { me, key, value in
                 noteChange(me)
                 defer { noteChange(me) }
-                return apus_dict_assign(me, key, value)
+                return me?.assignDictItem(key, value) ?? -1
             },
             .initialize { me, arguments, keywords in
                 noteChange(me)
                 defer { noteChange(me) }
-                return apus_dict_initialize(me, arguments, keywords)
+                return me?.initializeDict(arguments, keywords) ?? -1
             },
             .methods(
-                permanent(
+                Methods(
                     [
                         .keyword("clear", "Removes all adapters.") { changed("clear", $0, $1, $2) },
                         .keyword("pop", "Removes an adapter and returns it.") { changed("pop", $0, $1, $2) },
@@ -30,8 +31,8 @@ func makeAdapterRegistryType(in owner: PyObj) throws(Raised) -> PyObj {
                             changed("setdefault", $0, $1, $2)
                         },
                         .keyword("update", "Adds adapters.") { changed("update", $0, $1, $2) },
-                    ] as [PyMethodDef], end: .end)),
-            PyType_Slot(Py_nb_inplace_or, unsafeBitCast(registryUpdate, to: UnsafeMutableRawPointer.self)),
+                    ] as [Method])),
+            .inPlaceOr(registryUpdate),
         ])
 }
 
@@ -40,31 +41,31 @@ private func noteChange(_ me: PyObj?) { me?.fields(apus_adapter_registry.self).p
 /// A method of dict that changes the registry. The change is noted when the method is called, because a program may
 /// keep the method, and call it again.
 private func changed(_ name: StaticString, _ me: PyObj?, _ arguments: PyObj?, _ keywords: PyObj?) -> PyObj? {
-    answer { () throws(Raised) in
+    returningObject { () throws(PythonError) in
         let me = try receiver(me)
-        let method = try Owned(attribute(name, of: apus_type_dict()))
-        let count = arguments.map { apus_tuple_size($0) } ?? 0
-        let all = try Owned(owned(PyTuple_New(count &+ 1)))
-        apus_tuple_set(all.object, 0, me.retained())
+        let method = try Python.dict.attribute(name)
+        let count = arguments.map { $0.tupleCount } ?? 0
+        let all = try PyRef(tupleOf: count &+ 1)
+        all.set(tupleItem: 0, to: PyRef(retaining: me))
         if let arguments {
             for index in 0..<count {
-                apus_tuple_set(all.object, index &+ 1, apus_tuple_get(arguments, index).retained())
+                all.set(tupleItem: index &+ 1, to: PyRef(retaining: arguments.tupleItem(index)))
             }
         }
         // What is compared meanwhile may run Python code that quotes: it is noted before and after.
         noteChange(me)
         defer { noteChange(me) }
-        return try owned(PyObject_Call(method.object, all.object, keywords))
+        return try method.object.call(arguments: all, keywords: keywords)
     }
 }
 
-private let registryUpdate: binaryfunc = { me, other in
-    answer { () throws(Raised) in
+private let registryUpdate: BinaryOperator = { me, other in
+    returningObject { () throws(PythonError) in
         let me = try receiver(me)
         noteChange(me)
         defer { noteChange(me) }
-        try check(PyDict_Update(me, other))
-        return me.retained()
+        try me.update(from: other)
+        return PyRef(retaining: me)
     }
 }
 
@@ -104,12 +105,11 @@ enum AdapterRegistry {
         let generation = registry.pointee.generation
         var direct: DirectTypes = []
         for (type, adapter, bit) in builtin(state) {
-            guard let key = apus_tuple2(type, state.pointee.isqlQuote) else {
-                PyErr_Clear()
+            guard let key = try? PyRef(tuple: type, state.pointee.isqlQuote) else {
+                PendingException.clear()
                 continue
             }
-            if PyDict_GetItem(state.pointee.adapters, key) == adapter { direct.insert(bit) }
-            key.release()
+            if state.pointee.adapters.itemIgnoringErrors(key.object) == adapter { direct.insert(bit) }
         }
         registry.pointee.direct = UInt(direct.rawValue)
         registry.pointee.checked = generation
@@ -119,14 +119,14 @@ enum AdapterRegistry {
     static func builtin(_ state: UnsafeMutablePointer<ModuleState>) -> [(PyObj, PyObj, DirectTypes)] {
         let state = state.pointee
         return [
-            (apus_type_none(), state.noneAdapter, .none), (apus_type_bool(), state.boolean, .bool),
-            (apus_type_int(), state.int, .int), (apus_type_float(), state.float, .float),
-            (state.decimal, state.decimalAdapter, .decimal), (apus_type_str(), state.quotedString, .str),
-            (apus_type_bytes(), state.binary, .bytes), (apus_type_bytearray(), state.binary, .bytearray),
-            (apus_type_memoryview(), state.binary, .memoryview), (state.date, state.dateFromPy, .date),
+            (Python.noneType, state.noneAdapter, .none), (Python.bool, state.boolean, .bool),
+            (Python.int, state.int, .int), (Python.float, state.float, .float),
+            (state.decimal, state.decimalAdapter, .decimal), (Python.str, state.quotedString, .str),
+            (Python.bytes, state.binary, .bytes), (Python.bytearray, state.binary, .bytearray),
+            (Python.memoryview, state.binary, .memoryview), (state.date, state.dateFromPy, .date),
             (state.time, state.timeFromPy, .time), (state.datetime, state.timestampFromPy, .datetime),
-            (state.timedelta, state.intervalFromPy, .timedelta), (apus_type_list(), state.list, .list),
-            (apus_type_tuple(), state.sqlIn, .tuple),
+            (state.timedelta, state.intervalFromPy, .timedelta), (Python.list, state.list, .list),
+            (Python.tuple, state.sqlIn, .tuple),
         ]
     }
 
@@ -135,63 +135,57 @@ enum AdapterRegistry {
     /// In this order: the callable registered for its type; the protocol's `__adapt__`; the object's `__conform__`; the
     /// callable for the nearest of its type's bases; `alternative`; for a NumPy scalar that of its plain value;
     /// ProgrammingError.
-    static func adapt(_ object: PyObj, to proto: PyObj, or alternative: PyObj? = nil) throws(Raised) -> PyObj {
+    static func adapt(_ object: PyObj, to proto: PyObj, or alternative: PyObj? = nil) throws(PythonError) -> PyRef {
         let state = module
-        if let adapted = try adapt(object, as: apus_type_object(object), to: proto) { return adapted }
+        if let adapted = try adapt(object, as: object.type, to: proto) { return adapted }
         if let adapted = try ask(proto, state.pointee.nameAdapt, object) { return adapted }
         if let adapted = try ask(object, state.pointee.nameConform, proto) { return adapted }
-        if let order = apus_method_resolution_order(apus_type_object(object)) {
+        if let order = object.type.methodResolutionOrder {
             // A class may be given other bases by what is called here.
-            let bases = Owned(order.retained())
-            for i in 1..<max(1, apus_tuple_size(bases.object)) {
-                if let adapted = try adapt(object, as: apus_tuple_get(bases.object, i), to: proto) { return adapted }
+            let bases = PyRef(retaining: order)
+            for i in 1..<max(1, bases.object.tupleCount) {
+                if let adapted = try adapt(object, as: bases.object.tupleItem(i), to: proto) { return adapted }
             }
         }
-        if let alternative { return alternative.retained() }
+        if let alternative { return PyRef(retaining: alternative) }
         if let plain = try numpyScalar(object) {
-            let keeper = Owned(plain)
-            return try adapt(keeper.object, to: proto)
+            return try adapt(plain.object, to: proto)
         }
         throw raise(state.pointee.programmingError, "can't adapt type '\(object.typeName)'")
     }
 
     /// Python's own object of a NumPy scalar; nil for anything else.
-    private static func numpyScalar(_ object: PyObj) throws(Raised) -> PyObj? {
+    private static func numpyScalar(_ object: PyObj) throws(PythonError) -> PyRef? {
         guard object.typeName.hasPrefix("numpy.") else { return nil }
-        let numpy = try Owned(owned(PyImport_ImportModule("psycopg2._numpy")))
-        let convert = try Owned(attribute("plain", of: numpy.object))
-        let plain = try Owned(owned(apus_call1(convert.object, object)))
-        return plain.object == apus_not_implemented() ? nil : plain.take()
+        let numpy = try Python.module("psycopg2._numpy")
+        let convert = try numpy.object.attribute("plain")
+        let plain = try convert.object.call(object)
+        if plain.object == Python.notImplemented { return nil }
+        return plain
     }
 
     /// What the callable registered for a type makes of an object; nil if there is none.
-    private static func adapt(_ object: PyObj, as type: PyObj, to proto: PyObj) throws(Raised) -> PyObj? {
-        let key = try Owned(owned(apus_tuple2(type, proto)))
-        guard let found = apus_dict_find(module.pointee.adapters, key.object) else {
-            if PyErr_Occurred() != nil { throw Raised() }
-            return nil
-        }
-        // It may take itself out of the registry.
-        let adapter = Owned(found)
-        return try owned(apus_call1(adapter.object, object))
+    private static func adapt(_ object: PyObj, as type: PyObj, to proto: PyObj) throws(PythonError) -> PyRef? {
+        let key = try PyRef(tuple: type, proto)
+        // A reference of its own, because the adapter may take itself out of the registry.
+        guard let adapter = try module.pointee.adapters.find(key.object) else { return nil }
+        return try adapter.object.call(object)
     }
 
     /// What `receiver.name(argument)` answers, unless there is no such method, it answers None, or it raises TypeError.
-    private static func ask(_ receiver: PyObj, _ name: PyObj, _ argument: PyObj) throws(Raised) -> PyObj? {
-        guard let method = PyObject_GetAttr(receiver, name) else {
-            PyErr_Clear()
+    private static func ask(_ receiver: PyObj, _ name: PyObj, _ argument: PyObj) throws(PythonError) -> PyRef? {
+        guard let method = try? receiver.attribute(name) else {
+            PendingException.clear()
             return nil
         }
-        defer { method.release() }
-        guard let adapted = apus_call1(method, argument) else {
-            guard pending(is: apus_exc_type()) else { throw Raised() }
-            PyErr_Clear()
+        do throws(PythonError) {
+            let adapted = try method.object.call(argument)
+            if adapted.object.isNone { return nil }
+            return adapted
+        } catch {
+            guard PendingException.isInstance(of: Python.typeError) else { throw error }
+            PendingException.clear()
             return nil
         }
-        if adapted.isNone {
-            adapted.release()
-            return nil
-        }
-        return adapted
     }
 }

@@ -1,4 +1,14 @@
-import CApusPython
+import ApusPython
+
+/// A text as the server takes it. The bytes live as long as this.
+struct EncodedText: ~Copyable {
+    let bytes: UnsafeRawBufferPointer
+    /// Keeps the bytes: the text itself, or `bytes`.
+    let owner: PyRef
+
+    /// What keeps the bytes.
+    consuming func take() -> PyRef { owner }
+}
 
 /// How text goes to a server and comes from it: PostgreSQL's client encoding as Python's codec.
 struct ClientEncoding {
@@ -15,7 +25,7 @@ struct ClientEncoding {
     /// The codec's name, which lives as long as the process where a connection has it.
     let codec: UnsafePointer<CChar>
     /// Where Python's codec and PostgreSQL do not mean the same.
-    var deviation = CodecDeviation.none
+    var quirk = CodecQuirk.none
 
     static var utf8: ClientEncoding { ClientEncoding(kind: .utf8, codec: ("utf_8" as StaticString).c) }
     /// What adapters use that were given neither a connection nor an encoding.
@@ -28,20 +38,19 @@ struct ClientEncoding {
 
     /// The client encoding of PostgreSQL's name, by the module's `encodings`.
     /// Raises OperationalError if Python has no codec for it.
-    init(postgres name: String) throws(Raised) {
+    init(postgres name: String) throws(PythonError) {
         let key = String(
             name.uppercased().unicodeScalars.filter { $0.properties.isAlphabetic || $0.properties.numericType != nil })
         if key == "UTF8" || key == "UNICODE" {
             self = .utf8
             return
         }
-        guard let codec = PyDict_GetItemString(module.pointee.encodings, key), let name = PyUnicode_AsUTF8(codec) else {
-            PyErr_Clear()
+        guard let codec = module.pointee.encodings.item(key), let own = try? text(of: codec) else {
+            PendingException.clear()
             throw raise(module.pointee.operationalError, "no Python encoding for PostgreSQL encoding '\(name)'")
         }
-        let own = String(cString: name)
         self.init(kind: Self.ambiguous.contains(key) ? .ambiguous : .plain, codec: Self.permanent(own))
-        deviation = CodecDeviation(codec: own)
+        quirk = CodecQuirk(codec: own)
     }
 
     /// The codecs' names that connections have had, which are few. A program may change `encodings` at any time, where
@@ -58,61 +67,60 @@ struct ClientEncoding {
     }
 
     /// A codec by Python's own name, as `QuotedString.encoding` has it. The caller keeps the name meanwhile.
-    init(codec: PyObj) throws(Raised) {
-        guard let name = PyUnicode_AsUTF8(codec) else { throw Raised() }
-        self.init(kind: .plain, codec: name)
+    init(codec: PyObj) throws(PythonError) {
+        guard let name = try codec.utf8.baseAddress else { throw raiseValueError("the codec has no name") }
+        self.init(kind: .plain, codec: name.assumingMemoryBound(to: CChar.self))
     }
 
     /// PostgreSQL's encodings that only clients may use; in the manual's table "PostgreSQL Character Sets", those that
     /// are not allowed on the server, as far as their characters' later bytes may be ASCII.
     private static let ambiguous: Set<String> = ["BIG5", "GB18030", "GBK", "JOHAB", "SJIS", "SHIFTJIS2004", "UHC"]
 
-    /// A text's bytes for the server, and the object that keeps them alive: give it back with `release`.
-    /// Raises UnicodeEncodeError for what the encoding cannot hold.
-    func encode(_ text: PyObj) throws(Raised) -> (bytes: UnsafeRawBufferPointer, owner: PyObj) {
+    /// A text's bytes for the server. Raises UnicodeEncodeError for what the encoding cannot hold.
+    @inline(__always)
+    func encode(_ text: PyObj) throws(PythonError) -> EncodedText {
         // ASCII is the same in all of PostgreSQL's encodings.
-        if kind == .utf8 || apus_str_is_ascii(text) != 0 {
-            var count = 0
-            guard let utf8 = PyUnicode_AsUTF8AndSize(text, &count) else { throw Raised() }
-            return (UnsafeRawBufferPointer(start: utf8, count: count), text.retained())
+        if kind == .utf8 || text.isASCII {
+            return try EncodedText(bytes: text.utf8, owner: PyRef(retaining: text))
         }
-        let bytes = try deviation.encode(text, codec)
-        return (UnsafeRawBufferPointer(start: apus_bytes_data(bytes), count: apus_bytes_size(bytes)), bytes)
+        return try encodeByCodec(text)
+    }
+
+    @inline(never)
+    private func encodeByCodec(_ text: PyObj) throws(PythonError) -> EncodedText {
+        let encoded = try quirk.encode(text, codec)
+        return EncodedText(bytes: encoded.object.bytes, owner: encoded)
     }
 
     /// The text of what the server sent.
     @inline(__always)
-    func decode(_ bytes: UnsafeRawBufferPointer) throws(Raised) -> PyObj {
-        let chars = bytes.baseAddress?.assumingMemoryBound(to: CChar.self)
-        if kind == .utf8 { return try owned(PyUnicode_DecodeUTF8(chars, bytes.count, nil)) }
-        return try deviation.decode(chars, bytes.count, codec, onError: nil)
+    func decode(_ bytes: UnsafeRawBufferPointer) throws(PythonError) -> PyRef {
+        if kind == .utf8 { return try PyRef(utf8: bytes) }
+        return try quirk.decode(bytes, codec, onError: nil)
     }
 
     /// The text of a message of the server's. What cannot be read is replaced: a message must not hide another error.
-    func decode(_ message: [UInt8]) throws(Raised) -> PyObj {
-        try owned(
+    func decode(_ message: [UInt8]) throws(PythonError) -> PyRef {
+        try PyRef(
             message.withUnsafeBytes { bytes in
-                answer { () throws(Raised) in
-                    let chars = bytes.baseAddress?.assumingMemoryBound(to: CChar.self)
-                    return try deviation.decode(chars, bytes.count, codec, onError: ("replace" as StaticString).c)
-                }
+                returningObject { () throws(PythonError) in try quirk.decode(bytes, codec, onError: "replace") }
             })
     }
 
     /// Fills the module's `encodings`. Keys are PostgreSQL's names, and the same without punctuation.
-    static func makeTable() throws(Raised) -> PyObj {
-        let table = try Owned(owned(PyDict_New()))
+    static func makeTable() throws(PythonError) -> PyRef {
+        let table = try PyRef.dict()
         for line in String(cString: names.c).split(separator: "\n") {
             let words = line.split(separator: " ")
             guard let codec = words.first else { continue }
-            let value = try Owned(python(String(codec)))
+            let value = try PyRef(String(codec))
             for name in words.dropFirst() {
-                try check(PyDict_SetItemString(table.object, String(name), value.object))
+                try table.object.set(String(name), to: value.object)
                 let bare = String(name.uppercased().unicodeScalars.filter { $0 != "_" && $0 != "-" })
-                try check(PyDict_SetItemString(table.object, bare, value.object))
+                try table.object.set(bare, to: value.object)
             }
         }
-        return table.take()
+        return table
     }
 
     /// Python's codec, then PostgreSQL's name and aliases for it (the manual's "Character Set Support").

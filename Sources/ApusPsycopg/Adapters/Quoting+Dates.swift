@@ -1,5 +1,5 @@
+import ApusPython
 import ApusValues
-import CApusPython
 
 extension Quoting {
     /// A `date` as `'2020-01-02'::date`.
@@ -10,73 +10,68 @@ extension Quoting {
     }
 
     /// A `datetime` as `'2020-01-02T03:04:05'::timestamp` or, with a time zone, `::timestamptz`.
-    func append(timestamp: PyObj, to writer: inout ByteWriter) throws(Raised) {
-        if apus_datetime_has_tzinfo(timestamp) != 0 {
+    func append(timestamp: PyObj, to writer: inout ByteWriter) throws(PythonError) {
+        if timestamp.hasTimeZone {
             try append(isoformat: timestamp, "'::timestamptz", to: &writer)
             return
         }
         writer.append("'")
         append(day: timestamp, to: &writer)
         writer.append("T")
-        append(
-            clock: apus_datetime_hour(timestamp), apus_datetime_minute(timestamp), apus_datetime_second(timestamp),
-            apus_datetime_microsecond(timestamp), to: &writer)
+        append(clock: timestamp.clockOfDatetime, to: &writer)
         writer.append("'::timestamp")
     }
 
     /// A `time` as `'03:04:05'::time` or, with a time zone, `::timetz`.
-    func append(time: PyObj, to writer: inout ByteWriter) throws(Raised) {
-        if apus_datetime_has_tzinfo(time) != 0 {
+    func append(time: PyObj, to writer: inout ByteWriter) throws(PythonError) {
+        if time.hasTimeZone {
             try append(isoformat: time, "'::timetz", to: &writer)
             return
         }
         writer.append("'")
-        append(
-            clock: apus_time_hour(time), apus_time_minute(time), apus_time_second(time), apus_time_microsecond(time),
-            to: &writer)
+        append(clock: time.clockOfTime, to: &writer)
         writer.append("'::time")
     }
 
     /// A `timedelta` as `'1 days 2.000003 seconds'::interval`.
     func append(interval: PyObj, to writer: inout ByteWriter) {
         writer.append("'")
-        IntegerText.write(apus_delta_days(interval), to: &writer)
+        let duration = interval.duration
+        IntegerText.write(duration.days, to: &writer)
         writer.append(" days ")
-        IntegerText.write(apus_delta_seconds(interval), to: &writer)
+        IntegerText.write(duration.seconds, to: &writer)
         writer.append(".")
-        append(digits: Int(apus_delta_microseconds(interval)), width: 6, to: &writer)
+        append(digits: duration.microseconds, width: 6, to: &writer)
         writer.append(" seconds'::interval")
     }
 
     /// A date or time by its own `isoformat()`, which asks its time zone.
-    func append(isoformat object: PyObj, _ end: StaticString, to writer: inout ByteWriter) throws(Raised) {
-        let text = try Owned(owned(apus_method0(object, state.pointee.nameIsoformat)))
-        var count = 0
-        guard let utf8 = PyUnicode_AsUTF8AndSize(text.object, &count) else { throw Raised() }
+    func append(isoformat object: PyObj, _ end: StaticString, to writer: inout ByteWriter) throws(PythonError) {
+        let text = try object.callMethod(state.pointee.nameIsoformat)
+        let bytes = try text.object.utf8
         writer.append("'")
-        writer.append(UnsafeRawBufferPointer(start: utf8, count: count))
+        writer.append(bytes)
         writer.append(end)
     }
 
     private func append(day: PyObj, to writer: inout ByteWriter) {
-        append(digits: Int(apus_datetime_year(day)), width: 4, to: &writer)
+        append(digits: day.year, width: 4, to: &writer)
         writer.append("-")
-        append(digits: Int(apus_datetime_month(day)), width: 2, to: &writer)
+        append(digits: day.month, width: 2, to: &writer)
         writer.append("-")
-        append(digits: Int(apus_datetime_day(day)), width: 2, to: &writer)
+        append(digits: day.day, width: 2, to: &writer)
     }
 
-    private func append(
-        clock hour: Int32, _ minute: Int32, _ second: Int32, _ microsecond: Int32, to writer: inout ByteWriter
-    ) {
-        append(digits: Int(hour), width: 2, to: &writer)
+    /// - Parameter clock: hour, minute, second, microsecond.
+    private func append(clock: (Int, Int, Int, Int), to writer: inout ByteWriter) {
+        append(digits: clock.0, width: 2, to: &writer)
         writer.append(":")
-        append(digits: Int(minute), width: 2, to: &writer)
+        append(digits: clock.1, width: 2, to: &writer)
         writer.append(":")
-        append(digits: Int(second), width: 2, to: &writer)
-        if microsecond != 0 {
+        append(digits: clock.2, width: 2, to: &writer)
+        if clock.3 != 0 {
             writer.append(".")
-            append(digits: Int(microsecond), width: 6, to: &writer)
+            append(digits: clock.3, width: 6, to: &writer)
         }
     }
 

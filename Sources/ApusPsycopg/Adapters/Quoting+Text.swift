@@ -1,17 +1,16 @@
+import ApusPython
 import ApusValues
 import CApusLibPQ
-import CApusPython
 
 extension Quoting {
     /// A `str` as `'…'`. Raises ValueError for a NUL, which PostgreSQL's text cannot hold.
-    func append(text: PyObj, to writer: inout ByteWriter) throws(Raised) {
-        let (bytes, owner) = try encoding.encode(text)
-        defer { owner.release() }
-        try append(literal: bytes, to: &writer)
+    func append(text: PyObj, to writer: inout ByteWriter) throws(PythonError) {
+        let encoded = try encoding.encode(text)
+        try append(literal: encoded.bytes, to: &writer)
     }
 
     /// Text in the client's encoding as `'…'`.
-    func append(literal bytes: UnsafeRawBufferPointer, to writer: inout ByteWriter) throws(Raised) {
+    func append(literal bytes: UnsafeRawBufferPointer, to writer: inout ByteWriter) throws(PythonError) {
         if doublesBackslashes { writer.append(UInt8(ascii: "E")) }
         // Every byte may be doubled; libpq wants a byte for its NUL as well.
         let start = writer.reserve(bytes.count &* 2 &+ 3)
@@ -39,14 +38,14 @@ extension Quoting {
 
     private func escape(
         _ bytes: UnsafeRawBufferPointer, for connection: Connection, to target: UnsafeMutablePointer<UInt8>
-    ) throws(Raised) -> Int {
+    ) throws(PythonError) -> Int {
         let source = bytes.baseAddress?.assumingMemoryBound(to: CChar.self)
         let target = UnsafeMutableRawPointer(target).assumingMemoryBound(to: CChar.self)
         let core = connection.core
         return try connection.accessing { PQescapeStringConn(core.libpq, target, source, bytes.count, nil) }
     }
 
-    private func zeroByte() -> Raised {
+    private func zeroByte() -> PythonError {
         raiseValueError("A string literal cannot contain NUL (0x00) characters.")
     }
 
@@ -58,10 +57,7 @@ extension Quoting {
     }
 
     /// Any object with the buffer protocol as `bytea`.
-    func append(buffer object: PyObj, to writer: inout ByteWriter) throws(Raised) {
-        var view = Py_buffer()
-        try check(PyObject_GetBuffer(object, &view, PyBUF_SIMPLE))
-        defer { PyBuffer_Release(&view) }
-        append(binary: UnsafeRawBufferPointer(start: view.buf, count: view.len), to: &writer)
+    func append(buffer object: PyObj, to writer: inout ByteWriter) throws(PythonError) {
+        try object.withBuffer { append(binary: $0, to: &writer) }
     }
 }

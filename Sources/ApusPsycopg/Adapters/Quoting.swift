@@ -1,5 +1,6 @@
+import ApusPython
 import ApusValues
-import CApusPython
+import CApusPsycopg
 
 /// Writes Python objects as SQL literals: what a connection has to say about it, gathered once per statement.
 ///
@@ -25,7 +26,7 @@ struct Quoting {
     }
 
     /// Appends an object as a literal.
-    func append(_ value: PyObj, to writer: inout ByteWriter) throws(Raised) {
+    func append(_ value: PyObj, to writer: inout ByteWriter) throws(PythonError) {
         if try appendDirectly(value, to: &writer) { return }
         try appendAdapted(value, to: &writer)
     }
@@ -33,23 +34,23 @@ struct Quoting {
     /// Appends a value of a built-in type whose adapter is the built-in one.
     /// - Returns: whether it was such a value.
     @inline(__always)
-    private func appendDirectly(_ value: PyObj, to writer: inout ByteWriter) throws(Raised) -> Bool {
-        let type = apus_type_object(value)
-        if type == apus_type_str() {
+    private func appendDirectly(_ value: PyObj, to writer: inout ByteWriter) throws(PythonError) -> Bool {
+        let type = value.type
+        if type == Python.str {
             guard direct.contains(.str) else { return false }
             try append(text: value, to: &writer)
-        } else if type == apus_type_int() {
+        } else if type == Python.int {
             guard direct.contains(.int) else { return false }
             try append(integer: value, to: &writer)
-        } else if value == apus_none() {
+        } else if value.isNone {
             // Whatever is registered for it: programs count on None being NULL.
             writer.append("NULL")
-        } else if type == apus_type_float() {
+        } else if type == Python.float {
             guard direct.contains(.float) else { return false }
-            try append(float: apus_float_value(value), to: &writer)
-        } else if type == apus_type_bool() {
+            try append(float: value.floatValue, to: &writer)
+        } else if type == Python.bool {
             guard direct.contains(.bool) else { return false }
-            writer.append(value == apus_true() ? "true" : "false")
+            writer.append(value.isTrueObject ? "true" : "false")
         } else {
             return try appendRarer(value, type, to: &writer)
         }
@@ -57,7 +58,7 @@ struct Quoting {
     }
 
     @inline(never)
-    private func appendRarer(_ value: PyObj, _ type: PyObj, to writer: inout ByteWriter) throws(Raised) -> Bool {
+    private func appendRarer(_ value: PyObj, _ type: PyObj, to writer: inout ByteWriter) throws(PythonError) -> Bool {
         if type == state.pointee.datetime {
             guard direct.contains(.datetime) else { return false }
             try append(timestamp: value, to: &writer)
@@ -67,15 +68,13 @@ struct Quoting {
         } else if type == state.pointee.date {
             guard direct.contains(.date) else { return false }
             append(date: value, to: &writer)
-        } else if type == apus_type_bytes() {
+        } else if type == Python.bytes {
             guard direct.contains(.bytes) else { return false }
-            append(
-                binary: UnsafeRawBufferPointer(start: apus_bytes_data(value), count: apus_bytes_size(value)),
-                to: &writer)
-        } else if type == apus_type_list() {
+            append(binary: value.bytes, to: &writer)
+        } else if type == Python.list {
             guard direct.contains(.list) else { return false }
             try append(list: value, to: &writer)
-        } else if type == apus_type_tuple() {
+        } else if type == Python.tuple {
             guard direct.contains(.tuple) else { return false }
             try append(sequence: value, to: &writer)
         } else if type == state.pointee.timedelta {
@@ -84,8 +83,8 @@ struct Quoting {
         } else if type == state.pointee.time {
             guard direct.contains(.time) else { return false }
             try append(time: value, to: &writer)
-        } else if (type == apus_type_memoryview() && direct.contains(.memoryview))
-            || (type == apus_type_bytearray() && direct.contains(.bytearray))
+        } else if (type == Python.memoryview && direct.contains(.memoryview))
+            || (type == Python.bytearray && direct.contains(.bytearray))
         {
             try append(buffer: value, to: &writer)
         } else {
@@ -96,43 +95,39 @@ struct Quoting {
 
     /// Appends what an adapter object makes of the value: `prepare(connection)` if it has that, then `getquoted()`.
     @inline(never)
-    func appendAdapted(_ value: PyObj, to writer: inout ByteWriter) throws(Raised) {
+    func appendAdapted(_ value: PyObj, to writer: inout ByteWriter) throws(PythonError) {
         if let adaptations { adaptations.pointee &+= 1 }
-        let adapter = try Owned(AdapterRegistry.adapt(value, to: state.pointee.isqlQuote))
+        let adapter = try AdapterRegistry.adapt(value, to: state.pointee.isqlQuote)
         if let connection {
-            if let prepare = PyObject_GetAttr(adapter.object, state.pointee.namePrepare) {
-                let prepare = Owned(prepare)
-                _ = try Owned(owned(apus_call1(prepare.object, connection)))
-            } else if pending(is: apus_exc_attribute()) {
-                PyErr_Clear()
+            if let prepare = try? adapter.object.attribute(state.pointee.namePrepare) {
+                _ = try prepare.object.call(connection)
+            } else if PendingException.isInstance(of: Python.attributeError) {
+                PendingException.clear()
             } else {
-                throw Raised()
+                throw PythonError()
             }
         }
-        // What stands as it is stands in the statement's encoding, which AsIs's own getquoted() does not know.
-        if encoding.kind != .utf8, apus_type_object(adapter.object) == state.pointee.asIs,
+        // `AsIs` is inserted verbatim, so it is encoded here: its getquoted() cannot know the connection's encoding.
+        if encoding.kind != .utf8, adapter.object.type == state.pointee.asIs,
             let adapted = adapter.object.fields(apus_adapter.self).pointee.adapted, !adapted.isNone
         {
-            let keeper = Owned(adapted.retained())
-            let text = try Owned(owned(PyObject_Str(keeper.object)))
-            let (bytes, owner) = try encoding.encode(text.object)
-            writer.append(bytes)
-            owner.release()
+            let keeper = PyRef(retaining: adapted)
+            let text = try keeper.object.str()
+            let encoded = try encoding.encode(text.object)
+            writer.append(encoded.bytes)
             return
         }
-        let quoted = try Owned(owned(apus_method0(adapter.object, state.pointee.nameGetquoted)))
-        if apus_is_bytes(quoted.object) != 0 {
-            writer.append(
-                UnsafeRawBufferPointer(start: apus_bytes_data(quoted.object), count: apus_bytes_size(quoted.object)))
+        let quoted = try adapter.object.callMethod(state.pointee.nameGetquoted)
+        if quoted.object.isBytes {
+            writer.append(quoted.object.bytes)
             return
         }
         // Adapters written for Python 2 answer with text.
-        guard apus_is_str(quoted.object) != 0 else {
+        guard quoted.object.isStr else {
             throw raiseValueError(
                 "getquoted() of \(adapter.object.typeName) must return bytes, not \(quoted.object.shownType)")
         }
-        let (bytes, owner) = try encoding.encode(quoted.object)
-        writer.append(bytes)
-        owner.release()
+        let encoded = try encoding.encode(quoted.object)
+        writer.append(encoded.bytes)
     }
 }

@@ -1,5 +1,6 @@
+import ApusPython
+import ApusSessions
 import ApusValues
-import CApusPython
 
 /// Puts arguments into the placeholders of a statement: `%s` from a sequence, `%(name)s` from a mapping, `%%` for a
 /// percent sign.
@@ -27,15 +28,13 @@ struct StatementMerge {
 
     /// Writes the statement with its arguments. Raises IndexError, KeyError, TypeError, ValueError or ProgrammingError
     /// where the placeholders and the arguments do not fit, and whatever an adapter raises.
-    mutating func write(to writer: inout ByteWriter) throws(Raised) {
-        guard let base = statement.baseAddress else { return }
+    mutating func write(to writer: inout ByteWriter) throws(PythonError) {
         var position = 0
         while position < statement.count {
-            guard let found = memchr(base + position, Int32(UInt8(ascii: "%")), statement.count - position) else {
+            guard let percent = statement.position(of: UInt8(ascii: "%"), from: position) else {
                 writer.append(UnsafeRawBufferPointer(rebasing: statement[position...]))
                 break
             }
-            let percent = UnsafeRawPointer(found) - base
             if percent > position { writer.append(UnsafeRawBufferPointer(rebasing: statement[position..<percent])) }
             position = try placeholder(at: percent, to: &writer)
         }
@@ -44,7 +43,7 @@ struct StatementMerge {
     }
 
     /// - Returns: the position behind the placeholder.
-    private mutating func placeholder(at percent: Int, to writer: inout ByteWriter) throws(Raised) -> Int {
+    private mutating func placeholder(at percent: Int, to writer: inout ByteWriter) throws(PythonError) -> Int {
         let next = percent + 1 < statement.count ? statement[percent + 1] : 0
         switch next {
         case UInt8(ascii: "s"):
@@ -59,7 +58,7 @@ struct StatementMerge {
             // Anything else behind a percent sign would have taken an argument.
             try positional(to: &writer)
             if percent + 1 >= statement.count {
-                refuse(apus_exc_value(), "incomplete format")
+                refuse(Python.valueError, "incomplete format")
             } else {
                 refuseCharacter(at: percent + 1)
             }
@@ -67,30 +66,30 @@ struct StatementMerge {
         }
     }
 
-    private mutating func positional(to writer: inout ByteWriter) throws(Raised) {
+    private mutating func positional(to writer: inout ByteWriter) throws(PythonError) {
         if style == .named { throw mixed() }
         style = .positional
-        let argument: Owned
-        if apus_is_exact_tuple(arguments) != 0, used < apus_tuple_size(arguments) {
-            argument = Owned(apus_tuple_get(arguments, used).retained())
+        let argument: PyRef
+        if arguments.isExactTuple, used < arguments.tupleCount {
+            argument = PyRef(retaining: arguments.tupleItem(used))
         } else {
-            argument = try Owned(item(used))
+            argument = try item(used)
         }
         used += 1
         try quoting.append(argument.object, to: &writer)
     }
 
-    private func item(_ index: Int) throws(Raised) -> PyObj {
-        if PySequence_Check(arguments) == 0 || apus_is_dict(arguments) != 0 {
+    private func item(_ index: Int) throws(PythonError) -> PyRef {
+        if !arguments.isSequence || arguments.isDict {
             let problem =
-                PyMapping_Check(arguments) != 0 && apus_is_dict(arguments) != 0
+                arguments.isMapping && arguments.isDict
                 ? "\(arguments.typeName) is not a sequence" : "'\(arguments.typeName)' object does not support indexing"
             throw raiseTypeError(problem)
         }
-        return try owned(PySequence_GetItem(arguments, index))
+        return try arguments.sequenceItem(index)
     }
 
-    private mutating func named(at percent: Int, to writer: inout ByteWriter) throws(Raised) -> Int {
+    private mutating func named(at percent: Int, to writer: inout ByteWriter) throws(PythonError) -> Int {
         if style == .positional { throw mixed() }
         style = .named
         let start = percent + 2
@@ -103,7 +102,7 @@ struct StatementMerge {
         }
         try appendArgument(name, to: &writer)
         guard end + 1 < statement.count else {
-            refuse(apus_exc_value(), "incomplete format")
+            refuse(Python.valueError, "incomplete format")
             return end + 1
         }
         if statement[end + 1] != UInt8(ascii: "s") { refuseCharacter(at: end + 1) }
@@ -112,7 +111,7 @@ struct StatementMerge {
 
     private mutating func appendArgument(
         _ name: UnsafeRawBufferPointer, to writer: inout ByteWriter
-    ) throws(Raised) {
+    ) throws(PythonError) {
         // A few names are found faster by looking than by hashing; with many, adapting again costs less.
         for known in literals.prefix(16) where known.name.elementsEqual(name) {
             let range = known.literal
@@ -121,18 +120,20 @@ struct StatementMerge {
             writer.advance(by: range.count)
             return
         }
-        let key = try Owned(quoting.encoding.decode(name))
-        let argument = try Owned(owned(PyObject_GetItem(arguments, key.object)))
+        let key = try quoting.encoding.decode(name)
+        let argument = try arguments.getItem(key.object)
         let start = writer.count
         try quoting.append(argument.object, to: &writer)
         literals.append((name, start..<writer.count))
     }
 
-    private func checkAllUsed() throws(Raised) {
+    private func checkAllUsed() throws(PythonError) {
         // A statement without placeholders takes any arguments.
-        if style != .positional || PySequence_Check(arguments) == 0 || apus_is_dict(arguments) != 0 { return }
-        let count = PyObject_Size(arguments)
-        if count < 0 { PyErr_Clear() }
+        if style != .positional || !arguments.isSequence || arguments.isDict { return }
+        guard let count = try? arguments.count else {
+            PendingException.clear()
+            return
+        }
         if count > used { throw raiseTypeError("not all arguments converted during string formatting") }
     }
 
@@ -142,7 +143,7 @@ struct StatementMerge {
             Unicode.Scalar(character).properties.isWhitespace || character >= 32
             ? Character(Unicode.Scalar(character)) : "?"
         refuse(
-            apus_exc_value(),
+            Python.valueError,
             "unsupported format character '\(shown)' (0x\(String(character, radix: 16))) at index \(position)")
     }
 
@@ -150,7 +151,7 @@ struct StatementMerge {
         if malformed == nil { malformed = (exception, message) }
     }
 
-    private func mixed() -> Raised {
+    private func mixed() -> PythonError {
         raise(module.pointee.programmingError, "argument formats can't be mixed")
     }
 }

@@ -1,9 +1,7 @@
 import ApusPQ
+import ApusPython
 import ApusSessions
 import ApusWaiting
-import CApusPython
-
-typealias ThreadState = UnsafeMutablePointer<PyThreadState>
 
 /// Waiting that blocks the thread, without the GIL. All of it gives way to a signal handler that raises, Ctrl-C's say,
 /// and what waits for a statement's result gives way to the connection's `command_timeout`.
@@ -18,11 +16,11 @@ extension Connection {
 
     /// Takes the connection's lock, without which no thread talks to the server. It is waited for without the GIL.
     /// - Returns: false if this thread has it already: in a signal handler or a callback, in the midst of a statement.
-    func takeLock() throws(Raised) -> Bool {
+    func takeLock() throws(PythonError) -> Bool {
         while true {
-            let thread = PyEval_SaveThread()
+            let thread = GIL.release()
             let outcome = core.lock.lock(within: Self.lockSlice)
-            PyEval_RestoreThread(thread)
+            GIL.take(thread)
             switch outcome {
             case .locked: return true
             case .alreadyMine: return false
@@ -32,7 +30,7 @@ extension Connection {
     }
 
     /// Takes the lock for what talks to the server. Raises ProgrammingError where this thread has it already.
-    private func takeLockAlone() throws(Raised) {
+    private func takeLockAlone() throws(PythonError) {
         if core.lock.tryLock() { return }
         guard try takeLock() else { throw isInUse() }
     }
@@ -42,32 +40,32 @@ extension Connection {
     private func takeLockForGood() -> Bool {
         if core.lock.tryLock() { return true }
         while true {
-            let thread = PyEval_SaveThread()
+            let thread = GIL.release()
             let outcome = core.lock.lock(within: Self.lockSlice)
-            PyEval_RestoreThread(thread)
+            GIL.take(thread)
             if outcome != .timeIsOver { return outcome == .locked }
             // A thread that holds it may be gone: with the interpreter, or left behind by a fork.
-            if apus_is_finalizing() != 0 || !core.isOurs { return false }
+            if Python.isFinalizing || !core.isOurs { return false }
         }
     }
 
     /// Whether to go on waiting for another thread that has the lock.
-    private func checkPatience() throws(Raised) {
-        try check(PyErr_CheckSignals())
+    private func checkPatience() throws(PythonError) {
+        try Python.checkSignals()
         try checkOwner()
-        if apus_is_finalizing() != 0 {
+        if Python.isFinalizing {
             throw raise(
                 module.pointee.interfaceError,
                 "the connection was in use by a thread that ended with the interpreter")
         }
     }
 
-    private func isInUse() -> Raised {
+    private func isInUse() -> PythonError {
         raise(module.pointee.programmingError, "the connection is already in use by this thread")
     }
 
     /// Runs Python code while no other thread can use the connection.
-    func holdingLock<Result>(_ body: () throws(Raised) -> Result) throws(Raised) -> Result {
+    func holdingLock<Result>(_ body: () throws(PythonError) -> Result) throws(PythonError) -> Result {
         try takeLockAlone()
         defer { core.lock.unlock() }
         return try body()
@@ -75,7 +73,7 @@ extension Connection {
 
     /// Uses libpq's connection for a moment, whatever statement another thread waits for.
     /// - Parameter body: runs under the GIL and touches nothing of Python.
-    func accessing<Result>(_ body: () -> Result) throws(Raised) -> Result {
+    func accessing<Result>(_ body: () -> Result) throws(PythonError) -> Result {
         if !core.isOurs {
             // A thread of a fork's parent may have been in the midst of a call of libpq.
             guard core.lock.tryLock() else { throw inherited() }
@@ -84,10 +82,10 @@ extension Connection {
         }
         while !core.access.tryLock() {
             // The GIL must not be waited for with `access` held: it is taken anew then.
-            let thread = PyEval_SaveThread()
+            let thread = GIL.release()
             core.access.lock()
             core.access.unlock()
-            PyEval_RestoreThread(thread)
+            GIL.take(thread)
         }
         defer { core.access.unlock() }
         return body()
@@ -104,34 +102,34 @@ extension Connection {
     ///   - isWasted: whether what the server still sends is dropped anyway: it is asked to cancel after a moment.
     ///   - finally: runs under the lock when the machine has come to its end, and hears whether that came too late.
     func blocking(
-        timeout: Duration? = nil, grace: Duration? = nil, preparing: () throws(Raised) -> Void = {},
+        timeout: Duration? = nil, grace: Duration? = nil, preparing: () throws(PythonError) -> Void = {},
         _ step: () throws(PQError) -> Wait?, isWasted: () -> Bool = { false }, finally: (_ isOverdue: Bool) -> Void
-    ) throws(Raised) -> PQError? {
+    ) throws(PythonError) -> PQError? {
         let patience = Patience(timeout: timeout, grace: grace ?? core.cancellationTimeout)
         try takeLockAlone()
-        do throws(Raised) { try preparing() } catch {
+        do throws(PythonError) { try preparing() } catch {
             core.lock.unlock()
             throw error
         }
-        var thread = PyEval_SaveThread()
-        let driven = drive(&thread, patience, isWasted: isWasted) { () throws(PQError) in try core.accessing(step) }
+        var thread = GIL.release()
+        var driven = drive(&thread, patience, isWasted: isWasted) { () throws(PQError) in try core.accessing(step) }
         core.access.lock()
         finally(driven.isOverdue)
         core.gather()
         core.access.unlock()
         if driven.isLost {
             // A session is released under the lock and the GIL.
-            PyEval_RestoreThread(thread)
+            GIL.take(thread)
             loseSession()
             core.lock.unlock()
         } else {
             core.lock.unlock()
-            PyEval_RestoreThread(thread)
+            GIL.take(thread)
         }
-        if let interruption = driven.interruption {
-            do throws(Raised) { try collect() } catch { PyErr_Clear() }
-            apus_give_exception(interruption)
-            throw Raised()
+        if let interruption = driven.takeInterruption() {
+            do throws(PythonError) { try collect() } catch { PendingException.clear() }
+            PendingException.restore(interruption)
+            throw PythonError()
         }
         if driven.isLost { throw raiseLost(patience) }
         return driven.failure
@@ -144,18 +142,18 @@ extension Connection {
     ///   - exchange: what the server works at, if the connection's time limit counts for this step.
     func blockingUnderLock(
         cancels: Bool = true, limiting exchange: Exchange? = nil, _ step: () throws(PQError) -> Wait?
-    ) throws(Raised) {
+    ) throws(PythonError) {
         let patience = Patience(
             timeout: exchange == nil ? nil : core.commandTimeout, grace: core.cancellationTimeout)
-        var thread = PyEval_SaveThread()
-        let driven = drive(&thread, cancels: cancels, patience) { () throws(PQError) in try core.accessing(step) }
+        var thread = GIL.release()
+        var driven = drive(&thread, cancels: cancels, patience) { () throws(PQError) in try core.accessing(step) }
         if driven.isOverdue { exchange?.timeout = patience.timeout }
-        PyEval_RestoreThread(thread)
+        GIL.take(thread)
         if core.session?.isBroken ?? true { core.markBroken() }
         if driven.isLost { loseSession() }
-        if let interruption = driven.interruption {
-            apus_give_exception(interruption)
-            throw Raised()
+        if let interruption = driven.takeInterruption() {
+            PendingException.restore(interruption)
+            throw PythonError()
         }
         if driven.isLost { throw raiseLost(patience) }
         if let failure = driven.failure { throw raise(failure) }
@@ -166,16 +164,16 @@ extension Connection {
     ///   - isUrgent: whether the server is asked to cancel at once.
     ///   - step: lets go of what is left of the answer. It may end, and be driven again, whenever something has come:
     ///     the connection's time limit is to the server's silence.
-    /// - Returns: the exception that a signal handler raised meanwhile, owned.
-    func clearingUnderLock(isUrgent: Bool, _ step: () throws(PQError) -> Wait?) -> PyObj? {
+    /// - Returns: the exception that a signal handler raised meanwhile.
+    func clearingUnderLock(isUrgent: Bool, _ step: () throws(PQError) -> Wait?) -> PyRef? {
         let patience = Patience(timeout: core.commandTimeout, grace: core.cancellationTimeout)
-        var thread = PyEval_SaveThread()
+        var thread = GIL.release()
         let core = self.core
-        let driven = drive(&thread, patience, isUrgent: isUrgent) { () throws(PQError) in try core.accessing(step) }
-        PyEval_RestoreThread(thread)
+        var driven = drive(&thread, patience, isUrgent: isUrgent) { () throws(PQError) in try core.accessing(step) }
+        GIL.take(thread)
         if core.session?.isBroken ?? true { core.markBroken() }
         if driven.isLost { loseSession() }
-        return driven.interruption
+        return driven.takeInterruption()
     }
 
     /// Lets go of a session whose server answers no more; under the lock and the GIL.
@@ -191,7 +189,7 @@ extension Connection {
         if isLocked { core.lock.unlock() }
     }
 
-    private func raiseLost(_ patience: Patience) -> Raised {
+    private func raiseLost(_ patience: Patience) -> PythonError {
         let request = patience.grace > .zero ? "to the request to cancel within \(patience.grace.inSeconds)" : ""
         guard let timeout = patience.timeout else {
             return raise(
@@ -212,15 +210,19 @@ extension Connection {
     }
 
     /// How a machine came to its end.
-    private struct Driven {
+    private struct Driven: ~Copyable {
         /// What it failed by.
         var failure: PQError?
-        /// The exception that a signal handler raised, owned.
-        var interruption: PyObj?
+        /// The exception that a signal handler raised.
+        private var interruption: PyRef?
         /// The time was over, and the server was asked to cancel.
         var isOverdue = false
         /// The server ignored the request to cancel: the session cannot be saved.
         var isLost = false
+
+        /// Keeps the exception of a signal handler, the last one of several. Under the GIL.
+        mutating func interrupt(_ exception: consuming PyRef?) { interruption = exception }
+        mutating func takeInterruption() -> PyRef? { interruption.take() }
     }
 
     /// How long the server may send what is discarded before it is asked to cancel.
@@ -274,13 +276,13 @@ extension Connection {
 
     /// Looks whether a signal handler raises; the last exception is kept.
     private func lookForSignals(_ thread: inout ThreadState?, _ driven: inout Driven) -> Bool {
-        PyEval_RestoreThread(thread)
-        let raised = PyErr_CheckSignals() != 0
-        if raised {
-            driven.interruption?.release()
-            driven.interruption = apus_take_exception()
+        GIL.take(thread)
+        var raised = false
+        do throws(PythonError) { try Python.checkSignals() } catch {
+            raised = true
+            driven.interrupt(PendingException.take())
         }
-        thread = PyEval_SaveThread()
+        thread = GIL.release()
         return raised
     }
 

@@ -1,14 +1,14 @@
 import ApusCluster
 import ApusConnector
 import ApusPQ
+import ApusPython
 import ApusWaiting
-import CApusPython
 
 /// How a Python connection comes to its session: the balanced connect, waited for in each of the three ways, and what
 /// has to be settled before the first statement.
 extension Connection {
     /// `connection.__init__`: opens the session or, if `asynchronous`, begins to.
-    func open(_ dsn: PyObj, asynchronous: Bool) throws(Raised) {
+    func open(_ dsn: PyObj, asynchronous: Bool) throws(PythonError) {
         try checkNotOpened()
         let string = try text(of: dsn, withoutNUL: "a connection string")
         let options: ConnectionOptions
@@ -16,14 +16,14 @@ extension Connection {
         try replace(&fields.pointee.dsn, with: DSN.hidingPassword(in: dsn))
         // No thread of this process can hold the locks of a connection that was never opened.
         if core.session == nil, core.opening == nil { core.adoptLocks() }
-        try holdingLock { () throws(Raised) in
+        try holdingLock { () throws(PythonError) in
             try checkNotOpened()
             core.isAsynchronous = asynchronous
             core.generation = .current
             core.opening = BalancedConnect(options)
             core.status = .connecting
         }
-        do throws(Raised) {
+        do throws(PythonError) {
             if asynchronous {
                 core.closed = .open
                 if options.balance != nil { try watch() }
@@ -49,17 +49,17 @@ extension Connection {
     }
 
     /// Raises ProgrammingError for a second `__init__`.
-    func checkNotOpened() throws(Raised) {
+    func checkNotOpened() throws(PythonError) {
         if core.session != nil || core.opening != nil {
             throw raise(module.pointee.programmingError, "the connection was opened already")
         }
     }
 
-    private func watch() throws(Raised) {
+    private func watch() throws(PythonError) {
         do { core.watch = try HandedOutWait() } catch { throw raise(error) }
     }
 
-    private func openBlocking() throws(Raised) {
+    private func openBlocking() throws(PythonError) {
         let core = self.core
         let failure = try blocking { () throws(PQError) -> Wait? in
             guard core.opening != nil else { return nil }
@@ -74,11 +74,11 @@ extension Connection {
     }
 
     /// `poll()` while the connection is being opened. Two threads that poll at once take turns.
-    func pollOpening() throws(Raised) -> Int {
-        try holdingLock { () throws(Raised) in
+    func pollOpening() throws(PythonError) -> Int {
+        try holdingLock { () throws(PythonError) in
             // The other one may have come to the end.
             if core.opening == nil { return Poll.ok }
-            do throws(Raised) { return try goOnOpening() } catch {
+            do throws(PythonError) { return try goOnOpening() } catch {
                 // A session that is not settled must not be used: dates could not be read, or text.
                 closeBroken()
                 throw error
@@ -86,15 +86,15 @@ extension Connection {
         }
     }
 
-    private func goOnOpening() throws(Raised) -> Int {
+    private func goOnOpening() throws(PythonError) -> Int {
         let core = self.core
         if core.session == nil {
             // A step may compute for milliseconds, and look up names.
             var failure: PQError?
             var wait: Wait?
-            let thread = PyEval_SaveThread()
+            let thread = GIL.release()
             do { wait = try core.opening?.advance(now: Monotonic.now) ?? nil } catch { failure = error }
-            PyEval_RestoreThread(thread)
+            GIL.take(thread)
             if let failure { throw raise(failure, whileOpening: true) }
             if let wait { return try handOut(wait) }
             core.adoptSession(keepsOpening: true)
@@ -121,7 +121,7 @@ extension Connection {
 
     /// The typecasters read dates in ISO's form only.
     private var hasISODates: Bool {
-        get throws(Raised) { try parameterStatus("DateStyle")?.hasPrefix("ISO") ?? false }
+        get throws(PythonError) { try parameterStatus("DateStyle")?.hasPrefix("ISO") ?? false }
     }
 
     /// Whether the server takes replication commands, and perhaps nothing else.
@@ -132,7 +132,7 @@ extension Connection {
     }
 
     /// Learns what the server said of itself.
-    private func settle() throws(Raised) {
+    private func settle() throws(PythonError) {
         try followEncoding()
         // YugabyteDB repeats a statement by itself after a conflict, but not one that shares its message with others.
         core.joinsBegin = try parameterStatus("server_version")?.contains("-YB-") != true
@@ -141,15 +141,15 @@ extension Connection {
         try collect()
     }
 
-    private func logWarnings() throws(Raised) {
+    private func logWarnings() throws(PythonError) {
         for warning in core.takeWarnings() {
-            let logging = try Owned(owned(PyImport_ImportModule("logging")))
-            let name = try Owned(python("psycopg2"))
-            let getLogger = try Owned(interned("getLogger"))
-            let logger = try Owned(owned(apus_method1(logging.object, getLogger.object, name.object)))
-            let message = try Owned(python(warning))
-            let level = try Owned(interned("warning"))
-            _ = try Owned(owned(apus_method1(logger.object, level.object, message.object)))
+            let logging = try Python.module("logging")
+            let name = try PyRef("psycopg2")
+            let getLogger = try PyRef(interned: "getLogger")
+            let logger = try logging.object.callMethod(getLogger.object, name.object)
+            let message = try PyRef(warning)
+            let level = try PyRef(interned: "warning")
+            _ = try logger.object.callMethod(level.object, message.object)
         }
     }
 }

@@ -1,13 +1,13 @@
 import ApusPQ
+import ApusPython
 import ApusWaiting
 import CApusLibPQ
-import CApusPython
 
 extension Connection {
     // MARK: Ending
 
     /// Ends the transaction if there is one.
-    func end(by ending: Exchange.Ending) throws(Raised) {
+    func end(by ending: Exchange.Ending) throws(PythonError) {
         try settlePending()
         let core = self.core
         if core.status != .begin {
@@ -22,14 +22,14 @@ extension Connection {
         if exchange.ending != .none || exchange.detour != nil { try checkCompletion(exchange, of: "\(ending.command)") }
     }
 
-    func commit() throws(Raised) {
+    func commit() throws(PythonError) {
         try checkOpen()
         try checkSynchronous("commit")
         try checkNotTwoPhase("commit")
         try end(by: .commit)
     }
 
-    func rollback() throws(Raised) {
+    func rollback() throws(PythonError) {
         try checkOpen()
         try checkSynchronous("rollback")
         try checkNotTwoPhase("rollback")
@@ -37,7 +37,7 @@ extension Connection {
     }
 
     /// `__enter__`: begins a block that is a transaction.
-    func enterBlock() throws(Raised) {
+    func enterBlock() throws(PythonError) {
         try checkOpen()
         if core.status == .begin, core.transaction.autocommit {
             throw raise(module.pointee.programmingError, "a transaction is open on a connection in autocommit")
@@ -49,15 +49,15 @@ extension Connection {
     }
 
     /// `__exit__`: ends the transaction of a with block by how the block ended.
-    func leaveBlock(raised: Bool) throws(Raised) {
+    func leaveBlock(raised: Bool) throws(PythonError) {
         core.isInBlock = false
-        let name = try Owned(interned(raised ? "rollback" : "commit"))
+        let name = try PyRef(interned: raised ? "rollback" : "commit")
         // A subclass may have its own.
-        _ = try Owned(owned(apus_method0(object, name.object)))
+        _ = try object.callMethod(name.object)
     }
 
     /// Brings the session back to what it was when it was opened.
-    func reset() throws(Raised) {
+    func reset() throws(PythonError) {
         try checkOpen()
         try checkSynchronous("reset")
         if core.session?.transactionStatus != .idle { try command("ROLLBACK") }
@@ -73,10 +73,10 @@ extension Connection {
     /// Applies new settings from the next transaction on. In autocommit there is no BEGIN to carry them: then those that
     /// the call names become defaults of the session. As in psycopg2, those that were set before are not among them:
     /// they are for BEGIN, and count again when autocommit ends.
-    func set(_ new: TransactionSettings, naming named: TransactionSettings.Names) throws(Raised) {
+    func set(_ new: TransactionSettings, naming named: TransactionSettings.Names) throws(PythonError) {
         let old = core.transaction
         core.transaction.autocommit = true
-        do throws(Raised) {
+        do throws(PythonError) {
             if new.autocommit {
                 if named.contains(.isolation) {
                     try setDefault("default_transaction_isolation", new.isolation.map { "'\($0.sql.lowercased())'" })
@@ -99,16 +99,15 @@ extension Connection {
         core.transaction = new
     }
 
-    private func setDefault(_ parameter: String, _ value: String?) throws(Raised) {
+    private func setDefault(_ parameter: String, _ value: String?) throws(PythonError) {
         try command("SET \(parameter) TO \(value ?? "DEFAULT")")
     }
 
     /// Reads an isolation level given from Python: a number, a name, or None for the server's default.
-    static func isolation(_ value: PyObj) throws(Raised) -> TransactionSettings.Isolation? {
+    static func isolation(_ value: PyObj) throws(PythonError) -> TransactionSettings.Isolation? {
         if value.isNone { return nil }
-        if apus_is_int(value) != 0 {
-            let number = PyLong_AsLong(value)
-            if number == -1 && PyErr_Occurred() != nil { throw Raised() }
+        if value.isInt {
+            let number = try value.integer
             guard let level = TransactionSettings.Isolation(rawValue: number) else {
                 throw raiseValueError("isolation_level must be between 1 and 4")
             }
@@ -126,57 +125,56 @@ extension Connection {
     }
 
     /// A word that is given as `str` or `bytes`, whatever it holds.
-    private static func word(_ value: PyObj) throws(Raised) -> String {
-        if apus_is_bytes(value) == 0 { return try text(of: value) }
+    private static func word(_ value: PyObj) throws(PythonError) -> String {
+        if !value.isBytes { return try text(of: value) }
         return String(
-            decoding: UnsafeRawBufferPointer(start: apus_bytes_data(value), count: apus_bytes_size(value)),
+            decoding: value.bytes,
             as: UTF8.self)
     }
 
     /// Reads True, False, or None (or 'default') for the server's default.
-    static func state(_ value: PyObj) throws(Raised) -> Bool? {
+    static func state(_ value: PyObj) throws(PythonError) -> Bool? {
         if value.isNone { return nil }
-        if apus_is_str(value) != 0 || apus_is_bytes(value) != 0 {
+        if value.isStr || value.isBytes {
             let name = try word(value)
             guard name.lowercased() == "default" else {
                 throw raiseValueError("the only string accepted is 'default'; got \(name)")
             }
             return nil
         }
-        let truth = PyObject_IsTrue(value)
-        try check(truth)
-        return truth != 0
+        let truth = try value.truth
+        return truth
     }
 
     // MARK: Closing
 
     /// Ends the session; a second time, nothing.
-    func close() throws(Raised) {
+    func close() throws(PythonError) {
         let before = core.closed
         if before == .closed { return }
         // From now on no call begins anything; the statement of another thread is waited for.
         core.closed = .closed
         // The thread that has the lock, if there is one, is not in a fork's child, nor is it there any more when the
         // interpreter ends.
-        guard core.isOurs, apus_is_finalizing() == 0 else {
+        guard core.isOurs, !Python.isFinalizing else {
             core.letGo()
             return
         }
         let isLocked: Bool
-        do throws(Raised) { isLocked = try takeLock() } catch {
+        do throws(PythonError) { isLocked = try takeLock() } catch {
             core.closed = before
             throw error
         }
         let session = core.session.take()
         core.finish()
-        let closing = PyEval_SaveThread()
+        let closing = GIL.release()
         session?.close()
         if isLocked { core.lock.unlock() }
-        PyEval_RestoreThread(closing)
+        GIL.take(closing)
     }
 
     /// Asks the server to give up the statement that another thread, or the server itself, is at.
-    func cancel() throws(Raised) {
+    func cancel() throws(PythonError) {
         try checkOpen()
         try checkNotPrepared("cancel")
         // The request is made of what cannot change while the GIL is held.
@@ -187,7 +185,7 @@ extension Connection {
         var isDelivered = false
         while !isDelivered {
             var failure: PQError?
-            let thread = PyEval_SaveThread()
+            let thread = GIL.release()
             do throws(PQError) {
                 if let wait = try machine.advance(now: Monotonic.now) {
                     _ = BlockingWaiter.wait(for: wait, slice: .milliseconds(500))
@@ -195,9 +193,9 @@ extension Connection {
                     isDelivered = true
                 }
             } catch { failure = error }
-            PyEval_RestoreThread(thread)
+            GIL.take(thread)
             if let failure { throw raise(module.pointee.operationalError, failure.message) }
-            try check(PyErr_CheckSignals())
+            try Python.checkSignals()
         }
     }
 }

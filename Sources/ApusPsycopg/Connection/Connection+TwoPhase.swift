@@ -1,33 +1,32 @@
 import ApusPQ
+import ApusPython
 import CApusLibPQ
-import CApusPython
 
 /// Two-phase commit: PEP 249's `tpc_*` methods on PostgreSQL's PREPARE TRANSACTION.
 extension Connection {
     /// `xid(format_id, gtrid, bqual)`
-    func makeXid(_ given: Arguments) throws(Raised) -> PyObj {
-        let type = try Owned(xidType())
-        return try owned(apus_call3(type.object, given[0], given[1], given[2]))
+    func makeXid(_ given: Arguments) throws(PythonError) -> PyRef {
+        let type = try xidType()
+        return try type.object.call(given.required(0), given.required(1), given.required(2))
     }
 
-    private func xidType() throws(Raised) -> PyObj {
-        let xids = try Owned(owned(PyImport_ImportModule("psycopg2._xid")))
-        return try attribute("Xid", of: xids.object)
+    private func xidType() throws(PythonError) -> PyRef {
+        let xids = try Python.module("psycopg2._xid")
+        return try xids.object.attribute("Xid")
     }
 
     /// The server's name of a transaction that is given by its Xid or by this name.
-    private func name(of xid: PyObj) throws(Raised) -> String {
-        if apus_is_str(xid) != 0 { return try text(of: xid, withoutNUL: "a transaction id") }
-        let type = try Owned(xidType())
-        let fits = PyObject_IsInstance(xid, type.object)
-        try check(fits)
-        guard fits != 0 else { throw raiseTypeError("not a valid transaction id") }
-        let shown = try Owned(owned(PyObject_Str(xid)))
+    private func name(of xid: PyObj) throws(PythonError) -> String {
+        if xid.isStr { return try text(of: xid, withoutNUL: "a transaction id") }
+        let type = try xidType()
+        let fits = try xid.isInstance(asking: type.object)
+        guard fits else { throw raiseTypeError("not a valid transaction id") }
+        let shown = try xid.str()
         return try text(of: shown.object, withoutNUL: "a transaction id")
     }
 
     /// `tpc_begin(xid)`
-    func beginTwoPhase(_ xid: PyObj) throws(Raised) {
+    func beginTwoPhase(_ xid: PyObj) throws(PythonError) {
         try checkOpen()
         try checkSynchronous("tpc_begin")
         try checkNotPrepared("tpc_begin")
@@ -39,7 +38,7 @@ extension Connection {
             throw raise(module.pointee.programmingError, "tpc_begin can't be called in autocommit mode")
         }
         let wasInTransaction = core.isInTransaction
-        do throws(Raised) { try command(core.transaction.begin) } catch {
+        do throws(PythonError) { try command(core.transaction.begin) } catch {
             // The server may have begun one, whatever it answered.
             if !wasInTransaction, core.isInTransaction { core.status = .begin }
             throw error
@@ -49,14 +48,14 @@ extension Connection {
     }
 
     /// `tpc_prepare()`
-    func prepareTwoPhase() throws(Raised) {
+    func prepareTwoPhase() throws(PythonError) {
         try checkOpen()
         try checkSynchronous("tpc_prepare")
         try checkNotPrepared("tpc_prepare")
         guard let name = core.twoPhaseName else {
             throw raise(module.pointee.programmingError, "prepare must be called inside a two-phase transaction")
         }
-        do throws(Raised) { try command("PREPARE TRANSACTION \(literal(name))") } catch {
+        do throws(PythonError) { try command("PREPARE TRANSACTION \(literal(name))") } catch {
             // What cannot be prepared is rolled back.
             if core.session?.transactionStatus == .idle { core.endTransaction() }
             throw error
@@ -68,7 +67,7 @@ extension Connection {
 
     /// `tpc_commit([xid])` and `tpc_rollback([xid])`: ends this connection's two-phase transaction or, by its xid, one
     /// that any connection prepared. None is no xid: it must not end another transaction than the one that was meant.
-    func endTwoPhase(_ call: StaticString, by ending: Exchange.Ending, _ xid: PyObj?) throws(Raised) {
+    func endTwoPhase(_ call: StaticString, by ending: Exchange.Ending, _ xid: PyObj?) throws(PythonError) {
         try checkOpen()
         try checkSynchronous(call)
         if let xid {
@@ -95,17 +94,17 @@ extension Connection {
     }
 
     /// `tpc_recover()`
-    func recoverTwoPhase() throws(Raised) -> PyObj {
+    func recoverTwoPhase() throws(PythonError) -> PyRef {
         try checkOpen()
         try checkSynchronous("tpc_recover")
         try checkNotPrepared("tpc_recover")
-        let xids = try Owned(owned(PyImport_ImportModule("psycopg2._xid")))
-        let recover = try Owned(attribute("recover", of: xids.object))
-        return try owned(apus_call1(recover.object, object))
+        let xids = try Python.module("psycopg2._xid")
+        let recover = try xids.object.attribute("recover")
+        return try recover.object.call(object)
     }
 
     /// A call that the methods named `tpc_` stand in for.
-    func checkNotTwoPhase(_ call: StaticString) throws(Raised) {
+    func checkNotTwoPhase(_ call: StaticString) throws(PythonError) {
         if core.twoPhaseName != nil {
             throw raise(module.pointee.programmingError, "\(call) cannot be used during a two-phase transaction")
         }

@@ -1,7 +1,8 @@
 import ApusPQ
+import ApusPython
 import ApusWaiting
 import CApusLibPQ
-import CApusPython
+import CApusPsycopg
 
 /// The three ways to wait for a server: blocking without the GIL, by the program's wait callback (green), and handed
 /// out to the program (asynchronous). All drive the same step machines.
@@ -17,8 +18,8 @@ extension Connection {
     /// - Returns: the exchange with its last result; whether the server is content is for `checkSuccess` to see.
     @discardableResult
     func perform(
-        _ exchange: Exchange, mayBegin: Bool = true, preparing: () throws(Raised) -> Void = {}
-    ) throws(Raised) -> Exchange {
+        _ exchange: Exchange, mayBegin: Bool = true, preparing: () throws(PythonError) -> Void = {}
+    ) throws(PythonError) -> Exchange {
         try perform(preparing: preparing) {
             if mayBegin { core.prepare(exchange) }
             return exchange
@@ -28,8 +29,8 @@ extension Connection {
     /// Executes an exchange that is made under the lock, when it is known what state the transaction is in.
     /// - Parameter make: returns an exchange that holds no Python object, or one made before.
     func perform(
-        preparing: () throws(Raised) -> Void = {}, _ make: () -> Exchange
-    ) throws(Raised) -> Exchange {
+        preparing: () throws(PythonError) -> Void = {}, _ make: () -> Exchange
+    ) throws(PythonError) -> Exchange {
         try settlePending()
         if Self.isGreen {
             let exchange = try performGreen(preparing: preparing, make)
@@ -43,7 +44,7 @@ extension Connection {
 
     /// Asks the server for a sign of life: for an answer to nothing, in one round trip and without a transaction. One
     /// that gives none in that time loses its session. A wait callback waits as long as it likes.
-    func ping(within timeout: Duration) throws(Raised) {
+    func ping(within timeout: Duration) throws(PythonError) {
         try checkOpen()
         try checkSynchronous("ping")
         try checkIdle("ping")
@@ -57,13 +58,13 @@ extension Connection {
 
     /// Executes a command of the driver's own and raises what the server says against it.
     /// It is never preceded by BEGIN.
-    func command(_ text: StaticString) throws(Raised) {
+    func command(_ text: StaticString) throws(PythonError) {
         let exchange = try perform(Exchange(Statement(text)), mayBegin: false)
         try checkCompletion(exchange, of: "\(text)")
     }
 
     /// The same, for a text that is not known beforehand.
-    func command(_ text: String) throws(Raised) {
+    func command(_ text: String) throws(PythonError) {
         let bytes = try encoded(text)
         let exchange = try perform(bytes.withUnsafeBytes { Exchange(Statement(copying: $0)) }, mayBegin: false)
         try checkCompletion(exchange, of: text)
@@ -71,7 +72,7 @@ extension Connection {
 
     /// Raises what the server says against a command of the driver's own: anything but that the command is completed.
     /// The tag does not matter: a failed transaction's COMMIT is completed by a ROLLBACK.
-    func checkCompletion(_ exchange: Exchange, of command: @autoclosure () -> String) throws(Raised) {
+    func checkCompletion(_ exchange: Exchange, of command: @autoclosure () -> String) throws(PythonError) {
         let status = exchange.result.map { PQresultStatus($0) }
         let refusedCopy = exchange.detour?.refusedCopy
         if status == PGRES_COMMAND_OK, refusedCopy == nil { return }
@@ -81,7 +82,7 @@ extension Connection {
         throw unexpected(refusedCopy ?? status, to: command())
     }
 
-    private func unexpected(_ status: ExecStatusType?, to command: String) -> Raised {
+    private func unexpected(_ status: ExecStatusType?, to command: String) -> PythonError {
         let shown = status.flatMap { PQresStatus($0) }.map { String(cString: $0) } ?? "no result"
         // Without the names that follow.
         let words = command.split(separator: " ").prefix { !$0.contains("'") && !$0.contains("\"") }
@@ -92,7 +93,7 @@ extension Connection {
 
     /// Raises what the server says against the statements.
     /// - Parameter raising: the class to raise; nil for that of the SQLSTATE.
-    func checkSuccess(_ exchange: Exchange, cursor: PyObj?, raising: PyObj? = nil) throws(Raised) {
+    func checkSuccess(_ exchange: Exchange, cursor: PyObj?, raising: PyObj? = nil) throws(PythonError) {
         if let detour = exchange.detour { try check(detour, cursor: cursor) }
         guard let result = exchange.result else {
             if core.closed == .broken {
@@ -120,7 +121,7 @@ extension Connection {
     /// Raises OperationalError if the connection was lost, DatabaseError if the server did not answer BEGIN as it should,
     /// and ProgrammingError for a COPY that the call does not go on with.
     @inline(never)
-    private func check(_ detour: Exchange.Detour, cursor: PyObj?) throws(Raised) {
+    private func check(_ detour: Exchange.Detour, cursor: PyObj?) throws(PythonError) {
         if let loss = detour.loss { throw raise(loss, cursor: cursor) }
         // Why a connection was lost is told by the result.
         if core.closed == .broken { return }
@@ -136,7 +137,7 @@ extension Connection {
     }
 
     /// ProgrammingError, of a cursor if there is one.
-    private func misuse(_ message: String, _ cursor: PyObj?) throws(Raised) -> Raised {
+    private func misuse(_ message: String, _ cursor: PyObj?) throws(PythonError) -> PythonError {
         if let cursor { return try Cursor(cursor).misuse(message) }
         return raise(module.pointee.programmingError, message)
     }
@@ -144,10 +145,11 @@ extension Connection {
     // MARK: Blocking
 
     private func performBlocking(
-        timeout: Duration?, grace: Duration? = nil, preparing: () throws(Raised) -> Void = {}, _ make: () -> Exchange
-    ) throws(Raised) -> Exchange {
+        timeout: Duration?, grace: Duration? = nil, preparing: () throws(PythonError) -> Void = {},
+        _ make: () -> Exchange
+    ) throws(PythonError) -> Exchange {
         var exchange: Exchange?
-        let failure = try blocking(timeout: timeout, grace: grace) { () throws(Raised) in
+        let failure = try blocking(timeout: timeout, grace: grace) { () throws(PythonError) in
             try checkAlone()
             try preparing()
         } _: { () throws(PQError) -> Wait? in
@@ -161,7 +163,7 @@ extension Connection {
             if let exchange { core.note(exchange) }
         }
         if let failure, exchange?.lose(by: failure) != true {
-            do throws(Raised) { try collectGathered() } catch { PyErr_Clear() }
+            do throws(PythonError) { try collectGathered() } catch { PendingException.clear() }
             throw raise(failure)
         }
         guard let exchange else { throw raise(module.pointee.interfaceError, "connection already closed") }
@@ -169,7 +171,7 @@ extension Connection {
     }
 
     /// Raises ProgrammingError while a statement is under way that the program, or its wait callback, waits for.
-    private func checkAlone() throws(Raised) {
+    private func checkAlone() throws(PythonError) {
         if core.exchange != nil {
             throw raise(
                 module.pointee.programmingError, "a single async query can be executed on the same connection")
@@ -179,8 +181,8 @@ extension Connection {
     // MARK: Green
 
     private func performGreen(
-        preparing: () throws(Raised) -> Void = {}, _ make: () -> Exchange
-    ) throws(Raised) -> Exchange {
+        preparing: () throws(PythonError) -> Void = {}, _ make: () -> Exchange
+    ) throws(PythonError) -> Exchange {
         try checkAlone()
         let core = self.core
         let exchange = make()
@@ -200,20 +202,19 @@ extension Connection {
 
     /// Lets the wait callback wait. If it raises, what the server sends from here on belongs to no call: the
     /// connection is closed.
-    func waitGreen() throws(Raised) {
+    func waitGreen() throws(PythonError) {
         // It may set another callback, or none.
-        let callback = Owned(module.pointee.waitCallback.retained())
-        guard let answer = apus_call1(callback.object, object) else {
+        let callback = PyRef(retaining: module.pointee.waitCallback)
+        do throws(PythonError) { _ = try callback.object.call(object) } catch {
             closeBroken()
-            throw Raised()
+            throw error
         }
-        answer.release()
     }
 
     // MARK: Handed out
 
     /// `poll()`: goes on as far as is possible without waiting; answers with psycopg2's POLL constants.
-    func poll() throws(Raised) -> Int {
+    func poll() throws(PythonError) -> Int {
         if core.opening != nil && core.isOurs { return try pollOpening() }
         try checkOpen()
         guard let exchange = core.exchange, !core.exchangeIsComplete else {
@@ -229,7 +230,7 @@ extension Connection {
     }
 
     /// Reads what the socket holds, while this thread waits for nothing.
-    private func readInput() throws(Raised) {
+    private func readInput() throws(PythonError) {
         let core = self.core
         let failure = try blocking { () throws(PQError) -> Wait? in
             try core.session?.consumeInput()
@@ -243,7 +244,7 @@ extension Connection {
 
     /// Goes on with an exchange that is not waited for here.
     /// - Returns: nil when it is complete, the connection's loss included, or not under way any more.
-    func advance(_ exchange: Exchange) throws(Raised) -> Wait? {
+    func advance(_ exchange: Exchange) throws(PythonError) -> Wait? {
         let core = self.core
         var failure: PQError?
         let wait = try accessing { () -> Wait? in
@@ -262,7 +263,7 @@ extension Connection {
     }
 
     /// Gives an asynchronous query's result to the cursor that waits for it.
-    private func deliver(_ exchange: Exchange) throws(Raised) {
+    private func deliver(_ exchange: Exchange) throws(PythonError) {
         let core = self.core
         core.exchange = nil
         let reference = fields.pointee.async_cursor
@@ -270,17 +271,16 @@ extension Connection {
         defer { reference?.release() }
         try accessing { core.note(exchange) }
         try collect()
-        guard let reference, let cursor = apus_weakref_get(reference) else {
+        guard let reference, let cursor = reference.referent() else {
             throw raise(module.pointee.interfaceError, "the asynchronous cursor has disappeared")
         }
-        let keeper = Owned(cursor)
-        let receiver = try Cursor(keeper.object)
+        let receiver = try Cursor(cursor.object)
         receiver.makeRoom(for: exchange)
         try receiver.accept(exchange, self)
     }
 
     /// Lets the program wait.
-    func handOut(_ wait: Wait) throws(Raised) -> Int {
+    func handOut(_ wait: Wait) throws(PythonError) -> Int {
         core.handedOut = wait.descriptor ?? -1
         if let watch = core.watch {
             do { try watch.set(wait) } catch { throw raise(error) }
@@ -290,7 +290,7 @@ extension Connection {
     }
 
     /// The descriptor that the program is to wait for.
-    func descriptor() throws(Raised) -> Int {
+    func descriptor() throws(PythonError) -> Int {
         if let watch = core.watch { return Int(watch.descriptor) }
         if core.opening != nil { return Int(core.handedOut) }
         try checkOpen()

@@ -1,6 +1,6 @@
 import ApusPQ
+import ApusPython
 import ApusWaiting
-import CApusPython
 import Synchronization
 
 /// One statement at a time on a connection that threads share.
@@ -60,7 +60,7 @@ final class ConnectionLock: @unchecked Sendable {
         mutex.deallocate()
     }
 
-    private static var thread: UInt { UInt(PyThread_get_thread_ident()) }
+    private static var thread: UInt { Python.thread }
 
     /// Takes the lock, or waits for it for so long; in a fork's child, not at all.
     func lock(within time: Duration) -> Outcome {

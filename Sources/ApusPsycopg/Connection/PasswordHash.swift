@@ -1,15 +1,15 @@
 import ApusPQ
+import ApusPython
 import CApusLibPQ
-import CApusPython
 
 /// `psycopg2.extensions.encrypt_password`: a password's hash, as ALTER USER takes it, so that the password itself is
 /// never in a statement.
 enum PasswordHash {
-    static func make(_ given: Arguments) throws(Raised) -> PyObj {
+    static func make(_ given: Arguments) throws(PythonError) -> PyRef {
         // What stands behind a NUL would not count: the hash would be that of another password.
         let password = try text(of: given.required(0), withoutNUL: "a password")
         let user = try text(of: given.required(1), withoutNUL: "the name of a user")
-        let algorithm = try given.unlessNone(3).map { (name) throws(Raised) in
+        let algorithm = try given.unlessNone(3).map { (name) throws(PythonError) in
             try text(of: name, withoutNUL: "the name of an algorithm")
         }
         guard let scope = given.unlessNone(2) else {
@@ -19,21 +19,20 @@ enum PasswordHash {
                     "password encryption (other than 'md5' algorithm) requires a connection or cursor")
             }
             guard let hash = PQencryptPassword(password, user) else {
-                PyErr_NoMemory()
-                throw Raised()
+                throw raiseMemoryError()
             }
             defer { PQfreemem(hash) }
-            return try python(c: hash)
+            return try PyRef(cString: hash)
         }
         let connection = try connection(of: scope)
         let chosen: String
         if let algorithm { chosen = algorithm } else { chosen = try serversAlgorithm(connection) }
-        return try python(connection.hash(of: password, user: user, algorithm: chosen))
+        return try PyRef(connection.hash(of: password, user: user, algorithm: chosen))
     }
 
-    private static func connection(of scope: PyObj) throws(Raised) -> Connection {
-        if apus_is_instance(scope, module.pointee.cursor) != 0 { return try Cursor(scope).openConnection() }
-        guard apus_is_instance(scope, module.pointee.connection) != 0 else {
+    private static func connection(of scope: PyObj) throws(PythonError) -> Connection {
+        if scope.isInstance(of: module.pointee.cursor) { return try Cursor(scope).openConnection() }
+        guard scope.isInstance(of: module.pointee.connection) else {
             throw raiseTypeError("the scope must be a connection or a cursor")
         }
         let connection = try Connection(scope)
@@ -41,7 +40,7 @@ enum PasswordHash {
         return connection
     }
 
-    private static func serversAlgorithm(_ connection: Connection) throws(Raised) -> String {
+    private static func serversAlgorithm(_ connection: Connection) throws(PythonError) -> String {
         let exchange = try connection.perform(Exchange(Statement("SHOW password_encryption")), mayBegin: false)
         try connection.checkSuccess(exchange, cursor: nil)
         let value = exchange.result.flatMap { PQgetvalue($0, 0, 0) }.map { String(cString: $0) } ?? "md5"
@@ -51,7 +50,7 @@ enum PasswordHash {
 }
 
 extension Connection {
-    fileprivate func hash(of password: String, user: String, algorithm: String) throws(Raised) -> String {
+    fileprivate func hash(of password: String, user: String, algorithm: String) throws(PythonError) -> String {
         let core = self.core
         var failure: PQError?
         let hash = try accessing { () -> String? in

@@ -1,4 +1,4 @@
-import CApusPython
+import ApusPython
 
 /// The text that an exchange sends. It owns its bytes, because the wait for the server outlives what the text was taken
 /// from: another thread, a signal handler or a callback may give the cursor another statement meanwhile.
@@ -23,14 +23,13 @@ struct Statement: ~Copyable {
     }
 
     /// Keeps a reference to `bytes`, or to a `str`, whose text is then sent as UTF-8.
-    init(_ text: PyObj) throws(Raised) {
+    init(_ text: PyObj) throws(PythonError) {
         let bytes: UnsafeRawBufferPointer
-        if apus_is_bytes(text) != 0 {
-            bytes = UnsafeRawBufferPointer(start: apus_bytes_data(text), count: apus_bytes_size(text))
+        if text.isBytes {
+            bytes = text.bytes
         } else {
-            var count = 0
-            guard let utf8 = PyUnicode_AsUTF8AndSize(text, &count) else { throw Raised() }
-            bytes = UnsafeRawBufferPointer(start: utf8, count: count)
+            let utf8 = try text.utf8
+            bytes = utf8
         }
         self.bytes = bytes
         storage = .object(text.retained())

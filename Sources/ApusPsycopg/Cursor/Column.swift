@@ -1,41 +1,45 @@
+import ApusPython
+import ApusWaiting
 import CApusLibPQ
-import CApusPython
+import CApusPsycopg
 
 /// `psycopg2.extensions.Column`: one column of a result, as PEP 249's sequence of seven and by name.
 enum Column {
     private static let numeric: UInt32 = 1700
 
     /// The column of a result.
-    static func make(_ result: OpaquePointer, _ index: Int32, _ encoding: ClientEncoding) throws(Raised) -> PyObj {
-        let column = try Owned(owned(apus_allocate(module.pointee.column.asType)))
+    static func make(_ result: OpaquePointer, _ index: Int32, _ encoding: ClientEncoding) throws(PythonError) -> PyRef {
+        let column = try PyRef(instanceOf: module.pointee.column)
         let fields = column.object.fields(apus_column.self)
         if let name = PQfname(result, index) {
-            fields.pointee.name = try encoding.decode(UnsafeRawBufferPointer(start: name, count: strlen(name)))
+            fields.pointee.name = try encoding.decode(UnsafeRawBufferPointer(start: name, count: strlen(name))).take()
         }
         let type = PQftype(result, index)
-        fields.pointee.type_code = try python(Int(type))
+        fields.pointee.type_code = try PyRef(Int(type)).take()
         // A type modifier counts the four bytes of a length word with it. What has none shows as psycopg2 shows it.
         let modifier = Int(PQfmod(result, index))
         let length = modifier > 0 ? modifier - 4 : modifier
         let size = Int(PQfsize(result, index))
-        fields.pointee.internal_size = try python(size != -1 ? size : type == numeric ? length >> 16 : length)
+        fields.pointee.internal_size = try PyRef(size != -1 ? size : type == numeric ? length >> 16 : length).take()
         if type == numeric {
-            fields.pointee.precision = try python((length >> 16) & 0xFFFF)
-            fields.pointee.scale = try python(length & 0xFFFF)
+            fields.pointee.precision = try PyRef((length >> 16) & 0xFFFF).take()
+            fields.pointee.scale = try PyRef(length & 0xFFFF).take()
         }
         let table = PQftable(result, index)
-        if table != 0 { fields.pointee.table_oid = try python(Int(table)) }
+        if table != 0 { fields.pointee.table_oid = try PyRef(Int(table)).take() }
         let number = PQftablecol(result, index)
-        if number > 0 { fields.pointee.table_column = try python(Int(number)) }
-        return column.take()
+        if number > 0 { fields.pointee.table_column = try PyRef(Int(number)).take() }
+        return column
     }
 
     /// PEP 249's seven, as a new tuple.
-    fileprivate static func sequence(_ me: PyObj) throws(Raised) -> PyObj {
+    fileprivate static func sequence(_ me: PyObj) throws(PythonError) -> PyRef {
         // Made first: a new tuple may set off the cycle collector, and with it finalizers that change the column.
-        let tuple = try owned(PyTuple_New(sequenceCount))
+        let tuple = try PyRef(tupleOf: sequenceCount)
         let slots = slots(me)
-        for index in 0..<sequenceCount { apus_tuple_set(tuple, index, (slots[index] ?? apus_none()).retained()) }
+        for index in 0..<sequenceCount {
+            tuple.set(tupleItem: index, to: PyRef(retaining: slots[index] ?? Python.none))
+        }
         return tuple
     }
 
@@ -52,90 +56,90 @@ enum Column {
         return start.assumingMemoryBound(to: PyObj?.self)
     }
 
-    static func makeType(in owner: PyObj) throws(Raised) -> PyObj {
-        try ApusPsycopg.makeType(
-            "psycopg2.extensions.Column", in: owner, size: MemoryLayout<apus_column>.size,
-            flags: apus_flag_subclass | apus_flag_collected,
+    static func makeType(in owner: PyObj) throws(PythonError) -> PyRef {
+        try PyRef(
+            typeNamed: "psycopg2.extensions.Column", in: owner, size: MemoryLayout<apus_column>.size,
+            flags: [.subclassable, .collected],
             [
                 .doc("Description of a column returned by a query."),
                 .initialize { me, arguments, keywords in
-                    succeed { () throws(Raised) in
+                    returningStatus { () throws(PythonError) in
                         let given = try Arguments("Column", Column.names, tuple: arguments, dict: keywords)
                         let slots = Column.slots(try receiver(me))
-                        for index in Column.names.indices { replace(&slots[index], with: given[index]?.retained()) }
+                        for index in Column.names.indices {
+                            replace(&slots[index], with: given[index].map { PyRef(retaining: $0) })
+                        }
                     }
                 },
                 .repr { me in
-                    answer { () throws(Raised) in
-                        let values = try Owned(Column.sequence(receiver(me)))
-                        let name = try Owned(owned(PyObject_Repr(apus_tuple_get(values.object, 0))))
-                        let type = try Owned(owned(PyObject_Repr(apus_tuple_get(values.object, 1))))
-                        return try python("Column(name=\(text(of: name.object)), type_code=\(text(of: type.object)))")
+                    returningObject { () throws(PythonError) in
+                        let values = try Column.sequence(receiver(me))
+                        let name = try values.object.tupleItem(0).repr()
+                        let type = try values.object.tupleItem(1).repr()
+                        return try PyRef("Column(name=\(text(of: name.object)), type_code=\(text(of: type.object)))")
                     }
                 },
                 .compare { me, other, operation in
-                    answer { () throws(Raised) in
-                        let mine = try Owned(Column.sequence(receiver(me)))
+                    returningObject { () throws(PythonError) in
+                        let mine = try Column.sequence(receiver(me))
                         let other = try receiver(other)
-                        guard apus_is_instance(other, module.pointee.column) != 0 else {
-                            return try owned(PyObject_RichCompare(mine.object, other, operation))
+                        guard other.isInstance(of: module.pointee.column) else {
+                            return try mine.object.compare(other, operation)
                         }
-                        let theirs = try Owned(Column.sequence(other))
-                        return try owned(PyObject_RichCompare(mine.object, theirs.object, operation))
+                        let theirs = try Column.sequence(other)
+                        return try mine.object.compare(theirs.object, operation)
                     }
                 },
                 .mappingLength { _ in 7 },
                 .length { _ in 7 },
                 .item { me, index in
-                    answer { () throws(Raised) in
-                        let values = try Owned(Column.sequence(receiver(me)))
-                        return try owned(PySequence_GetItem(values.object, index))
+                    returningObject { () throws(PythonError) in
+                        let values = try Column.sequence(receiver(me))
+                        return try values.object.sequenceItem(index)
                     }
                 },
                 .subscripted { me, key in
-                    answer { () throws(Raised) in
-                        let values = try Owned(Column.sequence(receiver(me)))
-                        return try owned(PyObject_GetItem(values.object, key))
+                    returningObject { () throws(PythonError) in
+                        let values = try Column.sequence(receiver(me))
+                        return try values.object.getItem(key)
                     }
                 },
                 .traverse(apus_column_traverse), .clear(apus_column_clear), .dealloc(apus_column_dealloc),
                 .members(
-                    permanent(
-                        [
-                            .field("name", "The name of the column.", \apus_column.name),
-                            .field("type_code", "The OID of the column's type.", \apus_column.type_code),
-                            .field("display_size", "Always None.", \apus_column.display_size),
-                            .field("internal_size", "The size in bytes on the server.", \apus_column.internal_size),
-                            .field("precision", "The digits of a numeric.", \apus_column.precision),
-                            .field("scale", "The digits after the point of a numeric.", \apus_column.scale),
-                            .field("null_ok", "Always None.", \apus_column.null_ok),
-                            .field(
-                                "table_oid", "The OID of the table that the column is from.", \apus_column.table_oid),
-                            .field("table_column", "The column's number in its table.", \apus_column.table_column),
-                        ], end: .end)),
+                    Members([
+                        .field("name", "The name of the column.", \apus_column.name),
+                        .field("type_code", "The OID of the column's type.", \apus_column.type_code),
+                        .field("display_size", "Always None.", \apus_column.display_size),
+                        .field("internal_size", "The size in bytes on the server.", \apus_column.internal_size),
+                        .field("precision", "The digits of a numeric.", \apus_column.precision),
+                        .field("scale", "The digits after the point of a numeric.", \apus_column.scale),
+                        .field("null_ok", "Always None.", \apus_column.null_ok),
+                        .field(
+                            "table_oid", "The OID of the table that the column is from.", \apus_column.table_oid),
+                        .field("table_column", "The column's number in its table.", \apus_column.table_column),
+                    ])),
                 .methods(
-                    permanent(
-                        [
-                            .plain("__getstate__", "The state for pickle.") { me, _ in
-                                answer { () throws(Raised) in try Column.sequence(receiver(me)) }
-                            },
-                            .plain("__reduce__", "Pickles the column.") { me, _ in
-                                answer { () throws(Raised) in
-                                    let values = try Owned(Column.sequence(receiver(me)))
-                                    return try owned(apus_tuple2(module.pointee.column, values.object))
+                    Methods([
+                        .plain("__getstate__", "The state for pickle.") { me, _ in
+                            returningObject { () throws(PythonError) in try Column.sequence(receiver(me)) }
+                        },
+                        .plain("__reduce__", "Pickles the column.") { me, _ in
+                            returningObject { () throws(PythonError) in
+                                let values = try Column.sequence(receiver(me))
+                                return try PyRef(tuple: module.pointee.column, values.object)
+                            }
+                        },
+                        .one("__setstate__", "Takes the state of a pickle.") { me, state in
+                            returningObject { () throws(PythonError) in
+                                let slots = Column.slots(try receiver(me))
+                                let state = try receiver(state).asTuple()
+                                for index in 0..<min(Column.names.count, state.object.tupleCount) {
+                                    replace(&slots[index], with: PyRef(retaining: state.object.tupleItem(index)))
                                 }
-                            },
-                            .one("__setstate__", "Takes the state of a pickle.") { me, state in
-                                answer { () throws(Raised) in
-                                    let slots = Column.slots(try receiver(me))
-                                    let state = try Owned(owned(PySequence_Tuple(state)))
-                                    for index in 0..<min(Column.names.count, apus_tuple_size(state.object)) {
-                                        replace(&slots[index], with: apus_tuple_get(state.object, index).retained())
-                                    }
-                                    return none()
-                                }
-                            },
-                        ], end: .end)),
+                                return PyRef.none
+                            }
+                        },
+                    ])),
             ])
     }
 }

@@ -1,7 +1,7 @@
 import ApusPQ
+import ApusPython
 import ApusValues
 import ApusWaiting
-import CApusPython
 
 /// Where the data of a COPY FROM go: small pieces are gathered, so that the server gets large ones, and the next is
 /// asked of the file only when the socket has taken the last but one.
@@ -16,7 +16,7 @@ struct CopyOutlet: ~Copyable {
         self.exchange = exchange
     }
 
-    mutating func send(_ bytes: UnsafeRawBufferPointer) throws(Raised) {
+    mutating func send(_ bytes: UnsafeRawBufferPointer) throws(PythonError) {
         var rest = bytes[...]
         while !rest.isEmpty {
             // Whatever makes a whole piece need not be copied to one.
@@ -32,13 +32,13 @@ struct CopyOutlet: ~Copyable {
     }
 
     /// Sends what was gathered.
-    mutating func flush() throws(Raised) {
+    mutating func flush() throws(PythonError) {
         if gathered.count == 0 { return }
-        try gathered.withUnsafeBytes { (bytes) throws(Raised) in try put(bytes) }
+        try gathered.withUnsafeBytes { (bytes) throws(PythonError) in try put(bytes) }
         gathered.removeAll()
     }
 
-    private func put(_ piece: UnsafeRawBufferPointer) throws(Raised) {
+    private func put(_ piece: UnsafeRawBufferPointer) throws(PythonError) {
         let core = connection.core
         try connection.blockingUnderLock(limiting: exchange) { () throws(PQError) in
             // The file may have closed the connection.
@@ -58,30 +58,29 @@ struct CopySink {
     private let isRaw: Bool
 
     /// - Parameter file: borrowed for as long as the sink lives.
-    init(_ file: PyObj, _ encoding: ClientEncoding) throws(Raised) {
+    init(_ file: PyObj, _ encoding: ClientEncoding) throws(PythonError) {
         self.file = file
         self.encoding = encoding
         // Files of the `io` module say what they are by their base.
-        let io = try Owned(owned(PyImport_ImportModule("io")))
+        let io = try Python.module("io")
         takesText = try Self.isInstance(file, of: "TextIOBase", in: io.object)
         isRaw = try Self.isInstance(file, of: "RawIOBase", in: io.object)
     }
 
-    private static func isInstance(_ file: PyObj, of name: StaticString, in io: PyObj) throws(Raised) -> Bool {
-        let base = try Owned(attribute(name, of: io))
-        let fits = PyObject_IsInstance(file, base.object)
-        try check(fits)
-        return fits != 0
+    private static func isInstance(_ file: PyObj, of name: StaticString, in io: PyObj) throws(PythonError) -> Bool {
+        let base = try io.attribute(name)
+        let fits = try file.isInstance(asking: base.object)
+        return fits
     }
 
     /// Writes all of the bytes. Raises BlockingIOError if a raw file takes none of them, OSError or TypeError if it
     /// says that it took what it cannot have taken: with less than all of it the copy would be another.
-    func write(_ bytes: UnsafeRawBufferPointer) throws(Raised) {
+    func write(_ bytes: UnsafeRawBufferPointer) throws(PythonError) {
         var rest = bytes[...]
         while !rest.isEmpty {
             let piece = UnsafeRawBufferPointer(rebasing: rest)
-            let chunk = try Owned(takesText ? encoding.decode(piece) : pythonBytes(piece))
-            let answer = try Owned(owned(apus_method1(file, module.pointee.nameWrite, chunk.object)))
+            let chunk = try takesText ? encoding.decode(piece) : PyRef(bytes: piece)
+            let answer = try file.callMethod(module.pointee.nameWrite, chunk.object)
             // Others take all that they are given, and what they return means anything.
             guard isRaw else { return }
             rest = try rest.dropFirst(Self.count(answer.object, of: rest.count))
@@ -89,34 +88,28 @@ struct CopySink {
     }
 
     /// What a raw file's `write()` says that it took of so many bytes.
-    private static func count(_ answer: PyObj, of size: Int) throws(Raised) -> Int {
+    private static func count(_ answer: PyObj, of size: Int) throws(PythonError) -> Int {
         if answer.isNone { throw blocks("None", size) }
-        guard apus_is_int(answer) != 0 else {
+        guard answer.isInt else {
             throw raiseTypeError("the raw file's write() returned \(answer.typeName) instead of a number of bytes")
         }
-        let shown = try Owned(owned(PyObject_Str(answer)))
-        var overflow: Int32 = 0
-        let count = PyLong_AsLongAndOverflow(answer, &overflow)
-        if count == 0, overflow == 0 { throw blocks("0", size) }
-        guard overflow == 0, count > 0, count <= size else {
+        let count = try answer.integerIfSmall
+        if count == 0 { throw blocks("0", size) }
+        guard let count, count > 0, count <= size else {
             throw try raise(
-                apus_exc_os(),
-                "the raw file's write() returned \(text(of: shown.object)), which is not between 0 and the \(size) bytes given"
-            )
+                Python.osError,
+                "the raw file's write() returned \(answer.shown), which is not between 0 and the \(size) bytes given")
         }
         return count
     }
 
-    private static func blocks(_ answer: String, _ size: Int) -> Raised {
-        do throws(Raised) {
-            let message = try Owned(
-                python(
-                    "the raw file's write() returned \(answer): it took none of \(size) bytes, and COPY cannot wait for it"
-                ))
-            let number = try Owned(python(Int(EAGAIN)))
-            let error = try Owned(owned(apus_call2(apus_exc_blocking(), number.object, message.object)))
-            PyErr_SetObject(apus_exc_blocking(), error.object)
-        } catch {}
-        return Raised()
+    private static func blocks(_ answer: String, _ size: Int) -> PythonError {
+        do throws(PythonError) {
+            let message = try PyRef(
+                "the raw file's write() returned \(answer): it took none of \(size) bytes, and COPY cannot wait for it")
+            let number = try PyRef(Int(EAGAIN))
+            let error = try Python.blockingIOError.call(number.object, message.object)
+            return raise(Python.blockingIOError, value: error)
+        } catch { return error }
     }
 }

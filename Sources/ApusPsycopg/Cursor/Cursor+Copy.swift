@@ -1,14 +1,14 @@
 import ApusPQ
+import ApusPython
 import ApusValues
 import CApusLibPQ
-import CApusPython
 
 /// `copy_from`, `copy_to` and `copy_expert`: COPY between a table and a Python file.
 extension Cursor {
     /// `copy_expert(sql, file, size=8192)`
-    func copyExpert(_ sql: PyObj, _ file: PyObj, size: Int) throws(Raised) {
+    func copyExpert(_ sql: PyObj, _ file: PyObj, size: Int) throws(PythonError) {
         let connection = try checkCopy("copy_expert")
-        let fits = try (Self.has("read", file), Self.has("write", file))
+        let fits = try (file.hasAttribute("read"), file.hasAttribute("write"))
         guard fits.0 || fits.1 else {
             throw raiseTypeError(
                 "file must be a readable file-like object for COPY FROM; a writable file-like object for COPY TO.")
@@ -18,26 +18,26 @@ extension Cursor {
     }
 
     /// `copy_from(file, table, sep='\t', null='\\N', size=8192, columns=None)`
-    func copyFrom(_ file: PyObj, _ format: CopyFormat, size: Int) throws(Raised) {
+    func copyFrom(_ file: PyObj, _ format: CopyFormat, size: Int) throws(PythonError) {
         let connection = try checkCopy("copy_from")
-        guard try Self.has("read", file) else { throw raiseTypeError("argument 1 must have a .read() method") }
+        guard try file.hasAttribute("read") else { throw raiseTypeError("argument 1 must have a .read() method") }
         let quotedFor = try connection.quotingChanges()
         let command = try "COPY \(format.target(connection)) FROM stdin WITH \(format.options(connection))"
         try copy(bytes(of: command, connection), file, size: size, connection, quotedFor: quotedFor)
     }
 
     /// `copy_to(file, table, sep='\t', null='\\N', columns=None)`
-    func copyTo(_ file: PyObj, _ format: CopyFormat) throws(Raised) {
+    func copyTo(_ file: PyObj, _ format: CopyFormat) throws(PythonError) {
         let connection = try checkCopy("copy_to")
-        guard try Self.has("write", file) else { throw raiseTypeError("argument 1 must have a .write() method") }
+        guard try file.hasAttribute("write") else { throw raiseTypeError("argument 1 must have a .write() method") }
         let quotedFor = try connection.quotingChanges()
         let command = try "COPY \(format.target(connection)) TO stdout WITH \(format.options(connection))"
         try copy(bytes(of: command, connection), file, size: 0, connection, quotedFor: quotedFor)
     }
 
-    private func checkCopy(_ call: StaticString) throws(Raised) -> Connection {
+    private func checkCopy(_ call: StaticString) throws(PythonError) -> Connection {
         let connection = try openConnection()
-        try naming { () throws(Raised) in
+        try naming { () throws(PythonError) in
             try connection.checkOpen()
             try connection.checkSynchronous(call)
             if Connection.isGreen {
@@ -49,41 +49,35 @@ extension Cursor {
         return connection
     }
 
-    private static func has(_ method: StaticString, _ file: PyObj) throws(Raised) -> Bool {
-        let name = try Owned(interned(method))
-        return PyObject_HasAttr(file, name.object) != 0
-    }
-
-    private func bytes(of command: String, _ connection: Connection) throws(Raised) -> PyObj {
-        let text = try Owned(python(command))
+    private func bytes(of command: String, _ connection: Connection) throws(PythonError) -> PyRef {
+        let text = try PyRef(command)
         return try statement(text.object, nil, connection)
     }
 
     // MARK: Conversation
 
     /// - Parameters:
-    ///   - statement: owned; taken over.
     ///   - quotedFor: see `Connection.checkQuoting(since:)`.
     private func copy(
-        _ statement: PyObj, _ file: PyObj, size: Int, _ connection: Connection, quotedFor: Int
-    ) throws(Raised) {
-        let statement = Owned(statement)
-        let exchange = try Exchange(sendable(statement.object))
+        _ statement: consuming PyRef, _ file: PyObj, size: Int, _ connection: Connection, quotedFor: Int
+    ) throws(PythonError) {
+        let query = statement.object
+        let exchange = try Exchange(sendable(query))
         exchange.takes = .file
         let core = connection.core
-        do throws(Raised) {
-            try connection.holdingLock { () throws(Raised) in
+        do throws(PythonError) {
+            try connection.holdingLock { () throws(PythonError) in
                 try connection.checkOpen()
-                try naming { () throws(Raised) in try connection.checkIdle("copy") }
+                try naming { () throws(PythonError) in try connection.checkIdle("copy") }
                 try connection.checkQuoting(since: quotedFor)
-                try prepare(for: exchange, query: statement.object)
-                replace(&fields.pointee.copy_file, with: file.retained())
+                try prepare(for: exchange, query: query)
+                replace(&fields.pointee.copy_file, with: PyRef(retaining: file))
                 core.prepare(exchange)
                 defer {
                     core.note(exchange)
                     replace(&fields.pointee.copy_file, with: nil)
                 }
-                do throws(Raised) { try converse(exchange, file, size: size, connection) } catch {
+                do throws(PythonError) { try converse(exchange, file, size: size, connection) } catch {
                     connection.abandonCopy(exchange)
                     throw error
                 }
@@ -98,7 +92,8 @@ extension Cursor {
     }
 
     /// The text may hold several statements, more than one of them a COPY.
-    private func converse(_ exchange: Exchange, _ file: PyObj, size: Int, _ connection: Connection) throws(Raised) {
+    private func converse(_ exchange: Exchange, _ file: PyObj, size: Int, _ connection: Connection) throws(PythonError)
+    {
         let core = connection.core
         while true {
             try connection.blockingUnderLock(limiting: exchange) { () throws(PQError) in
@@ -114,98 +109,96 @@ extension Cursor {
     }
 
     /// COPY FROM: what the file's `read(size)` returns goes to the server, until it is nothing.
-    private func feed(_ file: PyObj, size: Int, _ connection: Connection, _ exchange: Exchange) throws(Raised) {
-        let size = try Owned(python(size))
+    private func feed(_ file: PyObj, size: Int, _ connection: Connection, _ exchange: Exchange) throws(PythonError) {
+        let size = try PyRef(size)
         var outlet = CopyOutlet(connection, exchange)
         var problem: String?
-        var cause: PyObj?
+        var cause: PyRef?
         reading: while true {
             switch read(file, size.object, connection) {
             case .end:
                 try outlet.flush()
                 break reading
-            case .data(let bytes, let owner):
+            case .data(let piece):
                 // What goes wrong here is not the file's doing.
-                let keeper = Owned(owner)
-                try outlet.send(bytes)
-                _ = keeper.object
+                try outlet.send(piece.bytes)
                 try Self.lookForSignals(exchange)
+            case .noData:
+                problem = "error in .read() call"
+                break reading
             case .failed(let exception):
-                if let exception, apus_is_instance(exception, apus_exc_exception()) == 0 {
+                if !exception.object.isInstance(of: Python.exception) {
                     // Ctrl-C and SystemExit are no errors of the file's.
-                    apus_give_exception(exception)
-                    throw Raised()
+                    PendingException.restore(exception)
+                    throw PythonError()
                 }
-                cause = exception
-                problem = "error in .read() call" + (exception.map(Self.description) ?? "")
+                problem = "error in .read() call" + Self.description(exception.object)
+                cause = consume exception
                 break reading
             }
         }
         let core = connection.core
-        defer { cause?.release() }
         try connection.blockingUnderLock(limiting: exchange) { () throws(PQError) in
             if case .wait(let wait)? = try core.session?.sendCopyEnd(error: problem) { return wait }
             return nil
         }
-        guard let cause else { return }
+        guard let cause = cause.take() else { return }
         // The server's complaint is what is raised; what led to it is not to be lost.
         exchange.endCopy()
         try connection.blockingUnderLock(limiting: exchange) { () throws(PQError) in
             try exchange.advanceToAnswer(on: &core.session)
         }
-        do throws(Raised) { try connection.checkSuccess(exchange, cursor: object) } catch {
-            if let exception = apus_take_exception() {
-                PyException_SetCause(exception, cause.retained())
-                apus_give_exception(exception)
+        do throws(PythonError) { try connection.checkSuccess(exchange, cursor: object) } catch {
+            if let exception = PendingException.take() {
+                exception.object.setCause(cause)
+                PendingException.restore(exception)
             }
             throw error
         }
     }
 
     /// A file of C code never lets Python look.
-    private static func lookForSignals(_ exchange: Exchange) throws(Raised) {
-        guard PyErr_CheckSignals() != 0 else { return }
-        exchange.isInterrupted = true
-        throw Raised()
+    private static func lookForSignals(_ exchange: Exchange) throws(PythonError) {
+        do throws(PythonError) { try Python.checkSignals() } catch {
+            exchange.isInterrupted = true
+            throw error
+        }
     }
 
     /// What a file's `read()` came to.
-    private enum Reading {
+    private enum Reading: ~Copyable {
         case end
-        /// The bytes for the server, and who keeps them, owned.
-        case data(UnsafeRawBufferPointer, PyObj)
-        /// The exception, owned; nil for an answer that is neither `bytes` nor `str`.
-        case failed(PyObj?)
+        case data(EncodedText)
+        /// It returned neither `bytes` nor `str`.
+        case noData
+        /// It raised an exception.
+        case failed(PyRef)
     }
 
     private func read(_ file: PyObj, _ size: PyObj, _ connection: Connection) -> Reading {
-        do throws(Raised) {
-            let piece = try Owned(owned(apus_method1(file, module.pointee.nameRead, size)))
-            if apus_is_bytes(piece.object) != 0 {
-                let bytes = UnsafeRawBufferPointer(
-                    start: apus_bytes_data(piece.object), count: apus_bytes_size(piece.object))
-                return bytes.count == 0 ? .end : .data(bytes, piece.take())
+        do throws(PythonError) {
+            let piece = try file.callMethod(module.pointee.nameRead, size)
+            if piece.object.isBytes {
+                if piece.object.bytes.isEmpty { return .end }
+                return .data(EncodedText(bytes: piece.object.bytes, owner: piece))
             }
-            guard apus_is_str(piece.object) != 0 else { return .failed(nil) }
-            if apus_str_length(piece.object) == 0 { return .end }
-            let (bytes, owner) = try connection.core.encoding.encode(piece.object)
-            return .data(bytes, owner)
-        } catch { return .failed(apus_take_exception()) }
+            guard piece.object.isStr else { return .noData }
+            if piece.object.characterCount == 0 { return .end }
+            return try .data(connection.core.encoding.encode(piece.object))
+        } catch {
+            guard let exception = PendingException.take() else { return .noData }
+            return .failed(exception)
+        }
     }
 
     private static func description(_ exception: PyObj) -> String {
-        guard let shown = PyObject_Str(exception) else {
-            PyErr_Clear()
-            return ": \(exception.typeName)"
-        }
-        defer { shown.release() }
-        let text = (try? text(of: shown)) ?? ""
-        PyErr_Clear()
-        return ": \(exception.typeName) \(text)"
+        let shown = (try? exception.shown).map { " " + $0 } ?? ""
+        PendingException.clear()
+        return ": \(exception.typeName)\(shown)"
     }
 
     /// COPY TO: whole rows go to the file's `write()`, as many at once as have come.
-    private func drain(into file: PyObj, _ connection: Connection, _ exchange: Exchange) throws(Raised) {
+    private func drain(into file: PyObj, _ connection: Connection, _ exchange: Exchange) throws(PythonError) {
         let core = connection.core
         let sink = try CopySink(file, core.encoding)
         var piece = ByteWriter(minimumCapacity: Self.pieceSize + 4096)
@@ -239,7 +232,7 @@ extension Cursor {
             }
             try Self.lookForSignals(exchange)
             if piece.count == 0 { continue }
-            try piece.withUnsafeBytes { (bytes) throws(Raised) in try sink.write(bytes) }
+            try piece.withUnsafeBytes { (bytes) throws(PythonError) in try sink.write(bytes) }
             pace.note(piece.count, core.session)
             piece.removeAll()
         }
@@ -256,7 +249,7 @@ struct CopyFormat {
     private let columns: PyObj?
 
     /// From the arguments `table`, `sep` and `null`, which both calls have in the same places.
-    init(_ given: Arguments, columns: PyObj?) throws(Raised) {
+    init(_ given: Arguments, columns: PyObj?) throws(PythonError) {
         table = try given.text(1)
         separator = try given.text(2, default: "\t")
         null = try given.text(3, default: "\\N")
@@ -264,20 +257,18 @@ struct CopyFormat {
     }
 
     /// The table and the columns, in quotes.
-    func target(_ connection: Connection) throws(Raised) -> String {
+    func target(_ connection: Connection) throws(PythonError) -> String {
         let name = try connection.identifier(table)
         guard let columns, !columns.isNone else { return name }
         var names: [String] = []
-        let iterator = try Owned(owned(PyObject_GetIter(columns)))
-        while let column = PyIter_Next(iterator.object) {
-            let column = Owned(column)
+        let iterator = try columns.iterator()
+        while let column = try iterator.object.next() {
             names.append(try connection.identifier(text(of: column.object, as: "a column's name")))
         }
-        if PyErr_Occurred() != nil { throw Raised() }
         return names.isEmpty ? name : "\(name)(\(names.joined(separator: ",")))"
     }
 
-    func options(_ connection: Connection) throws(Raised) -> String {
+    func options(_ connection: Connection) throws(PythonError) -> String {
         let separator = try connection.literal(separator)
         let null = try connection.literal(null)
         return "DELIMITER AS \(separator) NULL AS \(null)"
@@ -288,13 +279,13 @@ extension Connection {
     /// Ends a COPY that Python code gave up: what is left of the answer is read and dropped, so that the connection
     /// stays usable. The pending exception stays; one of a signal handler's that interrupts this comes before it.
     fileprivate func abandonCopy(_ exchange: Exchange) {
-        guard let exception = apus_take_exception() else { return }
+        guard let exception = PendingException.take() else { return }
         let core = self.core
         // After an error of the file's the rest is read, and the transaction goes on. Who interrupts does not wait.
-        var isUrgent = exchange.isInterrupted || apus_is_instance(exception, apus_exc_exception()) == 0
+        var isUrgent = exchange.isInterrupted || !exception.object.isInstance(of: Python.exception)
         exchange.abandonCopy()
         var isOver = core.session?.transactionStatus != .active
-        var interruption: PyObj?
+        var interruption: PyRef?
         while !isOver {
             isOver = true
             let (dropped, waits) = (exchange.detour?.dropped, isUrgent)
@@ -305,22 +296,19 @@ extension Connection {
                 return nil
             }
             guard let raised else { continue }
-            interruption?.release()
-            interruption = raised
+            interruption = consume raised
             isUrgent = true
         }
-        guard let interruption else {
-            apus_give_exception(exception)
+        guard let interruption = interruption.take() else {
+            PendingException.restore(exception)
             return
         }
-        PyException_SetContext(interruption, exception)
-        apus_give_exception(interruption)
+        interruption.object.setContext(exception)
+        PendingException.restore(interruption)
     }
 
     /// `collect()`, beside an exception that is pending and stays.
     fileprivate func collectBesides() {
-        let exception = apus_take_exception()
-        do throws(Raised) { try collect() } catch { PyErr_Clear() }
-        if let exception { apus_give_exception(exception) }
+        PendingException.preserving { () throws(PythonError) in try collect() }
     }
 }

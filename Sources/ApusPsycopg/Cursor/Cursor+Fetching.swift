@@ -1,17 +1,18 @@
 import ApusPQ
+import ApusPython
 import CApusLibPQ
-import CApusPython
+import CApusPsycopg
 
 extension Cursor {
     /// The next row; nil when there is none left.
-    func fetchOne() throws(Raised) -> PyObj? {
+    func fetchOne() throws(PythonError) -> PyRef? {
         let connection = try checkFetch()
         if isNamed { try fetchFromServer("FORWARD 1", connection) }
         return try nextRow(connection)
     }
 
     /// `__next__`: as `fetchOne`, but named cursors fetch `itersize` rows at once.
-    func iterate() throws(Raised) -> PyObj? {
+    func iterate() throws(PythonError) -> PyRef? {
         let connection = try checkFetch()
         if isNamed, fields.pointee.missing != 0 || fields.pointee.row >= fields.pointee.rowcount {
             try fetchFromServer(Self.forward(fields.pointee.itersize), connection)
@@ -20,7 +21,7 @@ extension Cursor {
     }
 
     /// At most `count` rows as a list.
-    func fetchMany(_ count: Int) throws(Raised) -> PyObj {
+    func fetchMany(_ count: Int) throws(PythonError) -> PyRef {
         let connection = try checkFetch()
         if isNamed { try fetchFromServer(Self.forward(count), connection) }
         // As in psycopg2, a negative number is all that are left.
@@ -35,14 +36,14 @@ extension Cursor {
     }
 
     /// All rows that are left, as a list.
-    func fetchAll() throws(Raised) -> PyObj {
+    func fetchAll() throws(PythonError) -> PyRef {
         let connection = try checkFetch()
         if isNamed { try fetchFromServer("FORWARD ALL", connection) }
         return try rows(.max, connection)
     }
 
     @inline(__always)
-    private func checkFetch() throws(Raised) -> Connection {
+    private func checkFetch() throws(PythonError) -> Connection {
         let connection = try openConnection()
         // The rows of a result are the cursor's, whatever statement another cursor of the connection executes.
         if fields.pointee.missing != 0, !isNamed { throw noRows(connection) }
@@ -51,7 +52,7 @@ extension Cursor {
 
     // MARK: Rows
 
-    private func nextRow(_ connection: Connection) throws(Raised) -> PyObj? {
+    private func nextRow(_ connection: Connection) throws(PythonError) -> PyRef? {
         let row = fields.pointee.row
         guard let result, row < fields.pointee.rowcount,
             var maker = try RowMaker(self, encoding: connection.core.encoding)
@@ -66,48 +67,48 @@ extension Cursor {
 
     private var rowsLeft: Int { max(0, fields.pointee.rowcount - fields.pointee.row) }
 
-    private func rows(_ count: Int, _ connection: Connection) throws(Raised) -> PyObj {
+    private func rows(_ count: Int, _ connection: Connection) throws(PythonError) -> PyRef {
         if mayPack(min(count, rowsLeft)) { pack() }
         // Another thread may have fetched meanwhile.
         let first = fields.pointee.row
         let count = min(count, rowsLeft)
         guard count > 0, let result, var maker = try RowMaker(self, encoding: connection.core.encoding) else {
-            return try owned(PyList_New(0))
+            return try PyRef(listOf: 0)
         }
         // From here on nothing may free the result: the new list may set off the cycle collector, and finalizers with
         // it.
         fields.pointee.readers += 1
         defer { fields.pointee.readers -= 1 }
-        let list = try Owned(owned(PyList_New(count)))
+        let list = try PyRef(listOf: count)
         // What is being made is no garbage yet: looking through it again and again would find none.
-        let isPaused = count > 100 && maker.isNative && apus_pause_collector() != 0
-        defer { if isPaused { apus_resume_collector() } }
+        let isPaused = count > 100 && maker.isNative && CycleCollector.pause()
+        defer { if isPaused { CycleCollector.resume() } }
         maker.prepare(for: count)
         if let large {
-            try fill(list.object, first..<first + count, from: large, &maker)
-            return list.take()
+            try fill(list, first..<first + count, from: large, &maker)
+            return list
         }
         for index in 0..<count {
             fields.pointee.row = first &+ index &+ 1
             var reader = ResultReader(result, row: first &+ index)
-            apus_list_set(list.object, index, try maker.row(&reader))
+            list.set(listItem: index, to: try maker.row(&reader))
         }
-        return list.take()
+        return list
     }
 
     // MARK: Moving
 
     /// `scroll(value, mode='relative')`
-    func scroll(_ value: Int, absolute: Bool) throws(Raised) {
+    func scroll(_ value: Int, absolute: Bool) throws(PythonError) {
         let connection = try openConnection()
         if isNamed {
             guard value.magnitude <= Int32.max.magnitude else {
                 throw raise(
-                    apus_exc_overflow(),
+                    Python.overflowError,
                     "a named cursor scrolls by \(-Int32.max) to \(Int32.max) rows, and not by \(value)")
             }
             let position = absolute ? "ABSOLUTE \(value)" : "\(value)"
-            try naming { () throws(Raised) in
+            try naming { () throws(PythonError) in
                 try connection.checkIdle("scroll")
                 try connection.checkNotPrepared("scroll")
             }

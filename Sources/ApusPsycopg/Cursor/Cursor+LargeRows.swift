@@ -1,7 +1,8 @@
 import ApusPQ
+import ApusPython
 import ApusWaiting
 import CApusLibPQ
-import CApusPython
+import CApusPsycopg
 
 /// Large results whose rows are asked for all at once: see `LargeRows`.
 extension Cursor {
@@ -34,11 +35,11 @@ extension Cursor {
         // To the end: another thread that executes a statement meanwhile would put another result in its place.
         fields.pointee.readers += 1
         defer { fields.pointee.readers -= 1 }
-        var thread = PyEval_SaveThread()
+        var thread = GIL.release()
         let packed = PackedRows.copying(result)
         // Columns, status and command tag stay.
         let head = PQcopyResult(result, PG_COPYRES_ATTRS)
-        PyEval_RestoreThread(thread)
+        GIL.take(thread)
         // Meanwhile another thread may have got hold of the PGresult.
         guard let packed, let head, fields.pointee.readers == 1, fields.pointee.is_pinned == 0, self.result == result
         else {
@@ -49,17 +50,17 @@ extension Cursor {
         large.initialize(to: LargeRows(packed))
         fields.pointee.large = UnsafeMutableRawPointer(large)
         fields.pointee.result = UnsafeMutableRawPointer(head)
-        thread = PyEval_SaveThread()
+        thread = GIL.release()
         PQclear(result)
         MemoryPages.trimHeap()
-        PyEval_RestoreThread(thread)
+        GIL.take(thread)
     }
 
     /// One row.
     @inline(never)
     static func row(
         _ row: Int, of large: UnsafeMutablePointer<LargeRows>, _ maker: inout RowMaker
-    ) throws(Raised) -> PyObj {
+    ) throws(PythonError) -> PyRef {
         if let kept = large.pointee.kept[row] { return try maker.row(again: kept) }
         guard var place = large.pointee.place(of: row) else { throw lost() }
         let made = try maker.row(&place.reader)
@@ -70,8 +71,9 @@ extension Cursor {
     /// Puts rows into a list. Those whose cells were given back come from the rows that were kept for them.
     @inline(never)
     func fill(
-        _ list: PyObj, _ rows: Range<Int>, from large: UnsafeMutablePointer<LargeRows>, _ maker: inout RowMaker
-    ) throws(Raised) {
+        _ list: borrowing PyRef, _ rows: Range<Int>, from large: UnsafeMutablePointer<LargeRows>,
+        _ maker: inout RowMaker
+    ) throws(PythonError) {
         // The rows of a named cursor's fetch cannot be moved back to.
         let isPassing = isNamed
         let keeps =
@@ -82,7 +84,7 @@ extension Cursor {
         while row < rows.upperBound {
             if let kept = large.pointee.kept[row] {
                 fields.pointee.row = row &+ 1
-                apus_list_set(list, row &- rows.lowerBound, try maker.row(again: kept))
+                list.set(listItem: row &- rows.lowerBound, to: try maker.row(again: kept))
                 row &+= 1
                 continue
             }
@@ -92,8 +94,8 @@ extension Cursor {
             while row < end {
                 fields.pointee.row = row &+ 1
                 let made = try maker.row(&place.reader)
-                if keeps { large.pointee.kept.append(made, number: row) }
-                apus_list_set(list, row &- rows.lowerBound, made)
+                if keeps { large.pointee.kept.append(made.object, number: row) }
+                list.set(listItem: row &- rows.lowerBound, to: made)
                 row &+= 1
             }
             // Another thread's fetch may stand in the block.
@@ -103,5 +105,5 @@ extension Cursor {
         }
     }
 
-    private static func lost() -> Raised { raise(module.pointee.internalError, "the row is no longer there") }
+    private static func lost() -> PythonError { raise(module.pointee.internalError, "the row is no longer there") }
 }

@@ -1,18 +1,18 @@
 import ApusPQ
+import ApusPython
 import ApusValues
 import CApusLibPQ
-import CApusPython
 
 /// `executemany`. Within a transaction the statements travel together: the server executes each by itself and stops at
 /// the first that fails, so that only the number of messages differs.
 extension Cursor {
     /// `executemany(query, vars_list)`
-    func executeMany(_ query: PyObj, _ list: PyObj) throws(Raised) {
+    func executeMany(_ query: PyObj, _ list: PyObj) throws(PythonError) {
         try checkUnread()
         // As in psycopg2: nothing else of the last result goes before there is something to execute.
         fields.pointee.rowcount = -1
         let connection = try openConnection()
-        try naming { () throws(Raised) in
+        try naming { () throws(PythonError) in
             try connection.checkSynchronous("executemany")
             try connection.checkNotPrepared("executemany")
         }
@@ -20,69 +20,63 @@ extension Cursor {
             throw misuse("can't call .executemany() on named cursors")
         }
         try connection.settlePending()
-        let iterator = try Owned(owned(PyObject_GetIter(list)))
-        guard let first = PyIter_Next(iterator.object) else {
+        let iterator = try list.iterator()
+        guard let arguments = try? iterator.object.next() else {
             fields.pointee.rowcount = 0
-            if PyErr_Occurred() != nil { throw Raised() }
+            if PendingException.exists { throw PythonError() }
             return
         }
-        let arguments = Owned(first)
         let affected: Int?
         if let template = try joinable(query, connection) {
-            affected = try executeJoined(Owned(template), arguments, iterator.object, connection)
+            affected = try executeJoined(template, arguments, iterator.object, connection)
         } else {
             affected = try executeApart(query, arguments, iterator.object)
         }
         // The iterator's exception, if it raised, comes behind what was executed.
-        let exception = apus_take_exception()
+        let exception = PendingException.take()
         fields.pointee.rowcount = affected ?? -1
         hideColumns()
         if let exception {
-            apus_give_exception(exception)
-            throw Raised()
+            PendingException.restore(exception)
+            throw PythonError()
         }
     }
 
     /// - Returns: how many rows were affected; nil if the server did not say. An exception of the iterator's is pending
     ///   then.
     private func executeApart(
-        _ query: PyObj, _ first: borrowing Owned, _ iterator: PyObj
-    ) throws(Raised) -> Int? {
+        _ query: PyObj, _ first: borrowing PyRef, _ iterator: PyObj
+    ) throws(PythonError) -> Int? {
         var affected: Int? = 0
-        func execute(_ arguments: PyObj) throws(Raised) {
+        func execute(_ arguments: PyObj) throws(PythonError) {
             try self.execute(query, arguments)
             let rows = fields.pointee.rowcount
             affected = rows < 0 ? nil : affected.map { $0 &+ rows }
         }
         try execute(first.object)
-        while let arguments = PyIter_Next(iterator) {
-            let arguments = Owned(arguments)
-            try execute(arguments.object)
-        }
+        while let arguments = try? iterator.next() { try execute(arguments.object) }
         return affected
     }
 
-    /// The statement's bytes, owned, if it can travel with others: outside of a transaction each is one of its own.
-    private func joinable(_ query: PyObj, _ connection: Connection) throws(Raised) -> PyObj? {
+    /// The statement's bytes, if it can travel with others: outside of a transaction each is one of its own.
+    private func joinable(_ query: PyObj, _ connection: Connection) throws(PythonError) -> PyRef? {
         let core = connection.core
         guard core.encoding.kind == .utf8, core.status == .begin || !core.transaction.autocommit || core.isInBlock
         else { return nil }
-        let template = try Owned(statement(query, nil, connection))
-        if apus_is_bytes(template.object) != 0 {
-            let bytes = UnsafeRawBufferPointer(
-                start: apus_bytes_data(template.object), count: apus_bytes_size(template.object))
-            return StatementScan.mayJoin(template: bytes) ? template.take() : nil
+        let template = try statement(query, nil, connection)
+        if template.object.isBytes {
+            if !StatementScan.mayJoin(template: template.object.bytes) { return nil }
+            return template
         }
-        let (bytes, owner) = try core.encoding.encode(template.object)
-        defer { owner.release() }
-        return StatementScan.mayJoin(template: bytes) ? try pythonBytes(bytes) : nil
+        let encoded = try core.encoding.encode(template.object)
+        if !StatementScan.mayJoin(template: encoded.bytes) { return nil }
+        return try PyRef(bytes: encoded.bytes)
     }
 
     private func executeJoined(
-        _ template: borrowing Owned, _ first: borrowing Owned, _ iterator: PyObj, _ connection: Connection
-    ) throws(Raised) -> Int? {
-        let query = UnsafeRawBufferPointer(
-            start: apus_bytes_data(template.object), count: apus_bytes_size(template.object))
+        _ template: borrowing PyRef, _ first: borrowing PyRef, _ iterator: PyObj, _ connection: Connection
+    ) throws(PythonError) -> Int? {
+        let query = template.object.bytes
         let core = connection.core
         let pending = PendingStatements(of: self, connection)
         core.pending.append(pending)
@@ -90,14 +84,13 @@ extension Cursor {
         var statement = ByteWriter(minimumCapacity: query.count + 256)
         let adaptations = UnsafeMutablePointer<Int>.allocate(capacity: 1)
         defer { adaptations.deallocate() }
-        var next: PyObj? = first.object.retained()
-        while let current = next {
-            let arguments = Owned(current)
+        var next: PyRef? = PyRef(retaining: first.object)
+        while let arguments = next.take() {
             adaptations.pointee = 0
             var doublesBackslashes = false
             var quotedFor = 0
             statement.removeAll()
-            do throws(Raised) {
+            do throws(PythonError) {
                 quotedFor = try connection.quotingChanges()
                 // The template is in the encoding that there was at first.
                 if core.encoding.kind != .utf8 { throw connection.quotingHasChanged() }
@@ -121,9 +114,9 @@ extension Cursor {
                 adaptations.pointee == 0
                 || statement.withUnsafeBytes { StatementScan.isWhole($0, doublesBackslashes: doublesBackslashes) }
             try pending.append(statement, isWhole: isWhole, quotedFor: quotedFor)
-            next = PyIter_Next(iterator)
+            next = try? iterator.next()
         }
-        if PyErr_Occurred() != nil { try pending.sendBeforeRaising() } else { try pending.send() }
+        if PendingException.exists { try pending.sendBeforeRaising() } else { try pending.send() }
         return pending.affectedRows
     }
 }
@@ -132,10 +125,10 @@ extension Connection {
     /// Sends what an `executemany` of this thread still holds: its iterator, or an adapter, is about to use the
     /// connection.
     @inline(__always)
-    func settlePending() throws(Raised) { if !core.pending.isEmpty { try sendPending() } }
+    func settlePending() throws(PythonError) { if !core.pending.isEmpty { try sendPending() } }
 
     @inline(never)
-    private func sendPending() throws(Raised) {
+    private func sendPending() throws(PythonError) {
         for pending in core.pending where pending.isOurs { try pending.send() }
     }
 }

@@ -1,6 +1,6 @@
 import ApusPQ
+import ApusPython
 import CApusLibPQ
-import CApusPython
 
 /// What there still is to know of a result whose rows are gone.
 extension Cursor {
@@ -29,7 +29,7 @@ extension Cursor {
 
     /// ProgrammingError for a fetch where there are no rows. As in psycopg2, the columns and the position are forgotten.
     @inline(never)
-    func noRows(_ connection: Connection) -> Raised {
+    func noRows(_ connection: Connection) -> PythonError {
         fields.pointee.missing = Missing.position
         fields.pointee.row = 0
         replace(&fields.pointee.description, with: nil)

@@ -1,11 +1,11 @@
 import ApusPQ
+import ApusPython
 import ApusValues
 import CApusLibPQ
-import CApusPython
 
 /// Named cursors live on the server: `execute` declares them, a fetch asks for rows.
 extension Cursor {
-    func checkNamedExecution(_ connection: Connection) throws(Raised) {
+    func checkNamedExecution(_ connection: Connection) throws(PythonError) {
         if fields.pointee.query != nil {
             throw misuse("can't call .execute() on named cursors more than once")
         }
@@ -20,17 +20,14 @@ extension Cursor {
     }
 
     /// The cursor's name as an SQL identifier.
-    func quotedName(_ connection: Connection) throws(Raised) -> String {
+    func quotedName(_ connection: Connection) throws(PythonError) -> String {
         guard let name = fields.pointee.name else { return "" }
         return try connection.identifier(text(of: name))
     }
 
     /// Declares the cursor for a statement.
-    /// - Parameters:
-    ///   - statement: owned; taken over.
-    ///   - quotedFor: as for `run`.
-    func declare(_ statement: PyObj, _ connection: Connection, quotedFor: Int?) throws(Raised) {
-        let statement = Owned(statement)
+    /// - Parameter quotedFor: as for `run`.
+    func declare(_ statement: borrowing PyRef, _ connection: Connection, quotedFor: Int?) throws(PythonError) {
         var writer = ByteWriter()
         try connection.encoded("DECLARE \(quotedName(connection)) ").withUnsafeBytes { writer.append($0) }
         switch fields.pointee.scrollable {
@@ -39,10 +36,8 @@ extension Cursor {
         default: break
         }
         writer.append(fields.pointee.withhold != 0 ? "CURSOR WITH HOLD FOR " : "CURSOR WITHOUT HOLD FOR ")
-        let (bytes, owner) = try bytes(of: statement.object)
-        writer.append(bytes)
-        owner.release()
-        let query = try Owned(writer.withUnsafeBytes { (bytes) throws(Raised) in try pythonBytes(bytes) })
+        writer.append(try statement.object.isBytes ? statement.object.bytes : statement.object.utf8)
+        let query = try writer.withUnsafeBytes { (bytes) throws(PythonError) in try PyRef(bytes: bytes) }
         try run(query.object, connection, quotedFor: quotedFor)
         fields.pointee.rowcount = -1
         fields.pointee.is_declared = 1
@@ -51,26 +46,15 @@ extension Cursor {
 
     /// Raises ProgrammingError where the transaction has ended that the cursor lived in: asking the server would begin
     /// another one, only for it to fail.
-    func checkAlive(_ connection: Connection) throws(Raised) {
+    func checkAlive(_ connection: Connection) throws(PythonError) {
         if fields.pointee.withhold == 0, fields.pointee.transaction != connection.core.transactionNumber {
             throw misuse("named cursor isn't valid anymore")
         }
     }
 
-    private func bytes(of statement: PyObj) throws(Raised) -> (UnsafeRawBufferPointer, PyObj) {
-        if apus_is_bytes(statement) != 0 {
-            return (
-                UnsafeRawBufferPointer(start: apus_bytes_data(statement), count: apus_bytes_size(statement)),
-                statement.retained()
-            )
-        }
-        let encoded = try ClientEncoding.utf8.encode(statement)
-        return (encoded.bytes, encoded.owner)
-    }
-
     /// Makes the rows of a `FETCH` the cursor's result.
-    func fetchFromServer(_ direction: String, _ connection: Connection) throws(Raised) {
-        try naming { () throws(Raised) in
+    func fetchFromServer(_ direction: String, _ connection: Connection) throws(PythonError) {
+        try naming { () throws(PythonError) in
             try connection.checkIdle("fetch")
             try connection.checkNotPrepared("fetch")
         }
@@ -81,17 +65,17 @@ extension Cursor {
     }
 
     /// Runs a command about the cursor, whose result becomes the cursor's.
-    func executeOnServer(_ command: String, _ connection: Connection) throws(Raised) {
+    func executeOnServer(_ command: String, _ connection: Connection) throws(PythonError) {
         let bytes = try connection.encoded(command)
         let exchange = bytes.withUnsafeBytes { Exchange(Statement(copying: $0)) }
-        try connection.perform(exchange, mayBegin: fields.pointee.withhold == 0) { () throws(Raised) in
+        try connection.perform(exchange, mayBegin: fields.pointee.withhold == 0) { () throws(PythonError) in
             try prepare(for: exchange)
         }
         try accept(exchange, connection)
     }
 
     /// Closes the cursor on the server, where it still can be.
-    func closeNamed() throws(Raised) {
+    func closeNamed() throws(PythonError) {
         let connection = try Connection(fields.pointee.connection)
         guard connection.core.closed == .open, connection.core.isOurs, connection.core.exchange == nil else { return }
         let status = connection.core.session?.transactionStatus
@@ -108,15 +92,15 @@ extension Cursor {
     }
 
     /// Whether the program declared a cursor of this name, which this one then reads.
-    private func existsOnServer(_ connection: Connection) throws(Raised) -> Bool {
+    private func existsOnServer(_ connection: Connection) throws(PythonError) -> Bool {
         guard let name = fields.pointee.name else { return false }
-        let query = try Owned(python("SELECT 1 FROM pg_catalog.pg_cursors WHERE name = %s"))
-        let arguments = try Owned(owned(PyTuple_New(1)))
-        apus_tuple_set(arguments.object, 0, name.retained())
+        let query = try PyRef("SELECT 1 FROM pg_catalog.pg_cursors WHERE name = %s")
+        let arguments = try PyRef(tupleOf: 1)
+        arguments.set(tupleItem: 0, to: PyRef(retaining: name))
         let quotedFor = try connection.quotingChanges()
-        let statement = try Owned(statement(query.object, arguments.object, connection))
+        let statement = try statement(query.object, arguments.object, connection)
         let exchange = try connection.perform(Exchange(sendable(statement.object)), mayBegin: false) {
-            () throws(Raised) in try connection.checkQuoting(since: quotedFor)
+            () throws(PythonError) in try connection.checkQuoting(since: quotedFor)
         }
         try connection.checkSuccess(exchange, cursor: object)
         return exchange.result.map { PQntuples($0) > 0 } ?? false

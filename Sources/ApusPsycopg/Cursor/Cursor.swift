@@ -1,6 +1,7 @@
 import ApusPQ
+import ApusPython
 import CApusLibPQ
-import CApusPython
+import CApusPsycopg
 
 /// A Python cursor, borrowed.
 struct Cursor {
@@ -9,7 +10,7 @@ struct Cursor {
 
     /// From the `self` of a method. Raises InterfaceError if `__init__` never ran.
     @inline(__always)
-    init(_ object: PyObj?) throws(Raised) {
+    init(_ object: PyObj?) throws(PythonError) {
         guard let object, object.fields(apus_cursor.self).pointee.connection != nil else {
             throw raise(module.pointee.interfaceError, "the cursor is not initialized")
         }
@@ -19,7 +20,7 @@ struct Cursor {
 
     /// The cursor's connection. Raises InterfaceError if either is closed.
     @inline(__always)
-    func openConnection() throws(Raised) -> Connection {
+    func openConnection() throws(PythonError) -> Connection {
         if fields.pointee.closed != 0 { throw closedError() }
         let connection = try Connection(fields.pointee.connection)
         if connection.core.closed != .open { throw closedError(of: connection) }
@@ -28,13 +29,13 @@ struct Cursor {
 
     /// Raises InterfaceError if the cursor or its connection is closed.
     @inline(__always)
-    func checkOpen() throws(Raised) { _ = try openConnection() }
+    func checkOpen() throws(PythonError) { _ = try openConnection() }
 
     @inline(never)
-    private func closedError() -> Raised { naming(raise(module.pointee.interfaceError, "cursor already closed")) }
+    private func closedError() -> PythonError { naming(raise(module.pointee.interfaceError, "cursor already closed")) }
 
     @inline(never)
-    private func closedError(of connection: Connection) -> Raised {
+    private func closedError(of connection: Connection) -> PythonError {
         naming(
             raise(
                 module.pointee.interfaceError,
@@ -44,24 +45,24 @@ struct Cursor {
 
     /// ProgrammingError for a wrong use of this cursor, which it names.
     @inline(never)
-    func misuse(_ message: String) -> Raised { naming(raise(module.pointee.programmingError, message)) }
+    func misuse(_ message: String) -> PythonError { naming(raise(module.pointee.programmingError, message)) }
 
     /// Runs what may find the use of this cursor wrong. The error then names the cursor.
     @inline(__always)
-    func naming<Result>(_ body: () throws(Raised) -> Result) throws(Raised) -> Result {
-        do throws(Raised) { return try body() } catch { throw naming(error) }
+    func naming<Result>(_ body: () throws(PythonError) -> Result) throws(PythonError) -> Result {
+        do throws(PythonError) { return try body() } catch { throw naming(error) }
     }
 
     /// Makes an error of psycopg2's that was raised, and names no cursor, name this one.
     @inline(never)
-    func naming(_ raised: Raised) -> Raised {
-        guard let exception = apus_take_exception() else { return raised }
+    func naming(_ raised: PythonError) -> PythonError {
+        guard let exception = PendingException.take() else { return raised }
         // A program may have given the class another way to make its instances.
-        if apus_is_instance(exception, module.pointee.error) != 0 {
-            let fields = exception.fields(apus_error.self)
+        if exception.object.isInstance(of: module.pointee.error) {
+            let fields = exception.object.fields(apus_error.self)
             if fields.pointee.cursor == nil { fields.pointee.cursor = object.retained() }
         }
-        apus_give_exception(exception)
+        PendingException.restore(exception)
         return raised
     }
 
@@ -73,7 +74,7 @@ struct Cursor {
 
     /// Raises ProgrammingError from within a typecaster that reads the result.
     @inline(__always)
-    func checkUnread() throws(Raised) {
+    func checkUnread() throws(PythonError) {
         if fields.pointee.readers > 0 { throw misuse("the cursor's result is being read by a typecaster") }
     }
 
@@ -84,7 +85,7 @@ struct Cursor {
     /// Raises ProgrammingError from within a typecaster that reads the last result, InterfaceError where the cursor was
     /// closed while the statement waited for its turn; then nothing has changed.
     /// - Parameter query: what the program sees as `query` from now on; nil leaves it as it is.
-    func prepare(for exchange: Exchange, query: PyObj? = nil) throws(Raised) {
+    func prepare(for exchange: Exchange, query: PyObj? = nil) throws(PythonError) {
         try checkUnread()
         if fields.pointee.closed != 0 { throw closedError() }
         fields.pointee.execution &+= 1
@@ -132,8 +133,8 @@ struct Cursor {
     }
 
     /// Takes over a result that the server is content with, unless another statement was begun on the cursor since.
-    func accept(_ exchange: Exchange, _ connection: Connection) throws(Raised) {
-        do throws(Raised) { try connection.checkSuccess(exchange, cursor: object) } catch {
+    func accept(_ exchange: Exchange, _ connection: Connection) throws(PythonError) {
+        do throws(PythonError) { try connection.checkSuccess(exchange, cursor: object) } catch {
             if isCurrent(exchange) { noteFailure(connection) }
             throw error
         }
@@ -149,7 +150,7 @@ struct Cursor {
         case PGRES_TUPLES_OK, PGRES_SINGLE_TUPLE:
             fields.pointee.rowcount = Int(PQntuples(result))
             fields.pointee.missing = Missing.nothing
-            do throws(Raised) { try chooseCasts(result, connection) } catch {
+            do throws(PythonError) { try chooseCasts(result, connection) } catch {
                 clearResult()
                 throw error
             }
@@ -177,7 +178,7 @@ struct Cursor {
 
     /// Lets go of a result that is not the cursor's any more. A stream is ended, because no cursor reads it.
     @inline(never)
-    private func discard(_ exchange: Exchange, _ connection: Connection) throws(Raised) {
+    private func discard(_ exchange: Exchange, _ connection: Connection) throws(PythonError) {
         guard let result = exchange.result, PQresultStatus(result) == PGRES_COPY_BOTH else { return }
         exchange.abandonCopy()
         let core = connection.core
@@ -204,25 +205,25 @@ struct Cursor {
     }
 
     /// Finds the typecaster of every column, once for all rows.
-    private func chooseCasts(_ result: OpaquePointer, _ connection: Connection) throws(Raised) {
+    private func chooseCasts(_ result: OpaquePointer, _ connection: Connection) throws(PythonError) {
         let count = Int(PQnfields(result))
-        let casts = try Owned(owned(PyTuple_New(count)))
+        let casts = try PyRef(tupleOf: count)
         let columns = room(forColumns: count)
         var isAtomic = true
         // The keys of a dict of typecasters may run Python code when they are compared.
         fields.pointee.readers += 1
         defer { fields.pointee.readers -= 1 }
         for index in 0..<count {
-            let oid = try Owned(python(Int(PQftype(result, Int32(truncatingIfNeeded: index)))))
+            let oid = try PyRef(Int(PQftype(result, Int32(truncatingIfNeeded: index))))
             let isBinary = PQfformat(result, Int32(truncatingIfNeeded: index)) == 1
             let cast = try cast(oid.object, connection, isBinary: isBinary)
-            apus_tuple_set(casts.object, index, cast)
-            let column = RowMaker.Column(cast)
+            let column = RowMaker.Column(cast.object)
+            casts.set(tupleItem: index, to: cast)
             (columns + index).initialize(to: column)
             isAtomic = isAtomic && column.decoder.isAtomic
         }
         fields.pointee.is_atomic = isAtomic ? 1 : 0
-        replace(&fields.pointee.casts, with: casts.take())
+        replace(&fields.pointee.casts, with: casts)
     }
 
     /// What `casts` holds, for the making of rows; nil if there never was a result.
@@ -253,7 +254,7 @@ struct Cursor {
     }
 
     /// The typecaster for an OID, owned: the cursor's, else the connection's, else the module's.
-    func cast(_ oid: PyObj, _ connection: Connection, isBinary: Bool = false) throws(Raised) -> PyObj {
+    func cast(_ oid: PyObj, _ connection: Connection, isBinary: Bool = false) throws(PythonError) -> PyRef {
         let state = module
         let own = isBinary ? fields.pointee.binary_types : fields.pointee.string_types
         if let own, let cast = try Self.find(oid, in: own, "cursor", isBinary, state) { return cast }
@@ -263,75 +264,61 @@ struct Cursor {
         }
         let common = isBinary ? state.pointee.binaryTypes : state.pointee.stringTypes
         if let cast = try Self.find(oid, in: common, "psycopg2.extensions", isBinary, state) { return cast }
-        return (isBinary ? state.pointee.defaultBinaryCast : state.pointee.defaultCast).retained()
+        return PyRef(retaining: isBinary ? state.pointee.defaultBinaryCast : state.pointee.defaultCast)
     }
 
     @inline(__always)
     private static func find(
         _ oid: PyObj, in types: PyObj, _ owner: StaticString, _ isBinary: Bool,
         _ state: UnsafeMutablePointer<ModuleState>
-    ) throws(Raised) -> PyObj? {
-        if apus_dict_size(types) == 0 { return nil }
+    ) throws(PythonError) -> PyRef? {
+        if types.dictCount == 0 { return nil }
         // Keys of the program's own may put another dict in its place while they are compared.
-        let keeper = Owned(types.retained())
-        guard let cast = apus_dict_find(keeper.object, oid) else {
-            if PyErr_Occurred() != nil { throw Raised() }
-            return nil
-        }
-        if apus_type_object(cast) != state.pointee.typecaster {
-            throw noTypecaster(Owned(cast), oid, owner, isBinary)
-        }
+        let keeper = PyRef(retaining: types)
+        guard let cast = try keeper.object.find(oid) else { return nil }
+        if cast.object.type != state.pointee.typecaster { throw noTypecaster(cast, oid, owner, isBinary) }
         return cast
     }
 
     /// TypeError for what a program put into a dict of typecasters.
     @inline(never)
     private static func noTypecaster(
-        _ value: consuming Owned, _ oid: PyObj, _ owner: StaticString, _ isBinary: Bool
-    ) -> Raised {
-        do throws(Raised) {
-            let shown = try Owned(owned(PyObject_Repr(value.object)))
-            let key = try Owned(owned(PyObject_Repr(oid)))
+        _ value: consuming PyRef, _ oid: PyObj, _ owner: StaticString, _ isBinary: Bool
+    ) -> PythonError {
+        do throws(PythonError) {
+            let shown = try value.object.shownRepr
             return try raiseTypeError(
-                "\(owner).\(isBinary ? "binary" : "string")_types[\(text(of: key.object))] must be a typecaster, "
-                    + "as new_type() makes them, not \(text(of: shown.object))")
+                "\(owner).\(isBinary ? "binary" : "string")_types[\(oid.shownRepr)] must be a typecaster, "
+                    + "as new_type() makes them, not \(shown)")
         } catch { return error }
     }
 
-    /// `description`, made when it is first asked for. Borrowed; nil where the statement returned no rows.
-    func description() throws(Raised) -> PyObj? {
-        if let description = fields.pointee.description { return description }
+    /// `description`, made when it is first asked for; nil where the statement returned no rows.
+    func description() throws(PythonError) -> PyRef? {
+        if let description = fields.pointee.description { return PyRef(retaining: description) }
         guard let result, fields.pointee.missing < Missing.columns, Self.hasColumns(result) else { return nil }
         let encoding = try Connection(fields.pointee.connection).core.encoding
         // New objects may set off the cycle collector, and finalizers with it.
         fields.pointee.readers += 1
         defer { fields.pointee.readers -= 1 }
         let count = Int(PQnfields(result))
-        let columns = try Owned(owned(PyTuple_New(count)))
+        let columns = try PyRef(tupleOf: count)
         for index in 0..<count {
-            try apus_tuple_set(columns.object, index, Column.make(result, Int32(truncatingIfNeeded: index), encoding))
+            try columns.set(tupleItem: index, to: Column.make(result, Int32(truncatingIfNeeded: index), encoding))
         }
-        replace(&fields.pointee.description, with: columns.take())
-        return fields.pointee.description
+        replace(&fields.pointee.description, with: PyRef(retaining: columns.object))
+        return columns
     }
 
-    func close() throws(Raised) {
+    func close() throws(PythonError) {
         if fields.pointee.closed != 0 { return }
         try checkUnread()
         if isNamed { try closeNamed() }
         // Programs look at these after a `with` block has closed the cursor.
-        let description = try description()?.retained()
-        let status: PyObj
-        do throws(Raised) { status = try statusMessage() } catch {
-            description?.release()
-            throw error
-        }
+        let description = try description()
+        let status = try statusMessage()
         // Meanwhile another thread may have closed it, or begun to fetch.
-        if fields.pointee.closed != 0 || fields.pointee.readers > 0 {
-            description?.release()
-            status.release()
-            return try checkUnread()
-        }
+        if fields.pointee.closed != 0 || fields.pointee.readers > 0 { return try checkUnread() }
         fields.pointee.closed = 1
         let (rowcount, row, lastoid) = (fields.pointee.rowcount, fields.pointee.row, fields.pointee.lastoid)
         replace(&fields.pointee.last_status, with: status)
@@ -342,17 +329,17 @@ struct Cursor {
         fields.pointee.lastoid = lastoid
     }
 
-    /// The tag of the last command, an empty text where the server refused it; a new reference.
-    func statusMessage() throws(Raised) -> PyObj {
-        if let last = fields.pointee.last_status { return last.retained() }
-        if let result, let status = PQcmdStatus(result) { return try python(c: status) }
-        return try fields.pointee.has_failed != 0 ? python("") : none()
+    /// The tag of the last command, an empty text where the server refused it.
+    func statusMessage() throws(PythonError) -> PyRef {
+        if let last = fields.pointee.last_status { return PyRef(retaining: last) }
+        if let result, let status = PQcmdStatus(result) { return try PyRef(cString: status) }
+        return try fields.pointee.has_failed != 0 ? PyRef("") : PyRef.none
     }
 }
 
 /// What a typecaster needs to know of the cursor that it is called with.
-func decodingContext(of cursor: PyObj?) throws(Raised) -> Decoding {
-    guard let cursor, apus_is_instance(cursor, module.pointee.cursor) != 0 else {
+func decodingContext(of cursor: PyObj?) throws(PythonError) -> Decoding {
+    guard let cursor, cursor.isInstance(of: module.pointee.cursor) else {
         return try Decoding(encoding: .utf8, cursor: nil, tzinfoFactory: nil)
     }
     let fields = try Cursor(cursor).fields

@@ -1,8 +1,9 @@
 import ApusPQ
+import ApusPython
 import ApusValues
 import ApusWaiting
 import CApusLibPQ
-import CApusPython
+import CApusPsycopg
 
 /// The statements of an `executemany` under way that have not been sent yet, and what those before have done.
 ///
@@ -29,8 +30,8 @@ final class PendingStatements {
     var isOurs: Bool { pthread_equal(thread, pthread_self()) != 0 && !isSending }
 
     /// Raises ValueError for a statement with a zero byte.
-    func check(_ statement: borrowing ByteWriter) throws(Raised) {
-        try statement.withUnsafeBytes { (bytes) throws(Raised) in
+    func check(_ statement: borrowing ByteWriter) throws(PythonError) {
+        try statement.withUnsafeBytes { (bytes) throws(PythonError) in
             if bytes.count > 0, let base = bytes.baseAddress, memchr(base, 0, bytes.count) != nil {
                 throw raiseValueError("A statement cannot contain NUL (0x00) characters.")
             }
@@ -41,7 +42,7 @@ final class PendingStatements {
     /// - Parameters:
     ///   - isWhole: false for what is not surely a single, complete statement: it is sent alone.
     ///   - quotedFor: what its literals were quoted for.
-    func append(_ statement: borrowing ByteWriter, isWhole: Bool, quotedFor: Int) throws(Raised) {
+    func append(_ statement: borrowing ByteWriter, isWhole: Bool, quotedFor: Int) throws(PythonError) {
         // Those before do not fit any more if it was quoted for something else: to send them says so.
         if !isWhole || quotedFor != self.quotedFor { try send() }
         if batch.isEmpty { self.quotedFor = quotedFor }
@@ -51,16 +52,13 @@ final class PendingStatements {
 
     /// Executes what came before the arguments that raised, as if each had been sent when its turn was. The pending
     /// exception stays, unless the server objects.
-    func sendBeforeRaising() throws(Raised) {
-        guard let exception = apus_take_exception() else { return }
-        do throws(Raised) { try send() } catch {
-            exception.release()
-            throw error
-        }
-        apus_give_exception(exception)
+    func sendBeforeRaising() throws(PythonError) {
+        guard let exception = PendingException.take() else { return }
+        try send()
+        PendingException.restore(exception)
     }
 
-    func send() throws(Raised) {
+    func send() throws(PythonError) {
         if batch.isEmpty { return }
         isSending = true
         // Whatever becomes of them, they are not sent again.
@@ -77,18 +75,18 @@ final class PendingStatements {
     /// of the transaction does not count here: outside of one, statements of one message would be a transaction of
     /// their own.
     /// - Returns: the number of the first that was not sent.
-    private func send(from first: Int) throws(Raised) -> Int {
-        try cursor.naming { () throws(Raised) in
+    private func send(from first: Int) throws(PythonError) -> Int {
+        try cursor.naming { () throws(PythonError) in
             try connection.checkOpen()
             try connection.checkIdle("executemany")
         }
         let core = connection.core
-        let alone = try Owned(batch.statement(first))
+        let alone = try batch.statement(first)
         let one = try Exchange(Statement(alone.object))
         one.isHandedOut = Connection.isGreen
         let all: Exchange? = first > 0 || batch.count == 1 ? nil : together()
         var isStale = false
-        let exchange = try connection.perform { () throws(Raised) in
+        let exchange = try connection.perform { () throws(PythonError) in
             try cursor.prepare(for: one, query: alone.object)
             all?.number = one.number
         } _: {
@@ -119,7 +117,7 @@ final class PendingStatements {
     }
 
     /// Takes over what became of all statements of the batch.
-    private func take(_ exchange: Exchange) throws(Raised) {
+    private func take(_ exchange: Exchange) throws(PythonError) {
         let tally = exchange.tally ?? Exchange.Tally()
         let isLost = exchange.detour?.loss != nil
         guard isLost || exchange.result.map({ PQresultStatus($0) }) == PGRES_FATAL_ERROR else {
@@ -139,8 +137,8 @@ final class PendingStatements {
             failed = place.number
             isBehind = place.prefix.position(own) > batch.characters(of: failed)
         }
-        let statement = try Owned(batch.statement(failed))
-        replace(&cursor.fields.pointee.query, with: statement.object.retained())
+        let statement = try batch.statement(failed)
+        replace(&cursor.fields.pointee.query, with: PyRef(retaining: statement.object))
         if isBehind, failed + 1 < batch.count, let other = try repeated(statement.object) {
             try cursor.accept(other, connection)
         }
@@ -151,7 +149,7 @@ final class PendingStatements {
     /// and not about the one behind it. A text that cannot be parsed executes nothing, and is answered by that in a
     /// failed transaction, too.
     /// - Returns: nil if it can be parsed after all.
-    private func repeated(_ statement: PyObj) throws(Raised) -> Exchange? {
+    private func repeated(_ statement: PyObj) throws(PythonError) -> Exchange? {
         let core = connection.core
         guard core.session?.transactionStatus == .inError else { return nil }
         let exchange = try connection.perform(Exchange(Statement(statement)), mayBegin: false)

@@ -1,5 +1,5 @@
+import ApusPython
 import ApusValues
-import CApusPython
 
 /// The same statement with many sets of arguments, as one message for the server.
 struct StatementBatch: ~Copyable {
@@ -70,9 +70,9 @@ struct StatementBatch: ~Copyable {
     }
 
     /// A statement as bytes; once the text is terminated.
-    func statement(_ index: Int) throws(Raised) -> PyObj {
-        try text.withUnsafeBytes { (bytes) throws(Raised) in
-            try pythonBytes(UnsafeRawBufferPointer(rebasing: bytes[range(of: index)]))
+    func statement(_ index: Int) throws(PythonError) -> PyRef {
+        try text.withUnsafeBytes { (bytes) throws(PythonError) in
+            try PyRef(bytes: UnsafeRawBufferPointer(rebasing: bytes[range(of: index)]))
         }
     }
 }

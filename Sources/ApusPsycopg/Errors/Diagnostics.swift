@@ -1,4 +1,5 @@
-import CApusPython
+import ApusPython
+import CApusPsycopg
 
 /// The attributes of `psycopg2.extensions.Diagnostics`, in the order of an error's `fields`.
 /// See "PQresultErrorField" in libpq's manual for their meaning.
@@ -31,33 +32,33 @@ enum DiagnosticField: Int, CaseIterable {
     }
 }
 
-func makeDiagnosticsType(in owner: PyObj) throws(Raised) -> PyObj {
+func makeDiagnosticsType(in owner: PyObj) throws(PythonError) -> PyRef {
     let properties = DiagnosticField.allCases.map { field in
-        PyGetSetDef.computed(field.pythonName, "", closure: field.rawValue) { me, closure in
+        Property.computed(field.pythonName, "", closure: field.rawValue) { me, closure in
             guard let error = me?.fields(apus_diagnostics.self).pointee.error,
                 let fields = error.fields(apus_error.self).pointee.fields
-            else { return none() }
-            return apus_tuple_get(fields, Int(bitPattern: closure)).retained()
+            else { return Python.none.retained() }
+            return fields.tupleItem(Int(bitPattern: closure)).retained()
         }
     }
-    return try makeType(
-        "psycopg2.extensions.Diagnostics", in: owner, size: MemoryLayout<apus_diagnostics>.size,
-        flags: apus_flag_subclass | apus_flag_collected,
+    return try PyRef(
+        typeNamed: "psycopg2.extensions.Diagnostics", in: owner, size: MemoryLayout<apus_diagnostics>.size,
+        flags: [.subclassable, .collected],
         [
             .doc("Details from a database error report. An attribute is None where the server did not send it."),
             .new { type, arguments, keywords in
-                answer { () throws(Raised) in
+                returningObject { () throws(PythonError) in
                     let given = try Arguments("Diagnostics", ["err"], required: 1, tuple: arguments, dict: keywords)
                     let error = try given.required(0)
-                    guard apus_is_instance(error, module.pointee.error) != 0 else {
+                    guard error.isInstance(of: module.pointee.error) else {
                         throw raiseTypeError("The argument must be a psycopg2.Error")
                     }
-                    let me = try owned(apus_allocate(type))
-                    me.fields(apus_diagnostics.self).pointee.error = error.retained()
+                    let me = try PyRef(instanceOf: receiver(type))
+                    me.object.fields(apus_diagnostics.self).pointee.error = error.retained()
                     return me
                 }
             },
             .traverse(apus_diagnostics_traverse), .clear(apus_diagnostics_clear), .dealloc(apus_diagnostics_dealloc),
-            .properties(permanent(properties, end: .end)),
+            .properties(Properties(properties)),
         ])
 }

@@ -1,12 +1,12 @@
-import CApusPython
+import ApusPython
 
 /// Makes PEP 249's exceptions, psycopg2's two extensions, and a class for every SQLSTATE.
-func makeExceptions(_ state: UnsafeMutablePointer<ModuleState>, in owner: PyObj) throws(Raised) {
-    state.pointee.warning = try exception("Warning", "psycopg2.Warning", apus_exc_exception(), in: owner)
-    state.pointee.error = try makeErrorType(in: owner)
-    try add(state.pointee.error, as: "Error", to: owner)
-    state.pointee.diagnostics = try makeDiagnosticsType(in: owner)
-    try add(state.pointee.diagnostics, as: "Diagnostics", to: owner)
+func makeExceptions(_ state: UnsafeMutablePointer<ModuleState>, in owner: PyObj) throws(PythonError) {
+    state.pointee.warning = try exception("Warning", "psycopg2.Warning", Python.exception, in: owner)
+    state.pointee.error = try makeErrorType(in: owner).take()
+    try owner.add(state.pointee.error, as: "Error")
+    state.pointee.diagnostics = try makeDiagnosticsType(in: owner).take()
+    try owner.add(state.pointee.diagnostics, as: "Diagnostics")
 
     let error = state.pointee.error
     state.pointee.interfaceError = try exception("InterfaceError", "psycopg2.InterfaceError", error, in: owner)
@@ -27,25 +27,26 @@ func makeExceptions(_ state: UnsafeMutablePointer<ModuleState>, in owner: PyObj)
     state.pointee.transactionRollbackError = try exception(
         "TransactionRollbackError", "psycopg2.extensions.TransactionRollbackError", operational, in: owner)
 
-    state.pointee.sqlStateErrors = try owned(PyDict_New())
+    state.pointee.sqlStateErrors = try PyRef.dict().take()
     for line in String(cString: sqlStateNames.c).split(separator: "\n") {
         let code = String(line.prefix(5))
         let name = "psycopg2.errors.\(line.dropFirst(6))"
-        let type = try Owned(owned(PyErr_NewException(name, baseError(of: code, state), nil)))
-        try check(PyDict_SetItemString(state.pointee.sqlStateErrors, code, type.object))
+        let type = try PyRef(exceptionNamed: name, base: baseError(of: code, state), doc: "")
+        try state.pointee.sqlStateErrors.set(code, to: type.object)
     }
-    try add(state.pointee.sqlStateErrors, as: "sqlstate_errors", to: owner)
+    try owner.add(state.pointee.sqlStateErrors, as: "sqlstate_errors")
     state.pointee.commandTimeout = try exception(
         "CommandTimeout", "psycopg2.apus.CommandTimeout",
-        PyDict_GetItemString(state.pointee.sqlStateErrors, "57014") ?? state.pointee.queryCanceledError, in: owner)
+        state.pointee.sqlStateErrors.item("57014") ?? state.pointee.queryCanceledError, in: owner)
 }
 
+/// The reference is the state's.
 private func exception(
-    _ name: StaticString, _ qualifiedName: StaticString, _ base: PyObj?, in owner: PyObj
-) throws(Raised) -> PyObj {
-    let type = try owned(PyErr_NewExceptionWithDoc(qualifiedName.c, meaning(of: "\(name)").c, base, nil))
-    try add(type, as: name, to: owner)
-    return type
+    _ name: StaticString, _ qualifiedName: StaticString, _ base: PyObj, in owner: PyObj
+) throws(PythonError) -> PyObj {
+    let type = try PyRef(exceptionNamed: qualifiedName, base: base, doc: meaning(of: "\(name)"))
+    try owner.add(type.object, as: name)
+    return type.take()
 }
 
 /// What PEP 249's exceptions stand for, for `help()`.
@@ -84,6 +85,6 @@ func baseError(of sqlState: String, _ state: UnsafeMutablePointer<ModuleState>) 
 
 /// The class to raise for an SQLSTATE, borrowed.
 func errorClass(of sqlState: String) -> PyObj {
-    if let type = PyDict_GetItemString(module.pointee.sqlStateErrors, sqlState) { return type }
+    if let type = module.pointee.sqlStateErrors.item(sqlState) { return type }
     return baseError(of: sqlState, module)
 }

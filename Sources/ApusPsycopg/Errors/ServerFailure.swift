@@ -1,6 +1,8 @@
 import ApusPQ
+import ApusPython
+import ApusWaiting
 import CApusLibPQ
-import CApusPython
+import CApusPsycopg
 
 /// Raises what a server answered, with everything that it said.
 struct ServerFailure {
@@ -32,28 +34,26 @@ struct ServerFailure {
     /// - Parameters:
     ///   - class: the exception's; nil for that of the SQLSTATE.
     ///   - cursor: the cursor that executed the statement, if one did.
-    func raise(_ class: PyObj? = nil, cursor: PyObj?, connectionIsLost: Bool) -> Raised {
-        do throws(Raised) {
+    func raise(_ class: PyObj? = nil, cursor: PyObj?, connectionIsLost: Bool) -> PythonError {
+        do throws(PythonError) {
             let text = ownPositions(in: said)
-            let message = try Owned(
-                decode(
-                    Array(preface.utf8)
-                        + (text.isEmpty ? Array("no message from the server".utf8) : withoutSeverity(text))))
+            let message = try decode(
+                Array(preface.utf8)
+                    + (text.isEmpty ? Array("no message from the server".utf8) : withoutSeverity(text)))
             // The classes of SQLSTATEs are in a dict that programs may change.
-            let type = Owned((`class` ?? errorType(connectionIsLost: connectionIsLost)).retained())
-            let exception = try Owned(owned(apus_call1(type.object, message.object)))
-            if apus_is_instance(exception.object, module.pointee.error) != 0 {
+            let type = PyRef(retaining: `class` ?? errorType(connectionIsLost: connectionIsLost))
+            let exception = try type.object.call(message.object)
+            if exception.object.isInstance(of: module.pointee.error) {
                 let fields = exception.object.fields(apus_error.self)
                 try replace(&fields.pointee.pgerror, with: decode(text))
                 if let code = PQresultErrorField(result, apus_diag_sqlstate) {
-                    try replace(&fields.pointee.pgcode, with: python(c: code))
+                    try replace(&fields.pointee.pgcode, with: PyRef(cString: code))
                 }
-                replace(&fields.pointee.cursor, with: cursor?.retained())
+                replace(&fields.pointee.cursor, with: cursor.map { PyRef(retaining: $0) })
                 try replace(&fields.pointee.fields, with: diagnostics())
             }
-            PyErr_SetObject(apus_type_object(exception.object), exception.object)
-        } catch {}
-        return Raised()
+            return ApusPython.raise(exception.object.type, value: exception)
+        } catch { return error }
     }
 
     private func errorType(connectionIsLost: Bool) -> PyObj {
@@ -63,7 +63,7 @@ struct ServerFailure {
         return errorClass(of: String(cString: code))
     }
 
-    private func decode(_ bytes: [UInt8]) throws(Raised) -> PyObj { try encoding.decode(bytes) }
+    private func decode(_ bytes: [UInt8]) throws(PythonError) -> PyRef { try encoding.decode(bytes) }
 
     /// The message without the `ERROR:  ` in front.
     private func withoutSeverity(_ text: [UInt8]) -> [UInt8] {
@@ -81,7 +81,7 @@ struct ServerFailure {
     }
 
     /// The fields in the order of `DiagnosticField`, as a tuple.
-    private func diagnostics() throws(Raised) -> PyObj {
+    private func diagnostics() throws(PythonError) -> PyRef {
         let codes = [
             apus_diag_severity, apus_diag_severity_nonlocalized, apus_diag_sqlstate, apus_diag_message_primary,
             apus_diag_message_detail, apus_diag_message_hint, apus_diag_statement_position,
@@ -89,61 +89,64 @@ struct ServerFailure {
             apus_diag_table_name, apus_diag_column_name, apus_diag_datatype_name, apus_diag_constraint_name,
             apus_diag_source_file, apus_diag_source_line, apus_diag_source_function,
         ]
-        let fields = try Owned(owned(PyTuple_New(codes.count)))
+        let fields = try PyRef(tupleOf: codes.count)
         for (index, code) in codes.enumerated() {
             guard let value = PQresultErrorField(result, code) else {
-                apus_tuple_set(fields.object, index, none())
+                fields.set(tupleItem: index, to: PyRef.none)
                 continue
             }
             var bytes = Array(UnsafeRawBufferPointer(start: value, count: strlen(value)))
             if code == apus_diag_statement_position, let position = Int(String(decoding: bytes, as: UTF8.self)) {
                 bytes = Array(String(prefix.position(position)).utf8)
             }
-            try apus_tuple_set(fields.object, index, decode(bytes))
+            try fields.set(tupleItem: index, to: decode(bytes))
         }
-        return fields.take()
+        return fields
     }
 }
 
 /// Raises the loss of the connection as the answer to a statement.
 /// - Parameter cursor: the cursor that executed the statement, if one did.
-func raise(_ loss: PQError, cursor: PyObj?) -> Raised {
+func raise(_ loss: PQError, cursor: PyObj?) -> PythonError {
     let raised = raise(loss)
-    guard let exception = apus_take_exception() else { return raised }
-    if apus_is_instance(exception, module.pointee.error) != 0 {
-        let fields = exception.fields(apus_error.self)
-        replace(&fields.pointee.cursor, with: cursor?.retained())
-        if let text = try? python(loss.message + "\n") {
+    guard let exception = PendingException.take() else { return raised }
+    if exception.object.isInstance(of: module.pointee.error) {
+        let fields = exception.object.fields(apus_error.self)
+        replace(&fields.pointee.cursor, with: cursor.map { PyRef(retaining: $0) })
+        if let text = try? PyRef(loss.message + "\n") {
             replace(&fields.pointee.pgerror, with: text)
         } else {
-            PyErr_Clear()
+            PendingException.clear()
         }
     }
-    apus_give_exception(exception)
+    PendingException.restore(exception)
     return raised
 }
 
 /// Raises a failure that no server's result stands for.
 /// - Parameter whileOpening: whether libpq is connecting: an option that it refuses only then is an OperationalError,
 ///   as in psycopg2, while what cannot be read as options at all is a ProgrammingError.
-func raise(_ error: PQError, whileOpening: Bool = false) -> Raised {
+func raise(_ error: PQError, whileOpening: Bool = false) -> PythonError {
     let state = module
     let type: PyObj
     switch error.kind {
     case .usage: type = state.pointee.interfaceError
     case .options where !whileOpening: type = state.pointee.programmingError
     case .memory:
-        PyErr_NoMemory()
-        return Raised()
+        return raiseMemoryError()
     default: type = state.pointee.operationalError
     }
     let raised = raise(type, error.message + "\n")
-    if let code = error.sqlState?.rawValue, let exception = apus_take_exception() {
-        if apus_is_instance(exception, state.pointee.error) != 0 {
-            let fields = exception.fields(apus_error.self)
-            if let value = try? python(code) { replace(&fields.pointee.pgcode, with: value) } else { PyErr_Clear() }
+    if let code = error.sqlState?.rawValue, let exception = PendingException.take() {
+        if exception.object.isInstance(of: state.pointee.error) {
+            let fields = exception.object.fields(apus_error.self)
+            if let value = try? PyRef(code) {
+                replace(&fields.pointee.pgcode, with: value)
+            } else {
+                PendingException.clear()
+            }
         }
-        apus_give_exception(exception)
+        PendingException.restore(exception)
     }
     return raised
 }

@@ -1,7 +1,8 @@
 import ApusPQ
+import ApusPython
 import ApusValues
 import CApusLibPQ
-import CApusPython
+import CApusPsycopg
 
 /// A Python large object, borrowed. What it does it asks the server's functions for (chapter "Large Objects" of
 /// PostgreSQL's manual), by statements as all others: so it waits, and is interrupted, as they are.
@@ -10,7 +11,7 @@ struct LargeObject {
     let fields: UnsafeMutablePointer<apus_lobject>
 
     /// From the `self` of a method. Raises InterfaceError if `__init__` never ran.
-    init(_ object: PyObj?) throws(Raised) {
+    init(_ object: PyObj?) throws(PythonError) {
         guard let object, object.fields(apus_lobject.self).pointee.connection != nil else {
             throw raise(module.pointee.interfaceError, "the large object is not initialized")
         }
@@ -22,7 +23,7 @@ struct LargeObject {
 
     /// Opens the large object `oid`; if that is 0, makes one, with the OID `newOID` unless that is 0 too, and fills it
     /// with the content of a file.
-    func open(oid: UInt32, mode: LargeObjectMode, newOID: UInt32, file: PyObj?) throws(Raised) {
+    func open(oid: UInt32, mode: LargeObjectMode, newOID: UInt32, file: PyObj?) throws(PythonError) {
         let connection = try checkConnection()
         fields.pointee.descriptor = -1
         fields.pointee.transaction = connection.core.transactionNumber
@@ -31,7 +32,7 @@ struct LargeObject {
         if oid == 0 {
             if let file {
                 // Opened first: where there is no such file, no large object is left behind.
-                try withFile(file, "rb") { (file) throws(Raised) in
+                try withFile(file, "rb") { (file) throws(PythonError) in
                     try create(newOID, connection)
                     try load(file)
                 }
@@ -43,7 +44,7 @@ struct LargeObject {
         try openDescriptor(access)
     }
 
-    private func openDescriptor(_ access: Int32) throws(Raised) {
+    private func openDescriptor(_ access: Int32) throws(PythonError) {
         let oid = fields.pointee.oid
         fields.pointee.descriptor = try Int32(
             truncatingIfNeeded: number("SELECT pg_catalog.lo_open($1, $2)") { parameters in
@@ -52,7 +53,7 @@ struct LargeObject {
             })
     }
 
-    private func create(_ newOID: UInt32, _ connection: Connection) throws(Raised) {
+    private func create(_ newOID: UInt32, _ connection: Connection) throws(PythonError) {
         fields.pointee.oid = try UInt32(
             truncatingIfNeeded: number("SELECT pg_catalog.lo_create($1)") { parameters in
                 parameters.appendOID(newOID)
@@ -62,54 +63,52 @@ struct LargeObject {
     }
 
     /// Fills it with the content of an open file.
-    private func load(_ file: PyObj) throws(Raised) {
+    private func load(_ file: PyObj) throws(PythonError) {
         try openDescriptor(LargeObjectMode.write)
-        let size = try Owned(python(Self.pieceSize))
+        let size = try PyRef(Self.pieceSize)
         while true {
-            let piece = try Owned(owned(apus_method1(file, module.pointee.nameRead, size.object)))
-            if apus_is_bytes(piece.object) == 0 || apus_bytes_size(piece.object) == 0 { break }
+            let piece = try file.callMethod(module.pointee.nameRead, size.object)
+            if !piece.object.isBytes || piece.object.bytes.count == 0 { break }
             _ = try write(piece.object)
         }
         try close()
     }
 
     private func withFile(
-        _ path: PyObj, _ mode: StaticString, _ body: (PyObj) throws(Raised) -> Void
-    ) throws(Raised) {
-        guard apus_is_str(path) != 0 else { throw raiseTypeError("expected a file's path, not \(path.typeName)") }
-        let io = try Owned(owned(PyImport_ImportModule("io")))
-        let open = try Owned(attribute("open", of: io.object))
-        let mode = try Owned(interned(mode))
-        guard let opened = apus_call2(open.object, path, mode.object) else { throw try unopened(path) }
-        let file = Owned(opened)
-        do throws(Raised) { try body(file.object) } catch {
-            let exception = apus_take_exception()
-            if let closed = apus_method0(file.object, module.pointee.nameClose) {
-                closed.release()
-            } else {
-                PyErr_Clear()
+        _ path: PyObj, _ mode: StaticString, _ body: (PyObj) throws(PythonError) -> Void
+    ) throws(PythonError) {
+        guard path.isStr else { throw raiseTypeError("expected a file's path, not \(path.typeName)") }
+        let file = try openFile(path, mode)
+        do throws(PythonError) { try body(file.object) } catch {
+            PendingException.preserving { () throws(PythonError) in
+                _ = try file.object.callMethod(module.pointee.nameClose)
             }
-            if let exception { apus_give_exception(exception) }
             throw error
         }
-        _ = try Owned(owned(apus_method0(file.object, module.pointee.nameClose)))
+        _ = try file.object.callMethod(module.pointee.nameClose)
+    }
+
+    private func openFile(_ path: PyObj, _ mode: StaticString) throws(PythonError) -> PyRef {
+        let open = try Python.object("open", of: "io")
+        let mode = try PyRef(interned: mode)
+        do throws(PythonError) { return try open.object.call(path, mode.object) } catch {
+            throw try unopened(path, error)
+        }
     }
 
     /// OperationalError for a file that could not be opened, for which the pending exception has the reason.
-    private func unopened(_ path: PyObj) throws(Raised) -> Raised {
-        guard pending(is: apus_exc_os()), let exception = apus_take_exception() else { return Raised() }
-        let cause = Owned(exception)
-        let reason = try Owned(attribute("strerror", of: cause.object))
-        let shown = try Owned(owned(PyObject_Str(reason.object)))
+    private func unopened(_ path: PyObj, _ error: PythonError) throws(PythonError) -> PythonError {
+        guard PendingException.isInstance(of: Python.osError), let cause = PendingException.take() else { return error }
+        let reason = try cause.object.attribute("strerror")
         return try raise(
-            module.pointee.operationalError, "could not open file \"\(text(of: path))\": \(text(of: shown.object))")
+            module.pointee.operationalError, "could not open file \"\(text(of: path))\": \(reason.object.shown)")
     }
 
     // MARK: What a call demands
 
     var isClosed: Bool {
         guard fields.pointee.descriptor >= 0, let connection = try? Connection(fields.pointee.connection) else {
-            PyErr_Clear()
+            PendingException.clear()
             return true
         }
         return connection.core.closed != .open
@@ -120,7 +119,7 @@ struct LargeObject {
         fields.pointee.transaction == connection.core.transactionNumber
     }
 
-    private func checkConnection() throws(Raised) -> Connection {
+    private func checkConnection() throws(PythonError) -> Connection {
         let connection = try Connection(fields.pointee.connection)
         try connection.checkOpen()
         try connection.checkSynchronous("lobject")
@@ -130,7 +129,7 @@ struct LargeObject {
         return connection
     }
 
-    private func checkUsable() throws(Raised) {
+    private func checkUsable() throws(PythonError) {
         if isClosed { throw raise(module.pointee.interfaceError, "lobject already closed") }
         guard try isCurrent(checkConnection()) else {
             throw raise(module.pointee.programmingError, "lobject isn't valid anymore")
@@ -142,7 +141,7 @@ struct LargeObject {
     private static var pieceSize: Int { 1 << 20 }
 
     /// At most `count` bytes, to the end if it is negative; as text or bytes, by the mode.
-    func read(_ count: Int) throws(Raised) -> PyObj {
+    func read(_ count: Int) throws(PythonError) -> PyRef {
         try checkUsable()
         var content = ByteWriter()
         var left = count < 0 ? Int.max : count
@@ -154,12 +153,12 @@ struct LargeObject {
         }
         let encoding = try Connection(fields.pointee.connection).core.encoding
         let isText = fields.pointee.is_text != 0
-        return try content.withUnsafeBytes { (bytes) throws(Raised) in
-            try isText ? encoding.decode(bytes) : pythonBytes(bytes)
+        return try content.withUnsafeBytes { (bytes) throws(PythonError) in
+            try isText ? encoding.decode(bytes) : PyRef(bytes: bytes)
         }
     }
 
-    private func readPiece(_ count: Int, to content: inout ByteWriter) throws(Raised) -> Int {
+    private func readPiece(_ count: Int, to content: inout ByteWriter) throws(PythonError) -> Int {
         let descriptor = fields.pointee.descriptor
         let exchange = try ask("SELECT pg_catalog.loread($1, $2)") { parameters in
             parameters.append(descriptor)
@@ -172,20 +171,17 @@ struct LargeObject {
     }
 
     /// Writes text or bytes; answers how many bytes.
-    func write(_ data: PyObj) throws(Raised) -> Int {
+    func write(_ data: PyObj) throws(PythonError) -> Int {
         try checkUsable()
-        let bytes: UnsafeRawBufferPointer
-        let keeper: Owned
-        if apus_is_bytes(data) != 0 {
-            bytes = UnsafeRawBufferPointer(start: apus_bytes_data(data), count: apus_bytes_size(data))
-            keeper = Owned(data.retained())
-        } else if apus_is_str(data) != 0 {
-            let encoded = try Connection(fields.pointee.connection).core.encoding.encode(data)
-            bytes = encoded.bytes
-            keeper = Owned(encoded.owner)
+        let content: EncodedText
+        if data.isBytes {
+            content = EncodedText(bytes: data.bytes, owner: PyRef(retaining: data))
+        } else if data.isStr {
+            content = try Connection(fields.pointee.connection).core.encoding.encode(data)
         } else {
             throw raiseTypeError("lobject.write requires a string; got \(data.typeName) instead")
         }
+        let bytes = content.bytes
         let descriptor = fields.pointee.descriptor
         var start = 0
         while start < bytes.count {
@@ -196,16 +192,15 @@ struct LargeObject {
             }
             start += piece.count
         }
-        _ = keeper.object
         return bytes.count
     }
 
     /// Moves to `offset` from the start, from here or from the end; answers where that is.
-    func seek(_ offset: Int, whence: Int) throws(Raised) -> Int {
+    func seek(_ offset: Int, whence: Int) throws(PythonError) -> Int {
         try checkUsable()
         guard let whence = Int32(exactly: whence) else {
             throw raise(
-                apus_exc_overflow(), "whence is 0 (SEEK_SET), 1 (SEEK_CUR) or 2 (SEEK_END), and not \(whence)")
+                Python.overflowError, "whence is 0 (SEEK_SET), 1 (SEEK_CUR) or 2 (SEEK_END), and not \(whence)")
         }
         let descriptor = fields.pointee.descriptor
         return try number("SELECT pg_catalog.lo_lseek64($1, $2, $3)") { parameters in
@@ -215,13 +210,13 @@ struct LargeObject {
         }
     }
 
-    func tell() throws(Raised) -> Int {
+    func tell() throws(PythonError) -> Int {
         try checkUsable()
         let descriptor = fields.pointee.descriptor
         return try number("SELECT pg_catalog.lo_tell64($1)") { parameters in parameters.append(descriptor) }
     }
 
-    func truncate(_ length: Int) throws(Raised) {
+    func truncate(_ length: Int) throws(PythonError) {
         try checkUsable()
         let descriptor = fields.pointee.descriptor
         _ = try number("SELECT pg_catalog.lo_truncate64($1, $2)") { parameters in
@@ -232,7 +227,7 @@ struct LargeObject {
 
     // MARK: Ending
 
-    func close() throws(Raised) {
+    func close() throws(PythonError) {
         let descriptor = fields.pointee.descriptor
         if descriptor < 0 { return }
         fields.pointee.descriptor = -1
@@ -244,7 +239,7 @@ struct LargeObject {
         _ = try number("SELECT pg_catalog.lo_close($1)") { parameters in parameters.append(descriptor) }
     }
 
-    func unlink() throws(Raised) {
+    func unlink() throws(PythonError) {
         _ = try checkConnection()
         try close()
         let oid = fields.pointee.oid
@@ -252,38 +247,38 @@ struct LargeObject {
     }
 
     /// Writes the content into a file on the client.
-    func export(_ path: PyObj) throws(Raised) {
+    func export(_ path: PyObj) throws(PythonError) {
         _ = try checkConnection()
-        let connection = Owned((fields.pointee.connection ?? apus_none()).retained())
-        let reader = try Owned(
-            LargeObject.make(module.pointee.lobject, connection.object, oid: fields.pointee.oid, mode: "rb"))
+        let connection = PyRef(retaining: fields.pointee.connection ?? Python.none)
+        let reader = try LargeObject.make(
+            module.pointee.lobject, connection.object, oid: fields.pointee.oid, mode: "rb")
         let source = try LargeObject(reader.object)
-        try withFile(path, "wb") { (file) throws(Raised) in
+        try withFile(path, "wb") { (file) throws(PythonError) in
             while true {
-                let piece = try Owned(source.read(Self.pieceSize))
-                if apus_bytes_size(piece.object) == 0 { break }
-                _ = try Owned(owned(apus_method1(file, module.pointee.nameWrite, piece.object)))
+                let piece = try source.read(Self.pieceSize)
+                if piece.object.bytes.count == 0 { break }
+                _ = try file.callMethod(module.pointee.nameWrite, piece.object)
             }
         }
         try source.close()
     }
 
-    private static func make(_ type: PyObj, _ connection: PyObj, oid: UInt32, mode: StaticString) throws(Raised)
-        -> PyObj
+    private static func make(_ type: PyObj, _ connection: PyObj, oid: UInt32, mode: StaticString) throws(PythonError)
+        -> PyRef
     {
-        let number = try Owned(python(Int(oid)))
-        let mode = try Owned(interned(mode))
-        return try owned(apus_call3(type, connection, number.object, mode.object))
+        let number = try PyRef(Int(oid))
+        let mode = try PyRef(interned: mode)
+        return try type.call(connection, number.object, mode.object)
     }
 
     // MARK: Asking
 
     /// Calls a function of the server. What the server says against it is raised as OperationalError.
-    private func ask(_ sql: StaticString, _ write: (inout PQParameters) -> Void) throws(Raised) -> Exchange {
+    private func ask(_ sql: StaticString, _ write: (inout PQParameters) -> Void) throws(PythonError) -> Exchange {
         let connection = try checkConnection()
         // A second __init__, by another thread or a callback, must not let go of it while the server is waited for.
-        let keeper = Owned(connection.object.retained())
-        defer { _ = keeper.object }
+        let keeper = PyRef(retaining: connection.object)
+        defer { keeper.keepAlive() }
         try connection.checkNotPrepared("lobject")
         var parameters = PQParameters()
         write(&parameters)
@@ -294,7 +289,7 @@ struct LargeObject {
     }
 
     /// The same, for a function that answers with an integer.
-    private func number(_ sql: StaticString, _ write: (inout PQParameters) -> Void) throws(Raised) -> Int {
+    private func number(_ sql: StaticString, _ write: (inout PQParameters) -> Void) throws(PythonError) -> Int {
         let exchange = try ask(sql, write)
         guard let result = exchange.result, PQntuples(result) > 0, let value = PQgetvalue(result, 0, 0) else {
             return 0

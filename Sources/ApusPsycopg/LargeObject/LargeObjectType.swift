@@ -1,15 +1,16 @@
-import CApusPython
+import ApusPython
+import CApusPsycopg
 
 /// `psycopg2.extensions.lobject`
 enum LargeObjectType {
-    static func make(in owner: PyObj) throws(Raised) -> PyObj {
-        try makeType(
-            "psycopg2.extensions.lobject", in: owner, size: MemoryLayout<apus_lobject>.size,
-            flags: apus_flag_subclass | apus_flag_collected,
+    static func make(in owner: PyObj) throws(PythonError) -> PyRef {
+        try PyRef(
+            typeNamed: "psycopg2.extensions.lobject", in: owner, size: MemoryLayout<apus_lobject>.size,
+            flags: [.subclassable, .collected],
             [
                 .doc("lobject(conn, oid=0, mode='', new_oid=0, new_file=None): a large object."),
                 .initialize { me, arguments, keywords in
-                    succeed { () throws(Raised) in
+                    returningStatus { () throws(PythonError) in
                         try LargeObjectType.initialize(
                             receiver(me),
                             Arguments(
@@ -18,28 +19,28 @@ enum LargeObjectType {
                     }
                 },
                 .repr { me in
-                    answer { () throws(Raised) in
+                    returningObject { () throws(PythonError) in
                         let large = try LargeObject(me)
                         let address = String(UInt(bitPattern: large.object), radix: 16)
-                        return try python("<lobject object at 0x\(address); closed: \(large.isClosed ? 1 : 0)>")
+                        return try PyRef("<lobject object at 0x\(address); closed: \(large.isClosed ? 1 : 0)>")
                     }
                 },
                 .traverse(apus_lobject_fields_traverse), .clear(apus_lobject_fields_clear),
                 .dealloc { me in
                     guard let me else { return }
-                    PyObject_GC_UnTrack(me)
-                    if me.fields(apus_lobject.self).pointee.weak_references != nil { PyObject_ClearWeakRefs(me) }
+                    CycleCollector.forget(me)
+                    if me.fields(apus_lobject.self).pointee.weak_references != nil { me.clearWeakReferences() }
                     // The descriptor goes with its transaction; a destructor must not talk to the server.
                     _ = apus_lobject_fields_clear(me)
-                    apus_free(me)
+                    me.free()
                 },
                 .members(members), .properties(properties), .methods(methods),
             ])
     }
 
-    private static func initialize(_ me: PyObj, _ given: Arguments) throws(Raised) {
+    private static func initialize(_ me: PyObj, _ given: Arguments) throws(PythonError) {
         let connection = try given.required(0)
-        guard apus_is_instance(connection, module.pointee.connection) != 0 else {
+        guard connection.isInstance(of: module.pointee.connection) else {
             throw raiseTypeError("argument 1 must be psycopg2.extensions.connection, not \(connection.typeName)")
         }
         let oid = try oid(given, 1)
@@ -51,99 +52,99 @@ enum LargeObjectType {
             throw raiseValueError("bad mode for lobject: '\(wish)'")
         }
         let fields = me.fields(apus_lobject.self)
-        replace(&fields.pointee.connection, with: connection.retained())
-        try replace(&fields.pointee.mode, with: python(mode.shown))
+        replace(&fields.pointee.connection, with: PyRef(retaining: connection))
+        try replace(&fields.pointee.mode, with: PyRef(mode.shown))
         try LargeObject(me).open(oid: oid, mode: mode, newOID: Self.oid(given, 3), file: given.unlessNone(4))
     }
 
-    private static func oid(_ given: Arguments, _ index: Int) throws(Raised) -> UInt32 {
+    private static func oid(_ given: Arguments, _ index: Int) throws(PythonError) -> UInt32 {
         let number = given.unlessNone(index) == nil ? 0 : try given.integer(index, default: 0)
         guard let oid = UInt32(exactly: number) else {
-            throw raise(apus_exc_overflow(), "\(number) is no OID: those are 0 to \(UInt32.max)")
+            throw raise(Python.overflowError, "\(number) is no OID: those are 0 to \(UInt32.max)")
         }
         return oid
     }
 
-    nonisolated(unsafe) private static let members = permanent(
+    private static let members = Members(
         [
-            .field("oid", "The OID of the large object.", \apus_lobject.oid, type: apus_member_unsigned),
+            .field("oid", "The OID of the large object.", \apus_lobject.oid, type: .unsigned),
             .field("mode", "What it was opened for.", \apus_lobject.mode),
-            .field("__weaklistoffset__", "", \apus_lobject.weak_references, type: apus_member_offset),
-        ] as [PyMemberDef], end: .end)
+            .field("__weaklistoffset__", "", \apus_lobject.weak_references, type: .offset),
+        ])
 
-    nonisolated(unsafe) private static let properties = permanent(
+    private static let properties = Properties(
         [
             .computed("closed", "Whether it is closed.") { me, _ in
-                answer { () throws(Raised) in try python(LargeObject(me).isClosed) }
+                returningObject { () throws(PythonError) in try PyRef(LargeObject(me).isClosed) }
             }
-        ] as [PyGetSetDef], end: .end)
+        ])
 
-    nonisolated(unsafe) private static let methods = permanent(
+    private static let methods = Methods(
         [
             .fast("read", "read(size=-1): bytes or text, by the mode; to the end if size is negative.") {
                 me, positional, count, keywords in
-                answer { () throws(Raised) in
+                returningObject { () throws(PythonError) in
                     let given = try Arguments("read", ["size"], positional, count, keywords)
                     return try LargeObject(me).read(given.unlessNone(0) == nil ? -1 : given.integer(0, default: -1))
                 }
             },
             .one("write", "write(data) -> int: writes bytes or text; returns how many bytes.") { me, data in
-                answer { () throws(Raised) in try python(LargeObject(me).write(receiver(data))) }
+                returningObject { () throws(PythonError) in try PyRef(LargeObject(me).write(receiver(data))) }
             },
             .fast("seek", "seek(offset, whence=0) -> int: moves; returns the new position.") {
                 me, positional, count, keywords in
-                answer { () throws(Raised) in
+                returningObject { () throws(PythonError) in
                     let given = try Arguments("seek", ["offset", "whence"], required: 1, positional, count, keywords)
-                    return try python(
+                    return try PyRef(
                         LargeObject(me).seek(given.integer(0, default: 0), whence: given.integer(1, default: 0)))
                 }
             },
             .plain("tell", "tell() -> int: the position.") { me, _ in
-                answer { () throws(Raised) in try python(LargeObject(me).tell()) }
+                returningObject { () throws(PythonError) in try PyRef(LargeObject(me).tell()) }
             },
             .fast("truncate", "truncate(len=0): cuts the content, or extends it with zeros.") {
                 me, positional, count, keywords in
-                answer { () throws(Raised) in
+                returningObject { () throws(PythonError) in
                     let given = try Arguments("truncate", ["len"], positional, count, keywords)
                     try LargeObject(me).truncate(given.integer(0, default: 0))
-                    return none()
+                    return PyRef.none
                 }
             },
             .one("export", "export(filename): writes the content into a file on the client.") { me, path in
-                answer { () throws(Raised) in
+                returningObject { () throws(PythonError) in
                     try LargeObject(me).export(receiver(path))
-                    return none()
+                    return PyRef.none
                 }
             },
             .plain("close", "Closes it.") { me, _ in
-                answer { () throws(Raised) in
+                returningObject { () throws(PythonError) in
                     try LargeObject(me).close()
-                    return none()
+                    return PyRef.none
                 }
             },
             .plain("unlink", "Closes and deletes it.") { me, _ in
-                answer { () throws(Raised) in
+                returningObject { () throws(PythonError) in
                     try LargeObject(me).unlink()
-                    return none()
+                    return PyRef.none
                 }
             },
-        ] as [PyMethodDef], end: .end)
+        ])
 }
 
 extension Connection {
     /// `connection.lobject(…)`
-    func makeLargeObject(_ given: Arguments) throws(Raised) -> PyObj {
+    func makeLargeObject(_ given: Arguments) throws(PythonError) -> PyRef {
         try checkOpen()
         try checkSynchronous("lobject")
         try checkNotPrepared("lobject")
         let factory = given.unlessNone(4) ?? module.pointee.lobject
-        let arguments = try Owned(owned(PyTuple_New(5)))
-        apus_tuple_set(arguments.object, 0, object.retained())
-        for index in 0..<4 { apus_tuple_set(arguments.object, index + 1, (given[index] ?? apus_none()).retained()) }
-        let made = try Owned(owned(PyObject_CallObject(factory, arguments.object)))
-        guard apus_is_instance(made.object, module.pointee.lobject) != 0 else {
+        let arguments = try PyRef(tupleOf: 5)
+        arguments.set(tupleItem: 0, to: PyRef(retaining: object))
+        for index in 0..<4 { arguments.set(tupleItem: index + 1, to: PyRef(retaining: given[index] ?? Python.none)) }
+        let made = try factory.call(arguments: arguments)
+        guard made.object.isInstance(of: module.pointee.lobject) else {
             throw raiseTypeError("lobject factory must be subclass of psycopg2.extensions.lobject")
         }
-        return made.take()
+        return made
     }
 }

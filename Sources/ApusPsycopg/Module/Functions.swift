@@ -1,12 +1,12 @@
+import ApusPython
 import CApusLibPQ
-import CApusPython
 
 extension Module {
-    nonisolated(unsafe) static let functions: UnsafeMutablePointer<PyMethodDef> = permanent(
+    static let functions = Methods(
         DateConstructors.functions + [
             .fast("adapt", "adapt(obj, protocol=ISQLQuote, alternate=None) -> an adapter of obj to the protocol") {
                 _, positional, count, keywords in
-                answer { () throws(Raised) in
+                returningObject { () throws(PythonError) in
                     let given = try Arguments(
                         "adapt", ["obj", "proto", "alt"], required: 1, positional, count, keywords)
                     return try AdapterRegistry.adapt(
@@ -14,14 +14,14 @@ extension Module {
                 }
             },
             .fast("new_type", "new_type(oids, name, castobj) -> a new typecaster") { _, positional, count, keywords in
-                answer { () throws(Raised) in
+                returningObject { () throws(PythonError) in
                     try Typecaster.makeNew(
                         Arguments("new_type", ["values", "name", "castobj"], required: 2, positional, count, keywords))
                 }
             },
             .fast("new_array_type", "new_array_type(oids, name, baseobj) -> a new typecaster of arrays") {
                 _, positional, count, keywords in
-                answer { () throws(Raised) in
+                returningObject { () throws(PythonError) in
                     try Typecaster.makeNewArray(
                         Arguments(
                             "new_array_type", ["values", "name", "baseobj"], required: 3, positional, count, keywords))
@@ -29,36 +29,36 @@ extension Module {
             },
             .fast("register_type", "register_type(obj, conn_or_curs=None): uses a typecaster for its OIDs") {
                 _, positional, count, keywords in
-                answer { () throws(Raised) in
+                returningObject { () throws(PythonError) in
                     let given = try Arguments(
                         "register_type", ["obj", "conn_or_curs"], required: 1, positional, count, keywords)
                     try Typecaster.register(given.required(0), for: given.unlessNone(1))
-                    return none()
+                    return PyRef.none
                 }
             },
             .fast("parse_dsn", "parse_dsn(dsn) -> dict of the parameters of a connection string") {
                 _, positional, count, keywords in
-                answer { () throws(Raised) in
+                returningObject { () throws(PythonError) in
                     let given = try Arguments("parse_dsn", ["dsn"], required: 1, positional, count, keywords)
                     return try DSN.dictionary(of: text(of: given.required(0), withoutNUL: "a connection string"))
                 }
             },
             .fast("quote_ident", "quote_ident(ident, conn_or_curs) -> str: an identifier in quotes") {
                 _, positional, count, keywords in
-                answer { () throws(Raised) in
+                returningObject { () throws(PythonError) in
                     let given = try Arguments(
                         "quote_ident", ["ident", "scope"], required: 2, positional, count, keywords)
                     let name = try given.required(0)
                     let scope = try given.required(1)
                     let connection: Connection
-                    if apus_is_instance(scope, module.pointee.cursor) != 0 {
+                    if scope.isInstance(of: module.pointee.cursor) {
                         connection = try Cursor(scope).openConnection()
-                    } else if apus_is_instance(scope, module.pointee.connection) != 0 {
+                    } else if scope.isInstance(of: module.pointee.connection) {
                         connection = try Connection(scope)
                     } else {
                         throw raiseTypeError("argument 2 must be a connection or a cursor")
                     }
-                    return try python(connection.identifier(text(of: name)))
+                    return try PyRef(connection.identifier(text(of: name)))
                 }
             },
             .fast(
@@ -66,7 +66,7 @@ extension Module {
                 "encrypt_password(password, user, scope=None, algorithm=None) -> str: as ALTER USER takes it"
             ) {
                 _, positional, count, keywords in
-                answer { () throws(Raised) in
+                returningObject { () throws(PythonError) in
                     try PasswordHash.make(
                         Arguments(
                             "encrypt_password", ["password", "user", "scope", "algorithm"], required: 2, positional,
@@ -75,48 +75,48 @@ extension Module {
                 }
             },
             .plain("libpq_version", "libpq_version() -> int: the version of libpq") { _, _ in
-                answer { () throws(Raised) in try python(Int(PQlibVersion())) }
+                returningObject { () throws(PythonError) in try PyRef(Int(PQlibVersion())) }
             },
             .one("set_wait_callback", "set_wait_callback(f): f(conn) waits for connections, in place of blocking") {
                 _, callback in
-                answer { () throws(Raised) in
+                returningObject { () throws(PythonError) in
                     let callback = try receiver(callback)
-                    if !callback.isNone, PyCallable_Check(callback) == 0 {
+                    if !callback.isNone, !callback.isCallable {
                         throw raiseTypeError("the wait callback must be callable or None")
                     }
                     let old = module.pointee.waitCallback
                     module.pointee.waitCallback = callback.retained()
                     old.release()
-                    return none()
+                    return PyRef.none
                 }
             },
             .plain("cluster_status", "cluster_status() -> list of dict: see psycopg2.apus") { _, _ in
-                answer { () throws(Raised) in try ClusterStatus.list() }
+                returningObject { () throws(PythonError) in try ClusterStatus.list() }
             },
             .fast("ping", "ping(connection, timeout=5.0): see psycopg2.apus") { _, positional, count, keywords in
-                answer { () throws(Raised) in
+                returningObject { () throws(PythonError) in
                     let given = try Arguments(
                         "ping", ["connection", "timeout"], required: 1, positional, count, keywords)
                     let connection = try given.required(0)
-                    guard apus_is_instance(connection, module.pointee.connection) != 0 else {
+                    guard connection.isInstance(of: module.pointee.connection) else {
                         throw raiseTypeError("argument 1 must be a connection")
                     }
                     let timeout = try given.unlessNone(1).map(ConnectionType.seconds) ?? .seconds(5)
                     guard timeout > .zero else { throw raiseValueError("timeout must be more than 0 seconds") }
                     try Connection(connection).ping(within: timeout)
-                    return none()
+                    return PyRef.none
                 }
             },
             .plain("balance_policies", "balance_policies() -> list of tuple: see psycopg2.loadbalanceproperties") {
                 _, _ in
-                answer { () throws(Raised) in try ClusterStatus.policies() }
+                returningObject { () throws(PythonError) in try ClusterStatus.policies() }
             },
             .plain("get_wait_callback", "get_wait_callback() -> the wait callback, or None") { _, _ in
                 module.pointee.waitCallback.retained()
             },
             .fast("_connect", "_connect(dsn, connection_factory=None, async_=0) -> a new connection") {
                 _, positional, count, keywords in
-                answer { () throws(Raised) in
+                returningObject { () throws(PythonError) in
                     let given = try Arguments(
                         "_connect", ["dsn", "connection_factory", "async", "async_"], required: 1, positional, count,
                         keywords)
@@ -124,10 +124,10 @@ extension Module {
                     let asynchronous = try given.truth(3, default: old)
                     let factory = given.unlessNone(1) ?? module.pointee.connection
                     // Factories written for psycopg2 may know nothing but the string.
-                    guard asynchronous else { return try owned(apus_call1(factory, given.required(0))) }
-                    let one = try Owned(python(1))
-                    return try owned(apus_call2(factory, given.required(0), one.object))
+                    guard asynchronous else { return try factory.call(given.required(0)) }
+                    let one = try PyRef(1)
+                    return try factory.call(given.required(0), one.object)
                 }
             },
-        ], end: .end)
+        ])
 }

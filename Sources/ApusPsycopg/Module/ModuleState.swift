@@ -1,4 +1,4 @@
-import CApusPython
+import ApusPython
 
 /// Everything that the module keeps for itself: types, names, imported callables, registries.
 ///
@@ -45,59 +45,5 @@ struct ModuleState {
         let count = MemoryLayout<ModuleState>.size / MemoryLayout<PyObj?>.size
         return UnsafeMutableBufferPointer(
             start: UnsafeMutableRawPointer(state).assumingMemoryBound(to: PyObj?.self), count: count)
-    }
-}
-
-/// The state of the interpreter that runs.
-///
-/// The first interpreter that imported the module is remembered; others are asked for their own.
-var module: UnsafeMutablePointer<ModuleState> {
-    @inline(__always) get {
-        let interpreter = PyInterpreterState_Get()
-        if interpreter == Home.interpreter, let state = Home.state { return state }
-        return Home.look(up: interpreter)
-    }
-}
-
-/// datetime's C API: one table for the whole process.
-enum DateTimeAPI {
-    nonisolated(unsafe) static var table: UnsafeMutablePointer<PyDateTime_CAPI>?
-}
-
-/// Where interpreters' states are. All access is under the GIL.
-enum Home {
-    nonisolated(unsafe) fileprivate(set) static var interpreter: OpaquePointer?
-    nonisolated(unsafe) fileprivate(set) static var state: UnsafeMutablePointer<ModuleState>?
-    nonisolated(unsafe) private static var others: [OpaquePointer: UnsafeMutablePointer<ModuleState>] = [:]
-    /// Stands in when no module is left, so that what outlives it (an object collected late) reads no freed memory.
-    nonisolated(unsafe) private static let nobody: UnsafeMutablePointer<ModuleState> = {
-        let state = UnsafeMutablePointer<ModuleState>.allocate(capacity: 1)
-        for index in ModuleState.references(state).indices {
-            (UnsafeMutableRawPointer(state).assumingMemoryBound(to: PyObj?.self) + index).initialize(to: apus_none())
-        }
-        return state
-    }()
-
-    @inline(never)
-    static func look(up interpreter: OpaquePointer?) -> UnsafeMutablePointer<ModuleState> {
-        interpreter.flatMap { others[$0] } ?? nobody
-    }
-
-    static func register(_ state: UnsafeMutablePointer<ModuleState>) {
-        guard let current = PyInterpreterState_Get() else { return }
-        if interpreter == nil || interpreter == current {
-            interpreter = current
-            Home.state = state
-        } else {
-            others[current] = state
-        }
-    }
-
-    static func forget(_ state: UnsafeMutablePointer<ModuleState>) {
-        if Home.state == state {
-            interpreter = nil
-            Home.state = nil
-        }
-        others = others.filter { $0.value != state }
     }
 }

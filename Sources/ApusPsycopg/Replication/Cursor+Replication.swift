@@ -1,22 +1,22 @@
 import ApusPQ
+import ApusPython
 import ApusWaiting
 import CApusLibPQ
-import CApusPython
 
 /// What a replication cursor does: it begins a stream, reads it, and tells the server how far it is.
 extension Cursor {
     /// `start_replication_expert(command, decode=False, status_interval=10)`
-    func startReplication(_ command: PyObj, decodes: Bool, interval: Double) throws(Raised) {
+    func startReplication(_ command: PyObj, decodes: Bool, interval: Double) throws(PythonError) {
         let connection = try openConnection()
-        try naming { () throws(Raised) in
+        try naming { () throws(PythonError) in
             try connection.checkOpen()
             try connection.checkIdle("start_replication_expert")
         }
         if Connection.isGreen { throw misuse("start_replication_expert cannot be used with an asynchronous callback.") }
         let interval = try duration(interval, "status_interval")
-        let statement = try Owned(statement(command, nil, connection))
+        let statement = try statement(command, nil, connection)
         var isBegun = false
-        do throws(Raised) {
+        do throws(PythonError) {
             try run(statement.object, connection, takes: .stream) {
                 isBegun = true
                 setStream(ReplicationStream(decodes: decodes, interval: interval))
@@ -27,7 +27,7 @@ extension Cursor {
         }
     }
 
-    private func duration(_ seconds: Double, _ name: StaticString) throws(Raised) -> Duration {
+    private func duration(_ seconds: Double, _ name: StaticString) throws(PythonError) -> Duration {
         guard seconds >= 1, seconds < 1e9 else {
             throw misuse("\(name) must be >= 1 (sec) and < 1000000000, not \(seconds)")
         }
@@ -45,7 +45,7 @@ extension Cursor {
         fields.pointee.stream.map { Unmanaged<ReplicationStream>.fromOpaque($0).takeUnretainedValue() }
     }
 
-    private func runningStream(_ call: StaticString) throws(Raised) -> (ReplicationStream, Connection) {
+    private func runningStream(_ call: StaticString) throws(PythonError) -> (ReplicationStream, Connection) {
         let connection = try openConnection()
         try connection.checkOpen()
         guard let stream, connection.core.exchange == nil else {
@@ -55,7 +55,7 @@ extension Cursor {
     }
 
     /// `read_message()`: the next message that is there; nil if there is none.
-    func readMessage() throws(Raised) -> PyObj? {
+    func readMessage() throws(PythonError) -> PyRef? {
         let (stream, connection) = try runningStream("read_message")
         let core = connection.core
         let event = try connection.accessing { () -> Result<ReplicationStream.Event, PQError> in
@@ -81,9 +81,9 @@ extension Cursor {
     }
 
     /// `consume_stream(consume, keepalive_interval=None)`: calls with every message, until the callable raises.
-    func consumeStream(_ consume: PyObj, interval: Double?) throws(Raised) {
+    func consumeStream(_ consume: PyObj, interval: Double?) throws(PythonError) {
         let (stream, connection) = try runningStream("consume_stream")
-        try naming { () throws(Raised) in try connection.checkSynchronous("consume_stream") }
+        try naming { () throws(PythonError) in try connection.checkSynchronous("consume_stream") }
         if let interval {
             let interval = try duration(interval, "keepalive_interval")
             try connection.accessing { stream.interval = interval }
@@ -91,7 +91,7 @@ extension Cursor {
         let core = connection.core
         while true {
             var event = ReplicationStream.Event.end
-            try connection.holdingLock { () throws(Raised) in
+            try connection.holdingLock { () throws(PythonError) in
                 try connection.blockingUnderLock(cancels: false) { () throws(PQError) in
                     event = try stream.read(&core.session)
                     if case .wait(let wait) = event { return wait }
@@ -99,15 +99,15 @@ extension Cursor {
                 }
             }
             guard case .message(let message) = event else { break }
-            let object = try Owned(ReplicationMessage.make(message, self, decodes: stream.decodes))
-            _ = try Owned(owned(apus_call1(consume, object.object)))
+            let object = try ReplicationMessage.make(message, self, decodes: stream.decodes)
+            _ = try consume.call(object.object)
             try connection.collect()
         }
         try finishStream(connection)
     }
 
     /// The stream has ended: what the server says to it is the command's result.
-    private func finishStream(_ connection: Connection) throws(Raised) {
+    private func finishStream(_ connection: Connection) throws(PythonError) {
         setStream(nil)
         let core = connection.core
         let exchange = Exchange.answer()
@@ -125,7 +125,7 @@ extension Cursor {
     }
 
     /// `send_feedback(write_lsn=0, flush_lsn=0, apply_lsn=0, reply=False, force=False)`
-    func sendFeedback(written: UInt64, flushed: UInt64, applied: UInt64, reply: Bool, force: Bool) throws(Raised) {
+    func sendFeedback(written: UInt64, flushed: UInt64, applied: UInt64, reply: Bool, force: Bool) throws(PythonError) {
         let (stream, connection) = try runningStream("send_feedback")
         let core = connection.core
         // What the socket does not take at once goes with the next read.
@@ -141,7 +141,7 @@ extension Cursor {
         let wait: Wait?
         do throws(PQError) { wait = try sent.get() } catch { throw raise(error) }
         if wait == nil || core.isAsynchronous { return }
-        try connection.holdingLock { () throws(Raised) in
+        try connection.holdingLock { () throws(PythonError) in
             try connection.blockingUnderLock { () throws(PQError) in try stream.flush(&core.session) }
         }
     }

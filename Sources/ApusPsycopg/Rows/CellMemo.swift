@@ -1,4 +1,5 @@
-import CApusPython
+import ApusPython
+import ApusWaiting
 
 /// Objects that cells of one column were made to lately, by the cells' bytes: a currency, a state or a day that comes
 /// again and again is one object. It is asked only as long as it often knows the answer.
@@ -60,7 +61,7 @@ struct CellMemo {
         let slot = slots + place
         memcpy(Self.start(of: slot), start, bytes.count)
         slot.pointee.count = bytes.count
-        replace(&slot.pointee.object, with: object.retained())
+        replace(&slot.pointee.object, with: PyRef(retaining: object))
     }
 
     private static func start(of slot: UnsafeMutablePointer<Slot>) -> UnsafeMutableRawPointer {

@@ -1,4 +1,4 @@
-import CApusPython
+import ApusPython
 
 /// Rows that were handed out and stand for their cells, which were given back: `scroll()` may lead back to them.
 ///

@@ -1,4 +1,5 @@
-import CApusPython
+import ApusPython
+import CApusPsycopg
 
 /// Makes Python's rows of cells: what is the same for all rows of one fetch.
 struct RowMaker: ~Copyable {
@@ -33,14 +34,14 @@ struct RowMaker: ~Copyable {
 
     /// - Returns: nil if there is no result.
     @inline(__always)
-    init?(_ cursor: Cursor, encoding: ClientEncoding) throws(Raised) {
+    init?(_ cursor: Cursor, encoding: ClientEncoding) throws(PythonError) {
         guard let casts = cursor.fields.pointee.casts, let columns = cursor.columns else { return nil }
         let fields = cursor.fields
         self.cursor = cursor.object
         decoding = try Decoding(
             encoding: encoding, cursor: cursor.object, tzinfoFactory: fields.pointee.tzinfo_factory)
         factory = fields.pointee.row_factory.flatMap { $0.isNone ? nil : $0.retained() }
-        count = apus_tuple_size(casts)
+        count = casts.tupleCount
         self.columns = columns
         isAtomic = fields.pointee.is_atomic != 0
     }
@@ -53,12 +54,11 @@ struct RowMaker: ~Copyable {
 
     /// Finds what the class of the rows has to make them at once; nothing for one that is filled item by item. A
     /// subclass of such a class may do as it likes with its items, so that its own dictionary is what counts.
-    private mutating func seekMaker(_ factory: PyObj) throws(Raised) {
+    private mutating func seekMaker(_ factory: PyObj) throws(PythonError) {
         isMakerSought = true
-        let name = try Owned(interned("_row_maker"))
-        guard let found = apus_own_attribute(factory, name.object) else { return }
-        let function = Owned(found)
-        maker = try owned(apus_call1(function.object, cursor))
+        let name = try PyRef(interned: "_row_maker")
+        guard let function = factory.ownAttribute(name) else { return }
+        maker = try function.object.call(cursor).take()
     }
 
     // MARK: What a fetch may do
@@ -126,34 +126,28 @@ struct RowMaker: ~Copyable {
 
     /// The next row of a reader.
     @inline(__always)
-    mutating func row(_ reader: inout some CellReader) throws(Raised) -> PyObj {
+    mutating func row(_ reader: inout some CellReader) throws(PythonError) -> PyRef {
         if let factory { return try row(&reader, by: factory) }
         if let memos { return try row(&reader, by: memos) }
         return try freshRow(&reader)
     }
 
     @inline(__always)
-    private mutating func freshRow(_ reader: inout some CellReader) throws(Raised) -> PyObj {
-        let tuple = try owned(apus_new_tuple(count, makesMany ? 1 : 0))
+    private mutating func freshRow(_ reader: inout some CellReader) throws(PythonError) -> PyRef {
+        var tuple = try TupleInMaking(count: count, isOneOfMany: makesMany)
         var index = 0
-        do throws(Raised) {
-            while index < count {
-                apus_tuple_set(tuple, index, try item(reader.next(), index))
-                index &+= 1
-            }
-        } catch {
-            apus_drop_tuple(tuple, index)
-            throw error
+        while index < count {
+            tuple.append(try item(reader.next(), index))
+            index &+= 1
         }
-        if !makesMany || !isAtomic { apus_finish_tuple(tuple, makesMany ? 1 : 0, isAtomic ? 1 : 0) }
-        return tuple
+        return tuple.finish(isAcyclic: isAtomic)
     }
 
     @inline(__always)
-    private mutating func item(_ bytes: UnsafeRawBufferPointer?, _ index: Int) throws(Raised) -> PyObj {
+    private mutating func item(_ bytes: UnsafeRawBufferPointer?, _ index: Int) throws(PythonError) -> PyRef {
         let column = columns + index
         guard let bytes else {
-            return column.pointee.decoder == .python ? try decoding.python(column.pointee.caster, nil) : none()
+            return column.pointee.decoder == .python ? try decoding.python(column.pointee.caster, nil) : PyRef.none
         }
         return try decoding.decode(column.pointee.decoder, column.pointee.caster, bytes)
     }
@@ -162,7 +156,7 @@ struct RowMaker: ~Copyable {
     @inline(never)
     private mutating func row(
         _ reader: inout some CellReader, by memos: UnsafeMutablePointer<CellMemo>
-    ) throws(Raised) -> PyObj {
+    ) throws(PythonError) -> PyRef {
         defer { if usefulMemos == 0 { dropMemos() } }
         if count == 1 {
             var ahead = reader
@@ -170,26 +164,25 @@ struct RowMaker: ~Copyable {
             let (known, place) = find(bytes, in: memos)
             if let known {
                 reader = ahead
-                return known
+                return PyRef(owning: known)
             }
             let row = try freshRow(&reader)
-            if let place, let bytes { memos.pointee.put(row, of: bytes, at: place) }
+            if let place, let bytes { memos.pointee.put(row.object, of: bytes, at: place) }
             return row
         }
-        let tuple = try Owned(owned(PyTuple_New(count)))
+        var tuple = try TupleInMaking(count: count, isOneOfMany: false)
         for index in 0..<count {
             let bytes = reader.next()
             let (known, place) = find(bytes, in: memos + index)
             if let known {
-                apus_tuple_set(tuple.object, index, known)
+                tuple.append(PyRef(owning: known))
                 continue
             }
             let item = try freshItem(bytes, index)
-            apus_tuple_set(tuple.object, index, item)
-            if let place, let bytes { memos[index].put(item, of: bytes, at: place) }
+            if let place, let bytes { memos[index].put(item.object, of: bytes, at: place) }
+            tuple.append(item)
         }
-        apus_finish_tuple(tuple.object, 0, isAtomic ? 1 : 0)
-        return tuple.take()
+        return tuple.finish(isAcyclic: isAtomic)
     }
 
     @inline(__always)
@@ -203,65 +196,66 @@ struct RowMaker: ~Copyable {
     }
 
     @inline(never)
-    private mutating func freshItem(_ bytes: UnsafeRawBufferPointer?, _ index: Int) throws(Raised) -> PyObj {
+    private mutating func freshItem(_ bytes: UnsafeRawBufferPointer?, _ index: Int) throws(PythonError) -> PyRef {
         try item(bytes, index)
     }
 
     /// A row object of the program's own: it is made empty, then its items are set by their numbers.
     @inline(never)
-    private mutating func row(_ reader: inout some CellReader, by factory: PyObj) throws(Raised) -> PyObj {
+    private mutating func row(_ reader: inout some CellReader, by factory: PyObj) throws(PythonError) -> PyRef {
         if !isMakerSought { try seekMaker(factory) }
         if let maker {
-            let cells = try Owned(freshRow(&reader))
-            return try owned(apus_call1(maker, cells.object))
+            let cells = try freshRow(&reader)
+            return try maker.call(cells.object)
         }
-        let made = try Owned(owned(apus_call1(factory, cursor)))
+        let made = try factory.call(cursor)
         for index in 0..<count {
-            let item = try Owned(freshItem(reader.next(), index))
+            let item = try freshItem(reader.next(), index)
             try set(index, of: made.object, to: item.object)
         }
-        return made.take()
+        return made
     }
 
-    private func set(_ index: Int, of row: PyObj, to item: PyObj) throws(Raised) {
-        let key = try Owned(python(index))
-        try check(PyObject_SetItem(row, key.object, item))
+    private func set(_ index: Int, of row: PyObj, to item: PyObj) throws(PythonError) {
+        let key = try PyRef(index)
+        try row.setItem(key.object, to: item)
     }
 
     // MARK: Rows made before
 
     /// What a fetch makes of a tuple that stands for its cells.
-    mutating func row(again tuple: PyObj) throws(Raised) -> PyObj {
-        if factory == nil, hasPlainZones { return tuple.retained() }
+    mutating func row(again tuple: PyObj) throws(PythonError) -> PyRef {
+        if factory == nil, hasPlainZones { return PyRef(retaining: tuple) }
         if !isMakerSought, let factory { try seekMaker(factory) }
-        if let maker, hasPlainZones { return try owned(apus_call1(maker, tuple)) }
-        let made = try Owned(owned(factory.map { apus_call1($0, cursor) } ?? PyTuple_New(count)))
+        if let maker, hasPlainZones { return try maker.call(tuple) }
+        let made: PyRef
+        if let factory { made = try factory.call(cursor) } else { made = try PyRef(tupleOf: count) }
         for index in 0..<count {
-            let old = apus_tuple_get(tuple, index)
-            let item = try Owned(hasPlainZones ? old.retained() : zoned(old))
+            let old = tuple.tupleItem(index)
+            let item = try hasPlainZones ? PyRef(retaining: old) : zoned(old)
             if factory == nil {
-                apus_tuple_set(made.object, index, item.take())
+                made.set(tupleItem: index, to: item)
             } else {
                 try set(index, of: made.object, to: item.object)
             }
         }
-        return made.take()
+        return made
     }
 
     /// A value with the time zone that the cursor gives it now.
-    private func zoned(_ item: PyObj) throws(Raised) -> PyObj {
-        guard let zone = apus_tzinfo(decoding.datetime, item) else { return item.retained() }
-        let zoneNow: Owned
+    private func zoned(_ item: PyObj) throws(PythonError) -> PyRef {
+        guard let zone = item.timeZone(decoding.datetime) else { return PyRef(retaining: item) }
+        let zoneNow: PyRef
         if let factory = decoding.tzinfoFactory {
-            let offset = try Owned(owned(apus_method1(zone, decoding.state.pointee.nameUtcoffset, apus_none())))
-            zoneNow = try Owned(owned(apus_call1(factory, offset.object)))
+            let offset = try zone.callMethod(decoding.state.pointee.nameUtcoffset, Python.none)
+            zoneNow = try factory.call(offset.object)
         } else {
-            zoneNow = Owned(none())
+            zoneNow = PyRef.none
         }
-        let replace = try Owned(attribute("replace", of: item))
-        let nothing = try Owned(owned(PyTuple_New(0)))
-        let change = try Owned(owned(PyDict_New()))
-        try check(PyDict_SetItem(change.object, decoding.state.pointee.nameTzinfo, zoneNow.object))
-        return try owned(PyObject_Call(replace.object, nothing.object, change.object))
+        let replace = try item.attribute("replace")
+        let nothing = try PyRef(tupleOf: 0)
+        let change = try PyRef.dict()
+        try change.object.set(decoding.state.pointee.nameTzinfo, to: zoneNow.object)
+        return try replace.object.call(arguments: nothing, keywords: change.object)
     }
 }

@@ -1,5 +1,6 @@
+import ApusPython
 import ApusValues
-import CApusPython
+import CApusPsycopg
 
 /// Where the bytes of a fetch's `bytea` cells go.
 ///
@@ -21,19 +22,19 @@ struct ByteSlab: ~Copyable {
     deinit { view?.release() }
 
     /// A `bytea`'s text as a memoryview of its bytes.
-    mutating func view(_ text: UnsafeRawBufferPointer) throws(Raised) -> PyObj {
+    mutating func view(_ text: UnsafeRawBufferPointer) throws(PythonError) -> PyRef {
         guard let count = ByteaText.decodedCount(text) else { return try Self.lenientView(text) }
         if isFirst || count > Self.longest {
             isFirst = false
-            let chunk = try Owned(makeChunk(count))
+            let chunk = try makeChunk(count)
             guard ByteaText.decode(text, to: apus_chunk_bytes(chunk.object)) else { throw Decoding.malformed("bytea") }
-            return try owned(PyMemoryView_FromObject(chunk.object))
+            return try chunk.object.view()
         }
         // An empty value fits into no room at all, yet its view needs a chunk.
         if view == nil || room < count { try renew() }
-        guard let view, let start = position else { throw raise(apus_exc_runtime(), "there is no chunk for a bytea") }
+        guard let view, let start = position else { throw raise(Python.runtimeError, "there is no chunk for a bytea") }
         guard ByteaText.decode(text, to: start) else { throw Decoding.malformed("bytea") }
-        let made = try owned(apus_view_of(view, start, count))
+        let made = try PyRef(viewSharing: view, start, count: count)
         // What is cast to another format is then aligned as in a chunk of its own.
         let taken = (count &+ 7) & ~7
         position = start + taken
@@ -42,16 +43,16 @@ struct ByteSlab: ~Copyable {
     }
 
     @inline(never)
-    private mutating func renew() throws(Raised) {
-        let chunk = try Owned(makeChunk(Self.size))
-        replace(&view, with: try owned(PyMemoryView_FromObject(chunk.object)))
+    private mutating func renew() throws(PythonError) {
+        let chunk = try makeChunk(Self.size)
+        replace(&view, with: try chunk.object.view())
         position = apus_chunk_bytes(chunk.object)
         room = Self.size
     }
 
     /// The escape format with backslashes that need none.
     @inline(never)
-    private static func lenientView(_ text: UnsafeRawBufferPointer) throws(Raised) -> PyObj {
+    private static func lenientView(_ text: UnsafeRawBufferPointer) throws(PythonError) -> PyRef {
         if text.starts(with: "\\x".utf8) { throw Decoding.malformed("bytea") }
         var result: [UInt8] = []
         var rest = text[...]
@@ -68,9 +69,9 @@ struct ByteSlab: ~Copyable {
                 result.append(escaped)
             }
         }
-        let chunk = try Owned(makeChunk(result.count))
+        let chunk = try makeChunk(result.count)
         UnsafeMutableRawBufferPointer(start: apus_chunk_bytes(chunk.object), count: result.count).copyBytes(
             from: result)
-        return try owned(PyMemoryView_FromObject(chunk.object))
+        return try chunk.object.view()
     }
 }

@@ -1,5 +1,6 @@
+import ApusPython
 import ApusValues
-import CApusPython
+import CApusPsycopg
 
 /// How a Decimal lies in memory, so that one can be made without a text that `_decimal` would parse again.
 ///
@@ -14,17 +15,17 @@ enum DecimalLayout {
     /// The type, if its instances lie as expected, or None.
     /// - Parameter decimal: what the module `decimal` calls Decimal. A class of the program's in its place, derived or
     ///   not, has its own say in what it makes.
-    static func prove(_ decimal: PyObj) throws(Raised) -> PyObj {
-        guard apus_is_class(decimal) != 0, apus_derives_from_object_alone(decimal.asType) != 0,
-            apus_type_size(decimal.asType) == apus_decimal_size, apus_type_item_size(decimal.asType) == 0
-        else { return none() }
+    static func prove(_ decimal: PyObj) throws(PythonError) -> PyRef {
+        guard decimal.isClass, decimal.derivesFromObjectAlone,
+            decimal.instanceSize == (fixed: apus_decimal_size, item: 0)
+        else { return PyRef.none }
         for text in samples {
-            let text = try Owned(python(text))
-            let sample = try Owned(owned(apus_call1(decimal, text.object)))
-            guard apus_type_object(sample.object) == decimal, try isAsExpected(sample.object, text.object, decimal)
-            else { return none() }
+            let text = try PyRef(text)
+            let sample = try decimal.call(text.object)
+            guard sample.object.type == decimal, try isAsExpected(sample.object, text.object, decimal)
+            else { return PyRef.none }
         }
-        return decimal.retained()
+        return PyRef(retaining: decimal)
     }
 
     /// All numbers of words, signs, zeros, and coefficients just around the end of a word.
@@ -39,10 +40,9 @@ enum DecimalLayout {
     private static let zeros = "0000000000000000000"
 
     /// Whether a new Decimal lies as one made here of the same text, and is the same number.
-    private static func isAsExpected(_ sample: PyObj, _ text: PyObj, _ type: PyObj) throws(Raised) -> Bool {
-        guard let made = try make(ofText: text, type) else { return false }
-        let ours = Owned(made)
-        let wanted = sample.fields(apus_decimal.self), got = made.fields(apus_decimal.self)
+    private static func isAsExpected(_ sample: PyObj, _ text: PyObj, _ type: PyObj) throws(PythonError) -> Bool {
+        guard let ours = try make(ofText: text, type) else { return false }
+        let wanted = sample.fields(apus_decimal.self), got = ours.object.fields(apus_decimal.self)
         guard wanted.pointee.hash == -1, wanted.pointee.number.flags == got.pointee.number.flags,
             wanted.pointee.number.exponent == got.pointee.number.exponent,
             wanted.pointee.number.digits == got.pointee.number.digits,
@@ -53,20 +53,12 @@ enum DecimalLayout {
         for index in 0..<Int(got.pointee.number.count)
         where apus_decimal_words(wanted)[index] != apus_decimal_words(got)[index] { return false }
 
-        let equal = PyObject_RichCompareBool(sample, ours.object, Py_EQ)
-        try check(equal)
-        let hash = PyObject_Hash(sample)
-        guard equal == 1, hash != -1, hash == PyObject_Hash(ours.object) else { return false }
-        let wantedText = try Owned(owned(PyObject_Str(sample))), ourText = try Owned(owned(PyObject_Str(ours.object)))
-        let alike = PyObject_RichCompareBool(wantedText.object, ourText.object, Py_EQ)
-        try check(alike)
-        return alike == 1
+        guard try sample.isEqual(to: ours.object), try sample.hash() == ours.object.hash() else { return false }
+        return try sample.shown == ours.object.shown
     }
 
-    private static func make(ofText text: PyObj, _ type: PyObj) throws(Raised) -> PyObj? {
-        let (bytes, owner) = try ClientEncoding.utf8.encode(text)
-        let keeper = Owned(owner)
-        defer { _ = keeper.object }
+    private static func make(ofText text: PyObj, _ type: PyObj) throws(PythonError) -> PyRef? {
+        let bytes = try text.utf8
         if let number = NumericText.parseWord(bytes) { return try make(number, type) }
         return try make(long: bytes, type)
     }
@@ -75,33 +67,33 @@ enum DecimalLayout {
 
     /// - Parameter type: what `prove` answered.
     @inline(__always)
-    static func make(_ number: NumericText.Words, _ type: PyObj) throws(Raised) -> PyObj {
+    static func make(_ number: NumericText.Words, _ type: PyObj) throws(PythonError) -> PyRef {
         let decimal = try allocate(number, type)
         apus_decimal_words(decimal)[0] = number.lowest
-        return UnsafeMutableRawPointer(decimal).assumingMemoryBound(to: PyObject.self)
+        return PyRef(owning: PyObj(layout: decimal))
     }
 
     /// A Decimal of up to four words; nil for what needs more, or is no finite number.
     @inline(never)
-    static func make(long bytes: UnsafeRawBufferPointer, _ type: PyObj) throws(Raised) -> PyObj? {
+    static func make(long bytes: UnsafeRawBufferPointer, _ type: PyObj) throws(PythonError) -> PyRef? {
         try withUnsafeTemporaryAllocation(of: UInt64.self, capacity: NumericText.maximumWords) {
-            words throws(Raised) in
+            words throws(PythonError) in
             guard let start = words.baseAddress, let number = NumericText.parse(bytes, to: start) else { return nil }
             let decimal = try allocate(number, type)
             apus_decimal_words(decimal).update(from: start, count: number.count)
-            return UnsafeMutableRawPointer(decimal).assumingMemoryBound(to: PyObject.self)
+            return PyRef(owning: PyObj(layout: decimal))
         }
     }
 
     @inline(__always)
     private static func allocate(
         _ number: NumericText.Words, _ type: PyObj
-    ) throws(Raised) -> UnsafeMutablePointer<apus_decimal> {
+    ) throws(PythonError) -> UnsafeMutablePointer<apus_decimal> {
         guard
             let decimal = apus_new_decimal(
                 type, number.isNegative ? 1 : 0, 0 &- Int64(number.scale), Int32(number.digits),
                 Int32(truncatingIfNeeded: number.count))
-        else { throw Raised() }
+        else { throw PythonError() }
         return decimal
     }
 }

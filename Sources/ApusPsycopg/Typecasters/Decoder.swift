@@ -1,4 +1,4 @@
-import CApusPython
+import ApusPython
 
 /// How a typecaster makes a Python object of a cell's text. It is found once per column.
 enum Decoder: Int32 {

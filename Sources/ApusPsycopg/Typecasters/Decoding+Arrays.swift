@@ -1,12 +1,13 @@
+import ApusPython
 import ApusValues
-import CApusPython
+import CApusPsycopg
 
 extension Decoding {
     /// An array as lists in lists. Its lower bounds are not shown.
     @inline(never)
     mutating func array(
         _ caster: UnsafeMutablePointer<apus_typecaster>, _ bytes: UnsafeRawBufferPointer
-    ) throws(Raised) -> PyObj {
+    ) throws(PythonError) -> PyRef {
         if encoding.kind == .ambiguous { return try transcodedArray(caster, bytes) }
         guard let element = caster.pointee.base?.fields(apus_typecaster.self) else { throw Self.malformed("array") }
         let decoder = Decoder(rawValue: element.pointee.decoder) ?? .python
@@ -22,9 +23,9 @@ extension Decoding {
 
     private mutating func anyArray(
         _ decoder: Decoder, _ element: UnsafeMutablePointer<apus_typecaster>, _ bytes: UnsafeRawBufferPointer
-    ) throws(Raised) -> PyObj {
+    ) throws(PythonError) -> PyRef {
         var tokens = ArrayText.Tokenizer(bytes)
-        let outermost = try Owned(owned(PyList_New(0)))
+        let outermost = try PyRef(listOf: 0)
         // The list that is filled, and those around it, outermost first; each is held by the one before it.
         var list = outermost.object
         var around: [PyObj] = []
@@ -36,18 +37,18 @@ extension Decoding {
                 if tokens.depth > Self.maximumDimensions {
                     throw raise(state.pointee.dataError, "the array has too many dimensions")
                 }
-                let inner = try Owned(owned(PyList_New(0)))
-                try check(PyList_Append(list, inner.object))
+                let inner = try PyRef(listOf: 0)
+                try list.append(inner.object)
                 around.append(list)
                 list = inner.object
             case .close:
                 list = around.popLast() ?? outermost.object
             case .null:
-                try append(Owned(nullElement(decoder, element)), to: list)
+                try list.append(nullElement(decoder, element))
             case .element(let slice):
-                try append(Owned(decode(decoder, element, slice)), to: list)
+                try list.append(decode(decoder, element, slice))
             case .end:
-                return outermost.take()
+                return outermost
             case .malformed:
                 throw raise(state.pointee.dataError, "malformed array: unbalanced braces or quotes")
             }
@@ -55,15 +56,15 @@ extension Decoding {
     }
 
     /// An array of whole numbers, nearly always; nil for any other.
-    private func integers(_ bytes: UnsafeRawBufferPointer) throws(Raised) -> PyObj? {
+    private func integers(_ bytes: UnsafeRawBufferPointer) throws(PythonError) -> PyRef? {
         try withUnsafeTemporaryAllocation(of: Int64.self, capacity: bytes.count / 2 + 1) {
-            numbers throws(Raised) -> PyObj? in
+            numbers throws(PythonError) -> PyRef? in
             guard let start = numbers.baseAddress, let count = ArrayText.parseIntegers(bytes, to: start) else {
                 return nil
             }
-            let list = try Owned(owned(PyList_New(count)))
-            for index in 0..<count { try apus_list_set(list.object, index, owned(apus_int(start[index]))) }
-            return list.take()
+            let list = try PyRef(listOf: count)
+            for index in 0..<count { try list.set(listItem: index, to: PyRef(int64: start[index])) }
+            return list
         }
     }
 
@@ -71,13 +72,13 @@ extension Decoding {
     @inline(__always)
     private mutating func plainArray(
         _ decoder: Decoder, _ element: UnsafeMutablePointer<apus_typecaster>, _ bytes: UnsafeRawBufferPointer
-    ) throws(Raised) -> PyObj? {
+    ) throws(PythonError) -> PyRef? {
         if decoder == .python { return nil }
         let last = bytes.count &- 1
         guard last > 1, bytes[0] == UInt8(ascii: "{"), bytes[last] == UInt8(ascii: "}") else { return nil }
         var count = 1
         for index in 1..<last { count &+= bytes[index] == UInt8(ascii: ",") ? 1 : 0 }
-        let list = try Owned(owned(PyList_New(count)))
+        let list = try PyRef(listOf: count)
         var start = 1
         for index in 0..<count {
             var end = start
@@ -85,12 +86,11 @@ extension Decoding {
             let isWhole = end > start && (end == last || bytes[end] == UInt8(ascii: ","))
             // The tokenizer says what is wrong with it, or finds a NULL.
             if !isWhole || bytes[start] | 0x20 == UInt8(ascii: "n") { return nil }
-            try apus_list_set(
-                list.object, index,
-                decode(decoder, element, UnsafeRawBufferPointer(rebasing: bytes[start..<end])))
+            try list.set(
+                listItem: index, to: decode(decoder, element, UnsafeRawBufferPointer(rebasing: bytes[start..<end])))
             start = end &+ 1
         }
-        return list.take()
+        return list
     }
 
     /// Digits, letters, signs and points.
@@ -102,12 +102,10 @@ extension Decoding {
     /// Where a character's later bytes may be a backslash, the text is made unambiguous before it is cut.
     private func transcodedArray(
         _ caster: UnsafeMutablePointer<apus_typecaster>, _ bytes: UnsafeRawBufferPointer
-    ) throws(Raised) -> PyObj {
-        let text = try Owned(encoding.decode(bytes))
-        let (utf8, owner) = try ClientEncoding.utf8.encode(text.object)
-        defer { owner.release() }
+    ) throws(PythonError) -> PyRef {
+        let text = try encoding.decode(bytes)
         var decoding = try Decoding(encoding: .utf8, cursor: cursor, tzinfoFactory: tzinfoFactory)
-        return try decoding.array(caster, utf8)
+        return try decoding.array(caster, text.object.utf8)
     }
 
     /// PostgreSQL has six; other servers may have more.
@@ -115,17 +113,13 @@ extension Decoding {
 
     private func nullElement(
         _ decoder: Decoder, _ element: UnsafeMutablePointer<apus_typecaster>
-    ) throws(Raised) -> PyObj {
-        decoder == .python ? try python(element, nil) : none()
-    }
-
-    private func append(_ item: borrowing Owned, to list: PyObj) throws(Raised) {
-        try check(PyList_Append(list, item.object))
+    ) throws(PythonError) -> PyRef {
+        decoder == .python ? try python(element, nil) : PyRef.none
     }
 
     private mutating func decode(
         _ decoder: Decoder, _ element: UnsafeMutablePointer<apus_typecaster>, _ slice: TextSlice
-    ) throws(Raised) -> PyObj {
+    ) throws(PythonError) -> PyRef {
         if slice.isVerbatim { return try decode(decoder, element, slice.bytes) }
         let copy = UnsafeMutableRawPointer.allocate(byteCount: slice.bytes.count + 1, alignment: 1)
         defer { copy.deallocate() }

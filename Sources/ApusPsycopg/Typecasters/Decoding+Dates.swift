@@ -1,51 +1,49 @@
+import ApusPython
 import ApusValues
-import CApusPython
 
 extension Decoding {
-    func date(_ bytes: UnsafeRawBufferPointer) throws(Raised) -> PyObj {
+    func date(_ bytes: UnsafeRawBufferPointer) throws(PythonError) -> PyRef {
         guard let fields = DateText.parse(bytes) ?? TimestampText.parse(bytes)?.date else {
             throw Self.malformed("date")
         }
         let day = try Day(fields)
-        return try owned(apus_new_date(datetime.pointee.DateType, day.year, day.month, day.day))
+        return try PyRef(dateOf: day.year, day.month, day.day, datetime)
     }
 
-    mutating func time(_ bytes: UnsafeRawBufferPointer) throws(Raised) -> PyObj {
+    mutating func time(_ bytes: UnsafeRawBufferPointer) throws(PythonError) -> PyRef {
         guard let fields = TimeText.parse(bytes), Self.hasSeconds(bytes, hour: 0) else { throw Self.malformed("time") }
         var clock = Clock(fields)
         // 24:00:00 is a time for PostgreSQL.
         if clock.hour == 24 { clock.hour = 0 }
-        let zone = fields.hasOffset ? try self.zone(fields.utcOffset) : apus_none()
-        return try owned(
-            datetime.pointee.Time_FromTime(
-                clock.hour, clock.minute, clock.second, clock.microsecond, zone, datetime.pointee.TimeType))
+        let zone = fields.hasOffset ? try self.zone(fields.utcOffset) : Python.none
+        return try PyRef(
+            timeOf: clock.hour, clock.minute, clock.second, clock.microsecond, zone: zone, datetime)
     }
 
     @inline(__always)
-    mutating func timestamp(_ bytes: UnsafeRawBufferPointer, zoned: Bool) throws(Raised) -> PyObj {
+    mutating func timestamp(_ bytes: UnsafeRawBufferPointer, zoned: Bool) throws(PythonError) -> PyRef {
         guard let fields = TimestampText.parseUsual(bytes) else { return try unusualTimestamp(bytes, zoned: zoned) }
-        let zone = fields.time.hasOffset ? try self.zone(fields.time.utcOffset) : apus_none()
-        return try owned(
-            apus_new_datetime(
-                datetime.pointee.DateTimeType, fields.date.year, Int32(fields.date.month), Int32(fields.date.day),
-                Int32(fields.time.hour), Int32(fields.time.minute), Int32(fields.time.second),
-                Int32(truncatingIfNeeded: fields.time.microsecond), zone))
+        let zone = fields.time.hasOffset ? try self.zone(fields.time.utcOffset) : Python.none
+        return try PyRef(
+            datetimeOf: fields.date.year, Int32(fields.date.month), Int32(fields.date.day), Int32(fields.time.hour),
+            Int32(fields.time.minute), Int32(fields.time.second), Int32(truncatingIfNeeded: fields.time.microsecond),
+            zone: zone, datetime)
     }
 
     @inline(never)
     private mutating func unusualTimestamp(
         _ bytes: UnsafeRawBufferPointer, zoned: Bool
-    ) throws(Raised) -> PyObj {
+    ) throws(PythonError) -> PyRef {
         guard let fields = TimestampText.parse(bytes) else {
             // A date alone is a timestamp at midnight.
-            if let fields = DateText.parse(bytes) { return try timestamp(Day(fields), Clock(fields), apus_none()) }
+            if let fields = DateText.parse(bytes) { return try timestamp(Day(fields), Clock(fields), Python.none) }
             throw Self.malformed("date")
         }
         if !fields.date.isFinite {
-            return try timestamp(Day(fields.date), Clock(fields.date), zoned ? zone(0) : apus_none())
+            return try timestamp(Day(fields.date), Clock(fields.date), zoned ? zone(0) : Python.none)
         }
         if !Self.hasSeconds(bytes, hour: 11) { throw Self.malformed("time") }
-        let zone = fields.time.hasOffset ? try self.zone(fields.time.utcOffset) : apus_none()
+        let zone = fields.time.hasOffset ? try self.zone(fields.time.utcOffset) : Python.none
         return try timestamp(Day(fields.date), Clock(fields.time), zone)
     }
 
@@ -59,35 +57,30 @@ extension Decoding {
     }
 
     @inline(__always)
-    private func timestamp(_ day: Day, _ clock: Clock, _ zone: PyObj) throws(Raised) -> PyObj {
-        try owned(
-            datetime.pointee.DateTime_FromDateAndTime(
-                day.year, day.month, day.day, clock.hour, clock.minute, clock.second, clock.microsecond, zone,
-                datetime.pointee.DateTimeType))
+    private func timestamp(_ day: Day, _ clock: Clock, _ zone: PyObj) throws(PythonError) -> PyRef {
+        try PyRef(
+            checkedDatetimeOf: day.year, day.month, day.day, clock.hour, clock.minute, clock.second,
+            clock.microsecond, zone: zone, datetime)
     }
 
     /// The time zone of an offset in seconds, borrowed from `self`.
     @inline(__always)
-    private mutating func zone(_ offset: Int32) throws(Raised) -> PyObj {
+    private mutating func zone(_ offset: Int32) throws(PythonError) -> PyObj {
         if offset == lastOffset, let lastZone { return lastZone }
         return try makeZone(offset)
     }
 
     @inline(never)
-    private mutating func makeZone(_ offset: Int32) throws(Raised) -> PyObj {
-        guard let tzinfoFactory else { return apus_none() }
-        let delta = try Owned(owned(datetime.pointee.Delta_FromDelta(0, offset, 0, 1, datetime.pointee.DeltaType)))
-        let zone = try owned(apus_call1(tzinfoFactory, delta.object))
-        // That it is a tzinfo or None is asked here, once.
-        do throws(Raised) {
-            try owned(datetime.pointee.Time_FromTime(0, 0, 0, 0, zone, datetime.pointee.TimeType)).release()
-        } catch {
-            zone.release()
-            throw error
-        }
+    private mutating func makeZone(_ offset: Int32) throws(PythonError) -> PyObj {
+        guard let tzinfoFactory else { return Python.none }
+        let delta = try PyRef(timedeltaOf: 0, seconds: offset, microseconds: 0, datetime)
+        let zone = try tzinfoFactory.call(delta.object)
+        // Checks once that it is a tzinfo or None, because the rows' datetimes are made without a check.
+        _ = try PyRef(timeOf: 0, 0, 0, 0, zone: zone.object, datetime)
+        let object = zone.object
         replace(&lastZone, with: zone)
         lastOffset = offset
-        return zone
+        return object
     }
 }
 
@@ -97,7 +90,7 @@ private struct Day {
     let year, month, day: Int32
 
     @inline(__always)
-    init(_ fields: DateFields) throws(Raised) {
+    init(_ fields: DateFields) throws(PythonError) {
         if fields.year >= 1, fields.year <= 9999, fields.isFinite {
             (year, month, day) = (fields.year, Int32(fields.month), Int32(fields.day))
             return

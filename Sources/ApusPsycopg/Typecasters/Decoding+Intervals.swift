@@ -1,9 +1,9 @@
+import ApusPython
 import ApusValues
-import CApusPython
 
 extension Decoding {
     /// An interval as a timedelta: a year is taken for 365 days and a month for 30.
-    func interval(_ bytes: UnsafeRawBufferPointer) throws(Raised) -> PyObj {
+    func interval(_ bytes: UnsafeRawBufferPointer) throws(PythonError) -> PyRef {
         if bytes.first == UInt8(ascii: "P") {
             throw raise(state.pointee.notSupportedError, "iso_8601 intervalstyle currently not supported")
         }
@@ -17,21 +17,20 @@ extension Decoding {
         }
         switch interval.finiteness {
         case .finite: break
-        case .infinity: return try attribute("max", of: state.pointee.timedelta)
-        case .negativeInfinity: return try attribute("min", of: state.pointee.timedelta)
+        case .infinity: return try state.pointee.timedelta.attribute("max")
+        case .negativeInfinity: return try state.pointee.timedelta.attribute("min")
         }
         let days =
             Int64(interval.days) + Int64(interval.months / 12) * 365 + Int64(interval.months % 12) * 30
             + interval.microseconds / 86_400_000_000
         let rest = interval.microseconds % 86_400_000_000
         guard let days = Int32(exactly: days), !Self.hasOverlongFraction(bytes) else { throw tooBig() }
-        return try owned(
-            datetime.pointee.Delta_FromDelta(
-                days, Int32(truncatingIfNeeded: rest / 1_000_000), Int32(truncatingIfNeeded: rest % 1_000_000), 1,
-                datetime.pointee.DeltaType))
+        return try PyRef(
+            timedeltaOf: days, seconds: Int32(truncatingIfNeeded: rest / 1_000_000),
+            microseconds: Int32(truncatingIfNeeded: rest % 1_000_000), datetime)
     }
 
-    private func tooBig() -> Raised { raise(apus_exc_overflow(), "interval component too big") }
+    private func tooBig() -> PythonError { raise(Python.overflowError, "interval component too big") }
 
     /// Whether the seconds have more significant decimals than any server sends.
     private static func hasOverlongFraction(_ bytes: UnsafeRawBufferPointer) -> Bool {

@@ -1,10 +1,10 @@
+import ApusPython
 import ApusValues
-import CApusPython
 
 extension Decoding {
     /// A `numeric` as a Decimal.
     @inline(__always)
-    func decimal(_ bytes: UnsafeRawBufferPointer) throws(Raised) -> PyObj {
+    func decimal(_ bytes: UnsafeRawBufferPointer) throws(PythonError) -> PyRef {
         let type = state.pointee.decimalOfWords
         if !type.isNone {
             if let number = NumericText.parseWord(bytes) { return try DecimalLayout.make(number, type) }
@@ -14,8 +14,8 @@ extension Decoding {
     }
 
     @inline(never)
-    private func decimalOfText(_ bytes: UnsafeRawBufferPointer) throws(Raised) -> PyObj {
-        let text = try Owned(text(bytes))
-        return try owned(apus_call1(state.pointee.decimal, text.object))
+    private func decimalOfText(_ bytes: UnsafeRawBufferPointer) throws(PythonError) -> PyRef {
+        let text = try text(bytes)
+        return try state.pointee.decimal.call(text.object)
     }
 }

@@ -1,5 +1,6 @@
+import ApusPython
 import ApusValues
-import CApusPython
+import CApusPsycopg
 
 /// Makes Python objects of cells: what a cursor has to say about it, gathered once per fetch.
 struct Decoding: ~Copyable {
@@ -10,15 +11,15 @@ struct Decoding: ~Copyable {
     /// zone.
     let tzinfoFactory: PyObj?
     let state: UnsafeMutablePointer<ModuleState>
-    let datetime: UnsafeMutablePointer<PyDateTime_CAPI>
+    let datetime: DateTimeTable
     /// The time zone of the last cell: columns rarely change theirs.
     var lastOffset: Int32 = 0
     var lastZone: PyObj?
     /// Where the next short `bytea` goes.
     var slab = ByteSlab()
 
-    init(encoding: ClientEncoding, cursor: PyObj?, tzinfoFactory: PyObj?) throws(Raised) {
-        guard let datetime = DateTimeAPI.table else { throw raise(apus_exc_runtime(), "the module is gone") }
+    init(encoding: ClientEncoding, cursor: PyObj?, tzinfoFactory: PyObj?) throws(PythonError) {
+        guard let datetime = DateTimeAPI.table else { throw raise(Python.runtimeError, "the module is gone") }
         self.datetime = datetime
         self.encoding = encoding
         self.cursor = cursor
@@ -35,15 +36,15 @@ struct Decoding: ~Copyable {
     @inline(__always)
     mutating func decode(
         _ decoder: Decoder, _ caster: UnsafeMutablePointer<apus_typecaster>, _ bytes: UnsafeRawBufferPointer
-    ) throws(Raised) -> PyObj {
+    ) throws(PythonError) -> PyRef {
         switch decoder {
         case .integer:
-            if let value = IntegerText.parse(bytes) { return try owned(apus_int(value)) }
+            if let value = IntegerText.parse(bytes) { return try PyRef(int64: value) }
             return try integer(bytes)
         case .text: return try text(bytes)
         case .boolean: return try boolean(bytes)
         case .float:
-            if let value = FloatText.parse(bytes) { return try owned(PyFloat_FromDouble(value)) }
+            if let value = FloatText.parse(bytes) { return try PyRef(value) }
             return try float(bytes)
         case .decimal: return try decimal(bytes)
         case .timestamp: return try timestamp(bytes, zoned: false)
@@ -55,13 +56,13 @@ struct Decoding: ~Copyable {
     @inline(never)
     private mutating func decodeRarer(
         _ decoder: Decoder, _ caster: UnsafeMutablePointer<apus_typecaster>, _ bytes: UnsafeRawBufferPointer
-    ) throws(Raised) -> PyObj {
+    ) throws(PythonError) -> PyRef {
         switch decoder {
         case .date: return try date(bytes)
         case .time: return try time(bytes)
         case .interval: return try interval(bytes)
         case .binary: return try slab.view(bytes)
-        case .bytes: return try pythonBytes(bytes)
+        case .bytes: return try PyRef(bytes: bytes)
         case .array: return try array(caster, bytes)
         default: return try python(caster, bytes)
         }
@@ -71,54 +72,52 @@ struct Decoding: ~Copyable {
     @inline(never)
     func python(
         _ caster: UnsafeMutablePointer<apus_typecaster>, _ bytes: UnsafeRawBufferPointer?
-    ) throws(Raised) -> PyObj {
+    ) throws(PythonError) -> PyRef {
         guard let bytes else {
-            guard let cast = caster.pointee.cast else { return none() }
-            return try owned(apus_call2(cast, apus_none(), cursor ?? apus_none()))
+            guard let cast = caster.pointee.cast else { return PyRef.none }
+            return try cast.call(Python.none, cursor ?? Python.none)
         }
-        let value = try Owned(text(bytes))
-        guard let cast = caster.pointee.cast else { return value.take() }
-        return try owned(apus_call2(cast, value.object, cursor ?? apus_none()))
+        let value = try text(bytes)
+        guard let cast = caster.pointee.cast else { return value }
+        return try cast.call(value.object, cursor ?? Python.none)
     }
 
     // MARK: Text and numbers
 
     @inline(__always)
-    func text(_ bytes: UnsafeRawBufferPointer) throws(Raised) -> PyObj {
+    func text(_ bytes: UnsafeRawBufferPointer) throws(PythonError) -> PyRef {
         // CPython keeps the strings of one character; every other ASCII text is a header and a copy.
         if bytes.count > 1, encoding.kind != .ambiguous, TextBytes.isASCII(bytes), let source = bytes.baseAddress {
-            let object = try owned(PyUnicode_New(bytes.count, 127))
-            memcpy(apus_str_data(object), source, bytes.count)
-            return object
+            return try PyRef(asciiOf: bytes.count) { $0.copyMemory(from: source, byteCount: bytes.count) }
         }
         return try encoding.decode(bytes)
     }
 
     /// An integer that is too large for a machine word, or no integer: ValueError.
     @inline(never)
-    private func integer(_ bytes: UnsafeRawBufferPointer) throws(Raised) -> PyObj {
-        let text = try Owned(text(bytes))
-        return try owned(PyLong_FromUnicodeObject(text.object, 10))
+    private func integer(_ bytes: UnsafeRawBufferPointer) throws(PythonError) -> PyRef {
+        let text = try text(bytes)
+        return try PyRef(integerOf: text)
     }
 
     @inline(never)
-    private func float(_ bytes: UnsafeRawBufferPointer) throws(Raised) -> PyObj {
-        let text = try Owned(text(bytes))
-        return try owned(PyFloat_FromString(text.object))
+    private func float(_ bytes: UnsafeRawBufferPointer) throws(PythonError) -> PyRef {
+        let text = try text(bytes)
+        return try PyRef(floatOf: text)
     }
 
     @inline(__always)
-    private func boolean(_ bytes: UnsafeRawBufferPointer) throws(Raised) -> PyObj {
+    private func boolean(_ bytes: UnsafeRawBufferPointer) throws(PythonError) -> PyRef {
         switch bytes.first {
-        case UInt8(ascii: "t"), UInt8(ascii: "T"): return apus_true().retained()
-        case UInt8(ascii: "f"), UInt8(ascii: "F"): return apus_false().retained()
+        case UInt8(ascii: "t"), UInt8(ascii: "T"): return PyRef(true)
+        case UInt8(ascii: "f"), UInt8(ascii: "F"): return PyRef(false)
         default:
             throw raise(
                 state.pointee.interfaceError, "can't parse boolean: '\(String(decoding: bytes, as: UTF8.self))'")
         }
     }
 
-    static func malformed(_ what: String) -> Raised {
+    static func malformed(_ what: String) -> PythonError {
         raise(module.pointee.dataError, "unable to parse \(what)")
     }
 }

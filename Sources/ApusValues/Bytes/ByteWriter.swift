@@ -79,7 +79,7 @@ public struct ByteWriter: ~Copyable {
 
     /// What was written; valid only inside `body`.
     @inlinable
-    public borrowing func withUnsafeBytes<Result, Failure: Error>(
+    public borrowing func withUnsafeBytes<Result: ~Copyable, Failure: Error>(
         _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
     ) throws(Failure) -> Result {
         try body(UnsafeRawBufferPointer(start: base, count: count))

@@ -1,0 +1,168 @@
+import CApusPython
+
+// The tables that describe a type or a module to CPython. CPython keeps pointers to them, so that they live as long as
+// the process.
+
+public typealias Method = PyMethodDef
+public typealias Property = PyGetSetDef
+public typealias Member = PyMemberDef
+public typealias Slot = PyType_Slot
+
+public typealias PlainFunction = @convention(c) (PyObj?, PyObj?) -> PyObj?
+public typealias KeywordFunction = @convention(c) (PyObj?, PyObj?, PyObj?) -> PyObj?
+public typealias FastFunction = @convention(c) (PyObj?, UnsafePointer<PyObj?>?, Int, PyObj?) -> PyObj?
+public typealias Getter = @convention(c) (PyObj?, UnsafeMutableRawPointer?) -> PyObj?
+public typealias Setter = @convention(c) (PyObj?, PyObj?, UnsafeMutableRawPointer?) -> Int32
+public typealias Deallocator = @convention(c) (PyObj?) -> Void
+public typealias BinaryOperator = @convention(c) (PyObj?, PyObj?) -> PyObj?
+
+/// What stands in a table of C that ends with an entry of zeros.
+public protocol TableEntry {
+    static var end: Self { get }
+}
+
+/// A table of C, made once.
+public struct Table<Entry: TableEntry>: @unchecked Sendable {
+    // Nothing changes it once it is made.
+    let start: UnsafeMutablePointer<Entry>
+
+    public init(_ entries: [Entry]) {
+        start = UnsafeMutablePointer<Entry>.allocate(capacity: entries.count + 1)
+        for (index, entry) in entries.enumerated() { (start + index).initialize(to: entry) }
+        (start + entries.count).initialize(to: .end)
+    }
+}
+public typealias Methods = Table<Method>
+public typealias Properties = Table<Property>
+public typealias Members = Table<Member>
+
+/// A C function as the `void *` that a table has for functions of any type.
+func untyped<Function>(_ function: Function) -> UnsafeMutableRawPointer {
+    unsafeBitCast(function, to: UnsafeMutableRawPointer.self)
+}
+
+// Their pointers lead to functions and texts of the program, which never change.
+extension PyMethodDef: @unchecked @retroactive Sendable {}
+extension PyGetSetDef: @unchecked @retroactive Sendable {}
+extension PyMemberDef: @unchecked @retroactive Sendable {}
+
+// MARK: Methods
+
+extension PyMethodDef: TableEntry {
+    public static var end: Method { Method(ml_name: nil, ml_meth: nil, ml_flags: 0, ml_doc: nil) }
+
+    /// A method without arguments.
+    public static func plain(
+        _ name: StaticString, _ doc: StaticString, _ body: @escaping PlainFunction
+    ) -> Method {
+        Method(ml_name: name.c, ml_meth: body, ml_flags: METH_NOARGS, ml_doc: doc.c)
+    }
+
+    /// A method of one positional argument.
+    public static func one(_ name: StaticString, _ doc: StaticString, _ body: @escaping PlainFunction) -> Method {
+        Method(ml_name: name.c, ml_meth: body, ml_flags: METH_O, ml_doc: doc.c)
+    }
+
+    /// A method of any arguments, given as a C array and a tuple of keywords.
+    public static func fast(_ name: StaticString, _ doc: StaticString, _ body: @escaping FastFunction) -> Method {
+        Method(
+            ml_name: name.c, ml_meth: unsafeBitCast(body, to: PyCFunction.self),
+            ml_flags: METH_FASTCALL | METH_KEYWORDS, ml_doc: doc.c)
+    }
+
+    /// A method of any arguments, given as a tuple and a dict.
+    public static func keyword(
+        _ name: StaticString, _ doc: StaticString, _ body: @escaping KeywordFunction
+    ) -> Method {
+        Method(
+            ml_name: name.c, ml_meth: unsafeBitCast(body, to: PyCFunction.self),
+            ml_flags: METH_VARARGS | METH_KEYWORDS, ml_doc: doc.c)
+    }
+}
+
+// MARK: Attributes
+
+extension PyGetSetDef: TableEntry {
+    public static var end: Property { Property(name: nil, get: nil, set: nil, doc: nil, closure: nil) }
+
+    /// An attribute that is computed.
+    /// - Parameter closure: a number that `get` and `set` get, for functions that serve several attributes.
+    public static func computed(
+        _ name: StaticString, _ doc: StaticString, set: Setter? = nil, closure: Int = 0, get: @escaping Getter
+    ) -> Property {
+        Property(
+            name: name.c, get: get, set: set, doc: doc.c, closure: UnsafeMutableRawPointer(bitPattern: closure))
+    }
+}
+
+/// How a field of a C layout is shown to Python.
+public enum FieldType: Sendable {
+    /// An object; NULL is shown as None.
+    case object
+    case int, long, unsigned
+    /// A number of bytes, for CPython's own `__weaklistoffset__`.
+    case offset
+
+    var code: Int32 {
+        switch self {
+        case .object: apus_member_object
+        case .int: apus_member_int
+        case .long: apus_member_long
+        case .unsigned: apus_member_unsigned
+        case .offset: apus_member_offset
+        }
+    }
+}
+
+extension PyMemberDef: TableEntry {
+    public static var end: Member { Member(name: nil, type: 0, offset: 0, flags: 0, doc: nil) }
+
+    /// An attribute that is a field of a C layout, by its key path.
+    public static func field<Layout, Value>(
+        _ name: StaticString, _ doc: StaticString, _ path: KeyPath<Layout, Value>, type: FieldType = .object,
+        writable: Bool = false
+    ) -> Member {
+        guard let offset = MemoryLayout<Layout>.offset(of: path) else { return .end }
+        return Member(
+            name: name.c, type: type.code, offset: offset, flags: writable ? 0 : apus_member_readonly, doc: doc.c)
+    }
+}
+
+// MARK: Slots
+
+extension PyType_Slot {
+    private init(_ slot: Int32, _ pointer: UnsafeMutableRawPointer?) { self.init(slot: slot, pfunc: pointer) }
+
+    public static func doc(_ text: StaticString) -> Slot {
+        Slot(Py_tp_doc, UnsafeMutableRawPointer(mutating: text.utf8Start))
+    }
+    public static func methods(_ table: Methods) -> Slot { Slot(Py_tp_methods, table.start) }
+    public static func members(_ table: Members) -> Slot { Slot(Py_tp_members, table.start) }
+    public static func properties(_ table: Properties) -> Slot { Slot(Py_tp_getset, table.start) }
+    public static func new(_ f: @escaping newfunc) -> Slot { Slot(Py_tp_new, untyped(f)) }
+    public static func initialize(_ f: @escaping initproc) -> Slot { Slot(Py_tp_init, untyped(f)) }
+    public static func dealloc(_ f: @escaping destructor) -> Slot { Slot(Py_tp_dealloc, untyped(f)) }
+    public static func traverse(_ f: @escaping traverseproc) -> Slot { Slot(Py_tp_traverse, untyped(f)) }
+    public static func clear(_ f: @escaping inquiry) -> Slot { Slot(Py_tp_clear, untyped(f)) }
+    public static func repr(_ f: @escaping reprfunc) -> Slot { Slot(Py_tp_repr, untyped(f)) }
+    public static func str(_ f: @escaping reprfunc) -> Slot { Slot(Py_tp_str, untyped(f)) }
+    public static func call(_ f: @escaping ternaryfunc) -> Slot { Slot(Py_tp_call, untyped(f)) }
+    public static func compare(_ f: @escaping richcmpfunc) -> Slot { Slot(Py_tp_richcompare, untyped(f)) }
+    public static func hash(_ f: @escaping hashfunc) -> Slot { Slot(Py_tp_hash, untyped(f)) }
+    public static func iterator(_ f: @escaping getiterfunc) -> Slot { Slot(Py_tp_iter, untyped(f)) }
+    public static func next(_ f: @escaping iternextfunc) -> Slot { Slot(Py_tp_iternext, untyped(f)) }
+    public static func length(_ f: @escaping lenfunc) -> Slot { Slot(Py_sq_length, untyped(f)) }
+    public static func item(_ f: @escaping ssizeargfunc) -> Slot { Slot(Py_sq_item, untyped(f)) }
+    public static func subscripted(_ f: @escaping binaryfunc) -> Slot { Slot(Py_mp_subscript, untyped(f)) }
+    public static func mappingLength(_ f: @escaping lenfunc) -> Slot { Slot(Py_mp_length, untyped(f)) }
+    public static func assigned(_ f: @escaping objobjargproc) -> Slot { Slot(Py_mp_ass_subscript, untyped(f)) }
+    /// `object |= other`
+    public static func inPlaceOr(_ f: @escaping binaryfunc) -> Slot { Slot(Py_nb_inplace_or, untyped(f)) }
+    public static func buffer(_ f: @escaping getbufferproc) -> Slot { Slot(Py_bf_getbuffer, untyped(f)) }
+}
+
+/// The operations of `tp_richcompare`.
+public enum Comparison {
+    @inlinable public static var equal: Int32 { Py_EQ }
+    @inlinable public static var notEqual: Int32 { Py_NE }
+}

@@ -1,0 +1,73 @@
+import CApusPython
+
+/// What CPython has to know of a module before it makes one, in several phases (PEP 489). The module's state is an
+/// array of references, which are zero at first.
+public struct ModuleDefinition: @unchecked Sendable {
+    // CPython writes to it, under the GIL.
+    private let definition: UnsafeMutablePointer<PyModuleDef>
+
+    /// - Parameters:
+    ///   - stateSize: bytes; the state holds references only.
+    ///   - execute: fills a new module.
+    ///   - free: runs when a module goes, and may get NULL or a module without a state: see ``state(of:)``.
+    public init(
+        name: StaticString, doc: StaticString, stateSize: Int, methods: Methods,
+        execute: @escaping @convention(c) (PyObj?) -> Int32,
+        free: @escaping @convention(c) (UnsafeMutableRawPointer?) -> Void
+    ) {
+        let slots = UnsafeMutablePointer<PyModuleDef_Slot>.allocate(capacity: 2)
+        slots.initialize(to: PyModuleDef_Slot(slot: Py_mod_exec, value: untyped(execute)))
+        (slots + 1).initialize(to: PyModuleDef_Slot(slot: 0, value: nil))
+        definition = UnsafeMutablePointer<PyModuleDef>.allocate(capacity: 1)
+        definition.initialize(
+            to: PyModuleDef(
+                m_base: apus_module_head(), m_name: name.c, m_doc: doc.c, m_size: stateSize,
+                m_methods: methods.start, m_slots: slots,
+                m_traverse: { module, visit, argument in
+                    for object in ModuleDefinition.references(of: module) {
+                        if let object, let status = visit?(object, argument), status != 0 { return status }
+                    }
+                    return 0
+                },
+                m_clear: { module in
+                    // None stands in, because what is collected with the module may still use its state.
+                    let fields = ModuleDefinition.references(of: module)
+                    for index in fields.indices { replace(&fields[index], with: PyRef.none) }
+                    return 0
+                },
+                m_free: free))
+    }
+
+    /// What `PyInit_…` returns.
+    public func initialize() -> UnsafeMutableRawPointer? { UnsafeMutableRawPointer(PyModuleDef_Init(definition)) }
+
+    /// A module's state; nil for a module that never got one.
+    public static func state(of module: PyObj?) -> UnsafeMutableRawPointer? { module.flatMap { PyModule_GetState($0) } }
+
+    private static func references(of module: PyObj?) -> UnsafeMutableBufferPointer<PyObj?> {
+        guard let module, let state = state(of: module), let definition = PyModule_GetDef(module) else {
+            return UnsafeMutableBufferPointer(start: nil, count: 0)
+        }
+        return UnsafeMutableBufferPointer(
+            start: state.assumingMemoryBound(to: PyObj?.self),
+            count: definition.pointee.m_size / MemoryLayout<PyObj?>.size)
+    }
+}
+
+extension PyObj {
+    /// Gives a module an attribute. The module retains the object.
+    public func add(_ object: PyObj, as name: StaticString) throws(PythonError) {
+        if PyModule_AddObject(self, name.c, object.retained()) < 0 {
+            object.release()
+            throw PythonError()
+        }
+    }
+
+    public func add(_ text: StaticString, as name: StaticString) throws(PythonError) {
+        try check(PyModule_AddStringConstant(self, name.c, text.c))
+    }
+
+    public func add(_ number: Int, as name: StaticString) throws(PythonError) {
+        try check(PyModule_AddIntConstant(self, name.c, number))
+    }
+}
