@@ -14,7 +14,7 @@ extension ConnectionCore {
     }
 
     private func read(_ state: inout State, isReadable: Bool, _ effects: inout Effects) throws {
-        if isReadable { state.session?.connection.noteReady() }
+        if isReadable { state.session?.connection.markReady() }
         state.isPaused = false
         var endsInARow = 0
         reading: while state.closing == nil, let request = state.inFlight.first {
