@@ -61,7 +61,6 @@ let package = Package(
             name: "Apus",
             dependencies: [
                 "ApusConnector", "ApusSessions", "ApusPQ", "ApusCluster", "ApusValues", "ApusWaiting",
-                "CApusLibPQ",
                 .product(name: "Logging", package: "swift-log", condition: .when(traits: ["SwiftAPI"])),
             ],
             swiftSettings: settings),

@@ -1,11 +1,11 @@
-/// Text as bytes. Connection strings, option values and libpq's files are made of bytes: a `Character` may be a
-/// delimiter together with a combining mark behind it, or `\r\n`, and is then neither the one nor the other.
+/// Functions on text as bytes. Connection strings, option values and libpq's files are parsed byte by byte, because one
+/// `Character` can hold a delimiter and a combining mark, or `\r\n`.
 public enum ASCII {
-    /// Whether a byte is white space for libpq: `isspace` in the C locale.
+    /// Whether a byte is white space in libpq's parsers (`isspace` in the C locale).
     @inlinable
     public static func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || (0x09...0x0D).contains(byte) }
 
-    /// A text without the white space around it.
+    /// Text without white space at its beginning and end.
     @inlinable
     public static func trimmed<Text>(_ text: Text) -> Text.SubSequence
     where Text: BidirectionalCollection, Text.Element == UInt8 {
@@ -14,7 +14,7 @@ public enum ASCII {
         return text
     }
 
-    /// A text with A to Z in small letters, and nothing else changed.
+    /// Text with the letters A to Z in lower case, and all else unchanged.
     public static func lowercased(_ text: String) -> String {
         let capitals = UInt8(ascii: "A")...UInt8(ascii: "Z")
         if !text.utf8.contains(where: capitals.contains) { return text }

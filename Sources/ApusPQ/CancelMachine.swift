@@ -1,16 +1,22 @@
 import ApusWaiting
 import CApusLibPQ
 
-/// Asks the server to cancel what a connection is doing. The request goes to the node that the connection is on, by a
-/// connection of its own, and succeeds when it was delivered, whether or not it still found something to cancel.
+/// Asks the server to cancel what a connection is doing. The request is sent to the connection's node over a connection
+/// of its own. The machine succeeds when the request was delivered, whether or not there was something to cancel.
 ///
-/// libpq 17 and later do it without blocking and with the connection's own TLS settings. Older ones have only the
-/// blocking `PQcancel`, which then runs on a thread of its own, so that a node that does not answer holds up no caller.
+/// libpq 17 and later send it without blocking and with the connection's TLS settings. Earlier versions have only the
+/// blocking `PQcancel`, which runs on a thread of its own, so that a node that does not answer blocks no caller.
+///
+/// Source: <https://www.postgresql.org/docs/current/libpq-cancel.html>
 public struct CancelMachine: ~Copyable, StepMachine {
     private var request: any CancelRequest
     private let deadline: Duration
 
-    /// - Parameter deadline: when to give up, on ``Monotonic``'s clock.
+    /// Prepares a request; ``advance(now:)`` sends it.
+    /// - Parameters:
+    ///   - connection: the connection whose statement is to be cancelled. It may be used or closed meanwhile.
+    ///   - deadline: when the request fails, as a time of ``Monotonic``.
+    /// - Throws: ``PQError``: for example ``PQError/Kind/system`` if no descriptor or thread is left.
     public init(_ connection: borrowing PQConnection, deadline: Duration) throws(PQError) {
         self.deadline = deadline
         request = try Self.request(connection)
@@ -21,6 +27,10 @@ public struct CancelMachine: ~Copyable, StepMachine {
         return try CancelThread(connection)
     }
 
+    /// Takes the next step.
+    /// - Parameter now: the time of ``Monotonic``.
+    /// - Returns: what to wait for before the next step, or `nil` when the request was delivered.
+    /// - Throws: ``PQError/Kind/connect`` if the server cannot be reached, ``PQError/Kind/deadline``.
     public mutating func advance(now: Duration) throws(PQError) -> Wait? {
         guard let wait = try request.advance() else { return nil }
         if now >= deadline { throw PQError(.deadline, "the cancel request was not delivered in time") }
@@ -33,7 +43,8 @@ private protocol CancelRequest: AnyObject, Sendable {
     func advance() throws(PQError) -> Wait?
 }
 
-/// libpq 17's cancel.
+/// A request by libpq 17 or later. It is Sendable because the machine is its only owner, and uses it one step at a
+/// time.
 private final class AsynchronousCancel: CancelRequest, @unchecked Sendable {
     private let pointer: OpaquePointer
     private var started = false
@@ -54,7 +65,7 @@ private final class AsynchronousCancel: CancelRequest, @unchecked Sendable {
         ProcessGate.enter()
         defer { ProcessGate.leave() }
         if !started {
-            // Here and not at creation: it may resolve a name.
+            // Not in the initializer, because it may resolve a name.
             if PQcancelStart(pointer) == 0 { throw failure() }
             started = true
             return Wait(descriptor: PQcancelSocket(pointer), interest: .write)
@@ -72,11 +83,11 @@ private final class AsynchronousCancel: CancelRequest, @unchecked Sendable {
     }
 }
 
-/// `PQcancel` on a thread that lives for one request.
+/// A request by `PQcancel`, on a thread that runs for one request. It is Sendable because the lock guards what changes.
 private final class CancelThread: CancelRequest, @unchecked Sendable {
     private let request: OpaquePointer
     private let done: Signal
-    /// Written by the thread before it raises the signal, read after.
+    /// Set by the thread before it raises the signal, and read after that.
     private var error: String?
     private var finished = false
     private let lock = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
@@ -104,9 +115,9 @@ private final class CancelThread: CancelRequest, @unchecked Sendable {
 
     private func start() throws(PQError) {
         let code = Thread.detach { [self] in
-            var words = [CChar](repeating: 0, count: 256)
-            let accepted = PQcancel(request, &words, Int32(words.count))
-            let text = words.withUnsafeBufferPointer { $0.baseAddress.map { String(cString: $0) } }
+            var message = [CChar](repeating: 0, count: 256)
+            let accepted = PQcancel(request, &message, Int32(message.count))
+            let text = message.withUnsafeBufferPointer { $0.baseAddress.map { String(cString: $0) } }
             pthread_mutex_lock(lock)
             error = accepted == 1 ? nil : text ?? "cannot cancel"
             finished = true

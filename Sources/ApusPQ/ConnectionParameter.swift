@@ -1,32 +1,38 @@
 import CApusLibPQ
 
-/// A keyword of a connection string and its value, as libpq knows it.
+/// A keyword of a connection string, and its value.
+///
+/// Source: <https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS>
 public struct ConnectionParameter: Sendable, Hashable {
     /// libpq's keyword, such as `host`.
     public var keyword: String
+    /// The value, without quotes and backslashes of a connection string.
     public var value: String
 
+    /// Makes a parameter.
     public init(_ keyword: String, _ value: String) {
         self.keyword = keyword
         self.value = value
     }
 
-    /// One row of libpq's own table of options.
+    /// A row of libpq's table of options (`PQconninfoOption`).
     public struct Known: Sendable {
+        /// The keyword, such as `host`.
         public var keyword: String
-        /// The environment variable that stands in for it, if there is one.
+        /// The environment variable that gives the default value, such as `PGHOST`, if there is one.
         public var environmentVariable: String?
-        /// The value that a connection has, if it has one.
+        /// The value, if there is one.
         public var value: String?
-        /// Whether the value must not be shown: a password.
+        /// Whether the value is a password.
         public var isSecret: Bool
-        /// Whether the option is for debugging only, and not shown by default.
+        /// Whether the option is for debugging, and hidden by default.
         public var isDebug: Bool
 
         var parameter: ConnectionParameter { ConnectionParameter(keyword, value ?? "") }
     }
 
-    /// Every keyword that this libpq knows; values are empty.
+    /// All keywords of this libpq, without values.
+    /// - Throws: ``PQError/Kind/memory``.
     public static func known() throws(PQError) -> [Known] {
         // An empty string parses to all options and, unlike PQconndefaults, does not depend on PGSERVICE.
         guard let options = PQconninfoParse("", nil) else { throw PQError(.memory, "out of memory") }
@@ -34,12 +40,15 @@ public struct ConnectionParameter: Sendable, Hashable {
         return readAll(options)
     }
 
-    /// Writes keywords and values as a connection string that libpq reads back alike.
+    /// Writes parameters as a connection string; ``parse(_:)`` returns the same parameters.
     public static func format(_ parameters: [ConnectionParameter]) -> String {
         parameters.map { "\($0.keyword)=\(quoted($0.value))" }.joined(separator: " ")
     }
 
-    /// A value for a connection string, in quotes where libpq needs them.
+    /// A value as it is written in a connection string: in quotes if it is empty, or has white space, control
+    /// characters, quotes or backslashes.
+    ///
+    /// Source: <https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING-KEYWORD-VALUE>
     public static func quoted(_ value: String) -> String {
         let isPlain = !value.isEmpty && value.utf8.allSatisfy { $0 > 0x20 && $0 != 0x27 && $0 != 0x5C }
         if isPlain { return value }
@@ -51,8 +60,11 @@ public struct ConnectionParameter: Sendable, Hashable {
         return text + "'"
     }
 
-    /// Parses a connection string or URI by libpq's own rules.
-    /// - Throws: ``PQError/Kind/options`` with libpq's words.
+    /// Parses a connection string or URI with libpq.
+    ///
+    /// Source: <https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PQCONNINFOPARSE>
+    /// - Returns: the parameters that the text has values for.
+    /// - Throws: ``PQError/Kind/options`` with libpq's message.
     public static func parse(_ text: String) throws(PQError) -> [ConnectionParameter] {
         var message: UnsafeMutablePointer<CChar>?
         guard let options = PQconninfoParse(text, &message) else {
@@ -63,6 +75,7 @@ public struct ConnectionParameter: Sendable, Hashable {
         return read(options).map(\.parameter)
     }
 
+    /// The options that have values.
     static func read(_ options: UnsafeMutablePointer<PQconninfoOption>) -> [Known] {
         readAll(options).filter { $0.value != nil }
     }

@@ -1,20 +1,35 @@
 import CApusLibPQ
 
-/// Quoting by libpq, which knows the connection's encoding and `standard_conforming_strings`.
+/// Quoting by libpq, which follows the connection's encoding and `standard_conforming_strings`.
 extension PQConnection {
-    /// A string literal, quotes included, as `PQescapeLiteral` writes it.
+    /// Quotes text as a string literal of SQL.
+    ///
+    /// Source: <https://www.postgresql.org/docs/current/libpq-exec.html#LIBPQ-PQESCAPELITERAL>
+    /// - Returns: the literal with its quotes; it begins with ` E` where the text holds backslashes.
+    /// - Throws: ``PQError/Kind/usage`` for text that is invalid in the client encoding.
     public func literal(_ text: String) throws(PQError) -> String {
         var text = text
         return try owned(text.withUTF8 { Self.characters($0) { PQescapeLiteral(pointer, $0, $1) } })
     }
 
-    /// An identifier, quotes included, as `PQescapeIdentifier` writes it.
+    /// Quotes a name as an identifier of SQL.
+    ///
+    /// Source: <https://www.postgresql.org/docs/current/libpq-exec.html#LIBPQ-PQESCAPEIDENTIFIER>
+    /// - Returns: the name between double quotes.
+    /// - Throws: ``PQError/Kind/usage`` for a name that is invalid in the client encoding.
     public func identifier(_ name: String) throws(PQError) -> String {
         var name = name
         return try owned(name.withUTF8 { Self.characters($0) { PQescapeIdentifier(pointer, $0, $1) } })
     }
 
-    /// The hash of a password by the server's `password_encryption` or a named algorithm, as `ALTER USER` takes it.
+    /// Hashes a password for `ALTER USER … PASSWORD`, so that the password itself is not sent.
+    ///
+    /// Source: <https://www.postgresql.org/docs/current/libpq-misc.html#LIBPQ-PQENCRYPTPASSWORDCONN>
+    /// - Parameters:
+    ///   - password: the password in clear text.
+    ///   - user: the name of the user that the password is for.
+    ///   - algorithm: `scram-sha-256` or `md5`.
+    /// - Throws: ``PQError/Kind/usage`` for another algorithm.
     public func encrypted(password: String, user: String, algorithm: String) throws(PQError) -> String {
         try owned(PQencryptPasswordConn(pointer, password, user, algorithm))
     }

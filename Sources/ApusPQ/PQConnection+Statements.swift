@@ -4,7 +4,12 @@ import CApusLibPQ
 extension PQConnection {
     // MARK: Sending
 
-    /// Sends a string of statements by the simple query protocol.
+    // Source: <https://www.postgresql.org/docs/current/libpq-async.html>. Each call puts its message into libpq's
+    // buffer and returns; nextResult() and flush() write the buffer to the socket.
+
+    /// Sends one or several statements by the simple query protocol. It cannot be used in pipeline mode.
+    /// - Parameter query: the statements, separated by semicolons, in the client encoding.
+    /// - Throws: ``PQError/Kind/usage`` when the connection is busy, ``PQError/Kind/connectionLost``.
     @inlinable
     public mutating func send(query: UnsafePointer<CChar>) throws(PQError) {
         enter()
@@ -13,8 +18,11 @@ extension PQConnection {
     }
 
     /// Sends one statement with parameters by the extended protocol.
-    /// - Parameter binaryResults: ask for results in binary format.
-    /// - Throws: ``PQParameters/problem`` as well; nothing is sent then.
+    /// - Parameters:
+    ///   - query: the statement, with placeholders `$1`, `$2`, …
+    ///   - parameters: the values of the placeholders.
+    ///   - binaryResults: whether the rows are returned in binary format, instead of text.
+    /// - Throws: ``PQParameters/problem``, and what ``send(query:)`` throws; nothing is sent then.
     @inlinable
     public mutating func send(
         query: UnsafePointer<CChar>, parameters: borrowing PQParameters, binaryResults: Bool
@@ -28,7 +36,11 @@ extension PQConnection {
             })
     }
 
-    /// Asks the server to parse a statement and keep it under a name (empty: until the next unnamed one).
+    /// Asks the server to parse a statement and to keep it.
+    /// - Parameters:
+    ///   - name: the name to execute it by. If it is empty, the statement is kept until the next unnamed one.
+    ///   - query: the statement, with placeholders `$1`, `$2`, …
+    ///   - types: the OIDs of the parameters' types. The server infers those that are 0 or missing.
     @inlinable
     public mutating func sendPrepare(
         name: UnsafePointer<CChar>, query: UnsafePointer<CChar>, types: [UInt32] = []
@@ -42,7 +54,11 @@ extension PQConnection {
     }
 
     /// Executes a prepared statement.
-    /// - Throws: ``PQParameters/problem`` as well; nothing is sent then.
+    /// - Parameters:
+    ///   - name: the name that it was prepared under.
+    ///   - parameters: the values of its placeholders.
+    ///   - binaryResults: whether the rows are returned in binary format, instead of text.
+    /// - Throws: ``PQParameters/problem``, and what ``send(query:)`` throws; nothing is sent then.
     @inlinable
     public mutating func send(
         prepared name: UnsafePointer<CChar>, parameters: borrowing PQParameters, binaryResults: Bool
@@ -56,11 +72,15 @@ extension PQConnection {
             })
     }
 
-    /// Delivers the rows of the statement just sent one at a time, each a result of its own.
-    /// - Returns: whether libpq agreed; it does so only directly after a send.
+    /// Makes libpq return each row of the current statement as a result of its own, as soon as it is received.
+    ///
+    /// Source: <https://www.postgresql.org/docs/current/libpq-single-row-mode.html>
+    /// - Returns: `false` if it is too late or too early. It must be called directly after the statement was sent; in
+    ///   pipeline mode, when its results are the next to come and none of them has been fetched.
     @inlinable
     public mutating func setSingleRowMode() -> Bool { PQsetSingleRowMode(pointer) == 1 }
 
+    /// Handles what a `PQsend…` function returned: 0 for a failure.
     @inlinable
     mutating func sent(_ accepted: Int32) throws(PQError) {
         if accepted == 0 { throw failure() }
@@ -70,28 +90,37 @@ extension PQConnection {
 
     // MARK: Pipelines
 
-    /// Lets statements be sent before the answers of earlier ones are fetched.
+    // Source: <https://www.postgresql.org/docs/current/libpq-pipeline-mode.html>
+
+    /// Enters pipeline mode, in which statements can be sent before the results of earlier ones are fetched.
+    /// - Throws: ``PQError/Kind/usage`` when the connection is busy.
     public mutating func enterPipelineMode() throws(PQError) {
         if PQenterPipelineMode(pointer) == 0 { throw failure() }
     }
 
-    /// Leaves pipeline mode; every answer must have been fetched.
+    /// Leaves pipeline mode.
+    /// - Throws: ``PQError/Kind/usage`` when results are left to fetch.
     public mutating func exitPipelineMode() throws(PQError) {
         if PQexitPipelineMode(pointer) == 0 { throw failure() }
     }
 
-    /// Ends a unit of the pipeline: an error skips what follows up to here, and no further.
+    /// Sends a synchronization point: after an error the server skips the statements up to it, and executes those
+    /// after it. Without `BEGIN`, the statements between two points are one transaction.
+    /// - Throws: ``PQError/Kind/connectionLost``.
     public mutating func sendPipelineSync() throws(PQError) {
         enter()
         defer { leave() }
         try sent(PQpipelineSync(pointer))
     }
 
-    // MARK: Answers
+    // MARK: Results
 
-    /// The next result of what was sent, or `nil` when there are no more.
+    /// The next result of the statements that were sent.
     ///
-    /// - Throws: ``PQError/Kind/connectionLost`` when the socket broke and libpq has no result left that says so.
+    /// Source: <https://www.postgresql.org/docs/current/libpq-async.html#LIBPQ-PQGETRESULT>
+    /// - Returns: the result; `nil` when the statement has no more, and in pipeline mode the next call returns the
+    ///   first result of the next statement; or what to wait for before the next call.
+    /// - Throws: ``PQError/Kind/connectionLost`` when the connection broke and libpq has no result left that says so.
     @inlinable
     public mutating func nextResult() throws(PQError) -> Step<PQResult?> {
         enter()
@@ -99,15 +128,15 @@ extension PQConnection {
         if let wait = try flush() { return .wait(wait) }
         if mustRead {
             mustRead = false
-            if try !consumeOnce() { return try lastResult() }
+            if try !consumeOnce() { return try resultAfterLoss() }
         }
         var silentReads = 0
         while PQisBusy(pointer) != 0 {
             guard decrypted.mayHoldMore(&silentReads, of: pointer) else {
-                if PQsocket(pointer) < 0 { return try lastResult() }
+                if PQsocket(pointer) < 0 { return try resultAfterLoss() }
                 return .wait(try waitToRead())
             }
-            if try !consumeOnce() { return try lastResult() }
+            if try !consumeOnce() { return try resultAfterLoss() }
         }
         guard let result = PQgetResult(pointer) else {
             try readDecrypted()
@@ -116,18 +145,22 @@ extension PQConnection {
         return .done(PQResult(owning: result))
     }
 
-    /// Tells that the socket was reported ready: the next ``nextResult()`` reads it first.
+    /// Records that the socket was reported ready, so that the next ``nextResult()`` reads it first.
     @inlinable
-    public mutating func noteReady() { mustRead = true }
+    public mutating func markReady() { mustRead = true }
 
-    /// Writes what libpq holds.
-    /// - Returns: what to wait for, or `nil` when all is written.
+    /// Writes libpq's buffer to the socket.
+    ///
+    /// Source: <https://www.postgresql.org/docs/current/libpq-async.html#LIBPQ-PQFLUSH>
+    /// - Returns: what to wait for before the next call, or `nil` when all is written.
+    /// - Throws: ``PQError/Kind/connectionLost`` from reading. An error from writing is not thrown, because the
+    ///   server's last message may explain it: ``nextResult()`` returns that.
     @inlinable
     public mutating func flush() throws(PQError) -> Wait? {
         guard mustFlush else { return nil }
         enter()
         defer { leave() }
-        // A server that answers before it has read everything would wait for us for ever: read while we write.
+        // Read while writing: a server that answers before it has read everything would otherwise block for ever.
         if mustRead {
             mustRead = false
             try consumeInput()
@@ -140,7 +173,7 @@ extension PQConnection {
             mustRead = true
             return Wait(descriptor: PQsocket(pointer), interest: [.read, .write])
         default:
-            // The server's last words may explain the broken pipe; they are read as a result.
+            // The server's last message may explain the broken pipe; it is read as a result.
             mustFlush = false
             mustRead = true
             return nil

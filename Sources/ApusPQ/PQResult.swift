@@ -2,14 +2,16 @@ import CApusLibPQ
 
 /// The exclusive owner of a `PGresult`: it cannot leak, be copied, or be used after it is freed.
 ///
-/// Reading is thread-safe, for libpq never changes a result that it has handed out. Bytes borrowed from it live as
-/// long as the result.
+/// It is Sendable because libpq never changes a result that it has returned, so that threads can read it at the same
+/// time. Bytes borrowed from it are valid as long as the result.
+///
+/// Source: <https://www.postgresql.org/docs/current/libpq-exec.html#LIBPQ-EXEC-SELECT-INFO>
 @frozen
 public struct PQResult: ~Copyable, @unchecked Sendable {
-    /// libpq's result, for callers that need a call which this type does not offer. Never clear it.
+    /// libpq's result, for calls that this type does not offer. The caller must not clear it.
     public let pointer: OpaquePointer
 
-    /// Takes over a result.
+    /// Takes ownership of a result.
     @inlinable
     public init(owning pointer: OpaquePointer) { self.pointer = pointer }
 
@@ -22,7 +24,8 @@ public struct PQResult: ~Copyable, @unchecked Sendable {
     /// Whether the result is an error of the server or of the connection.
     @inlinable public var isError: Bool { status.isError }
 
-    /// Gives the pointer away: the caller must `PQclear` it.
+    /// Gives up ownership of the result.
+    /// - Returns: libpq's result; the caller must `PQclear` it.
     @inlinable
     public consuming func release() -> OpaquePointer {
         let pointer = pointer
@@ -30,7 +33,9 @@ public struct PQResult: ~Copyable, @unchecked Sendable {
         return pointer
     }
 
-    /// The error, where ``isError``.
+    /// The error that the result reports: ``PQError/Kind/server`` with the server's message, or
+    /// ``PQError/Kind/connectionLost`` if the message has no SQLSTATE, because it is libpq's own. `nil` for a result
+    /// that is no error.
     public var error: PQError? {
         guard isError else { return nil }
         let message = ServerMessage(reading: pointer)
@@ -40,46 +45,51 @@ public struct PQResult: ~Copyable, @unchecked Sendable {
 
     // MARK: Shape
 
+    /// The number of rows.
     @inlinable public var rowCount: Int { Int(PQntuples(pointer)) }
+    /// The number of columns; 0 for a command that returns no rows.
     @inlinable public var columnCount: Int { Int(PQnfields(pointer)) }
 
-    /// The command's tag, such as `INSERT 0 1`; empty where there is none.
+    /// The command tag, such as `INSERT 0 1`; empty if there is none.
     public var commandTag: String { PQcmdStatus(pointer).map { String(cString: $0) } ?? "" }
 
-    /// Rows that the command touched, or `nil` where its tag has no number.
+    /// The number of rows that the command inserted, changed, deleted or returned; `nil` if its tag has no number.
     public var affectedRows: Int? { PQcmdTuples(pointer).flatMap { Int(String(cString: $0)) } }
 
-    // libpq answers a column that does not exist with nil, 0 or -1.
+    // Columns are counted from 0. For one that does not exist, libpq returns nil, 0 or -1.
 
-    /// A column's name in the connection's encoding.
+    /// A column's name, decoded as UTF-8.
     public func columnName(_ column: Int) -> String? {
         PQfname(pointer, Int32(clamping: column)).map { String(cString: $0) }
     }
     /// The OID of a column's type.
     @inlinable public func columnType(_ column: Int) -> UInt32 { PQftype(pointer, Int32(clamping: column)) }
-    /// The server's size of a column's type in bytes; negative for variable sizes.
+    /// The size of a column's type on the server in bytes; negative for a variable size.
     @inlinable public func columnSize(_ column: Int) -> Int { Int(PQfsize(pointer, Int32(clamping: column))) }
-    /// The type modifier, or -1.
+    /// A column's type modifier, such as the length of a `varchar`; -1 if there is none.
     @inlinable public func columnModifier(_ column: Int) -> Int { Int(PQfmod(pointer, Int32(clamping: column))) }
-    /// The OID of the table that a column comes from, or 0.
+    /// The OID of the table that a column comes from; 0 for an expression.
     @inlinable public func columnTable(_ column: Int) -> UInt32 { PQftable(pointer, Int32(clamping: column)) }
-    /// The column's number in its table, or 0.
+    /// A column's number in its table, counted from 1; 0 for an expression.
     @inlinable public func columnTableColumn(_ column: Int) -> Int {
         Int(PQftablecol(pointer, Int32(clamping: column)))
     }
-    /// Whether a column came in binary format.
+    /// Whether a column's values are in binary format.
     @inlinable public func isBinary(_ column: Int) -> Bool { PQfformat(pointer, Int32(clamping: column)) == 1 }
 
     // MARK: Cells
 
-    /// A cell's bytes, or `nil` for SQL's NULL and for a cell that does not exist. They are followed by a zero byte and
-    /// live as long as the result.
+    /// The bytes of a cell, followed by a zero byte, and valid as long as the result.
+    /// - Parameters:
+    ///   - row: the row, counted from 0.
+    ///   - column: the column, counted from 0.
+    /// - Returns: `nil` for NULL and for a cell that does not exist.
     @inlinable
     public func cell(_ row: Int, _ column: Int) -> UnsafeRawBufferPointer? {
         cell(Int32(clamping: row), Int32(clamping: column))
     }
 
-    /// The same, by libpq's own numbers.
+    /// The bytes of a cell, as above. It takes the numbers as libpq does, so that no conversion is needed.
     @inlinable
     public func cell(_ row: Int32, _ column: Int32) -> UnsafeRawBufferPointer? {
         if PQgetisnull(pointer, row, column) != 0 { return nil }
@@ -87,12 +97,12 @@ public struct PQResult: ~Copyable, @unchecked Sendable {
             start: PQgetvalue(pointer, row, column), count: Int(PQgetlength(pointer, row, column)))
     }
 
-    /// A cell as text, or `nil` for SQL's NULL.
+    /// A cell, decoded as UTF-8; `nil` for NULL and for a cell that does not exist.
     public func text(_ row: Int, _ column: Int) -> String? {
         cell(row, column).map { String(decoding: $0, as: UTF8.self) }
     }
 
-    /// The first column of that name, compared exactly.
+    /// The number of the first column with a name, compared byte by byte; `nil` if there is none.
     public func column(named name: String) -> Int? {
         (0..<columnCount).first { columnName($0)?.isWritten(as: name) ?? false }
     }

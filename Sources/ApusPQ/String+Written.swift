@@ -2,9 +2,8 @@ import ApusWaiting
 import CApusLibPQ
 
 extension String {
-    /// Whether two texts are written with the same bytes. Swift's `==` also equates texts that Unicode calls
-    /// canonically equivalent (`é` as one scalar or as two), but for a server, for DNS and for a file system these are
-    /// two texts.
+    /// Whether two strings have the same bytes in UTF-8. Swift's `==` also returns `true` for canonically equivalent
+    /// strings (`é` as one scalar or as two), but for a server, for DNS and for a file system these are different.
     package func isWritten(as other: String) -> Bool {
         let areEqual = utf8.withContiguousStorageIfAvailable { own in
             other.utf8.withContiguousStorageIfAvailable { others -> Bool in
@@ -17,7 +16,7 @@ extension String {
         return (areEqual ?? nil) ?? utf8.elementsEqual(other.utf8)
     }
 
-    /// The text without the line feeds and carriage returns that it ends with.
+    /// The string without line feeds and carriage returns at its end.
     package var withoutLineEnd: String {
         guard let last = utf8.last, last == 0x0A || last == 0x0D else { return self }
         var end = utf8.endIndex
@@ -29,7 +28,8 @@ extension String {
         return String(self[..<end])
     }
 
-    /// The values between commas, as libpq takes a list of hosts or ports apart: byte by byte. None for an empty text.
+    /// The values between commas, split byte by byte as libpq splits a list of hosts or ports; none for an empty
+    /// string.
     package var commaSeparated: [String] {
         if isEmpty { return [] }
         return utf8.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false).map { String($0) ?? "" }

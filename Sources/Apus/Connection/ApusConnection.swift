@@ -3,36 +3,39 @@ import ApusPQ
 import ApusWaiting
 import Logging
 
-/// A connection to a server: to the node that the options name, or to the least loaded eligible node of a cluster.
+/// A connection to a server: the one that the options name, or the least loaded eligible node of a cluster.
 ///
 ///     let connection = try await ApusConnection.connect("host=127.0.0.1 load_balance=true")
 ///     let rows = try await connection.query("SELECT id, name FROM person WHERE born < \(date)")
 ///     for try await (id, name) in rows.decode((Int, String).self) { … }
 ///     await connection.close()
 ///
-/// **Concurrency.** Any number of tasks may use one connection at the same time. Their statements go out without
-/// waiting for each other's answers (libpq's pipeline mode), each a transaction of its own, so that the error of one
-/// does not touch the others. While a ``transaction(isolation:readOnly:deferrable:timeout:file:line:_:)`` lasts it has
-/// the connection for itself, and other tasks' statements wait.
+/// **Concurrency.** Any number of tasks may use one connection at the same time. Their statements are sent without
+/// waiting for each other's answers (libpq's pipeline mode). Each is a transaction of its own, so that an error of one
+/// does not affect the others. During a ``transaction(isolation:readOnly:deferrable:timeout:file:line:_:)`` only its
+/// own statements are executed, and those of other tasks wait.
 ///
-/// **Waiting.** Every call obeys cancellation of its task and takes a time-out. A statement that is cancelled or
-/// overdue is stopped on the server, and the connection stays usable; a server that does not stop it within 10 s costs
-/// the connection. A call that is overdue returns at once. So does one that is cancelled, with one exception: while the
-/// server runs the statement, the call returns with the server's answer, so that it is known whether the statement took
-/// effect; that is after 10 s at the latest.
+/// **Time-outs and cancellation.** Every call takes a time-out, and ends if its task is cancelled. The server is asked
+/// to stop the statement, and the connection stays usable; if the server does not stop it within 10 s, the connection
+/// is closed. After a time-out the call throws at once. After a cancellation it does so too, with one exception: while
+/// the server executes the statement, the call waits for the server's answer, at most 10 s, so that it is known whether
+/// the statement took effect.
 ///
-/// **Errors** are ``ApusError``s. A connection that broke stays broken: its calls fail with
+/// **Errors** are ``ApusError``s. A connection that broke cannot be used again: its calls throw
 /// ``ApusError/Code/connectionLost``.
 ///
-/// Letting go of the connection closes it.
+/// A connection that is not referenced any more is closed.
+///
+/// Source of the pipeline's rules: <https://www.postgresql.org/docs/current/libpq-pipeline-mode.html>
 public final class ApusConnection: ApusSession {
     let core: ConnectionCore
 
-    /// The server that the connection is to.
+    /// The server that the connection leads to.
     public let node: ApusNode
-    /// As `150018` for 15.18.
+    /// The server's version as a number: 150018 means 15.18.
     public let serverVersion: Int
-    /// The server's process; behind a connection manager not the real one.
+    /// The process ID of the server process. Behind a connection manager it is not the process that executes the
+    /// statements.
     public let backendPID: Int32
 
     private init(_ opened: Opened) {
@@ -50,11 +53,13 @@ public final class ApusConnection: ApusSession {
     ///
     /// - Parameters:
     ///   - options: a connection string, a URI, or ``ApusOptions``.
-    ///   - timeout: how long it may take altogether, however many nodes are tried; `nil` for no limit but the options'
-    ///     `connect_timeout`, which is each node's.
-    ///   - logger: hears of what the driver met on its way, and later of notices and of a lost connection.
-    /// - Throws: ``ApusError/Code/options``, ``ApusError/Code/connectFailed`` naming every node that was tried and
-    ///   why it failed, ``ApusError/Code/timeout`` or ``ApusError/Code/cancelled``.
+    ///   - timeout: how long it may take in total, for all nodes that are tried; `nil` for no limit. The option
+    ///     `connect_timeout` limits the time for each node as well.
+    ///   - logger: receives warnings of the connect, and later notices and the loss of the connection.
+    ///   - file: the source file that errors name.
+    ///   - line: the line that errors name.
+    /// - Throws: ``ApusError/Code/options``; ``ApusError/Code/connectFailed``, whose message names every node that was
+    ///   tried and why it failed; ``ApusError/Code/timeout``; ``ApusError/Code/cancelled``; ``ApusError/Code/system``.
     public static func connect(
         _ options: ApusOptions, timeout: Duration? = nil, logger: Logger? = nil, file: String = #fileID,
         line: Int = #line
@@ -81,7 +86,8 @@ public final class ApusConnection: ApusSession {
         }
     }
 
-    /// Opens a connection from a connection string or URI that is only known at run time.
+    /// Opens a connection from a connection string or URI that is known only at run time. The parameters and errors are
+    /// those of the overload with ``ApusOptions``.
     public static func connect(
         _ connectionString: String, timeout: Duration? = nil, logger: Logger? = nil, file: String = #fileID,
         line: Int = #line
@@ -89,7 +95,7 @@ public final class ApusConnection: ApusSession {
         try await connect(ApusOptions(connectionString), timeout: timeout, logger: logger, file: file, line: line)
     }
 
-    /// What comes out of connecting.
+    /// The result of connecting.
     private struct Opened: Sendable {
         let core: ConnectionCore
         let node: ApusNode
@@ -110,7 +116,8 @@ public final class ApusConnection: ApusSession {
 
     // MARK: Closing
 
-    /// Closes the connection. Statements that still wait fail with ``ApusError/Code/connectionClosed``.
+    /// Closes the connection. Calls that wait throw ``ApusError/Code/connectionClosed``. Closing it again has no
+    /// effect.
     public func close() async {
         core.close(ApusError(.connectionClosed, "the connection was closed"))
     }
@@ -120,12 +127,15 @@ public final class ApusConnection: ApusSession {
 
     // MARK: Statements
 
+    /// Executes a statement, and returns its rows as they are received. See
+    /// ``ApusSession/query(_:timeout:file:line:)``.
     public func query(
         _ sql: SQL, timeout: Duration? = nil, file: String = #fileID, line: Int = #line
     ) async throws(ApusError) -> ApusRows {
         try await query(sql, lease: ownLease, timeout: timeout, CallSite(file: file, line: line))
     }
 
+    /// Executes a statement, and drops its rows, if it returns any. See ``ApusSession/execute(_:timeout:file:line:)``.
     @discardableResult
     public func execute(
         _ sql: SQL, timeout: Duration? = nil, file: String = #fileID, line: Int = #line
@@ -133,13 +143,15 @@ public final class ApusConnection: ApusSession {
         try await execute(sql, lease: ownLease, timeout: timeout, CallSite(file: file, line: line))
     }
 
+    /// Executes several statements in one text, separated by semicolons. See
+    /// ``ApusSession/executeScript(_:timeout:file:line:)``.
     public func executeScript(
         _ text: String, timeout: Duration? = nil, file: String = #fileID, line: Int = #line
     ) async throws(ApusError) {
         try await executeScript(text, lease: ownLease, timeout: timeout, CallSite(file: file, line: line))
     }
 
-    /// The transaction on this connection that the present task is in.
+    /// The lease of the transaction on this connection whose closure the current task executes.
     var ownLease: Lease? {
         guard let lease = Lease.current, lease.connection == ObjectIdentifier(core) else { return nil }
         return lease

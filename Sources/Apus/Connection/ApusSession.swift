@@ -1,35 +1,56 @@
-/// Where statements can be run: a connection, or a transaction on one.
+/// An object that executes statements: a connection, or a transaction on one.
 public protocol ApusSession: AnyObject, Sendable {
-    /// Runs a statement and returns its rows as they come.
+    /// Executes a statement, and returns its rows as they are received.
     ///
-    /// - Parameter timeout: how long the statement may take, from this call to the last row; `nil` for no limit.
-    /// - Throws: ``ApusError``: the server's error, or ``ApusError/Code/cancelled``, ``ApusError/Code/timeout``,
-    ///   ``ApusError/Code/connectionLost``, ``ApusError/Code/encoding``. An error that the server meets after the first
-    ///   rows is thrown where the rows are read.
+    ///     let rows = try await connection.query("SELECT id, name FROM person WHERE born < \(date)")
+    ///     for try await (id, name) in rows.decode((Int, String).self) { … }
+    ///
+    /// - Parameters:
+    ///   - sql: the statement and its values.
+    ///   - timeout: how long the statement may take, from this call to the last row; `nil` for no limit.
+    ///   - file: the source file that errors name.
+    ///   - line: the line that errors name.
+    /// - Returns: the rows, which can be read once; no rows for a statement that returns none.
+    /// - Throws: ``ApusError/Code/server``, ``ApusError/Code/cancelled``, ``ApusError/Code/timeout``,
+    ///   ``ApusError/Code/connectionLost``, ``ApusError/Code/connectionClosed``, ``ApusError/Code/encoding`` or
+    ///   ``ApusError/Code/usage``. An error after the first rows is thrown where the rows are read.
     func query(_ sql: SQL, timeout: Duration?, file: String, line: Int) async throws(ApusError) -> ApusRows
 
-    /// Runs a statement whose rows, if it has any, are of no interest.
+    /// Executes a statement, and drops its rows, if it returns any.
     ///
-    /// - Parameter timeout: how long the statement may take; `nil` for no limit.
-    /// - Returns: how the server says that it is done, with the number of rows it touched.
+    ///     let tag = try await connection.execute("DELETE FROM person WHERE id = \(id)")
+    ///     print(tag.affectedRows ?? 0)
+    ///
+    /// - Parameters:
+    ///   - sql: the statement and its values.
+    ///   - timeout: how long the statement may take; `nil` for no limit.
+    ///   - file: the source file that errors name.
+    ///   - line: the line that errors name.
+    /// - Returns: the server's command tag, with the number of affected rows.
     /// - Throws: ``ApusError``, as ``query(_:timeout:file:line:)`` does.
     @discardableResult
     func execute(_ sql: SQL, timeout: Duration?, file: String, line: Int) async throws(ApusError) -> CommandTag
 
-    /// Runs several statements in one text, separated by semicolons. Unless the text holds `BEGIN` and `COMMIT`, all
-    /// of them are one transaction: an error undoes those before it. Rows are dropped, and nothing can be bound.
+    /// Executes several statements in one text, separated by semicolons. Unless the text has `BEGIN` and `COMMIT`, they
+    /// are one transaction, so that an error undoes those before it. Rows are dropped, and no values can be bound.
     ///
-    /// - Parameter timeout: how long all of it may take; `nil` for no limit.
+    /// Source: <https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-MULTI-STATEMENT>
+    /// - Parameters:
+    ///   - text: the statements. Text from outside the program must not be part of them.
+    ///   - timeout: how long all of them may take together; `nil` for no limit.
+    ///   - file: the source file that errors name.
+    ///   - line: the line that errors name.
+    /// - Throws: ``ApusError``, as ``query(_:timeout:file:line:)`` does.
     func executeScript(_ text: String, timeout: Duration?, file: String, line: Int) async throws(ApusError)
 }
 
 extension ApusSession {
-    /// Runs a statement and returns its rows as they come. See ``query(_:timeout:file:line:)``.
+    /// Executes a statement without a time-out, and returns its rows. See ``query(_:timeout:file:line:)``.
     public func query(_ sql: SQL, file: String = #fileID, line: Int = #line) async throws(ApusError) -> ApusRows {
         try await query(sql, timeout: nil, file: file, line: line)
     }
 
-    /// Runs a statement that returns no rows of interest. See ``execute(_:timeout:file:line:)``.
+    /// Executes a statement without a time-out, and drops its rows. See ``execute(_:timeout:file:line:)``.
     @discardableResult
     public func execute(
         _ sql: SQL, file: String = #fileID, line: Int = #line
@@ -37,17 +58,27 @@ extension ApusSession {
         try await execute(sql, timeout: nil, file: file, line: line)
     }
 
-    /// Runs several statements in one text. See ``executeScript(_:timeout:file:line:)``.
+    /// Executes several statements in one text, without a time-out. See ``executeScript(_:timeout:file:line:)``.
     public func executeScript(
         _ text: String, file: String = #fileID, line: Int = #line
     ) async throws(ApusError) {
         try await executeScript(text, timeout: nil, file: file, line: line)
     }
 
-    /// The first row as a tuple, or `nil` when there is none. The statement runs to its end, and an error that it
-    /// meets after the first row is thrown; the other rows are not kept, but they are sent: `LIMIT 1` saves that.
+    /// Executes a statement, and returns its first row as a tuple. The statement is executed to its end, and an error
+    /// after the first row is thrown. The other rows are sent and dropped; `LIMIT 1` avoids that.
     ///
-    ///     let balance = try await connection.first("SELECT balance FROM account WHERE id = \(id)", as: Int.self)
+    ///     let person = try await connection.first(
+    ///         "SELECT name, born FROM person WHERE id = \(id)", as: (String, Date?).self)
+    ///
+    /// - Parameters:
+    ///   - sql: the statement and its values.
+    ///   - type: the type of the tuple, with one element per column.
+    ///   - timeout: how long the statement may take; `nil` for no limit.
+    ///   - file: the source file that errors name.
+    ///   - line: the line that errors name.
+    /// - Returns: `nil` if there is no row.
+    /// - Throws: ``ApusError/Code/decoding``, and what ``query(_:timeout:file:line:)`` throws.
     public func first<each Column: PostgresDecodable>(
         _ sql: SQL, as type: (repeat each Column).Type, timeout: Duration? = nil, file: String = #fileID,
         line: Int = #line
@@ -58,7 +89,11 @@ extension ApusSession {
         return tuple
     }
 
-    /// Every row as a tuple.
+    /// Executes a statement, and returns all rows as tuples.
+    ///
+    ///     let people = try await connection.all("SELECT id, name FROM person", as: (Int, String).self)
+    ///
+    /// The parameters and errors are those of ``first(_:as:timeout:file:line:)``.
     public func all<each Column: PostgresDecodable>(
         _ sql: SQL, as type: (repeat each Column).Type, timeout: Duration? = nil, file: String = #fileID,
         line: Int = #line
@@ -68,9 +103,14 @@ extension ApusSession {
         return try await DecodedRows<repeat each Column>(rows: rows, site: site).collect()
     }
 
-    // A pack of one makes a tuple of one, which the compiler does not take for the type itself: hence these two.
+    // These two overloads are needed because for the compiler a pack of one type is a tuple, not the type itself.
 
-    /// The only column of the first row, or `nil` when there is none. As for a tuple, the statement runs to its end.
+    /// Executes a statement, and returns the only column of its first row; `nil` if there is no row. The statement is
+    /// executed to its end, as for a tuple.
+    ///
+    ///     let balance = try await connection.first("SELECT balance FROM account WHERE id = \(id)", as: Int.self)
+    ///
+    /// The parameters and errors are those of ``first(_:as:timeout:file:line:)``.
     public func first<Value: PostgresDecodable>(
         _ sql: SQL, as type: Value.Type, timeout: Duration? = nil, file: String = #fileID, line: Int = #line
     ) async throws(ApusError) -> Value? {
@@ -78,14 +118,18 @@ extension ApusSession {
         return try row?.decode(type, site: CallSite(file: file, line: line))
     }
 
-    /// The only column of every row.
+    /// Executes a statement, and returns the only column of all rows.
+    ///
+    ///     let names = try await connection.all("SELECT name FROM person", as: String.self)
+    ///
+    /// The parameters and errors are those of ``first(_:as:timeout:file:line:)``.
     public func all<Value: PostgresDecodable>(
         _ sql: SQL, as type: Value.Type, timeout: Duration? = nil, file: String = #fileID, line: Int = #line
     ) async throws(ApusError) -> [Value] {
         let rows = try await query(sql, timeout: timeout, file: file, line: line)
         let site = CallSite(file: file, line: line)
         var values: [Value] = []
-        // As they come: rows that are kept would keep the memory of their batches.
+        // Not by collect(), because rows in an array would keep the memory of their batches.
         var iterator = rows.makeAsyncIterator()
         while let row = try await iterator.next() { values.append(try row.decode(type, site: site)) }
         return values

@@ -1,9 +1,10 @@
-/// A transaction under way: what its closure runs statements on.
+/// An open transaction. Its closure executes statements on it. See
+/// ``ApusConnection/transaction(isolation:readOnly:deferrable:timeout:file:line:_:)``.
 public final class ApusTransaction: ApusSession {
     /// The connection that the transaction is on.
     public let connection: ApusConnection
     let lease: Lease
-    /// How many savepoints are around what runs on this.
+    /// The number of savepoints that it is inside of.
     private let depth: Int
 
     init(_ connection: ApusConnection, _ lease: Lease, depth: Int = 0) {
@@ -13,18 +14,27 @@ public final class ApusTransaction: ApusSession {
     }
 
     /// PostgreSQL's isolation levels.
+    ///
+    /// Source: <https://www.postgresql.org/docs/current/transaction-iso.html>
     public enum Isolation: String, Sendable {
+        /// Each statement sees the rows that were committed before it began.
         case readCommitted = "READ COMMITTED"
+        /// All statements see the rows that were committed before the first one began.
         case repeatableRead = "REPEATABLE READ"
+        /// The result is the same as if the transactions were executed one after another. Otherwise one of them fails
+        /// with ``SQLState/serializationFailure``, and may be run again.
         case serializable = "SERIALIZABLE"
     }
 
+    /// Executes a statement, and returns its rows as they are received. See
+    /// ``ApusSession/query(_:timeout:file:line:)``.
     public func query(
         _ sql: SQL, timeout: Duration? = nil, file: String = #fileID, line: Int = #line
     ) async throws(ApusError) -> ApusRows {
         try await connection.query(sql, lease: lease, timeout: timeout, CallSite(file: file, line: line))
     }
 
+    /// Executes a statement, and drops its rows, if it returns any. See ``ApusSession/execute(_:timeout:file:line:)``.
     @discardableResult
     public func execute(
         _ sql: SQL, timeout: Duration? = nil, file: String = #fileID, line: Int = #line
@@ -32,36 +42,49 @@ public final class ApusTransaction: ApusSession {
         try await connection.execute(sql, lease: lease, timeout: timeout, CallSite(file: file, line: line))
     }
 
+    /// Executes several statements in one text, separated by semicolons. See
+    /// ``ApusSession/executeScript(_:timeout:file:line:)``.
     public func executeScript(
         _ text: String, timeout: Duration? = nil, file: String = #fileID, line: Int = #line
     ) async throws(ApusError) {
         try await connection.executeScript(text, lease: lease, timeout: timeout, CallSite(file: file, line: line))
     }
 
-    /// Runs a part of the transaction that can fail by itself: what it did is undone when the closure throws, and the
-    /// rest of the transaction goes on. Parts may be nested, but not run side by side.
+    /// Executes a part of the transaction that can fail by itself. If the closure throws, the part is rolled back, and
+    /// the transaction continues. Parts may be nested, but not executed at the same time.
     ///
-    /// - Throws: what the closure throws, even where the part cannot be undone, which is logged: the transaction has
-    ///   then failed as a whole, or the connection is closed. ``ApusError/Code/transaction`` when the closure hid an
-    ///   error of a statement; the part is undone then.
+    ///     try await transaction.savepoint { part in
+    ///         try await part.execute("INSERT INTO bird VALUES (\(id), \(name))")
+    ///     }
+    ///
+    /// Source: <https://www.postgresql.org/docs/current/sql-savepoint.html>
+    /// - Parameters:
+    ///   - file: the source file that errors name.
+    ///   - line: the line that errors name.
+    ///   - body: the part. The transaction that it is passed must not be used after it returns.
+    /// - Returns: what the closure returns.
+    /// - Throws: what the closure throws; ``ApusError``s of `SAVEPOINT`; ``ApusError/Code/transaction`` if the closure
+    ///   returns although a statement in it has failed: the part is rolled back then. If the part cannot be rolled
+    ///   back, that error is logged, and the whole transaction has failed or the connection is closed.
     public func savepoint<Result>(
         file: String = #fileID, line: Int = #line, _ body: (ApusTransaction) async throws -> Result
     ) async throws -> Result {
         let site = CallSite(file: file, line: line)
-        // A name for each depth: one that was set for a call that was cancelled must not stand in for an outer one.
+        // Each depth has a name of its own, because the savepoint of a cancelled call may exist on the server, and must
+        // not hide an outer one.
         let name: SQL = "\(identifier: "apus\(depth)")"
         try await connection.execute("SAVEPOINT \(name)", lease: lease, timeout: nil, site)
         let result: Result
         do {
             result = try await body(ApusTransaction(connection, lease, depth: depth &+ 1))
         } catch {
-            await undo(to: name, site)
+            await rollBack(to: name, site)
             throw error
         }
         do {
             try await connection.executeShielded("RELEASE SAVEPOINT \(name)", lease: lease, site)
         } catch {
-            await undo(to: name, site)
+            await rollBack(to: name, site)
             throw error.sqlState == "25P02"
                 ? ApusError(
                     .transaction, "the part was rolled back, because a statement in it had failed", underlying: error,
@@ -70,23 +93,24 @@ public final class ApusTransaction: ApusSession {
         return result
     }
 
-    /// Rolls a part back. The error that led here is the one to throw, so one that is met here is logged.
-    private func undo(to name: SQL, _ site: CallSite) async {
+    /// Rolls a part back. An error of that is logged, because the call throws the error that led to the rollback.
+    private func rollBack(to name: SQL, _ site: CallSite) async {
         do {
             try await connection.executeShielded("ROLLBACK TO SAVEPOINT \(name)", lease: lease, site)
             try await connection.executeShielded("RELEASE SAVEPOINT \(name)", lease: lease, site)
         } catch {
-            // An error of the server fails the whole transaction. Without an answer it is not known what was undone.
-            connection.rollbackFailed(error, closes: error.server == nil)
+            // After an error of the server, the whole transaction has failed. Without an answer it is unknown what was
+            // rolled back, so the connection is closed.
+            connection.handleFailedRollback(error, closesConnection: error.server == nil)
         }
     }
 }
 
 extension ApusConnection {
-    /// Runs a transaction: commits when the closure returns, rolls back when it throws.
+    /// Executes a transaction: commits it when the closure returns, and rolls it back when the closure throws.
     ///
-    /// While it lasts the connection is the closure's: statements of other tasks wait until it ends. Within the
-    /// closure, statements on the connection itself are part of the transaction as well.
+    /// Statements of other tasks on the connection wait until the transaction ends. In the closure's task, statements
+    /// on the connection itself are part of the transaction as well.
     ///
     ///     try await connection.transaction(isolation: .serializable) { transaction in
     ///         try await transaction.execute("UPDATE account SET balance = balance - \(sum) WHERE id = \(payer)")
@@ -94,17 +118,22 @@ extension ApusConnection {
     ///     }
     ///
     /// - Parameters:
-    ///   - isolation: the server's default if `nil`.
-    ///   - readOnly: `READ ONLY`, or `READ WRITE` if `false`; the server's default if `nil`.
-    ///   - deferrable: waits for a snapshot on which a serializable, read-only transaction cannot fail.
+    ///   - isolation: the isolation level; `nil` for the server's default.
+    ///   - readOnly: `true` for `READ ONLY`, `false` for `READ WRITE`, `nil` for the server's default.
+    ///   - deferrable: whether a serializable, read-only transaction waits for a snapshot with which it cannot fail.
     ///   - timeout: how long to wait for the connection and for `BEGIN`, and again for `COMMIT`; `nil` for no limit.
-    ///     A rollback is sent even when the task is cancelled, and is waited for: a server that has not answered it
-    ///     within 20 s costs the connection. A `BEGIN` that is given up while it waits is rolled back later, and has 10 s
-    ///     for that from when its answer is due.
-    /// - Throws: what the closure throws, even where the rollback fails, which is logged; and ``ApusError``s of `BEGIN`
-    ///   and `COMMIT`. A `COMMIT` that ends with ``ApusError/Code/connectionLost``, ``ApusError/Code/timeout`` or
-    ///   ``ApusError/Code/cancelled`` may have taken effect, and so may one that the server answers with something else
-    ///   than that it is done, which is ``ApusError/Code/transaction``.
+    ///     It does not limit a rollback, which is sent even if the task is cancelled: if the server does not answer it
+    ///     within 20 s, the connection is closed. If `BEGIN` itself is cancelled or times out after it was sent, its
+    ///     rollback may take 10 s from when its answer is the next to come.
+    ///   - file: the source file that errors name.
+    ///   - line: the line that errors name.
+    ///   - body: the transaction. The object that it is passed must not be used after it returns.
+    /// - Returns: what the closure returns.
+    /// - Throws: what the closure throws; an error of the rollback after that is logged. ``ApusError``s of `BEGIN` and
+    ///   `COMMIT`; ``ApusError/Code/transaction`` if the closure returns although a statement in it has failed: the
+    ///   transaction is rolled back then. It is unknown whether the transaction was committed if `COMMIT` ends with
+    ///   ``ApusError/Code/connectionLost``, ``ApusError/Code/timeout`` or ``ApusError/Code/cancelled``, or with
+    ///   ``ApusError/Code/transaction`` because its answer is neither `COMMIT` nor `ROLLBACK`.
     public func transaction<Result>(
         isolation: ApusTransaction.Isolation? = nil, readOnly: Bool? = nil, deferrable: Bool = false,
         timeout: Duration? = nil, file: String = #fileID, line: Int = #line,
@@ -141,20 +170,19 @@ extension ApusConnection {
             tag = try await execute(sql, lease: lease, takesLease: true, timeout: timeout, site)
         } catch {
             if error.server == nil {
-                core.undoBegin(lease, site)
+                core.rollBackAbandonedBegin(lease, site)
             } else {
                 core.release(lease)
             }
             throw error
         }
-        // Without a transaction each statement of the closure would be one of its own.
+        // Without a transaction, each statement of the closure would be a transaction of its own.
         if tag.text == "BEGIN" { return }
-        core.undoBegin(lease, site)
+        core.rollBackAbandonedBegin(lease, site)
         throw Self.unexpected(tag, to: "BEGIN", site)
     }
 
-    /// The error for an answer that is not the command's completion: something between the program and the server loses
-    /// its place, or the server does.
+    /// The error for an answer that is not the command's. The server or a proxy has lost the order of the answers.
     private static func unexpected(_ tag: CommandTag, to command: String, _ site: CallSite) -> ApusError {
         let answer = tag.text.isEmpty ? "no command tag" : "\"\(tag.text)\""
         return ApusError(.transaction, "the server answered \(command) with \(answer)").at(site)
@@ -166,8 +194,8 @@ extension ApusConnection {
             tag = try await execute("COMMIT", lease: lease, timeout: timeout, site)
         } catch {
             if isClosed { throw error }
-            // A commit that failed has rolled back, and one that was stopped before it was sent has done nothing yet:
-            // in both cases this ends the transaction.
+            // The server has rolled back a transaction whose COMMIT failed. If COMMIT was stopped before it was sent,
+            // the transaction is open. In both cases ROLLBACK ends it.
             await rollBack(lease, site)
             throw error
         }
@@ -176,30 +204,31 @@ extension ApusConnection {
         throw Self.unexpected(tag, to: "COMMIT", site)
     }
 
-    /// Ends a transaction that failed. Where the rollback fails too, the connection is closed, so that the server rolls
-    /// back by itself; the error that led here is the one to throw.
+    /// Rolls a failed transaction back. If that fails too, the connection is closed, so that the server rolls back by
+    /// itself. Its error is logged, because the call throws the error that led to the rollback.
     private func rollBack(_ lease: Lease, _ site: CallSite) async {
         do {
             try await executeShielded("ROLLBACK", lease: lease, site)
         } catch {
-            rollbackFailed(error, closes: true)
+            handleFailedRollback(error, closesConnection: true)
         }
     }
 
-    /// Logs the error of a rollback, which no call throws. On a connection that is lost it says nothing new.
-    fileprivate func rollbackFailed(_ error: ApusError, closes: Bool) {
+    /// Logs the error of a rollback, which no call throws, unless the connection is closed already.
+    fileprivate func handleFailedRollback(_ error: ApusError, closesConnection: Bool) {
         if isClosed { return }
         core.observer.rollbackFailed(error)
-        guard closes else { return }
+        guard closesConnection else { return }
         core.close(
             ApusError(.connectionLost, "the connection was closed, because a rollback failed", underlying: error))
     }
 
-    /// Runs a statement although the task is cancelled: what ends a transaction must reach the server. A server that
-    /// has not answered within twice the patience (a cancel may have to be given up before) costs the connection.
+    /// Executes a statement although the task is cancelled, because a transaction must be ended. If the server does not
+    /// answer within twice the grace period, the connection is closed; one grace period may pass before, while a cancel
+    /// is given up.
     func executeShielded(_ sql: SQL, lease: Lease, _ site: CallSite) async throws(ApusError) {
         let request = Request(
-            sql, keepsRows: false, lease: lease, timeout: ConnectionCore.patience * 2, site: site)
+            sql, keepsRows: false, lease: lease, timeout: ConnectionCore.gracePeriod * 2, site: site)
         _ = try Self.tag(await core.performShielded(request))
     }
 

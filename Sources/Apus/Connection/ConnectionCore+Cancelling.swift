@@ -2,14 +2,17 @@ import ApusPQ
 import ApusSessions
 import ApusWaiting
 
-/// Stopping statements: by a task's cancellation or by a deadline.
+/// Stopping statements, because a task was cancelled or a deadline has passed.
 ///
-/// PostgreSQL cancels whatever a session is doing, not a statement of one's choice. So a statement is cancelled only
-/// while its answer is the next to come; nothing new is sent until the cancel has been delivered and has met its
-/// target; and a statement behind it in the pipeline that is hit instead is sent again, where that is safe.
+/// PostgreSQL cancels whatever a session executes, not a certain statement. Three rules follow from that. A statement
+/// is cancelled only while its answer is the next to come. Nothing new is sent until the cancel was delivered and the
+/// statement has ended. And if the cancel hits a statement behind it in the pipeline instead, that statement is sent
+/// again where this is safe.
+///
+/// Source: <https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-CANCELING-REQUESTS>
 extension ConnectionCore {
-    /// How long the server may take to stop a statement, before the connection is given up.
-    static let patience = Duration.seconds(10)
+    /// How long the server may take to stop a statement before the connection is closed.
+    static let gracePeriod = Duration.seconds(10)
 
     /// A statement that is being stopped.
     struct CancelInFlight {
@@ -19,7 +22,7 @@ extension ConnectionCore {
 
     typealias CancelRun = MachineRun<CancelMachine, Void>
 
-    /// Stops a request, from any thread.
+    /// Stops a request. Any thread may call it.
     func stop(_ request: Request, because reason: ApusError.Code) {
         var effects = Effects()
         state.withLock { stop(request, because: reason, &$0, &effects) }
@@ -29,44 +32,46 @@ extension ConnectionCore {
     private func stop(
         _ request: Request, because reason: ApusError.Code, _ state: inout State, _ effects: inout Effects
     ) {
-        guard request.stage != .ended, request.stopped == nil else { return }
-        request.stopped = reason
+        guard request.stage != .ended, request.stopReason == nil else { return }
+        request.stopReason = reason
         switch request.stage {
         case .new, .ended:
             return
         case .waiting:
             state.waiting.removeAll { $0 === request }
             end(request, .failed(Self.stopError(reason)), &effects)
-            // Others may have waited behind it, and a paused answer may have no reader now.
-            drain(&state, &effects)
+            // Requests may have waited behind it, and an answer whose reading is paused may have no reader now.
+            sendWaiting(&state, &effects)
         case .sent:
             if reason == .timeout || state.inFlight.first !== request {
-                // A deadline is kept even when the server does not answer, and a cancelled task does not wait for the
-                // answers before its own; what still comes is dropped.
+                // The call returns now, because a deadline holds even if the server does not answer, and a cancelled
+                // task does not wait for the answers before its own. The rest of the answer is dropped.
                 request.abandon()
                 request.outcome = .failed(Self.stopError(reason).at(request.site))
-                deliver(request, &effects)
+                resumeWaiter(of: request, &effects)
             }
             if state.inFlight.first === request { beginCancel(request, &state, &effects) }
         }
-        if state.isPaused { pump(&state, isReadable: false, &effects) }
+        if state.isPaused { readResults(&state, isReadable: false, &effects) }
     }
 
+    /// The error of a call whose statement was stopped.
     static func stopError(_ reason: ApusError.Code) -> ApusError {
         if reason == .timeout { return ApusError(.timeout, "the statement was not done within the time allowed") }
         return ApusError(.cancelled, "the task was cancelled", underlying: CancellationError())
     }
 
+    /// Begins to cancel the request whose answer is the next to come.
     func beginCancel(_ request: Request, _ state: inout State, _ effects: inout Effects) {
         guard state.cancel == nil, state.session?.connection.isBroken == false else { return }
-        let cancellation = Cancellation(now: Monotonic.now, grace: Self.patience)
+        let cancellation = Cancellation(now: Monotonic.now, grace: Self.gracePeriod)
         state.cancel = CancelInFlight(target: request, cancellation: cancellation)
-        for other in state.inFlight.all where other !== request { other.isExposed = true }
-        remind(&state, at: cancellation.givesUpAt)
+        for other in state.inFlight.all where other !== request { other.mayBeHitByCancel = true }
+        setAlarm(&state, at: cancellation.givesUpAt)
         advanceCancel(&state, &effects)
     }
 
-    /// Does what the cancellation asks for now.
+    /// Executes what ``Cancellation`` decides.
     private func advanceCancel(_ state: inout State, _ effects: inout Effects) {
         while let action = state.cancel?.cancellation.next(Monotonic.now) {
             switch action {
@@ -76,82 +81,84 @@ extension ConnectionCore {
                     effects.cancel = try state.session?.cancelRun(on: loop, deadline: deadline)
                     return
                 } catch {
-                    // No thread or descriptor is left, perhaps for a moment only.
+                    // No thread or descriptor is left, perhaps only for a moment, so it is tried again.
                     effects.cancelFailure = error
                     state.cancel?.cancellation.requestEnded(Monotonic.now)
                 }
             case .wait(let moment):
-                return remind(&state, at: moment)
+                return setAlarm(&state, at: moment)
             case .giveUp, .undelivered:
-                return giveUp(&state, &effects)
+                return giveUpCancel(&state, &effects)
             case .over:
                 state.cancel = nil
-                if let next = state.inFlight.first, next.stopped != nil { beginCancel(next, &state, &effects) }
+                if let next = state.inFlight.first, next.stopReason != nil { beginCancel(next, &state, &effects) }
                 return
             }
         }
     }
 
-    private func giveUp(_ state: inout State, _ effects: inout Effects) {
+    private func giveUpCancel(_ state: inout State, _ effects: inout Effects) {
         var error = ApusError(.connectionLost, "the server did not stop a cancelled statement in time")
-        error.underlying = Self.stopError(state.cancel?.target.stopped ?? .cancelled)
-        lose(&state, error, &effects)
+        error.underlying = Self.stopError(state.cancel?.target.stopReason ?? .cancelled)
+        closeLost(&state, error, &effects)
     }
 
-    /// Sends a cancel on its way. Needs no thread of the cooperative pool, which may be just what is busy.
-    func deliver(_ run: CancelRun) {
+    /// Sends a request to cancel. It does not use the cooperative pool, because all threads of the pool may be busy.
+    func start(_ run: CancelRun) {
         run.start { outcome in
             var effects = Effects()
-            self.state.withLock { self.delivered(outcome, &$0, &effects) }
+            self.state.withLock { self.endCancelRequest(outcome, &$0, &effects) }
             self.run(effects)
         }
     }
 
-    private func delivered(_ outcome: CancelRun.Outcome, _ state: inout State, _ effects: inout Effects) {
+    /// Handles the end of a request to cancel: it was delivered, or could not be.
+    private func endCancelRequest(_ outcome: CancelRun.Outcome, _ state: inout State, _ effects: inout Effects) {
         guard state.cancel != nil else { return }
         if case .failure(let error) = outcome { effects.cancelFailure = error }
         state.cancel?.cancellation.requestEnded(Monotonic.now)
-        settleCancel(&state, &effects)
-        drain(&state, &effects)
+        continueCancel(&state, &effects)
+        sendWaiting(&state, &effects)
     }
 
-    /// Goes on with stopping a statement after an event: a request was delivered, or an answer has ended.
-    func settleCancel(_ state: inout State, _ effects: inout Effects) {
+    /// Continues a cancel after an event: a request to cancel was delivered, or an answer has ended.
+    func continueCancel(_ state: inout State, _ effects: inout Effects) {
         guard let target = state.cancel?.target else { return }
         if state.inFlight.first !== target { state.cancel?.cancellation.answered() }
         advanceCancel(&state, &effects)
     }
 
-    /// Whether a request was hit by a cancel that was meant for the one before it, and is sent again: it was a
-    /// transaction of its own, which the server rolled back, and no caller has seen anything of it. A procedure can
-    /// have committed a part of what it does, and `VACUUM` and its like are no transactions.
-    func retriesAfterStrayCancel(_ request: Request, _ state: inout State) -> Bool {
-        guard request.isExposed, request.stopped == nil, !request.hasDelivered, request.lease == nil,
-            request.error?.sqlState == .queryCanceled, request.isUndoneAsAWhole
+    /// Sends a request again that was hit by a cancel meant for the one before it. This is safe if it was a transaction
+    /// of its own, which the server has rolled back, and no caller has received any of its rows. It is not safe for a
+    /// procedure, which can have committed a part of its work, nor for `VACUUM` and other commands that are no
+    /// transaction.
+    /// - Returns: whether it is sent again.
+    func resendIfHitByStrayCancel(_ request: Request, _ state: inout State) -> Bool {
+        guard request.mayBeHitByCancel, request.stopReason == nil, !request.hasDelivered, request.lease == nil,
+            request.error?.sqlState == .queryCanceled, request.isAtomic
         else { return false }
-        request.reset()
-        state.waiting.append(request)
+        resend(request, &state)
         return true
     }
 
     // MARK: Deadlines
 
-    /// Asks the loop to look at the deadlines at a moment; it is asked at most once at a time.
-    func remind(_ state: inout State, at moment: Duration) {
+    /// Makes the loop call ``timerFired(_:)`` at a moment, unless it will do so earlier.
+    func setAlarm(_ state: inout State, at moment: Duration) {
         if let alarm = state.alarm, alarm <= moment { return }
         state.alarm = moment
-        loop.wake(self, at: moment)
+        loop.schedule(self, at: moment)
     }
 
-    /// Stops what is overdue, and asks to be told of the next deadline.
-    func expire(_ state: inout State, _ now: Duration, _ effects: inout Effects) {
+    /// Stops the requests whose deadlines have passed, and sets the alarm for the next deadline.
+    func stopOverdue(_ state: inout State, _ now: Duration, _ effects: inout Effects) {
         guard state.closing == nil else { return }
         for request in Array(state.inFlight.all) + Array(state.waiting.all) {
             if let deadline = request.deadline, now >= deadline {
-                if request.endsLease, request.stage != .ended {
-                    // Whether a transaction is open is unknown, and the next statements would be part of it.
-                    let words = "the server did not roll back a transaction that was given up while it began"
-                    return lose(&state, ApusError(.connectionLost, words), &effects)
+                if request.releasesLease, request.stage != .ended {
+                    // It is unknown whether a transaction is open, and the next statements would be part of it.
+                    let message = "the server did not roll back a transaction that was given up while it began"
+                    return closeLost(&state, ApusError(.connectionLost, message), &effects)
                 }
                 stop(request, because: .timeout, &state, &effects)
             }
@@ -159,15 +166,15 @@ extension ConnectionCore {
         if state.cancel != nil { advanceCancel(&state, &effects) }
         guard state.closing == nil else { return }
         var next: Duration?
-        for request in Array(state.inFlight.all) + Array(state.waiting.all) where request.stopped == nil {
+        for request in Array(state.inFlight.all) + Array(state.waiting.all) where request.stopReason == nil {
             if let deadline = request.deadline { next = min(next ?? deadline, deadline) }
         }
-        if let next { remind(&state, at: next) }
+        if let next { setAlarm(&state, at: next) }
     }
 }
 
 extension OpenSession {
-    /// A run that asks the server to cancel what this session is doing.
+    /// A run that sends a request to cancel what this session executes.
     fileprivate borrowing func cancelRun(
         on loop: ApusLoop, deadline: Duration
     ) throws -> ConnectionCore.CancelRun {

@@ -1,12 +1,13 @@
 import ApusPQ
 import Logging
 
-/// Receives the messages that the server sends unasked, and the failures that no call throws.
+/// Receives the messages that the server sends unasked, and the errors that no call throws.
 struct ConnectionObserver: Sendable {
     let logger: Logger
+    /// The program's handler of notices.
     let onNotice: (@Sendable (ServerMessage) -> Void)?
 
-    /// A notice or a warning: to the program's handler, or to the log.
+    /// Passes a notice or a warning to the program's handler; without one, logs it.
     func received(_ notice: ServerMessage) {
         if let onNotice { return onNotice(notice) }
         logger.debug(
@@ -17,23 +18,25 @@ struct ConnectionObserver: Sendable {
             ])
     }
 
-    /// A notification: the program used `LISTEN`, and it must not vanish unseen.
+    /// Logs a notification, because the program has used `LISTEN` and there is no other way to receive it.
     func received(_ notification: PQNotification) {
         logger.warning(
             "a notification arrived, and nothing in the program takes it",
             metadata: ["channel": "\(notification.channel)", "payload": "\(notification.payload)"])
     }
 
-    /// The connection broke.
-    func lost(_ error: ApusError) {
+    /// Logs the loss of the connection.
+    func connectionLost(_ error: ApusError) {
         logger.info("connection lost", metadata: ["error": "\(error)"])
     }
 
-    /// A transaction, or a part of it, could not be rolled back; the call throws the error that led to the rollback.
+    /// Logs that a transaction, or a part of it, could not be rolled back. The call throws the error that led to the
+    /// rollback.
     func rollbackFailed(_ error: ApusError) {
         logger.warning("a rollback failed", metadata: ["error": "\(error)"])
     }
 
+    /// Logs that a request to cancel could not be sent.
     func cancelFailed(_ error: any Error) {
         logger.warning("a statement could not be cancelled", metadata: ["error": "\(error)"])
     }

@@ -1,7 +1,7 @@
 import ApusCluster
 import ApusPQ
 
-/// An open connection and the place that it holds on its node. The place is given back when the connection closes.
+/// An open connection, and its reservation on its node, which is released when the connection is closed.
 struct OpenSession: ~Copyable {
     var connection: PQConnection
     let reservation: Reservation?

@@ -1,9 +1,10 @@
 import Synchronization
 
-/// The rows of one request's answer. It retains the connection, so that rows outlive the variable that the connection
-/// was in, and abandons the rest of the answer when no reader is left.
+/// The rows of one request. It retains the connection, so that rows can be read after the program has released it, and
+/// it abandons the rest of the answer when it is released itself.
 final class RowSource: RowStream {
     private struct State {
+        /// The batch that came with the first delivery.
         var first: RowBatch?
         var outcome: Request.Outcome?
     }
@@ -12,6 +13,7 @@ final class RowSource: RowStream {
     private let request: Request
     private let state: Mutex<State>
 
+    /// - Parameter first: the first part of the answer.
     init(_ connection: ApusConnection, _ request: Request, _ first: Request.Delivery) {
         self.connection = connection
         self.request = request
@@ -30,14 +32,14 @@ final class RowSource: RowStream {
         }
         if let batch { return batch }
         if let outcome { return try Self.end(outcome) }
-        let delivery = await connection.core.next(request)
+        let delivery = await connection.core.nextDelivery(of: request)
         if let outcome = delivery.outcome { state.withLock { $0.outcome = outcome } }
         if let batch = delivery.batch { return batch }
         if let outcome = delivery.outcome { return try Self.end(outcome) }
         return nil
     }
 
-    func dropRest() async throws(ApusError) {
+    func discardRest() async throws(ApusError) {
         let outcome = state.withLock { state in
             state.first = nil
             return state.outcome

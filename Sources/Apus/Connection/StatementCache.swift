@@ -1,33 +1,44 @@
 import ApusPQ
 
-/// The statements that a server session keeps prepared, so that a repeated one is not parsed again.
+/// The statements that a server session keeps prepared, so that they are not parsed each time.
 ///
-/// A statement is prepared when it is used for the second time: what is used once leaves nothing behind. Beyond the
-/// capacity, the one that was not used for longest goes.
+/// A statement is prepared when it is used for the second time, so that a statement that is used once takes no memory
+/// on the server. If the cache is full, the least recently used statement is removed.
 struct StatementCache {
-    /// What makes two statements the same: the text, and the types of what is bound.
+    /// What identifies a statement: its text and the types of its parameters.
     struct Key: Hashable {
         var text: String
         var types: [UInt32]
 
-        /// By the text's bytes: what differs in them is another statement for the server, although Swift's strings may
-        /// call the two equal.
+        /// Compares the bytes of the text, because Swift's `==` is true for canonically equivalent strings, which are
+        /// different statements for the server.
         static func == (left: Self, right: Self) -> Bool {
             left.text.isWritten(as: right.text) && left.types == right.types
         }
     }
 
-    /// How a statement is to be sent.
+    /// How a statement is sent.
     enum Plan {
-        /// To be parsed for this once.
+        /// Without preparing it.
         case unnamed
-        /// To be prepared, and executed with the same round trip.
+        /// Prepared and executed in the same round trip.
         case prepare(Statement)
+        /// Executed, because it is prepared.
         case prepared(Statement)
     }
 
+    /// A statement in the cache.
     final class Statement {
-        enum Stage { case seen, preparing, prepared, gone }
+        enum Stage {
+            /// It was used once, and is not prepared.
+            case seen
+            /// It was sent to be prepared, and the server has not answered.
+            case preparing
+            /// The server keeps it.
+            case prepared
+            /// It was removed from the cache.
+            case removed
+        }
         let key: Key
         let name: String
         var stage = Stage.seen
@@ -43,10 +54,10 @@ struct StatementCache {
     private var uses = 0
     private var number = 0
     private let capacity: Int
-    /// Names that the server still keeps, and that are not used again.
+    /// The names of removed statements that the server still keeps.
     private(set) var discarded: [String] = []
 
-    /// - Parameter capacity: how many statements are kept; 0 prepares none.
+    /// - Parameter capacity: the maximum number of statements. If it is 0, none is prepared.
     init(capacity: Int) { self.capacity = capacity }
 
     /// Decides how to send a statement.
@@ -63,26 +74,26 @@ struct StatementCache {
             statement.stage = .preparing
             return .prepare(statement)
         case .prepared: return .prepared(statement)
-        // Not known yet whether the server took it.
-        case .preparing, .gone: return .unnamed
+        // It is unknown yet whether the server could prepare it.
+        case .preparing, .removed: return .unnamed
         }
     }
 
-    /// Forgets a statement that the server does not know, or cannot run, any more.
+    /// Removes a statement that the server does not know or cannot execute any more.
     mutating func remove(_ statement: Statement) {
         guard statements[statement.key] === statement else { return }
         statements[statement.key] = nil
         discard(statement)
     }
 
-    /// Forgets all: the server did so.
+    /// Removes all statements, because the server has deallocated them.
     mutating func removeAll() {
-        for statement in statements.values { statement.stage = .gone }
+        for statement in statements.values { statement.stage = .removed }
         statements = [:]
         discarded = []
     }
 
-    /// The names that are to be deallocated now.
+    /// Removes and returns the names that are to be deallocated.
     mutating func takeDiscarded() -> [String] {
         defer { discarded = [] }
         return discarded
@@ -100,12 +111,12 @@ struct StatementCache {
 
     private mutating func discard(_ statement: Statement) {
         if statement.stage == .prepared || statement.stage == .preparing { discarded.append(statement.name) }
-        statement.stage = .gone
+        statement.stage = .removed
     }
 }
 
 extension SQL {
-    /// What identifies the statement among those that are prepared.
+    /// What identifies the statement in the cache.
     var cacheKey: StatementCache.Key {
         StatementCache.Key(text: text, types: parameterTypes)
     }

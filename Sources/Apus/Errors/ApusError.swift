@@ -1,53 +1,66 @@
 import ApusPQ
 
-/// Everything that this library throws.
+/// The error type of this library.
 ///
-/// ``description`` tells all that is known: what was attempted, the server's words with detail and hint, the SQLSTATE,
-/// and where in the program the call was made. `catch` patterns match the SQLSTATE: see ``SQLState``.
+/// ``description`` contains everything that is known: the kind of error, the message, the server's detail and hint, the
+/// SQLSTATE, and the source file and line of the call. `catch` patterns match the SQLSTATE: see ``SQLState``.
+///
+///     do {
+///         try await connection.execute("INSERT INTO account VALUES (\(id))")
+///     } catch SQLState.uniqueViolation {
+///         …
+///     } catch where error.code == .connectionLost {
+///         …
+///     }
 public struct ApusError: Error, Sendable {
-    /// The kinds of failure. More may be added: a `switch` needs a `default`.
+    /// The kinds of errors. More may be added, so that a `switch` needs a `default`.
     public struct Code: Sendable, Hashable, CustomStringConvertible {
         private enum Value {
             case server, connectFailed, connectionLost, connectionClosed, cancelled, timeout, options, usage, encoding
             case decoding, transaction, system
         }
         private let value: Value
+        /// The name of the kind, such as `connectionLost`.
         public var description: String { "\(value)" }
 
-        /// The server answered with an error; ``ApusError/server`` has its fields.
+        /// The server answered with an error, whose fields are in ``ApusError/server``.
         public static let server = Code(value: .server)
-        /// No connection could be opened; the message names every node that was tried, and why it failed.
+        /// No connection could be opened. The message names every node that was tried, and why it failed.
         public static let connectFailed = Code(value: .connectFailed)
-        /// The connection broke. Whether the statement took effect is unknown.
+        /// The connection broke, or it was closed because a statement could not be stopped or rolled back. It is
+        /// unknown whether the statement took effect.
         public static let connectionLost = Code(value: .connectionLost)
-        /// The connection was closed by this program before the call, or while it waited.
+        /// The program closed the connection before or during the call.
         public static let connectionClosed = Code(value: .connectionClosed)
-        /// The task was cancelled, and the statement with it. A statement that was sent behind others that are not
-        /// answered yet may have taken effect; of any other the server has said that it stopped it, or it never got it.
+        /// The task was cancelled. The statement was not executed, or the server has confirmed that it stopped it; only
+        /// a statement that was sent behind others whose answers had not come yet may have taken effect.
         public static let cancelled = Code(value: .cancelled)
-        /// The call's deadline passed; the server was asked to stop, yet the statement may have taken effect.
+        /// The time-out of the call has passed. The server was asked to stop the statement, but it may have taken
+        /// effect.
         public static let timeout = Code(value: .timeout)
-        /// A connection option is malformed; the message names it and the values that are valid.
+        /// A connection option is invalid. The message names the option and the valid values.
         public static let options = Code(value: .options)
-        /// A call that makes no sense, such as a statement with a zero byte in it.
+        /// The call is invalid: for example, the statement contains a zero byte.
         public static let usage = Code(value: .usage)
-        /// A value has no form that PostgreSQL can take.
+        /// A value cannot be sent, because PostgreSQL has no such value.
         public static let encoding = Code(value: .encoding)
-        /// A column does not hold what the program expects.
+        /// A column cannot be read as the type that the program asks for.
         public static let decoding = Code(value: .decoding)
-        /// `COMMIT` did not commit: an earlier error had aborted the transaction and the closure hid it. Or the server
-        /// answered `BEGIN` or `COMMIT` with something else than that it is done; whether it committed is unknown then.
+        /// The transaction was rolled back at its end, because a statement in it had failed and the closure did not
+        /// throw. Or the server's answer to `BEGIN` or `COMMIT` was another command's; it is unknown then whether the
+        /// transaction was committed.
         public static let transaction = Code(value: .transaction)
-        /// The operating system refused something: a descriptor, a thread.
+        /// A call of the operating system failed: no descriptor or no thread is left.
         public static let system = Code(value: .system)
     }
 
+    /// What kind of error it is.
     public var code: Code
-    /// What happened, for people.
+    /// A description for people.
     public var message: String
-    /// The server's own words, with every field that it sent.
+    /// The server's message with all its fields, if the error came from the server.
     public var server: ServerMessage?
-    /// The error behind this one.
+    /// The error that caused this one.
     public var underlying: (any Error)?
     /// The source file of the call that failed.
     public var file: String
@@ -55,6 +68,15 @@ public struct ApusError: Error, Sendable {
     public var line: Int
     private var state: SQLState?
 
+    /// Makes an error.
+    /// - Parameters:
+    ///   - code: what kind of error it is.
+    ///   - message: a description for people.
+    ///   - server: the server's message.
+    ///   - sqlState: the SQLSTATE, if there is one without a message.
+    ///   - underlying: the error that caused this one.
+    ///   - file: the source file of the call that failed.
+    ///   - line: the line of the call that failed.
     public init(
         _ code: Code, _ message: String, server: ServerMessage? = nil, sqlState: SQLState? = nil,
         underlying: (any Error)? = nil, file: String = #fileID, line: Int = #line
@@ -68,11 +90,11 @@ public struct ApusError: Error, Sendable {
         self.line = line
     }
 
-    /// The SQLSTATE, where the server gave one.
+    /// The SQLSTATE, if the server sent one.
     public var sqlState: SQLState? { server?.sqlState ?? state }
 
-    /// Whether the same work may be tried again as it was, on this connection or, where that broke, on a new one: the
-    /// server rolled it back (class 40), or it was never begun.
+    /// Whether the same work certainly had no effect and may succeed when it is repeated: the server has rolled it back
+    /// (class 40), or no connection could be opened.
     public var isSafeToRetry: Bool {
         switch code {
         case .connectFailed: true
@@ -83,6 +105,7 @@ public struct ApusError: Error, Sendable {
 }
 
 extension ApusError: CustomStringConvertible {
+    /// Everything that is known of the error, in one line.
     public var description: String {
         var text = "\(code): \(message)"
         if let state = sqlState { text += " [SQLSTATE \(state.rawValue)]" }
@@ -103,7 +126,7 @@ extension ApusError: CustomStringConvertible {
 }
 
 extension ApusError {
-    /// An error of the engine, seen from the call at `file` and `line`.
+    /// Converts an error of the lower layers, for a call at a source file and line.
     init(_ error: any Error, file: String, line: Int) {
         switch error {
         case let error as ApusError:
@@ -125,7 +148,7 @@ extension ApusError {
         }
     }
 
-    /// The same error, seen from another call.
+    /// The same error, for another call.
     func at(_ site: CallSite) -> ApusError {
         var error = self
         error.file = site.file
@@ -148,7 +171,7 @@ extension ApusError.Code {
     }
 }
 
-/// Where in the program a call was made, for the errors that it throws.
+/// The source file and line of a call, for the errors that it throws.
 @usableFromInline
 struct CallSite: Sendable {
     @usableFromInline var file: String

@@ -1,12 +1,12 @@
 import ApusPQ
 
-/// The five characters by which PostgreSQL names a condition.
+/// The code of five characters that identifies an error or a warning.
 public typealias SQLState = ApusPQ.SQLState
 
-/// An error or a notice as the server sent it, with every field.
+/// An error or a notice of the server, with all its fields.
 public typealias ServerMessage = ApusPQ.ServerMessage
 
-/// Matches errors by their SQLSTATE, so that `catch` can tell conditions apart:
+/// Matches errors by their SQLSTATE in `catch`:
 ///
 ///     do {
 ///         try await connection.execute("INSERT INTO account VALUES (\(id))")
@@ -16,7 +16,7 @@ public typealias ServerMessage = ApusPQ.ServerMessage
 ///         …
 ///     }
 ///
-/// A pattern of five characters matches that code, one of two characters the class of that name.
+/// A pattern of five characters matches that code, and one of two characters matches the class.
 public func ~= (pattern: SQLState, error: any Error) -> Bool {
     let state =
         switch error {
@@ -28,7 +28,9 @@ public func ~= (pattern: SQLState, error: any Error) -> Bool {
     return pattern.rawValue.utf8.count == 2 ? state.errorClass == pattern.rawValue : state == pattern
 }
 
-/// Classes of conditions, for `catch`. Source: PostgreSQL's documentation, "PostgreSQL Error Codes".
+/// Classes of errors, for `catch`.
+///
+/// Source: <https://www.postgresql.org/docs/current/errcodes-appendix.html>
 extension SQLState {
     /// Class 08: connection exceptions.
     public static let connectionException: SQLState = "08"
@@ -36,12 +38,12 @@ extension SQLState {
     public static let dataException: SQLState = "22"
     /// Class 23: violations of any constraint.
     public static let integrityConstraintViolation: SQLState = "23"
-    /// Class 40: the transaction was rolled back by the server; it may be run again.
+    /// Class 40: the server rolled the transaction back; it may be run again.
     public static let transactionRollback: SQLState = "40"
-    /// Class 42: syntax errors, missing objects and missing rights.
+    /// Class 42: syntax errors, missing objects and missing privileges.
     public static let syntaxErrorOrAccessRuleViolation: SQLState = "42"
     /// Class 53: the server lacks memory, disk or connections.
     public static let insufficientResources: SQLState = "53"
-    /// Class 57: an operator intervened: cancelled, shut down.
+    /// Class 57: an operator intervened, for example by a cancel or a shutdown.
     public static let operatorIntervention: SQLState = "57"
 }

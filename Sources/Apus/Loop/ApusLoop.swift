@@ -2,25 +2,25 @@ import ApusPQ
 import ApusWaiting
 import Synchronization
 
-/// The thread that waits for servers: one event queue, to which connections belong.
+/// A thread that waits for servers on behalf of connections.
 ///
-/// A task that awaits a statement sends it from its own thread; the loop reads the answer and resumes the task where
-/// it was, which costs one hop between threads. A loop is also a `TaskExecutor`: a task that prefers it runs on the
-/// loop's own thread, and then nothing hops at all, which halves the cost of a short statement:
+/// A task sends its statement on its own thread. The loop's thread reads the answer, and resumes the task on the task's
+/// executor, which costs one switch between threads. A loop is also a `TaskExecutor`. A task that prefers it is
+/// executed on the loop's thread, so that no switch is needed, which halves the cost of a short statement:
 ///
 ///     try await withTaskExecutorPreference(ApusLoop.shared) {
 ///         try await connection.query("…")
 ///     }
 ///
-/// One loop carries some ten thousands of statements a second, and ``shared`` serves most programs. What runs on a
-/// loop must not block and not compute for long: it would hold up every connection of that loop.
+/// One loop can handle some ten thousand statements per second, so ``shared`` is enough for most programs. A task on a
+/// loop must not block or compute for long, because it would delay every connection of that loop.
 public final class ApusLoop: TaskExecutor {
     private struct Shared {
         var jobs: [UnownedJob] = []
         var watchers: [UInt64: any Watcher] = [:]
         var timers = TimerHeap()
         var nextToken = ApusLoop.wakeToken + 1
-        /// The thread waits, or is about to: what is added now must wake it.
+        /// Whether the thread waits or is about to wait, so that it must be woken for new work.
         var isAsleep = false
     }
 
@@ -28,13 +28,13 @@ public final class ApusLoop: TaskExecutor {
     private let queue: EventQueue
     private let alarm: Signal
     private let shared = Mutex(Shared())
-    /// The loop's thread, once it runs.
+    /// The loop's thread, once it is running; 0 before.
     private let thread = Atomic<UInt>(0)
-    /// Jobs that the loop's thread gave itself; no other thread touches them.
+    /// The jobs that the loop's thread will execute. It is unsafe only for the compiler: no other thread uses them.
     nonisolated(unsafe) private var ownJobs: [UnownedJob] = []
 
-    /// Starts a loop of its own, which runs until the process ends: make few, when the program starts.
-    /// - Throws: ``ApusError/Code/system`` when the process has no descriptor or thread left.
+    /// Starts a loop, which runs until the process ends. A program should make few, when it starts.
+    /// - Throws: ``ApusError/Code/system`` if the process has no descriptor or thread left.
     public init() throws(ApusError) {
         do {
             queue = try EventQueue()
@@ -49,7 +49,8 @@ public final class ApusLoop: TaskExecutor {
         }
     }
 
-    /// The loop of connections that name no other; it starts when it is first asked for.
+    /// The loop of connections whose options name no other. It starts when it is first used.
+    /// - Throws: ``ApusError/Code/system`` if it could not be started.
     public static var shared: ApusLoop {
         get throws(ApusError) { try sharedLoop.get() }
     }
@@ -58,6 +59,7 @@ public final class ApusLoop: TaskExecutor {
 
     // MARK: Jobs
 
+    /// Executes a job of Swift's concurrency runtime on the loop's thread, soon. Programs do not call it.
     public func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
         if isCurrent {
@@ -83,11 +85,11 @@ public final class ApusLoop: TaskExecutor {
         #endif
     }
 
-    // MARK: Descriptors and moments
+    // MARK: Descriptors and timers
 
     /// An object that watches a descriptor.
     protocol Watcher: AnyObject, Sendable {
-        /// Runs on the loop's thread.
+        /// Called on the loop's thread.
         func descriptorIsReady(_ ready: Wait.Interest)
     }
 
@@ -99,31 +101,32 @@ public final class ApusLoop: TaskExecutor {
         }
     }
 
-    /// Takes a watcher in, and keeps it until ``remove(_:)``. Its descriptor is registered with the same token.
+    /// Retains a watcher until ``remove(_:)``. Its descriptor must be registered with the same token.
     func add(_ watcher: any Watcher, token: UInt64) {
         shared.withLock { $0.watchers[token] = watcher }
     }
 
     /// Registers a descriptor, or changes what it is registered for.
+    /// - Parameter once: whether the watcher is called once only, until the descriptor is registered again.
     func watch(_ descriptor: Int32, for interest: Wait.Interest, once: Bool = false, token: UInt64) throws(PQError) {
         try PQError.system { () throws(SystemError) in
             try queue.register(descriptor, for: interest, once: once, token: token)
         }
     }
 
-    /// Stops watching a descriptor, which must still be open: its number may be another one's later.
-    func forget(_ descriptor: Int32) {
+    /// Unregisters a descriptor. It must still be open, because a new descriptor may have the number of a closed one.
+    func unwatch(_ descriptor: Int32) {
         if descriptor >= 0 { queue.unregister(descriptor) }
     }
 
-    /// Lets a watcher go.
+    /// Releases a watcher.
     func remove(_ token: UInt64) {
-        // The last reference may go here: not under the lock.
+        // Released after the lock, because this may be the last reference.
         _ = shared.withLock { $0.watchers.removeValue(forKey: token) }
     }
 
-    /// Tells a target when a moment has come, unless it has gone away by then.
-    func wake(_ target: any TimerTarget, at moment: Duration) {
+    /// Calls a target at a moment, unless it was deallocated by then.
+    func schedule(_ target: any TimerTarget, at moment: Duration) {
         let mustWake = shared.withLock { shared in
             let isEarlier = shared.timers.earliest.map { moment < $0 } ?? true
             shared.timers.insert(target, at: moment)
@@ -155,7 +158,7 @@ public final class ApusLoop: TaskExecutor {
         }
     }
 
-    /// Takes over what others gave to do, and decides how long to wait after that.
+    /// Collects the jobs from other threads and the timers that are due, and decides how long to wait after them.
     private func beginTurn() -> (due: [any TimerTarget], timeout: Duration?, isAsleep: Bool) {
         shared.withLock { shared in
             ownJobs.append(contentsOf: shared.jobs)

@@ -2,41 +2,41 @@ import ApusPQ
 import ApusWaiting
 import Synchronization
 
-/// Threads for what may block or compute for milliseconds: steps of a connect, with their name resolution and SCRAM.
-/// Neither the loop nor the cooperative pool, which has a thread per core, may be held up by that.
+/// Threads for work that may block or compute for milliseconds: the steps of a connect, with name resolution and SCRAM.
+/// Such work must run neither on the loop nor on the cooperative pool, which has one thread per core.
 final class BlockingThreads: Sendable {
-    /// For connects. Name servers that do not answer may hold all of them; more callers wait in line.
+    /// For connects. If name servers do not answer, all of the threads may be blocked, and further connects wait.
     static let shared = BlockingThreads(limit: 64)
-    /// For cancels, whose steps do not block, so that they never wait in line behind connects that do.
+    /// For cancels. Their steps do not block, and must not wait behind connects that do.
     static let forCancels = BlockingThreads(limit: 4)
 
-    /// What is run: with `nil` on a thread that may block, or with the reason why there is none, on the caller's
-    /// thread, where it must not block.
-    typealias Work = @Sendable (_ refusal: ApusError?) -> Void
+    /// A piece of work. It is called with `nil` on a thread of the pool, or, if no thread can be started, with the
+    /// error on the caller's thread, where it must not block.
+    typealias Work = @Sendable (_ failure: ApusError?) -> Void
 
     private struct State {
         var work = Deque<Work>()
         var threads = 0
         var idle = 0
     }
-    /// How long an idle thread stays.
-    private static let patience = Duration.seconds(5)
+    /// How long a thread waits for work before it ends.
+    private static let idleTimeout = Duration.seconds(5)
 
     private let state = Mutex(State())
-    private let bell = Bell()
+    private let condition = Condition()
     private let limit: Int
     private let start: @Sendable (@escaping @Sendable () -> Void) -> Int32
 
     /// - Parameters:
-    ///   - limit: how many threads there may be.
-    ///   - start: starts a thread; returns 0 or the system's error number.
+    ///   - limit: the maximum number of threads.
+    ///   - start: starts a thread that executes a function; returns 0 or an error number of the system.
     init(limit: Int, start: @escaping @Sendable (@escaping @Sendable () -> Void) -> Int32 = { Thread.detach($0) }) {
         self.limit = limit
         self.start = start
     }
 
-    /// Runs a piece of work on some thread, soon. Where the system gives no thread and none is there already, it is
-    /// told so now: run here, it could block the loop.
+    /// Executes a piece of work on a thread of the pool, soon. If there is no thread and none can be started, the work
+    /// is called with the error now; it is not executed on this thread, because it could block the loop.
     func run(_ work: @escaping Work) {
         let mustStart = state.withLock { state in
             state.work.append(work)
@@ -44,31 +44,32 @@ final class BlockingThreads: Sendable {
             state.threads += 1
             return true
         }
-        if !mustStart { return bell.ring() }
-        let code = start { self.serve() }
-        if code != 0 { refuse(code) }
+        if !mustStart { return condition.signal() }
+        let code = start { self.executeWork() }
+        if code != 0 { handleStartFailure(code) }
     }
 
-    /// A thread could not be started: the others take what is in line, and where there are none it is refused.
-    private func refuse(_ code: Int32) {
-        let refused = state.withLock { state in
+    /// Handles the failure to start a thread: other threads execute the work; if there are none, it is called with the
+    /// error.
+    private func handleStartFailure(_ code: Int32) {
+        let failed = state.withLock { state in
             state.threads -= 1
             return state.threads > 0 ? [] : state.work.removeAll()
         }
-        bell.ring()
+        condition.signal()
         let error = ApusError(.system, "cannot start a thread: \(String(cString: strerror(code)))")
-        for work in refused { work(error) }
+        for work in failed { work(error) }
     }
 
-    private func serve() {
-        while let work = next() { work(nil) }
+    private func executeWork() {
+        while let work = nextWork() { work(nil) }
     }
 
-    /// The next piece of work; `nil` when none came for a while and the thread may end.
-    private func next() -> Work? {
+    /// Waits for a piece of work; `nil` after the idle time-out, when the thread must end.
+    private func nextWork() -> Work? {
         var deadline: Duration?
         while true {
-            let seen = bell.count
+            let seen = condition.signalCount
             let (work, mayEnd) = state.withLock { state -> (Work?, Bool) in
                 if deadline != nil { state.idle -= 1 }
                 if let work = state.work.removeFirst() { return (work, false) }
@@ -81,18 +82,18 @@ final class BlockingThreads: Sendable {
             }
             if let work { return work }
             if mayEnd { return nil }
-            let moment = deadline ?? Monotonic.now + Self.patience
+            let moment = deadline ?? Monotonic.now + Self.idleTimeout
             deadline = moment
-            bell.wait(after: seen, until: moment)
+            condition.wait(after: seen, until: moment)
         }
     }
 }
 
-/// Wakes threads that wait for work.
-private final class Bell: @unchecked Sendable {
+/// A condition variable for threads that wait for work. It is Sendable because its lock guards the counter.
+private final class Condition: @unchecked Sendable {
     private let lock = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
     private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
-    private var rings = 0
+    private var signals = 0
 
     init() {
         pthread_mutex_init(lock, nil)
@@ -106,31 +107,32 @@ private final class Bell: @unchecked Sendable {
         lock.deallocate()
     }
 
-    /// How often it rang.
-    var count: Int {
+    /// The number of signals so far.
+    var signalCount: Int {
         pthread_mutex_lock(lock)
         defer { pthread_mutex_unlock(lock) }
-        return rings
+        return signals
     }
 
-    func ring() {
+    /// Wakes one thread.
+    func signal() {
         pthread_mutex_lock(lock)
-        rings &+= 1
+        signals &+= 1
         pthread_cond_signal(condition)
         pthread_mutex_unlock(lock)
     }
 
-    /// Waits until it has rung since `count` was read, or until a moment; may return early.
+    /// Waits for a signal after ``signalCount`` was read, or until a moment. It may return early.
     func wait(after count: Int, until moment: Duration) {
         var now = timespec()
-        // The condition's own clock is the wall's; a jump of it only ends an idle thread early or late.
+        // The condition variable uses the wall clock. If that is set, an idle thread ends earlier or later, no more.
         clock_gettime(CLOCK_REALTIME, &now)
         let nanoseconds = Int64(now.tv_nsec) &+ max(0, (moment - Monotonic.now).clampedNanoseconds)
         var end = timespec()
         end.tv_sec = now.tv_sec + Int(nanoseconds / 1_000_000_000)
         end.tv_nsec = Int(nanoseconds % 1_000_000_000)
         pthread_mutex_lock(lock)
-        if rings == count { pthread_cond_timedwait(condition, lock, &end) }
+        if signals == count { pthread_cond_timedwait(condition, lock, &end) }
         pthread_mutex_unlock(lock)
     }
 }

@@ -1,4 +1,4 @@
-/// A first-in, first-out queue: an array whose front moves, so that removing the first element costs nothing.
+/// A first-in, first-out queue. It is an array whose front moves, so that removing the first element is cheap.
 struct Deque<Element> {
     private var elements: [Element] = []
     private var front = 0
@@ -7,7 +7,7 @@ struct Deque<Element> {
     var isEmpty: Bool { front == elements.count }
     var first: Element? { isEmpty ? nil : elements[front] }
 
-    /// The elements in their order.
+    /// All elements, oldest first.
     var all: ArraySlice<Element> { elements[front...] }
 
     mutating func append(_ element: Element) { elements.append(element) }
@@ -26,13 +26,14 @@ struct Deque<Element> {
         return element
     }
 
-    /// Removes every element that `isTaken` accepts, asked in order.
-    mutating func removeAll(where isTaken: (Element) -> Bool) {
+    /// Removes every element for which a function returns `true`. It is called in the elements' order.
+    mutating func removeAll(where isRemoved: (Element) -> Bool) {
         elements.removeFirst(front)
         front = 0
-        elements.removeAll(where: isTaken)
+        elements.removeAll(where: isRemoved)
     }
 
+    /// Removes and returns all elements.
     mutating func removeAll() -> ArraySlice<Element> {
         defer {
             elements = []

@@ -2,16 +2,25 @@ import ApusPQ
 import ApusWaiting
 import Synchronization
 
-/// Drives a step machine on behalf of a task: steps run on ``BlockingThreads``, waits are the loop's, so that a node
-/// that does not answer holds up no thread. A task that is cancelled leaves at once; what it leaves behind is freed on
-/// the thread that holds it then.
+/// Runs a step machine for a task. ``BlockingThreads`` execute the steps, and the loop waits between them, so that a
+/// node that does not answer blocks no thread. If the task is cancelled, the run ends at once, and the machine is
+/// released by the thread that executes its step.
+///
+/// It is Sendable because its lock guards the state, and the machine is used by one step at a time.
 final class MachineRun<Machine: StepMachine & ~Copyable & SendableMetatype, Output: Sendable>: ApusLoop.Watcher,
     TimerTarget,
     @unchecked Sendable
 {
     typealias Outcome = Result<Output, any Error>
 
-    private enum Phase { case advancing, waiting(Wait), ended }
+    private enum Phase {
+        /// A step is being executed, or is about to be.
+        case advancing
+        /// The loop waits.
+        case waiting(Wait)
+        /// The run has an outcome.
+        case ended
+    }
     private struct State {
         var phase = Phase.advancing
         var completion: (@Sendable (Outcome) -> Void)?
@@ -22,14 +31,14 @@ final class MachineRun<Machine: StepMachine & ~Copyable & SendableMetatype, Outp
     private let token: UInt64
     private let deadline: Duration?
     private let state = Mutex(State())
-    /// Touched by one step at a time, and never during a wait.
+    /// Used by one step at a time, and never during a wait.
     private var machine: Machine?
     private let extract: (inout Machine) throws -> Output
 
     /// - Parameters:
-    ///   - threads: where the steps run. Where the system has none left, the run fails.
+    ///   - threads: the threads that execute the steps. If none can be started, the run fails.
     ///   - deadline: when the run fails with ``ApusError/Code/timeout``, whatever the machine does.
-    ///   - extract: takes the machine's output; runs on the thread of the last step.
+    ///   - extract: returns the machine's output after the last step, on the thread of that step.
     init(
         _ machine: consuming Machine, on loop: ApusLoop, threads: BlockingThreads = .shared, deadline: Duration?,
         extract: @escaping @Sendable (inout Machine) throws -> Output
@@ -42,7 +51,7 @@ final class MachineRun<Machine: StepMachine & ~Copyable & SendableMetatype, Outp
         self.extract = extract
     }
 
-    /// Runs the machine to its end for the present task. To be called once, and not with ``start(_:)``.
+    /// Runs the machine to its end for the current task. It must be called once, and not together with ``start(_:)``.
     func run() async -> Outcome {
         await withTaskCancellationHandler {
             await withUnsafeContinuation { continuation in start { continuation.resume(returning: $0) } }
@@ -51,7 +60,7 @@ final class MachineRun<Machine: StepMachine & ~Copyable & SendableMetatype, Outp
         }
     }
 
-    /// Runs the machine to its end, and then calls `completion` on some thread of the driver.
+    /// Runs the machine to its end, and then calls a function on a thread of the driver.
     func start(_ completion: @escaping @Sendable (Outcome) -> Void) {
         let ended = state.withLock { state -> Outcome? in
             if let outcome = state.outcome { return outcome }
@@ -60,11 +69,11 @@ final class MachineRun<Machine: StepMachine & ~Copyable & SendableMetatype, Outp
             return nil
         }
         if let ended { return completion(ended) }
-        if let deadline { loop.wake(self, at: deadline) }
-        step()
+        if let deadline { loop.schedule(self, at: deadline) }
+        scheduleStep()
     }
 
-    private func step() {
+    private func scheduleStep() {
         threads.run { refusal in
             guard let refusal else { return self.advance() }
             self.machine = nil
@@ -72,14 +81,14 @@ final class MachineRun<Machine: StepMachine & ~Copyable & SendableMetatype, Outp
         }
     }
 
-    /// One step; runs on a thread that may block.
+    /// Executes one step, on a thread that may block.
     private func advance() {
         do {
             guard let wait = try machine?.advance(now: Monotonic.now) else {
                 guard let output = try takeOutput() else { return }
                 return end(.success(output))
             }
-            try begin(wait)
+            try startWaiting(for: wait)
         } catch {
             machine = nil
             end(.failure(error))
@@ -91,7 +100,7 @@ final class MachineRun<Machine: StepMachine & ~Copyable & SendableMetatype, Outp
         return try extract(&machine)
     }
 
-    private func begin(_ wait: Wait) throws {
+    private func startWaiting(for wait: Wait) throws {
         let isAbandoned = try state.withLock { state in
             guard case .advancing = state.phase else { return true }
             if let descriptor = wait.descriptor {
@@ -103,32 +112,34 @@ final class MachineRun<Machine: StepMachine & ~Copyable & SendableMetatype, Outp
         if isAbandoned {
             machine = nil
         } else if let deadline = wait.deadline {
-            loop.wake(self, at: deadline)
+            loop.schedule(self, at: deadline)
         }
     }
 
-    func descriptorIsReady(_ ready: Wait.Interest) { proceed { _ in true } }
+    func descriptorIsReady(_ ready: Wait.Interest) { endWait { _ in true } }
 
     func timerFired(_ now: Duration) {
         if let deadline, now >= deadline {
             return end(.failure(ApusError(.timeout, "no connection within the time allowed")))
         }
-        proceed { wait in wait.deadline.map { now >= $0 } ?? false }
+        endWait { wait in wait.deadline.map { now >= $0 } ?? false }
     }
 
-    private func proceed(if isOver: (Wait) -> Bool) {
-        let goesOn = state.withLock { state in
+    /// Takes the next step if there is a wait and it is over.
+    private func endWait(if isOver: (Wait) -> Bool) {
+        let hasEnded = state.withLock { state in
             guard case .waiting(let wait) = state.phase, isOver(wait) else { return false }
-            leave(wait)
+            unwatch(wait)
             state.phase = .advancing
             return true
         }
-        if goesOn { step() }
+        if hasEnded { scheduleStep() }
     }
 
-    /// Stops watching, while the descriptor is still the machine's: its number may be another one's after a step.
-    private func leave(_ wait: Wait) {
-        if let descriptor = wait.descriptor { loop.forget(descriptor) }
+    /// Unregisters the descriptor. It is done before the next step, because a step may close the descriptor, and
+    /// another one may get its number.
+    private func unwatch(_ wait: Wait) {
+        if let descriptor = wait.descriptor { loop.unwatch(descriptor) }
     }
 
     private func end(_ outcome: Outcome) {
@@ -139,12 +150,12 @@ final class MachineRun<Machine: StepMachine & ~Copyable & SendableMetatype, Outp
                 state.phase = .ended
             }
             guard case .waiting(let wait) = state.phase else { return (state.completion, false) }
-            leave(wait)
+            unwatch(wait)
             return (state.completion, true)
         }
         loop.remove(token)
-        // It is not advanced any more. Letting go of it closes connections, which takes system calls: they do not
-        // block, but the caller need not wait for them unless there is no other thread.
+        // No step uses the machine any more. Its release closes connections by system calls, which do not block.
+        // Another thread executes them, so that the caller does not wait, unless there is no other thread.
         if wasWaiting { threads.run { _ in self.machine = nil } }
         completion?(outcome)
     }

@@ -1,11 +1,10 @@
-/// An object that asked a loop to be told at a moment.
+/// An object that a loop calls at a moment.
 protocol TimerTarget: AnyObject, Sendable {
-    /// Runs on the loop's thread, at the moment or later.
+    /// Called on the loop's thread, at the moment or later.
     func timerFired(_ now: Duration)
 }
 
-/// The moments that a loop has to wake up for, earliest first. A target that has gone away is skipped: nothing needs
-/// to be taken back.
+/// The timers of a loop, earliest first. A target that was deallocated is skipped, so that no timer must be removed.
 struct TimerHeap {
     private struct Entry {
         var moment: Duration

@@ -1,5 +1,6 @@
-/// One row of an answer. It keeps the memory of the batch that it came in.
+/// A row that a statement returns. It retains the memory of its batch, some hundred kilobytes.
 public struct ApusRow: Sendable {
+    /// The columns, which all rows of the statement share.
     public let columns: ApusColumns
     @usableFromInline let batch: RowBatch
     @usableFromInline let index: Int
@@ -11,11 +12,16 @@ public struct ApusRow: Sendable {
         self.index = index
     }
 
-    /// Reads the row as a tuple of exactly its columns.
+    /// Reads the row as a tuple with one element per column.
     ///
     ///     let (id, name) = try row.decode((Int, String?).self)
     ///
-    /// - Throws: ``ApusError/Code/decoding`` naming the column, what it holds and what was asked for.
+    /// - Parameters:
+    ///   - type: the type of the tuple.
+    ///   - file: the source file that errors name.
+    ///   - line: the line that errors name.
+    /// - Throws: ``ApusError/Code/decoding`` with the column, its type and the type that was asked for; also if the
+    ///   number of columns is another.
     @inlinable
     public func decode<each Column: PostgresDecodable>(
         _ type: (repeat each Column).Type = (repeat each Column).self, file: String = #fileID, line: Int = #line
@@ -41,7 +47,16 @@ public struct ApusRow: Sendable {
         )
     }
 
-    /// Reads one column, counted from 0.
+    /// Reads one column by its index.
+    ///
+    ///     let name = try row.decode(String.self, at: 1)
+    ///
+    /// - Parameters:
+    ///   - type: the type to read it as.
+    ///   - column: the index of the column, counted from 0.
+    ///   - file: the source file that errors name.
+    ///   - line: the line that errors name.
+    /// - Throws: ``ApusError/Code/decoding``, also if there is no such column.
     public func decode<Value: PostgresDecodable>(
         _ type: Value.Type = Value.self, at column: Int, file: String = #fileID, line: Int = #line
     ) throws(ApusError) -> Value {
@@ -52,7 +67,16 @@ public struct ApusRow: Sendable {
         return try value(column, CallSite(file: file, line: line))
     }
 
-    /// Reads the first column of a name, compared exactly.
+    /// Reads one column by its name.
+    ///
+    ///     let name = try row.decode(String.self, at: "name")
+    ///
+    /// - Parameters:
+    ///   - type: the type to read it as.
+    ///   - name: the name, compared byte by byte. If several columns have it, the first of them is read.
+    ///   - file: the source file that errors name.
+    ///   - line: the line that errors name.
+    /// - Throws: ``ApusError/Code/decoding``, also if there is no such column.
     public func decode<Value: PostgresDecodable>(
         _ type: Value.Type = Value.self, at name: String, file: String = #fileID, line: Int = #line
     ) throws(ApusError) -> Value {
@@ -74,7 +98,7 @@ public struct ApusRow: Sendable {
     @inlinable
     func value<Value: PostgresDecodable>(_ column: Int, _ site: CallSite) throws(ApusError) -> Value {
         do {
-            // The bytes are the batch's.
+            // The bytes belong to the batch.
             return try withExtendedLifetime(batch) {
                 guard let bytes = batch.cell(index, column) else { return try Value.decodeNull() }
                 return try Value(decoding: PostgresCell(type: columns.types[column], bytes: bytes))
@@ -94,7 +118,7 @@ public struct ApusRow: Sendable {
 }
 
 extension ApusRow: CustomStringConvertible {
-    /// The columns' names and types; values may be secrets.
+    /// The names and types of the columns. Values are not shown, because they may be secrets.
     public var description: String {
         "(" + columns.map { "\($0.name): \($0.type)" }.joined(separator: ", ") + ")"
     }

@@ -1,27 +1,31 @@
-/// The rows that answer a statement, fetched as they are read.
+/// The rows that a statement returns, received while they are read.
 ///
-/// They come in batches of some hundred kilobytes; while the program is busy with a batch, the next one or two are
-/// fetched, and no more: an answer of any size needs little memory. (Where other statements wait behind this one on the
-/// same connection, the rest is fetched without delay, for their sake.)
+/// The driver receives them in batches of some hundred kilobytes. While the program uses a batch, the driver reads one
+/// or two ahead and then pauses, so that an answer of any size needs little memory. If other statements wait behind
+/// this one on the same connection, the driver reads the rest without a pause, because their answers come after it.
 ///
 ///     for try await row in try await connection.query("SELECT id, name FROM person") {
 ///         let (id, name) = try row.decode((Int, String).self)
 ///     }
 ///
-/// Rows can be read once. Letting go of them before the end lets the statement run to its end and drops what is left;
-/// cancel the task to stop the server's work.
+/// Rows can be read once, by one task at a time. If they are released before the end, the statement is executed to its
+/// end, and the rows that are left are dropped. To stop the statement, cancel the task.
+///
+/// Source: <https://www.postgresql.org/docs/current/libpq-single-row-mode.html>
 public struct ApusRows: AsyncSequence, Sendable {
     public typealias Element = ApusRow
     public typealias Failure = ApusError
 
     let source: any RowStream
 
-    /// The columns; empty for a statement that returns no rows.
+    /// The columns; none for a statement that returns no rows.
     public var columns: ApusColumns { source.columns }
 
+    /// Makes an iterator. All iterators of the same rows read from the same stream.
     public func makeAsyncIterator() -> Iterator { Iterator(source: source) }
 
-    /// Every row that is left, in an array.
+    /// Reads the rows that are left into an array, whose memory is that of all their batches.
+    /// - Throws: ``ApusError``, as the iterator does.
     public func collect() async throws(ApusError) -> [ApusRow] {
         var rows: [ApusRow] = []
         while let batch = try await source.nextBatch() {
@@ -30,30 +34,38 @@ public struct ApusRows: AsyncSequence, Sendable {
         return rows
     }
 
-    /// The rows as tuples.
+    /// The rows as tuples with one element per column.
     ///
     ///     for try await (id, name) in rows.decode((Int, String?).self) { … }
+    ///
+    /// - Parameters:
+    ///   - type: the type of the tuples.
+    ///   - file: the source file that errors name.
+    ///   - line: the line that errors name.
     public func decode<each Column: PostgresDecodable>(
         _ type: (repeat each Column).Type, file: String = #fileID, line: Int = #line
     ) -> DecodedRows<repeat each Column> {
         DecodedRows(rows: self, site: CallSite(file: file, line: line))
     }
 
-    /// Reads to the end without keeping the rows, and returns how the server says that the command is done.
+    /// Drops the rows that are left, and waits for the end of the statement.
+    /// - Returns: the server's command tag.
+    /// - Throws: ``ApusError``, as the iterator does.
     @discardableResult
     public func drain() async throws(ApusError) -> CommandTag {
-        try await source.dropRest()
+        try await source.discardRest()
         return source.tag ?? CommandTag("")
     }
 
-    /// The first row, once the statement is done. Errors that the server meets after the row are thrown, because a
-    /// statement that failed has no result; the rows after it are dropped as they come.
+    /// The first row, at the end of the statement; the other rows are dropped. An error after the first row is thrown,
+    /// because a statement that failed has no result.
     func first() async throws(ApusError) -> ApusRow? {
         guard let batch = try await source.nextBatch() else { return nil }
-        try await source.dropRest()
+        try await source.discardRest()
         return ApusRow(columns: columns, batch: batch, index: 0)
     }
 
+    /// The iterator of ``ApusRows``.
     public struct Iterator: AsyncIteratorProtocol {
         @usableFromInline let source: any RowStream
         @usableFromInline var batch: RowBatch?
@@ -61,9 +73,12 @@ public struct ApusRows: AsyncSequence, Sendable {
 
         fileprivate init(source: any RowStream) { self.source = source }
 
+        /// Waits for the next row; `nil` at the end.
+        /// - Throws: ``ApusError``: the server's error, or that of a cancellation, a time-out or a lost connection.
         @inlinable
         public mutating func next() async throws(ApusError) -> ApusRow? { try await next(isolation: #isolation) }
 
+        /// Waits for the next row; `nil` at the end. `for try await` calls it.
         @inlinable
         public mutating func next(isolation actor: isolated (any Actor)?) async throws(ApusError) -> ApusRow? {
             while true {
@@ -83,7 +98,7 @@ public struct ApusRows: AsyncSequence, Sendable {
     }
 }
 
-/// Rows as tuples: see ``ApusRows/decode(_:file:line:)``.
+/// The rows that a statement returns, as tuples. See ``ApusRows/decode(_:file:line:)``.
 public struct DecodedRows<each Column: PostgresDecodable>: AsyncSequence, Sendable {
     public typealias Element = (repeat each Column)
     public typealias Failure = ApusError
@@ -91,9 +106,11 @@ public struct DecodedRows<each Column: PostgresDecodable>: AsyncSequence, Sendab
     let rows: ApusRows
     let site: CallSite
 
+    /// Makes an iterator. All iterators of the same rows read from the same stream.
     public func makeAsyncIterator() -> Iterator { Iterator(rows: rows.makeAsyncIterator(), site: site) }
 
-    /// Every tuple that is left, in an array.
+    /// Reads the rows that are left into an array.
+    /// - Throws: ``ApusError``, as the iterator does.
     public func collect() async throws(ApusError) -> [(repeat each Column)] {
         var tuples: [(repeat each Column)] = []
         var iterator = makeAsyncIterator()
@@ -101,6 +118,7 @@ public struct DecodedRows<each Column: PostgresDecodable>: AsyncSequence, Sendab
         return tuples
     }
 
+    /// The iterator of ``DecodedRows``.
     public struct Iterator: AsyncIteratorProtocol {
         @usableFromInline var rows: ApusRows.Iterator
         @usableFromInline let site: CallSite
@@ -110,11 +128,14 @@ public struct DecodedRows<each Column: PostgresDecodable>: AsyncSequence, Sendab
             self.site = site
         }
 
+        /// Waits for the next row, and reads it as a tuple; `nil` at the end.
+        /// - Throws: ``ApusError/Code/decoding``, and what ``ApusRows/Iterator/next()`` throws.
         @inlinable
         public mutating func next() async throws(ApusError) -> (repeat each Column)? {
             try await next(isolation: #isolation)
         }
 
+        /// Waits for the next row, and reads it as a tuple; `nil` at the end. `for try await` calls it.
         @inlinable
         public mutating func next(
             isolation actor: isolated (any Actor)?

@@ -1,15 +1,19 @@
-/// How the server says that a command is done, such as `INSERT 0 3`.
+/// The server's message at the end of a command, such as `INSERT 0 3`.
+///
+/// Source: <https://www.postgresql.org/docs/current/protocol-message-formats.html>, "CommandComplete".
 public struct CommandTag: Sendable, Hashable, CustomStringConvertible {
-    /// The server's words; empty for an empty statement.
+    /// The tag as the server sent it; empty for an empty statement.
     public let text: String
 
     init(_ text: String) { self.text = text }
 
-    /// The rows that the command inserted, changed, deleted, moved or returned; `nil` where the command counts none.
+    /// The number of rows that the command inserted, updated, deleted, moved, copied or returned; `nil` for a command
+    /// that does not count rows.
     public var affectedRows: Int? {
         guard let number = text.split(separator: " ").last, text.contains(" ") else { return nil }
         return Int(number)
     }
 
+    /// The tag as the server sent it.
     public var description: String { text }
 }

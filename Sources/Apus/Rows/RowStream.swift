@@ -1,11 +1,12 @@
-/// What the rows of one answer come from: batch after batch, in the order of the server.
+/// The rows of one answer, in batches, in the server's order.
 @usableFromInline
 protocol RowStream: AnyObject, Sendable {
+    /// The columns; none for a statement that returns no rows.
     var columns: ApusColumns { get }
-    /// The next rows; `nil` at the end.
+    /// Waits for the next batch; `nil` at the end.
     func nextBatch() async throws(ApusError) -> RowBatch?
-    /// Waits for the end, and discards the rows before it as they arrive.
-    func dropRest() async throws(ApusError)
-    /// The command's tag, once the end has been read.
+    /// Drops the rows that are left, and waits for the end.
+    func discardRest() async throws(ApusError)
+    /// The command tag; `nil` before the end has been read.
     var tag: CommandTag? { get }
 }

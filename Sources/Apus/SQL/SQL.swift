@@ -3,43 +3,49 @@ import ApusValues
 
 /// A statement and the values bound to it.
 ///
-/// It is written as a string in which `\(value)` binds: the value travels apart from the text and is never part of it,
-/// so no value can break out of its place.
+/// It is written as a string, in which `\(value)` binds a value. Values are sent separately from the text, so that no
+/// value can change the statement.
 ///
 ///     try await connection.query("SELECT name FROM person WHERE id = \(id) AND born < \(date)")
 ///
-/// - `\(value)` binds any ``PostgresEncodable`` value; an optional that is `nil` binds NULL.
-/// - `\(sql)` inserts another ``SQL`` with its own bindings.
-/// - `\(identifier: name)` inserts a name, quoted: a table or column that is known only at run time.
-/// - `\(unescaped: text)` inserts text as it is. It must not come from outside the program.
+/// - `\(value)` binds any ``PostgresEncodable`` value; `nil` binds NULL.
+/// - `\(sql)` inserts another ``SQL`` with its values.
+/// - `\(identifier: name)` inserts a quoted name, for a table or column that is known only at run time.
+/// - `\(unescaped: text)` inserts text unchanged. The text must not come from outside the program.
 ///
-/// A statement with placeholders `$1`, `$2`, … in its text has no values for them: use interpolation.
+/// Placeholders `$1`, `$2`, … cannot be written in the text, because there is no way to give their values.
+///
+/// Source: <https://www.postgresql.org/docs/current/libpq-exec.html#LIBPQ-PQEXECPARAMS>
 public struct SQL: Sendable, ExpressibleByStringInterpolation, CustomStringConvertible {
     /// The text that is sent, with placeholders `$1`, `$2`, …
     public private(set) var text: String
     private var bindings: Bindings?
-    /// Where in the text (in UTF-8) each binding's placeholder starts: another statement may have to count on.
+    /// The UTF-8 offset of each placeholder in ``text``. They are needed to renumber the placeholders when the
+    /// statement is appended to another.
     private var placeholders: [Int]
-    /// The first value that could not be encoded: reported when the statement is sent.
+    /// The error of the first value that could not be encoded. It is thrown when the statement is executed.
     private var failure: ApusError?
 
+    /// Makes a statement without values.
     public init(stringLiteral value: String) {
         text = value
         placeholders = []
     }
 
-    /// A statement from text that is not known until the program runs. It must not hold values from outside: bind them.
+    /// Makes a statement from text that is known only at run time. The text must not contain values from outside the
+    /// program; bind those.
     public init(unescaped text: String) { self.init(stringLiteral: text) }
 
+    /// Makes a statement from an interpolated string.
     public init(stringInterpolation: StringInterpolation) { self = stringInterpolation.sql }
 
-    /// How many values are bound.
+    /// The number of bound values.
     public var bindingCount: Int { placeholders.count }
 
-    /// The text; bound values are not shown, for they may be secrets.
+    /// The text. Values are not shown, because they may be secrets.
     public var description: String { text }
 
-    /// Appends another statement's text and bindings.
+    /// Appends the text and the values of another statement.
     public mutating func append(_ other: SQL) {
         if failure == nil { failure = other.failure }
         guard !other.placeholders.isEmpty, let others = other.bindings else {
@@ -57,13 +63,17 @@ public struct SQL: Sendable, ExpressibleByStringInterpolation, CustomStringConve
         uniqueBindings().append(others)
     }
 
+    /// A statement with the text and the values of two.
     public static func + (left: SQL, right: SQL) -> SQL {
         var sql = left
         sql.append(right)
         return sql
     }
 
-    /// The statements, one after another with a separator between: lists of conditions or of rows.
+    /// Joins statements with a separator between them, for example a list of conditions or of rows.
+    ///
+    ///     let rows = SQL.joined(people.map { "(\($0.id), \($0.name))" })
+    ///     try await connection.execute("INSERT INTO person VALUES \(rows)")
     public static func joined(_ parts: some Sequence<SQL>, separator: SQL = ", ") -> SQL {
         var sql: SQL = ""
         for (index, part) in parts.enumerated() {
@@ -106,7 +116,7 @@ public struct SQL: Sendable, ExpressibleByStringInterpolation, CustomStringConve
             copy.append(shared)
             bindings = copy
         }
-        // Just made where there was none.
+        // It is never nil here.
         guard let bindings else { return Bindings() }
         return bindings
     }
@@ -115,7 +125,7 @@ public struct SQL: Sendable, ExpressibleByStringInterpolation, CustomStringConve
 
     // MARK: Sending
 
-    /// Why it cannot be sent, if it cannot.
+    /// Why the statement cannot be sent; `nil` if it can.
     var problem: ApusError? {
         if let failure { return failure }
         if placeholders.count > Int(UInt16.max) {
@@ -126,10 +136,10 @@ public struct SQL: Sendable, ExpressibleByStringInterpolation, CustomStringConve
         return nil
     }
 
-    /// The types of its parameters, which are part of what the server may know a prepared statement by.
+    /// The OIDs of the types of the values. They are part of a prepared statement.
     var parameterTypes: [UInt32] { bindings?.parameters.typeOIDs ?? [] }
 
-    /// Sends it, to be parsed for this once.
+    /// Sends the statement and its values, without preparing it.
     func send(on connection: inout PQConnection) throws(PQError) {
         if let bindings {
             try connection.send(query: text, parameters: bindings.parameters, binaryResults: true)
@@ -138,7 +148,7 @@ public struct SQL: Sendable, ExpressibleByStringInterpolation, CustomStringConve
         }
     }
 
-    /// Sends the bindings alone, for a statement that the server knows by name.
+    /// Sends the values of a prepared statement.
     func send(prepared name: String, on connection: inout PQConnection) throws(PQError) {
         if let bindings {
             try connection.send(prepared: name, parameters: bindings.parameters, binaryResults: true)
@@ -149,31 +159,35 @@ public struct SQL: Sendable, ExpressibleByStringInterpolation, CustomStringConve
 }
 
 extension SQL {
-    /// Collects the pieces of an interpolated statement.
+    /// Builds a statement from an interpolated string.
     public struct StringInterpolation: StringInterpolationProtocol, Sendable {
         fileprivate var sql: SQL
 
+        /// Begins a statement. The compiler calls it.
         public init(literalCapacity: Int, interpolationCount: Int) {
             sql = SQL(reserving: literalCapacity + interpolationCount * 3)
         }
 
+        /// Appends text of the program. The compiler calls it.
         public mutating func appendLiteral(_ literal: String) { sql.text += literal }
 
         /// Binds a value.
         public mutating func appendInterpolation<Value: PostgresEncodable>(_ value: Value) { sql.bind(value) }
 
-        /// Inserts another statement with its bindings.
+        /// Inserts another statement with its values.
         public mutating func appendInterpolation(_ other: SQL) { sql.append(other) }
 
-        /// Inserts a name, quoted.
+        /// Inserts a quoted name.
         public mutating func appendInterpolation(identifier name: String) { sql.text += SQL.quoted(identifier: name) }
 
-        /// Inserts text as it is, which must not come from outside the program.
+        /// Inserts text unchanged. The text must not come from outside the program.
         public mutating func appendInterpolation(unescaped text: String) { sql.text += text }
     }
 
-    /// A name between double quotes, those within it doubled. In UTF-8, which connections of this library use, nothing
-    /// else can end a quoted name.
+    /// Quotes a name: it is put between double quotes, and double quotes in it are doubled. This is enough, because the
+    /// connections of this library use UTF-8.
+    ///
+    /// Source: <https://www.postgresql.org/docs/current/sql-syntax-lexical.html#SQL-SYNTAX-IDENTIFIERS>
     public static func quoted(identifier name: String) -> String {
         var text = "\""
         for scalar in name.unicodeScalars {
@@ -184,7 +198,8 @@ extension SQL {
     }
 }
 
-/// Bound values, in the form in which they are sent. Changed only while one statement alone refers to them.
+/// The bound values of a statement, encoded. It is Sendable because it is changed only while a single statement refers
+/// to it (copy on write).
 private final class Bindings: @unchecked Sendable {
     private(set) var parameters = PQParameters()
     private var writer = ByteWriter(minimumCapacity: 64)
@@ -195,7 +210,7 @@ private final class Bindings: @unchecked Sendable {
         do {
             try value.encode(to: &writer)
         } catch {
-            // The placeholder is there already: keep the count.
+            // Keeps the number of parameters equal to that of the placeholders.
             parameters.appendNull()
             throw error
         }

@@ -1,13 +1,21 @@
 import ApusValues
 
-/// A value that may be an element of an array.
+/// A value that can be an element of an array.
 ///
-/// `[UInt8]` is PostgreSQL's `bytea` and no array; every other array is one of the element's type, with `nil` elements
-/// where the element is optional.
+/// An `Array` of such elements is PostgreSQL's array of the element's type; optional elements can be NULL. Only
+/// `[UInt8]` is no array, but PostgreSQL's `bytea`. Most types need only declare ``postgresArrayType``:
+///
+///     extension Celsius: PostgresArrayElement {
+///         static var postgresArrayType: PostgresType { .float8Array }
+///     }
 public protocol PostgresArrayElement: PostgresEncodable, PostgresDecodable {
     /// The type of an array of such elements.
     static var postgresArrayType: PostgresType { get }
+    /// Appends an array in binary format, without its length. The default is PostgreSQL's array of one dimension.
+    /// - Throws: ``ApusError/Code/encoding``.
     static func encodeArray(_ elements: [Self], to writer: inout ByteWriter) throws
+    /// Reads an array from binary format. The default accepts arrays of one dimension, with any lower bound.
+    /// - Throws: ``ApusError/Code/decoding``.
     static func decodeArray(_ cell: PostgresCell) throws -> [Self]
 }
 
@@ -21,10 +29,13 @@ extension Array: PostgresDecodable where Element: PostgresArrayElement {
 }
 
 extension PostgresArrayElement {
-    /// What the elements are sent as, in binary format: it has no room for "unspecified".
+    /// The type of the elements in binary format, in which a type must be named.
     private static var elementType: PostgresType { postgresType == .unspecified ? .text : postgresType }
 
     // Source of the format: `array_send` and `array_recv` in PostgreSQL's arrayfuncs.c.
+
+    /// Appends an array of one dimension, or an empty array.
+    /// - Throws: ``ApusError/Code/encoding``.
     public static func encodeArray(_ elements: [Self], to writer: inout ByteWriter) throws {
         guard let count = Int32(exactly: elements.count) else {
             throw ApusError(.encoding, "an array of \(elements.count) elements is more than PostgreSQL takes")
@@ -49,6 +60,8 @@ extension PostgresArrayElement {
         }
     }
 
+    /// Reads an array of one dimension, or an empty array.
+    /// - Throws: ``ApusError/Code/decoding``.
     public static func decodeArray(_ cell: PostgresCell) throws -> [Self] {
         var reader = BinaryReader(cell.bytes, "array")
         let dimensions = try reader.read(Int32.self)
@@ -60,7 +73,7 @@ extension PostgresArrayElement {
         }
         let count = try reader.read(Int32.self)
         _ = try reader.read(Int32.self)
-        // Each element takes four bytes at least: a count that lies must not make us reserve memory.
+        // Each element takes four bytes at least. The check keeps a wrong count from reserving memory.
         guard count >= 0, Int(count) <= reader.remaining / 4 else {
             throw ApusError(.decoding, "the array's size does not fit its bytes")
         }
@@ -78,7 +91,9 @@ extension PostgresArrayElement {
     }
 }
 
-/// The length of an array's element, as the binary format counts it.
+/// Converts the length of an array's element to the number of the binary format.
+/// - Parameter count: bytes.
+/// - Throws: ``ApusError/Code/encoding`` for 2 GiB or more.
 func elementLength(_ count: Int) throws(ApusError) -> Int32 {
     guard let length = Int32(exactly: count) else {
         throw ApusError(.encoding, "an element of an array has \(count) bytes, and can have \(Int32.max)")
@@ -86,6 +101,7 @@ func elementLength(_ count: Int) throws(ApusError) -> Int32 {
     return length
 }
 
+/// Sent as `int2`; `[UInt8]` is sent as `bytea`.
 extension UInt8: PostgresArrayElement {
     public static var postgresType: PostgresType { .int2 }
     public static var postgresArrayType: PostgresType { .bytea }

@@ -6,7 +6,8 @@ import FoundationEssentials
 import Foundation
 #endif
 
-/// Sent as `numeric`. A `numeric` of more digits than `Decimal` holds (38) is an error, never rounded.
+/// Sent as `numeric`, and read from `numeric` and integers. A `numeric` with more than the 38 digits of a `Decimal` is
+/// an error; it is not rounded.
 extension Decimal: PostgresArrayElement {
     public static var postgresType: PostgresType { .numeric }
     public static var postgresArrayType: PostgresType { .numericArray }
@@ -36,18 +37,19 @@ extension Decimal: PostgresArrayElement {
     }
 }
 
-/// The binary form of `numeric`: digits to the base of 10,000. Source: `numeric_send` in PostgreSQL's numeric.c.
+/// The binary format of `numeric`, whose digits are to the base of 10,000. Source: `numeric_send` in PostgreSQL's
+/// numeric.c.
 private struct NumericDigits {
     static let positive: UInt16 = 0x0000
     static let negative: UInt16 = 0x4000
     static let nan = NumericDigits(digits: [], weight: 0, sign: 0xC000, scale: 0)
 
-    /// Each from 0 to 9,999, most significant first.
+    /// From 0 to 9,999 each, most significant first.
     var digits: [Int16]
-    /// The power of 10,000 of the first digit.
+    /// The exponent of the first digit, to the base of 10,000.
     var weight: Int16
     var sign: UInt16
-    /// How many decimal digits are shown after the point.
+    /// The number of decimal digits after the point.
     var scale: Int16
 
     init(digits: [Int16], weight: Int16, sign: UInt16, scale: Int16) {
@@ -70,7 +72,7 @@ private struct NumericDigits {
         try reader.finish()
     }
 
-    /// Reads a plain number: a sign, digits, and perhaps a point and more digits.
+    /// Parses a number without an exponent: an optional minus sign, digits, and optionally a point and more digits.
     init(plain text: String) throws {
         var digits = Substring(text)
         sign = Self.positive
@@ -106,14 +108,14 @@ private struct NumericDigits {
         self.weight = groups.isEmpty ? 0 : Int16(clamping: weight)
     }
 
-    /// A plain number, or one with an exponent, and how many of its digits are significant.
+    /// The number as text, perhaps with an exponent, and the number of its significant digits.
     var text: (String, significant: Int) {
         var text = ""
         for digit in digits {
             let group = String(digit)
             text += String(repeating: "0", count: 4 - group.utf8.count) + group
         }
-        // The digits stand for an integer times 10,000 to this power.
+        // The digits are an integer, which is multiplied by 10 to this power.
         var exponent = (Int(weight) - digits.count + 1) * 4
         while text.hasSuffix("0") {
             text.removeLast()

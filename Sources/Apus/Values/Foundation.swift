@@ -6,17 +6,17 @@ import FoundationEssentials
 import Foundation
 #endif
 
-/// Sent as `timestamptz`, to the microsecond.
+/// Sent as `timestamptz`, rounded to microseconds.
 extension Date: PostgresArrayElement {
     public static var postgresType: PostgresType { .timestamptz }
     public static var postgresArrayType: PostgresType { .timestamptzArray }
 
-    /// PostgreSQL counts from 2000-01-01, Foundation from 2001-01-01: a leap year.
+    /// PostgreSQL counts from 2000-01-01 and Foundation from 2001-01-01, which is a leap year later.
     private static var secondsBetweenEpochs: Double { 31_622_400 }
 
     public func encode(to writer: inout ByteWriter) throws {
         let seconds = timeIntervalSinceReferenceDate + Self.secondsBetweenEpochs
-        // The two extremes of Int64 are PostgreSQL's infinities, not moments.
+        // The smallest and the largest Int64 are PostgreSQL's infinities.
         guard let microseconds = Int64(exactly: (seconds * 1e6).rounded()),
             case let moment = PGTimestampTZ(microsecondsSince2000: microseconds), moment.finiteness == .finite
         else {
@@ -25,8 +25,8 @@ extension Date: PostgresArrayElement {
         moment.writeBinary(to: &writer)
     }
 
-    /// Reads `timestamptz`, and `timestamp` and `date` as of UTC. `infinity` is the distant future, `-infinity` the
-    /// distant past.
+    /// Reads `timestamptz`, and `timestamp` and `date` as UTC. `infinity` is read as `distantFuture`, and `-infinity`
+    /// as `distantPast`.
     public init(decoding cell: PostgresCell) throws {
         switch cell.type {
         case .timestamptz, .timestamp:
@@ -54,6 +54,7 @@ extension Date: PostgresArrayElement {
     }
 }
 
+/// Sent as `uuid`.
 extension UUID: PostgresArrayElement {
     public static var postgresType: PostgresType { .uuid }
     public static var postgresArrayType: PostgresType { .uuidArray }

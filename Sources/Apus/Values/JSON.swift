@@ -6,12 +6,16 @@ import FoundationEssentials
 import Foundation
 #endif
 
-/// A value that is kept as JSON: sent as `jsonb`, read from `jsonb` and `json`.
+/// A value that is stored as JSON. It is sent as `jsonb`, and read from `jsonb` and `json`, with Foundation's
+/// `JSONEncoder` and `JSONDecoder`.
 ///
 ///     try await connection.execute("INSERT INTO document VALUES (\(JSON(settings)))")
+///     let json = try await connection.first("SELECT body FROM document", as: JSON<Settings>.self)
 public struct JSON<Value> {
+    /// The value.
     public var value: Value
 
+    /// Wraps a value.
     public init(_ value: Value) { self.value = value }
 }
 

@@ -1,10 +1,12 @@
-/// A type of PostgreSQL, by its OID. Source of the built-in ones: `pg_type.dat`.
+/// A data type of PostgreSQL, identified by its OID. Source of the built-in types: `pg_type.dat`.
 public struct PostgresType: RawRepresentable, Hashable, Sendable, CustomStringConvertible {
+    /// The OID.
     public let rawValue: UInt32
+    /// Makes a type from its OID.
     public init(rawValue: UInt32) { self.rawValue = rawValue }
     private init(_ oid: UInt32) { rawValue = oid }
 
-    /// No type is named: the server infers it from where the value stands.
+    /// No type, so that the server infers it from the statement.
     public static let unspecified = PostgresType(0)
     public static let bool = PostgresType(16)
     public static let bytea = PostgresType(17)
@@ -49,7 +51,7 @@ public struct PostgresType: RawRepresentable, Hashable, Sendable, CustomStringCo
     public static let uuidArray = PostgresType(2951)
     public static let jsonbArray = PostgresType(3807)
 
-    /// Whether a value of the type looks in binary format as it does in text.
+    /// Whether the binary format of the type is its text.
     var isText: Bool {
         switch self {
         case .text, .varchar, .bpchar, .name, .char, .unknown, .json, .xml: true
@@ -57,10 +59,10 @@ public struct PostgresType: RawRepresentable, Hashable, Sendable, CustomStringCo
         }
     }
 
-    /// Whether the type was made in this database: an enumeration, for one. Source: `FirstNormalObjectId`.
+    /// Whether the type was created in this database, for example an enumeration. Source: `FirstNormalObjectId`.
     var isUserDefined: Bool { rawValue >= 16384 }
 
-    /// The server's name of a built-in type; the OID of others.
+    /// The name of a built-in type; `type` and the OID for others.
     public var description: String { Self.names[self] ?? "type \(rawValue)" }
 
     private static let names: [PostgresType: String] = [

@@ -36,7 +36,7 @@ extension Int: PostgresEncodable, PostgresDecodable {
 }
 
 extension FixedWidthInteger {
-    /// Reads any of PostgreSQL's integers.
+    /// Reads any of PostgreSQL's integer types.
     fileprivate static func exactly(_ cell: PostgresCell) throws -> Self {
         let number: Int64
         switch cell.type {
@@ -76,14 +76,14 @@ extension Double: PostgresEncodable, PostgresDecodable {
     }
 }
 
-/// Sent without a type, so that the server takes it for whatever stands in its place: text, an enumeration, a date.
-/// Where nothing tells, as in `SELECT $1`, it is text; a function that takes anything needs a cast, `\(name)::text`.
+/// Sent without a type, so that the server infers the type from the statement: text, an enumeration, a date. If nothing
+/// determines the type, as in `SELECT $1`, it is text. A function that takes any type needs a cast, `\(name)::text`.
 extension String: PostgresEncodable, PostgresDecodable {
     public static var postgresType: PostgresType { .unspecified }
     public static var postgresFormat: PostgresFormat { .text }
     public func encode(to writer: inout ByteWriter) { writeBinary(to: &writer) }
 
-    /// Reads text of any kind, JSON, UUIDs, and the labels of enumerations.
+    /// Reads text types, JSON, UUIDs, and labels of enumerations.
     public init(decoding cell: PostgresCell) throws {
         switch cell.type {
         case _ where cell.type.isText:
@@ -93,7 +93,8 @@ extension String: PostgresEncodable, PostgresDecodable {
         case .uuid:
             self = try PGUUID(binary: cell.bytes).description
         case _ where cell.type.isUserDefined && !cell.bytes.contains(0):
-            // An enumeration's label is its binary form; what is not text would hold zero bytes or break UTF-8.
+            // The binary format of an enumeration is its label. Values of other types contain zero bytes or invalid
+            // UTF-8.
             self = try String(binary: cell.bytes)
         default:
             throw cell.mismatch(String.self)
@@ -103,15 +104,15 @@ extension String: PostgresEncodable, PostgresDecodable {
 
 // MARK: The types of ApusValues
 
-/// A span of time as PostgreSQL keeps it.
+/// PostgreSQL's `interval`: months, days and microseconds.
 public typealias PGInterval = ApusValues.PGInterval
-/// PostgreSQL's `date`, infinities included.
+/// PostgreSQL's `date`, including infinity.
 public typealias PGDate = ApusValues.PGDate
 /// PostgreSQL's `time`.
 public typealias PGTime = ApusValues.PGTime
-/// PostgreSQL's `timestamp`, infinities included.
+/// PostgreSQL's `timestamp`, including infinity.
 public typealias PGTimestamp = ApusValues.PGTimestamp
-/// PostgreSQL's `timestamptz`, infinities included.
+/// PostgreSQL's `timestamptz`, including infinity.
 public typealias PGTimestampTZ = ApusValues.PGTimestampTZ
 
 extension BinaryValue {

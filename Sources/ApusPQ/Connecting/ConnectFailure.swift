@@ -1,38 +1,42 @@
-/// Why a connection could not be opened, sorted by what to do about it.
+/// Why a connection could not be opened.
 ///
-/// libpq gives no SQLSTATE for a failed connect, only words, perhaps translated. ``ConnectMachine`` therefore asks it
-/// for verbose messages while it connects, takes the code out of them, and judges the rest by how far the attempt
-/// came, never by the wording.
+/// For a failed connect, libpq offers no SQLSTATE, only a message, which may be translated. ``ConnectMachine``
+/// therefore asks it for verbose messages while it connects, and takes the code out of them. Without a code, the reason
+/// follows from how far the attempt got, never from the wording.
 public struct ConnectFailure: Error, Sendable, CustomStringConvertible {
-    /// What kind of failure it is.
+    /// The kinds of failures, by what a caller can do about them.
     public enum Reason: Sendable, Hashable {
-        /// No address, no route, refused, cut off before it was answered: the node is likely down.
+        /// The host has no address or no route, refused the connection, or closed it before an answer. The node is
+        /// probably down.
         case unreachable
-        /// No answer in time.
+        /// The node did not answer in time.
         case timedOut
         /// The server is starting up, shutting down or recovering (57P01, 57P02, 57P03, class 08).
         case unavailable
-        /// The server has no room for another session (class 53); the node itself is well.
+        /// The server has no resources for another session (class 53), but works.
         case overloaded
-        /// The server spoke, and this node cannot serve this client: TLS, `target_session_attrs`, protocol, a server's
-        /// internal error (classes 58 and XX). Another node may do.
+        /// The server answered, but cannot serve this client: TLS, `target_session_attrs`, the protocol, an internal
+        /// error (classes 58 and XX). Another node may be able to.
         case unsuitable
-        /// The server refused the login or a setting: wrong password, no such database, no such role. Every node
-        /// would say the same.
+        /// The server rejected the login or a setting: wrong password, no such database, no such role. Every node would
+        /// reject it.
         case rejected
-        /// The options are wrong: nothing was tried.
+        /// The options are invalid; no connection was tried.
         case invalidOptions
-        /// The operating system refused something to this process.
+        /// A call of the operating system failed in this process.
         case system
     }
 
+    /// The kind of failure.
     public var reason: Reason
-    /// libpq's message, without a trailing line feed.
+    /// libpq's message, without a line feed at its end.
     public var message: String
+    /// The SQLSTATE, if the server sent one.
     public var sqlState: SQLState?
-    /// The server asked for a password and none was found.
+    /// Whether the server asked for a password and none was available.
     public var needsPassword: Bool
 
+    /// Makes a failure. Line feeds at the end of the message are removed.
     public init(_ reason: Reason, _ message: String, sqlState: SQLState? = nil, needsPassword: Bool = false) {
         self.reason = reason
         self.message = message.withoutLineEnd
@@ -40,9 +44,10 @@ public struct ConnectFailure: Error, Sendable, CustomStringConvertible {
         self.needsPassword = needsPassword
     }
 
+    /// The message.
     public var description: String { message }
 
-    /// The reason that a SQLSTATE stands for during a connect.
+    /// The reason that a SQLSTATE means while connecting.
     static func reason(for state: SQLState) -> Reason {
         switch state {
         case .adminShutdown, .crashShutdown, .cannotConnectNow: return .unavailable
@@ -57,19 +62,19 @@ public struct ConnectFailure: Error, Sendable, CustomStringConvertible {
     }
 }
 
-/// Takes the SQLSTATE out of a message that libpq wrote with `PQERRORS_VERBOSE`, and leaves the message as it is
-/// without that verbosity.
+/// Splits a message that libpq wrote with `PQERRORS_VERBOSE` into the SQLSTATE and the message without verbosity.
 ///
-/// A verbose message is `FATAL:  28P01: password authentication failed for user "x"`, perhaps behind
-/// `connection to server at … failed: `, and ends with `LOCATION:  auth_failed, auth.c:326`; the words may be
-/// translated, the shape is libpq's `pqBuildErrorMessage3`.
+/// A verbose message is `FATAL:  28P01: password authentication failed for user "x"`, perhaps after
+/// `connection to server at … failed: `, and ends with the line `LOCATION:  auth_failed, auth.c:326`. Its words may be
+/// translated; its form is fixed by libpq's `pqBuildErrorMessage3`.
 struct VerboseMessage {
+    /// The message without SQLSTATE and location.
     let text: String
-    /// The last code in the text: the one that ended the last attempt.
+    /// The last code in the message, which ended the last attempt.
     private(set) var sqlState: SQLState?
 
-    /// Works on bytes: to Swift's characters, a colon or a space with a combining mark behind it is no colon and no
-    /// space, and a carriage return with its line feed is one character.
+    /// It works on bytes, because a Swift `Character` can hold a colon or a space with a combining mark, or a carriage
+    /// return with its line feed.
     init(_ verbose: String) {
         var lines: [ArraySlice<UInt8>] = []
         for line in Array(verbose.utf8).split(separator: Self.lineFeed, omittingEmptySubsequences: false) {

@@ -1,15 +1,20 @@
 import ApusWaiting
 import CApusLibPQ
 
-/// Opens one connection, step by step.
+/// Opens one connection with libpq, step by step.
 ///
-/// libpq does the work; the machine adds what libpq's own asynchronous connect leaves out (`PQconnectPoll` knows no
-/// time-out): `connect_timeout` for each host and each address of a host, as `PQconnectdb` has it, and the class of a
-/// failure (``ConnectFailure``).
+/// The machine adds two things that libpq's asynchronous connect does not offer: a time-out for each address of each
+/// host, as `PQconnectdb` has it (`PQconnectPoll` has none), and the kind of a failure (``ConnectFailure``).
 ///
-/// A step may block in name resolution and for some milliseconds of SCRAM's arithmetic, so an event loop advances it
-/// on a thread of its own.
-public struct ConnectMachine: ~Copyable, StepMachine, @unchecked Sendable {
+/// A step can block in name resolution, and compute SCRAM for some milliseconds, so an event loop must advance the
+/// machine on another thread.
+///
+///     var machine = ConnectMachine(parameters: [ConnectionParameter("host", "db1,db2")], timeout: .seconds(5))
+///     while let wait = try machine.advance(now: Monotonic.now) { BlockingWaiter.wait(for: wait) }
+///     guard let connection = machine.takeConnection() else { … }
+///
+/// Source: <https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PQCONNECTSTARTPARAMS>
+public struct ConnectMachine: ~Copyable, StepMachine, Sendable {
     private var targets: ConnectTargets
     private let parameters: [ConnectionParameter]
     private let timeout: Duration?
@@ -17,26 +22,32 @@ public struct ConnectMachine: ~Copyable, StepMachine, @unchecked Sendable {
 
     private var attempt: Attempt?
     private var connection: PQConnection?
-    /// How often the socket was ready and the connect got on by that.
+    /// How many times the socket became ready and the connect advanced.
     public private(set) var progress = 0
-    /// How many of these were answers to read. A frozen process never answers, although its system still accepts.
+    /// How many of these were for reading, that is, an answer. A frozen server never answers, although its operating
+    /// system still accepts connections.
     public private(set) var answers = 0
-    /// Messages of the attempts that ended by a time-out, in front of what follows.
+    /// The messages of the attempts that timed out; the message of a later failure follows them.
     private var earlier = ""
 
+    /// Prepares a connect; ``advance(now:)`` starts it.
     /// - Parameters:
-    ///   - parameters: libpq's keywords; what is missing comes from the environment, as libpq has it. `dbname` is not
-    ///     expanded.
-    ///   - timeout: how long each address of each host may take; `nil` for no limit. A `connect_timeout` among the
-    ///     parameters is not read: see ``timeout(from:)``.
+    ///   - parameters: libpq's keywords. Missing ones come from the environment, as libpq reads it. A connection string
+    ///     in `dbname` is not expanded.
+    ///   - timeout: how long each address of each host may take; `nil` for no limit. `connect_timeout` among the
+    ///     parameters is ignored: see ``timeout(from:)``.
     public init(parameters: [ConnectionParameter], timeout: Duration?) {
         self.parameters = parameters
         self.timeout = timeout
         targets = ConnectTargets(parameters)
     }
 
-    /// The meaning of `connect_timeout`: seconds; zero, negative and none wait for ever.
-    /// - Throws: ``PQError/Kind/options`` for what is no integer.
+    /// Parses a value of `connect_timeout`.
+    ///
+    /// Source: <https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNECT-CONNECT-TIMEOUT>
+    /// - Parameter value: a whole number of seconds.
+    /// - Returns: `nil` for no limit: if the value is missing, empty, zero or negative.
+    /// - Throws: ``PQError/Kind/options`` if the value is not an integer.
     public static func timeout(from value: String?) throws(PQError) -> Duration? {
         guard let value else { return nil }
         let digits = ASCII.trimmed(value.utf8[...])
@@ -47,6 +58,9 @@ public struct ConnectMachine: ~Copyable, StepMachine, @unchecked Sendable {
         return seconds > 0 ? .seconds(Int64(seconds)) : nil
     }
 
+    /// Takes the next step.
+    /// - Parameter now: the time of ``Monotonic``.
+    /// - Returns: what to wait for before the next step, or `nil` when the connection is open.
     public mutating func advance(now: Duration) throws(ConnectFailure) -> Wait? {
         ProcessGate.enter()
         defer { ProcessGate.leave() }
@@ -56,7 +70,7 @@ public struct ConnectMachine: ~Copyable, StepMachine, @unchecked Sendable {
             guard let place = attempt?.place, let pointer = attempt?.pointer else {
                 throw ConnectFailure(.system, "out of memory")
             }
-            // libpq moved on to another host or address: its time begins now.
+            // If libpq has moved on to another host or address, the time-out begins again.
             let current = ConnectPlace(pointer)
             if current != place {
                 attempt?.place = current
@@ -67,7 +81,7 @@ public struct ConnectMachine: ~Copyable, StepMachine, @unchecked Sendable {
                     try giveUpAddress()
                     continue
                 }
-                // The server answered in time, as far as can be known: it is the program that comes late.
+                // The answer is there, and it is the program that is late, so the time-out begins again.
                 attempt?.deadline = timeout.map { now + $0 }
             }
             guard let wait = try poll(pointer, now) else {
@@ -76,7 +90,7 @@ public struct ConnectMachine: ~Copyable, StepMachine, @unchecked Sendable {
                 attempt = nil
                 PQsetErrorVerbosity(pointer, PQERRORS_DEFAULT)
                 var opened = PQConnection(owning: pointer, notices: notices)
-                // What came behind the server's greeting, and broke nothing yet, is for the first statement to find.
+                // An error in bytes that follow the server's greeting is left for the first statement to find.
                 try? opened.readDecrypted()
                 connection = consume opened
                 LibraryExit.watchAfterConnecting()
@@ -86,7 +100,7 @@ public struct ConnectMachine: ~Copyable, StepMachine, @unchecked Sendable {
         }
     }
 
-    /// The open connection, once ``advance(now:)`` returned `nil`; `nil` before, and when it was taken already.
+    /// Returns the open connection once ``advance(now:)`` has returned `nil`; `nil` before that and when it was taken.
     public mutating func takeConnection() -> PQConnection? { connection.take() }
 
     // MARK: One PGconn
@@ -97,7 +111,7 @@ public struct ConnectMachine: ~Copyable, StepMachine, @unchecked Sendable {
         guard let pointer = Self.start(list) else { throw ConnectFailure(.system, "out of memory") }
         let attempt = Attempt(owning: pointer)
         if PQstatus(pointer) == CONNECTION_BAD {
-            // Nothing was waited for yet: an option is wrong, or no name resolved and no address could be tried.
+            // No wait was needed so far: an option is invalid, or no name could be resolved.
             let failure = failure(pointer, before: CONNECTION_NEEDED, lost: false)
             throw Self.isRefused(list, failure) ? ConnectFailure(.invalidOptions, failure.message) : failure
         }
@@ -108,7 +122,7 @@ public struct ConnectMachine: ~Copyable, StepMachine, @unchecked Sendable {
         self.attempt = attempt
     }
 
-    /// What to wait for, or `nil` when connected.
+    /// Calls `PQconnectPoll` if its wait is over. Returns what to wait for, or `nil` when connected.
     private mutating func poll(_ pointer: OpaquePointer, _ now: Duration) throws(ConnectFailure) -> Wait? {
         if attempt?.polled == false {
             // "If you have yet to call PQconnectPoll, behave as if it last returned PGRES_POLLING_WRITING."
@@ -149,16 +163,16 @@ public struct ConnectMachine: ~Copyable, StepMachine, @unchecked Sendable {
         }
     }
 
-    /// The present address gave no answer in time: goes on to the next one, or fails.
+    /// Ends an attempt that has timed out, and prepares one for the addresses that are left; fails if there is none.
     private mutating func giveUpAddress() throws(ConnectFailure) {
         guard let place = attempt?.place, let pointer = attempt?.pointer else { return }
         let message = VerboseMessage(PQerrorMessage(pointer).map { String(cString: $0) } ?? "").text
-        // libpq may have begun a line for this address, and found nothing to say yet.
+        // libpq may have written the beginning of a line for this address only.
         if !message.isEmpty && !message.utf8.suffix(2).elementsEqual(": ".utf8) { earlier += message + "\n" }
         earlier += "connection to server \(place.description) failed: timeout expired\n"
-        targets.learn(pointer)
+        targets.readHosts(of: pointer)
         attempt = nil
-        if !targets.drop(place) { throw ConnectFailure(.timedOut, earlier) }
+        if !targets.remove(place) { throw ConnectFailure(.timedOut, earlier) }
     }
 
     private func failure(_ pointer: OpaquePointer, before: ConnStatusType, lost: Bool) -> ConnectFailure {
@@ -177,8 +191,8 @@ public struct ConnectMachine: ~Copyable, StepMachine, @unchecked Sendable {
         return ConnectFailure(reason, text, sqlState: message.sqlState, needsPassword: needsPassword)
     }
 
-    /// Whether libpq refuses the options themselves: then it says the same whatever the host is, while an unreachable
-    /// host has a message of its own. The words may be translated; whether they are equal is all that counts.
+    /// Whether libpq rejects the options themselves. If so, its message is the same for any host; for an unreachable
+    /// host the message names the host. The messages are only compared, because they may be translated.
     private static func isRefused(_ parameters: [ConnectionParameter], _ failure: ConnectFailure) -> Bool {
         let nowhere =
             parameters.filter { !ConnectTargets.keywords.contains($0.keyword) }
@@ -190,31 +204,31 @@ public struct ConnectMachine: ~Copyable, StepMachine, @unchecked Sendable {
     }
 
     private static func start(_ parameters: [ConnectionParameter]) -> OpaquePointer? {
-        // Not PQconnectStartParams: it takes an empty value for a missing one, and lets the environment fill it.
-        // It looks up names, which may last, and does nothing that the gate is for.
+        // Not PQconnectStartParams, because it replaces an empty value by the one of the environment. The call is
+        // outside the gate, because it may resolve names for a long time, and does not use OpenSSL.
         let text = ConnectionParameter.format(parameters)
         return ProcessGate.outside { PQconnectStart(text) }
     }
 
     // MARK: Looking at the socket
 
-    /// How long after its deadline a machine is advanced at most by a caller that waits for it. One that comes later
-    /// has done something else meanwhile: a program with an asynchronous connection.
+    /// The longest time between a deadline and the step after it, for a caller that waits. A caller that is later was
+    /// busy with other work: a program with an asynchronous connection.
     private static let lateness: Duration = .milliseconds(100)
 
-    /// Whether what was waited for last is there.
+    /// Whether the socket is ready as the last wait asked.
     private func hasAnswer(_ pointer: OpaquePointer) -> Bool {
         guard let wait = attempt?.wait, wait.descriptor == PQsocket(pointer) else { return false }
         return Self.isReady(wait)
     }
 
-    /// Whether a wait is over. Machines may be advanced before (a deadline, a spurious wake-up), but
-    /// `PQconnectPoll` must not be called then: it would block.
+    /// Whether a wait is over. A machine may be advanced earlier, because of a deadline or a spurious wake-up, but
+    /// `PQconnectPoll` would block then.
     private static func isReady(_ wait: Wait) -> Bool {
         BlockingWaiter.wait(for: wait, slice: .zero) == .ready
     }
 
-    /// Whether the next read will find an end of file or an error: the server, or what stands before it, went away.
+    /// Whether the next read returns the end of the stream or an error, because the server or a proxy has closed it.
     private static func isClosedByPeer(_ socket: Int32) -> Bool {
         var byte: UInt8 = 0
         let count = recv(socket, &byte, 1, Int32(MSG_PEEK) | Int32(MSG_DONTWAIT))
@@ -222,8 +236,10 @@ public struct ConnectMachine: ~Copyable, StepMachine, @unchecked Sendable {
     }
 }
 
-/// A `PGconn` that is being opened; finished unless it is released.
-private final class Attempt {
+/// A `PGconn` that is being opened. It is finished with the object, unless ``release()`` was called.
+///
+/// It is Sendable because the machine is its only owner.
+private final class Attempt: @unchecked Sendable {
     let pointer: OpaquePointer
     let generation = ForkGeneration.current
     var place: ConnectPlace?
@@ -234,6 +250,7 @@ private final class Attempt {
 
     init(owning pointer: OpaquePointer) { self.pointer = pointer }
 
+    /// Gives up ownership of the pointer.
     func release() { owns = false }
 
     deinit { if owns { PQConnection.finish(pointer, generation) } }

@@ -1,10 +1,10 @@
 import CApusLibPQ
 
-/// Where libpq is connecting to now.
+/// The host that libpq is connecting to.
 struct ConnectPlace: Equatable, CustomStringConvertible {
     var host: String
     var port: String
-    /// The address in numbers; empty for a Unix socket and until a name is resolved.
+    /// The numeric address; empty for a Unix socket and until the name is resolved.
     var address: String
 
     init(_ pointer: OpaquePointer) {
@@ -21,7 +21,7 @@ struct ConnectPlace: Equatable, CustomStringConvertible {
             && left.address.isWritten(as: right.address)
     }
 
-    /// As libpq words it.
+    /// The place as libpq's messages name it.
     var description: String {
         if isUnixSocket { return "on socket \"\(host)/.s.PGSQL.\(port)\"" }
         let numbers = address.isEmpty || address == host ? "" : " (\(address))"
@@ -29,8 +29,8 @@ struct ConnectPlace: Equatable, CustomStringConvertible {
     }
 }
 
-/// The hosts that are still to be tried. libpq walks the list by itself; only when one of its addresses does not
-/// answer in time must the rest be named anew.
+/// The hosts that are still to be tried. libpq tries a list by itself; only after a time-out of one address must a new
+/// connection be started with the rest of the list.
 struct ConnectTargets {
     static let keywords: Set<String> = ["host", "hostaddr", "port"]
 
@@ -40,10 +40,10 @@ struct ConnectTargets {
         var port: String
     }
 
-    /// `nil` as long as the caller's own words stand.
+    /// `nil` as long as the caller's parameters are used unchanged.
     private var list: [Target]?
     private let given: [ConnectionParameter]
-    /// `prefer-standby` walks the list twice, so hosts that were passed over must stay on it.
+    /// Whether hosts before one that timed out stay in the list, because `prefer-standby` tries the list twice.
     private let keepsEarlier: Bool
 
     init(_ parameters: [ConnectionParameter]) {
@@ -51,6 +51,7 @@ struct ConnectTargets {
         keepsEarlier = parameters.last { $0.keyword == "target_session_attrs" }?.value == "prefer-standby"
     }
 
+    /// The parameters that name the hosts that are left.
     var parameters: [ConnectionParameter] {
         guard let list else { return given }
         return [
@@ -60,16 +61,16 @@ struct ConnectTargets {
         ]
     }
 
-    /// Finds out what hosts a connection has, wherever they were given: string, service file or environment.
-    mutating func learn(_ pointer: OpaquePointer) {
+    /// Reads the list of hosts from a connection, because they may come from a service file or the environment.
+    mutating func readHosts(of pointer: OpaquePointer) {
         guard list == nil, let options = PQconninfo(pointer) else { return }
         defer { PQconninfoFree(options) }
         list = Self.expand(ConnectionParameter.read(options).map(\.parameter))
     }
 
-    /// Takes the place that did not answer off the list.
-    /// - Returns: whether anything is left.
-    mutating func drop(_ place: ConnectPlace) -> Bool {
+    /// Removes a place that timed out from the list. Other addresses of its host stay.
+    /// - Returns: whether a host is left.
+    mutating func remove(_ place: ConnectPlace) -> Bool {
         guard var list, let index = list.firstIndex(where: { Self.matches($0, place) }) else { return false }
         let target = list[index]
         var rest: [Target] = []
@@ -93,7 +94,10 @@ struct ConnectTargets {
         return target.host.isEmpty || target.host.isWritten(as: place.host)
     }
 
-    /// libpq's rules: as many hosts as the longer of `host` and `hostaddr`, one port for all or one each.
+    /// Pairs hosts, addresses and ports by libpq's rules: as many hosts as the longer of `host` and `hostaddr` has; one
+    /// port for all, or one for each.
+    ///
+    /// Source: <https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-MULTIPLE-HOSTS>
     private static func expand(_ parameters: [ConnectionParameter]) -> [Target] {
         func values(_ keyword: String) -> [String] {
             let text = parameters.last { $0.keyword == keyword }?.value ?? ""

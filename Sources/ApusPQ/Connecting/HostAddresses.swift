@@ -1,17 +1,18 @@
 import ApusWaiting
 
-/// Name resolution, for what libpq leaves out: which addresses of a name are left after one timed out, and a deadline
-/// for the resolver on a thread of its own.
+/// Name resolution, for two things that libpq does not offer: the addresses of a name that are left after one timed
+/// out, and resolution on another thread, so that the caller can set a deadline.
 public enum HostAddresses {
-    /// What came of the resolution of a name.
+    /// The result of a resolution.
     public enum Outcome: Sendable, Equatable {
-        /// In numbers, in the resolver's order.
+        /// Numeric addresses, in the resolver's order.
         case addresses([String])
-        /// The resolver's words.
+        /// The resolver's error message.
         case failed(String)
     }
 
-    /// The addresses of a name, in numbers and in the resolver's order; empty when it has none. Blocks.
+    /// The numeric addresses of a name, in the resolver's order; none if it cannot be resolved. Blocks without a
+    /// deadline.
     public static func resolve(_ name: String) -> [String] {
         switch lookUp(name) {
         case .addresses(let addresses): addresses
@@ -19,7 +20,7 @@ public enum HostAddresses {
         }
     }
 
-    /// The addresses of a name, or why it has none. Blocks.
+    /// The numeric addresses of a name, or why it has none. Blocks without a deadline.
     public static func lookUp(_ name: String) -> Outcome {
         var hints = addrinfo()
         hints.ai_family = AF_UNSPEC
@@ -43,12 +44,13 @@ public enum HostAddresses {
         return addresses.isEmpty ? .failed("it has no address") : .addresses(addresses)
     }
 
-    /// Whether a host is a directory of Unix sockets, or a name in Linux's abstract namespace, for libpq.
+    /// Whether libpq takes a host for the directory of a Unix socket (`/…`), or for a name in Linux's abstract
+    /// namespace (`@…`).
     public static func isUnixSocket(_ host: String) -> Bool {
         host.utf8.first == UInt8(ascii: "/") || host.utf8.first == UInt8(ascii: "@")
     }
 
-    /// Whether a text is an IPv4 or IPv6 address in numbers.
+    /// Whether text is a numeric IPv4 or IPv6 address.
     public static func isNumeric(_ text: String) -> Bool {
         var hints = addrinfo()
         hints.ai_family = AF_UNSPEC

@@ -1,38 +1,46 @@
 import ApusWaiting
 
-/// What went wrong, with all that is known of it.
+/// An error of libpq or of the server, with every field that the server sent.
 public struct PQError: Error, Sendable, CustomStringConvertible {
-    /// The kinds of failure; more may be added.
+    /// The kinds of errors. More may be added, so that a `switch` needs a `default`.
     public struct Kind: Sendable, Hashable, CustomStringConvertible {
         fileprivate enum Code { case server, connect, connectionLost, usage, deadline, system, memory, options }
         fileprivate let code: Code
+        /// The name of the kind, such as `connectionLost`.
         public var description: String { "\(code)" }
 
-        /// The server answered a statement with an error; ``PQError/server`` has its fields.
+        /// The server answered a statement with an error, whose fields are in ``PQError/server``.
         public static let server = Kind(code: .server)
         /// A connection could not be opened.
         public static let connect = Kind(code: .connect)
-        /// The connection broke, or the server ended it; whether the last statement took effect is unknown.
+        /// The connection broke, or the server ended it. It is unknown whether the last statement took effect.
         public static let connectionLost = Kind(code: .connectionLost)
-        /// A call that the connection's state does not allow.
+        /// The state of the connection, or an argument, does not allow the call.
         public static let usage = Kind(code: .usage)
         /// A deadline passed.
         public static let deadline = Kind(code: .deadline)
-        /// The operating system refused (no descriptor, no thread).
+        /// A call of the operating system failed: no descriptor or no thread is left.
         public static let system = Kind(code: .system)
-        /// libpq had no memory.
+        /// libpq could not allocate memory.
         public static let memory = Kind(code: .memory)
         /// A connection option is malformed.
         public static let options = Kind(code: .options)
     }
 
+    /// What kind of error it is.
     public var kind: Kind
-    /// What happened, for people; not empty, without a trailing line feed.
+    /// A description for people; never empty, without a line feed at its end.
     public var message: String
-    /// The server's own words, where it spoke.
+    /// The server's message, if the error came from the server.
     public var server: ServerMessage?
     private var state: SQLState?
 
+    /// Makes an error.
+    /// - Parameters:
+    ///   - kind: what kind of error it is.
+    ///   - message: a description for people. Line feeds at its end are removed.
+    ///   - server: the server's message.
+    ///   - sqlState: the SQLSTATE, if there is one without a message.
     public init(_ kind: Kind, _ message: String, server: ServerMessage? = nil, sqlState: SQLState? = nil) {
         let text = message.withoutLineEnd
         self.kind = kind
@@ -41,12 +49,13 @@ public struct PQError: Error, Sendable, CustomStringConvertible {
         self.state = sqlState
     }
 
-    /// The SQLSTATE, where the server gave one.
+    /// The SQLSTATE, if the server sent one.
     public var sqlState: SQLState? { server?.sqlState ?? state }
 
+    /// The message.
     public var description: String { message }
 
-    /// Runs `body`, and throws its error as one of the kind ``Kind/system``.
+    /// Runs a function, and throws its error as a ``PQError`` of kind ``Kind/system``.
     public static func system<Result: ~Copyable>(
         _ body: () throws(SystemError) -> Result
     ) throws(PQError) -> Result {

@@ -14,7 +14,7 @@ import Testing
         }
         try await withLocalCluster(.init(nodes: 1)) { cluster in
             var connection = try cluster.connect()
-            var parameters = PQParameters(longestValue: 4)
+            var parameters = PQParameters(maximumLength: 4)
             add("", &parameters)
             add("1234", &parameters)
             let none = parameters.problem

@@ -6,9 +6,9 @@ import Testing
 
 @testable import Apus
 
-/// The threads that connects run on.
+/// The threads that execute the steps of connects.
 @Suite struct BlockingThreadsTests {
-    /// The loop gives work here: it must not run it itself, however scarce threads are.
+    /// The loop submits work. It must not execute the work itself if no thread can be started.
     @Test func withoutThreadsWorkIsRefused() throws {
         let threads = BlockingThreads(limit: 4) { _ in EAGAIN }
         let refusals = Mutex<[ApusError?]>([])
@@ -21,7 +21,7 @@ import Testing
         }
     }
 
-    /// One thread is there and no second can be had: what is in line waits for it.
+    /// One thread exists and a second cannot be started: the first one executes the rest of the work.
     @Test func aThreadThatIsThereServesTheLine() async throws {
         let started = Mutex(0)
         let threads = BlockingThreads(limit: 4) { body in
@@ -43,7 +43,7 @@ import Testing
         #expect(try await eventually { done.withLock { $0 } == Array(repeating: true, count: 5) })
     }
 
-    /// Without threads a connect fails, at once and clearly; its task does not hang.
+    /// If no thread can be started, a connect fails at once, and its task does not hang.
     @Test func aRunWithoutThreadsFails() async throws {
         struct Machine: StepMachine, ~Copyable {
             mutating func advance(now: Duration) throws(PQError) -> Wait? { nil }
@@ -68,7 +68,7 @@ import Testing
 
 extension AllTests {
     @Suite struct BusyThreadsTests {
-        /// Connects whose name servers do not answer hold every thread: a healthy statement can still be cancelled.
+        /// A statement can be cancelled while connects whose name servers do not answer block all threads.
         @Test func cancelsDoNotWaitForConnects() async throws {
             try await withConnection { connection in
                 try await connection.execute("SELECT 1")

@@ -7,7 +7,7 @@ extension AllTests {
     @Suite struct CancellationTests {
         private let clock = ContinuousClock()
 
-        /// Cancelling the task stops the server's work, and the connection goes on.
+        /// Cancelling the task stops the statement on the server, and the connection stays usable.
         @Test func cancelledStatementsStopOnTheServer() async throws {
             try await withConnection { connection in
                 for _ in 0..<5 {
@@ -24,7 +24,7 @@ extension AllTests {
             }
         }
 
-        /// However early the cancellation comes: nothing hangs, nothing breaks.
+        /// A cancellation at any early moment neither blocks a call nor breaks the connection.
         @Test func cancellationAtAnyMoment() async throws {
             try await withConnection { connection in
                 for delay in 0..<60 {
@@ -61,9 +61,9 @@ extension AllTests {
             }
         }
 
-        /// A cancel that hits a neighbour makes it be sent again where nothing of it is left, and only there.
+        /// A cancel that hits another statement makes it be sent again only if the server rolled it back as a whole.
         @Test(arguments: [true, false]) func aProcedureIsNotExecutedTwice(isProcedure: Bool) async throws {
-            // Both statements wait for a lock that this test holds, so that the cancel finds them at work.
+            // Both statements wait for a lock that this test holds, so that both are executing when the cancel arrives.
             let lock = isProcedure ? 4711 : 4712
             let table = "done_twice_\(lock)"
             try await withConnection { canceler in
@@ -94,7 +94,7 @@ extension AllTests {
                     #expect(try await eventually { connection.core.state.withLock { $0.inFlight.count == 2 } })
                     first.cancel()
                     #expect(await failure { _ = try await first.value }?.code == .cancelled)
-                    // The cancel that comes too late for the first.
+                    // The cancel that is too late for the first statement.
                     #expect(try await eventually { try await waitsSince() != nil })
                     let before = try await waitsSince()
                     try await canceler.execute("SELECT pg_cancel_backend(\(pid))")
@@ -116,7 +116,7 @@ extension AllTests {
             }
         }
 
-        /// A task that is cancelled behind others does not wait for their answers.
+        /// A cancelled task does not wait for the answers to earlier statements of other tasks.
         @Test func cancelledBehindOthers() async throws {
             try await withConnection { connection in
                 let slow = Task { try await connection.execute("SELECT pg_sleep(3)") }
@@ -127,7 +127,7 @@ extension AllTests {
                 behind.cancel()
                 #expect(await failure { _ = try await behind.value }?.code == .cancelled)
                 #expect(clock.now - start < .seconds(2))
-                // Undisturbed.
+                // The other statement is not affected.
                 let tag = try await slow.value
                 #expect(tag.affectedRows == 1)
                 #expect(try await connection.first("SELECT 1", as: Int.self) == 1)
@@ -145,7 +145,7 @@ extension AllTests {
                 #expect(clock.now - start < .seconds(9))
                 #expect(try await connection.first("SELECT 1", as: Int.self, timeout: .seconds(10)) == 1)
 
-                // In line behind another, never sent: it leaves alone.
+                // It waits behind another statement and is never sent; only this call fails.
                 async let slow = connection.execute("SELECT pg_sleep(1)")
                 try await Task.sleep(for: .milliseconds(50))
                 let waiting = await failure { try await connection.execute("SELECT 1", timeout: .milliseconds(100)) }
@@ -180,8 +180,8 @@ extension AllTests {
             }
         }
 
-        /// A node that hangs: connects leave at once when they are cancelled or overdue, statements at their deadline, and
-        /// a statement that the server does not stop costs the connection, not the program.
+        /// With a frozen node, connects end at once when cancelled or overdue, and statements at their deadline.
+        /// If the server does not stop a statement, only the connection is closed.
         @Test func aFrozenNodeHoldsUpNobody() async throws {
             try await withLocalCluster(.init(nodes: 1)) { cluster in
                 let options = try cluster.options([1])

@@ -6,13 +6,13 @@ import Testing
 
 extension AllTests {
     @Suite struct ClosingTests {
-        /// What libpq's goodbye found: whether the lock was free, in which thread it was said, and how often.
+        /// Records when libpq frees a connection: whether the lock was free, on which thread, and how often.
         private final class Witness: Sendable {
             let core: Mutex<ConnectionCore?>
             let wasFree = Mutex<[Bool]>([])
             init(_ core: ConnectionCore) { self.core = Mutex(core) }
 
-            /// Makes libpq tell when it frees the connection.
+            /// Registers a function that libpq calls when it frees the connection.
             func attach() {
                 core.withLock { $0 }?.state.withLock { state in
                     guard let pointer = state.session?.connection.pointer else { return }
@@ -31,7 +31,7 @@ extension AllTests {
             }
         }
 
-        /// libpq's goodbye takes system calls: no other task has to wait for them.
+        /// Closing takes system calls in libpq; no other task must wait for them.
         @Test func theGoodbyeIsSaidWithoutTheLock() async throws {
             let connection = try await ApusConnection.connect(try await Servers.options)
             let witness = Witness(connection.core)
@@ -52,7 +52,7 @@ extension AllTests {
             }
         }
 
-        /// `close` returns when the server has been told: the session ends at once.
+        /// `close` returns after Terminate was sent, so that the session ends at once.
         @Test func theSessionEndsWithTheCall() async throws {
             try await withConnection { observer in
                 let connection = try await ApusConnection.connect(try await Servers.options)

@@ -6,7 +6,7 @@ import Testing
 @testable import Apus
 
 extension AllTests {
-    /// exit() frees what OpenSSL has, while the driver's threads may be at work with it.
+    /// exit() frees the state of OpenSSL, while threads of the driver may use it.
     @Suite struct ExitTests {
         @Test func anExitWhileConnectionsAreBeingOpened() async throws {
             var settings = LocalCluster.Options(nodes: 1)

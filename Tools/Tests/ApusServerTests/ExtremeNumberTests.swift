@@ -33,7 +33,7 @@ extension AllTests {
 
         @Test(arguments: [Double.infinity, -.infinity, .nan, 1e300, -1e300, -9_223_372_036_854.775_808])
         func aDateOutOfRange(_ seconds: Double) async throws {
-            // From 2000-01-01: there the smallest Int64 would mean -infinity.
+            // Counted from 2000-01-01, where the smallest Int64 means -infinity.
             let date = Date(timeIntervalSinceReferenceDate: seconds - 31_622_400)
             try await withConnection { connection in
                 let error = await failure { try await connection.execute("SELECT \(date)") }
@@ -41,7 +41,7 @@ extension AllTests {
             }
         }
 
-        /// Foundation's Decimal has exponents of 8 bits: what it cannot hold is an error, never zero or rounded.
+        /// The exponent of Foundation's Decimal has 8 bits. A value that does not fit is an error, and not rounded.
         @Test(arguments: ["1e-127", "1e-128", "1e-129", "1e-200", "1e-16383", "1e127", "1e128", "1e165", "1e131071"])
         func aNumericOutOfDecimalsRange(_ number: String) async throws {
             try await withConnection { connection in
@@ -57,7 +57,7 @@ extension AllTests {
             #expect(throws: ApusError.self) { try elementLength(Int(Int32.max) + 1) }
         }
 
-        /// A server may announce other columns in the midst of an answer. Rows are read by the first ones.
+        /// A later result of an answer may have other columns. Rows are read by the columns of the first.
         @Test func rowsOfOtherColumnsThanAnnounced() throws {
             func result(_ columns: Int) throws -> PQResult {
                 let pointer = try #require(PQmakeEmptyPGresult(nil, PGRES_SINGLE_TUPLE))

@@ -3,9 +3,9 @@ import Testing
 @testable import Apus
 
 extension AllTests {
-    /// `first`: one row is kept, and the statement runs to its end.
+    /// `first` returns one row, and the statement is executed to its end.
     @Suite struct FirstTests {
-        /// The statement has failed, although its first row came.
+        /// A statement that fails after its first row has no result.
         @Test func errorsAfterTheFirstRowAreThrown() async throws {
             try await withConnection { connection in
                 for last in [10, 100_000] {
@@ -15,7 +15,7 @@ extension AllTests {
                     }
                     #expect(error?.sqlState == "22012")
                 }
-                // The statement's error, not that of a row that cannot be decoded.
+                // The error of the statement is thrown, not that of decoding the row.
                 let both = await failure {
                     _ = try await connection.first("SELECT 1 / (2 - n) FROM generate_series(1, 2) n", as: Bool.self)
                 }
@@ -26,7 +26,7 @@ extension AllTests {
             }
         }
 
-        /// The statement is done when the call returns.
+        /// The statement has ended when the call returns.
         @Test func theStatementRunsToItsEnd() async throws {
             try await withConnection { connection in
                 try await connection.execute("CREATE TEMP TABLE t (id int)")

@@ -24,11 +24,11 @@ extension AllTests {
             let arrived = keeper.all.filter { $0.contains("a notification arrived") }
             try #require(arrived.count == 3)
             for (line, payload) in zip(arrived, ["one", "two", "three"]) { #expect(line.contains(payload)) }
-            // In the order in which they came.
+            // In the server's order.
             #expect(keeper.all.last?.contains("connection lost") == true)
         }
 
-        /// They may have come with the end of the handshake; then the socket stays silent.
+        /// Notices may arrive together with the end of the handshake; then the socket does not become readable.
         @Test func whatComesWithTheHandshakeIsHandedOver() async throws {
             let server = try ScriptedServer(greeting: ScriptedServer.notification("colony", "early")) {
                 $0.waitForEnd()
@@ -39,7 +39,7 @@ extension AllTests {
             await connection.close()
         }
 
-        /// The thread that opened the connection tells the first, while the loop reads the second.
+        /// The thread that opened the connection reports the first notice, while the loop reads the second.
         @Test func theOrderIsTheServers() async throws {
             let firstIsThere = DispatchSemaphore(value: 0)
             let secondIsTold = DispatchSemaphore(value: 0)
@@ -53,7 +53,7 @@ extension AllTests {
             options.onNotice = { notice in
                 if notice.primary == "one" {
                     firstIsThere.signal()
-                    // Time for the loop to overtake, if it can.
+                    // Gives the loop time to overtake, if that is possible.
                     _ = secondIsTold.wait(timeout: .now() + 0.5)
                 }
                 notices.withLock { $0.append(notice.primary ?? "") }
@@ -75,7 +75,7 @@ extension AllTests {
             var options = server.options
             options.onNotice = { notice in notices.withLock { $0.append(notice.primary ?? "") } }
             let connection = try await ApusConnection.connect(options)
-            // Before the socket is closed, and the loss says why although it was read before.
+            // Sent before the socket is closed. The loss names it as the reason, although it was read before.
             #expect(try await eventually { notices.withLock { $0 } == ["first", "the swifts leave"] })
             #expect(!connection.isClosed)
             mayEnd.signal()
@@ -86,7 +86,7 @@ extension AllTests {
             #expect(error?.sqlState == .adminShutdown)
         }
 
-        /// A statement that costs the connection does not take the notices before it along.
+        /// Notices before a statement that closes the connection are not lost.
         @Test func noticesBeforeACopyThatIsRefused() async throws {
             let server = try ScriptedServer { client in
                 _ = client.readStatement()
@@ -103,7 +103,7 @@ extension AllTests {
             #expect(notices.withLock { $0 } == ["before the copy"])
         }
 
-        /// Poolers send errors without a SQLSTATE, and libpq makes some itself: they are errors.
+        /// Errors without a SQLSTATE, which poolers send and libpq makes itself, are errors, too.
         @Test func errorsWithoutASQLSTATE() async throws {
             let server = try ScriptedServer { client in
                 while client.readStatement() {
@@ -118,7 +118,7 @@ extension AllTests {
             await connection.close()
         }
 
-        /// The program's logger is called without the connection's lock: it may ask the connection something.
+        /// The program's logger is called without the connection's lock, so that it may use the connection.
         @Test func aLoggerMayAskTheConnection() async throws {
             let server = try ScriptedServer { client in client.waitForEnd() }
             let asking = AskingLogger()

@@ -5,7 +5,7 @@ import Testing
 @testable import Apus
 
 extension AllTests {
-    /// An answer of any size needs little memory, also where its rows are not wanted.
+    /// An answer of any size needs little memory, also if its rows are dropped.
     @Suite(.enabled(if: Memory.canMeasure)) struct MemoryTests {
         /// 300 MB.
         private static let large: SQL = "SELECT repeat('x', 100000) FROM generate_series(1, 3000)"
@@ -30,7 +30,7 @@ extension AllTests {
         @Test func rowsThatAreOfNoInterest() async throws {
             try await withConnection { connection in
                 for _ in 0..<3 {
-                    // Unnamed, prepared on the way, prepared.
+                    // Sent unprepared, then prepared and executed at once, then executed only.
                     let growth = try await Memory.peakGrowth { try await connection.execute(Self.large) }
                     #expect(growth < Self.most, "\(growth >> 20) MB")
                 }
@@ -51,7 +51,7 @@ extension AllTests {
 
 /// The resident memory of this process.
 private enum Memory {
-    /// Linux tells; under a sanitizer freed memory is kept, and the figures mean nothing.
+    /// Linux reports it. Under a sanitizer freed memory is retained, so that the figures mean nothing.
     static var canMeasure: Bool {
         #if os(Linux)
         let names = ["__tsan_init", "__asan_init"]
@@ -61,9 +61,9 @@ private enum Memory {
         #endif
     }
 
-    /// By how many bytes the peak during a call is above what there was before.
+    /// The peak of the memory during a call, minus the memory before it, in bytes.
     static func peakGrowth(_ body: () async throws -> Void) async throws -> Int {
-        // What earlier tests freed is given back, so that it cannot serve this one.
+        // Memory that earlier tests freed is returned to the system, so that this one does not reuse it.
         MemoryPages.trimHeap()
         try Data("5".utf8).write(to: URL(fileURLWithPath: "/proc/self/clear_refs"))
         let before = try peak()

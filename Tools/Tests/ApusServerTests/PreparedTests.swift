@@ -6,7 +6,7 @@ extension AllTests {
     @Suite struct PreparedTests {
         /// The names of the statements that the server keeps for a connection.
         private func names(_ connection: ApusConnection) async throws -> [String] {
-            // Never the same text, so that it is not prepared itself.
+            // The text differs each time, so that this statement is not prepared itself.
             let mark = Int.random(in: 0...Int.max)
             return try await connection.all(
                 "SELECT name FROM pg_prepared_statements WHERE \(unescaped: String(mark)) >= 0 ORDER BY name",
@@ -23,10 +23,10 @@ extension AllTests {
                 try await run(2)
                 #expect(try await names(connection).count == 1)
                 for number in 3..<50 { try await run(number) }
-                // Another type is another statement.
+                // With another parameter type it is another statement.
                 for _ in 0..<2 { #expect(try await connection.first("SELECT \(1.5) + 1", as: Double.self) == 2.5) }
                 #expect(try await names(connection).count == 2)
-                // Rows stream from prepared statements, too, and from the one that prepares.
+                // Rows are also streamed from prepared statements, and from the execution that prepares one.
                 for _ in 0..<3 {
                     let rows = try await connection.query("SELECT generate_series(1, \(50_000)::int8)")
                     #expect(try await rows.collect().count == 50_000)
@@ -72,13 +72,13 @@ extension AllTests {
                 try await connection.execute("DEALLOCATE ALL")
                 for _ in 0..<3 { try await run() }
                 #expect(try await names(connection).count == 1)
-                // Unseen by the driver.
+                // The driver does not notice this.
                 try await connection.executeScript("DO $$ BEGIN EXECUTE 'DEALLOCATE ALL'; END $$")
                 for _ in 0..<3 { try await run() }
             }
         }
 
-        /// A table that changes under a prepared statement.
+        /// A table is changed while a statement on it is prepared.
         @Test func tablesMayChange() async throws {
             try await withConnection { connection in
                 try await connection.executeScript("CREATE TEMP TABLE t (id int); INSERT INTO t VALUES (1)")

@@ -100,7 +100,7 @@ extension AllTests {
             }
         }
 
-        /// A reader that dawdles stops the server, not the memory.
+        /// If a reader is slow, the server is blocked, and memory does not grow.
         @Test func readersThatDawdleHoldTheServerBack() async throws {
             try await withConnection { connection in
                 let rows = try await connection.query("SELECT repeat('x', 10000) FROM generate_series(1, 20000)")
@@ -117,7 +117,7 @@ extension AllTests {
             }
         }
 
-        /// A reader that has stopped holds the server back, also while another task waits for the transaction to end.
+        /// If a reader stops, the server is blocked, also while another task waits for the transaction to end.
         @Test func readersInATransactionHoldTheServerBack() async throws {
             try await withConnection { connection in
                 try await connection.transaction { transaction in
@@ -142,7 +142,7 @@ extension AllTests {
             }
         }
 
-        /// A statement within a loop over another's rows, on the same connection, does not wait for itself.
+        /// A statement inside a loop over the rows of another, on the same connection, does not deadlock.
         @Test func statementsWithinALoopOverRows() async throws {
             try await withConnection { connection in
                 var sum = 0
@@ -154,7 +154,7 @@ extension AllTests {
             }
         }
 
-        /// The reader has stopped, the server is held back, and then somebody comes behind it.
+        /// The reader has stopped, the server is blocked, and then another task submits a statement.
         @Test func statementsBehindAReaderThatDawdles() async throws {
             try await withConnection { connection in
                 let rows = try await connection.query("SELECT n, repeat('x', 1000) FROM generate_series(1, 30000) n")
@@ -168,8 +168,8 @@ extension AllTests {
             }
         }
 
-        /// What is left of an answer when its reader comes back may have been read from the socket already: then nothing
-        /// is waited for any more, and the next statement must be heard all the same.
+        /// When the reader continues, the rest of the answer may have been read from the socket already. No wait
+        /// follows then, and the answer to the next statement must be read all the same.
         @Test func pausesNearTheEndOfAnAnswer() async throws {
             try await withConnection { connection in
                 var pauses = 0
@@ -191,7 +191,7 @@ extension AllTests {
             }
         }
 
-        /// Rows come as they are read for a statement in the middle of the pipeline, too.
+        /// Rows are also streamed for a statement in the middle of the pipeline.
         @Test func laterStatementsStreamAsWell() async throws {
             try await withConnection { connection in
                 for _ in 0..<3 {
@@ -256,7 +256,7 @@ extension AllTests {
             }
         }
 
-        /// COPY has no place among statements; it fails at once and clearly, and nothing hangs.
+        /// COPY cannot be executed as a statement. It fails at once with a clear error, and no call hangs.
         @Test(arguments: ["COPY pg_class TO STDOUT", "CREATE TEMP TABLE t (id int); COPY t FROM STDIN"])
         func copyIsRefused(_ text: String) async throws {
             try await withConnection { connection in

@@ -6,18 +6,18 @@ import Testing
 @testable import Apus
 
 extension AllTests {
-    /// What ends a transaction, or a part of it, when something has failed.
+    /// How a transaction, or a part of it, ends after a failure.
     @Suite struct RollbackTests {
         private struct Regret: Error, Equatable {}
 
-        /// The closure's error is the one to throw, whatever becomes of the rollback.
+        /// The closure's error is thrown, even if the rollback fails.
         @Test func theClosuresErrorIsThrownWhenTheRollbackFails() async throws {
             let keeper = LogKeeper()
             try await withConnection(logger: keeper.logger) { connection in
                 await #expect(throws: Regret.self) {
                     try await connection.transaction { transaction in
                         try await transaction.savepoint { part in
-                            // There is no savepoint to roll back to any more.
+                            // The savepoint does not exist any more.
                             try await part.execute("ROLLBACK")
                             throw Regret()
                         }
@@ -49,7 +49,7 @@ extension AllTests {
             }
         }
 
-        /// A closure that hid an error has no part to keep; the transaction goes on without it.
+        /// If a closure hides an error, its part is rolled back, and the transaction continues.
         @Test func aPartThatHidAnErrorIsUndone() async throws {
             try await withConnection { connection in
                 try await connection.execute("CREATE TEMP TABLE t (id int)")
@@ -85,8 +85,8 @@ extension AllTests {
             }
         }
 
-        /// The caller of `transaction` leaves at its deadline, the server begins one after all: the next statements
-        /// must not become a part of it, for it would never be committed.
+        /// If `BEGIN` times out and the server begins a transaction later, the next statements must not become part of
+        /// it, because it would never be committed.
         @Test func aBeginThatCameTooLateIsUndone() async throws {
             try await withLocalCluster(.init(nodes: 1, delayable: true)) { cluster in
                 let connection = try await ApusConnection.connect(try cluster.options([1]))
@@ -96,7 +96,7 @@ extension AllTests {
                     try await connection.transaction(timeout: .milliseconds(200)) { _ in }
                 }
                 #expect(overdue?.code == .timeout)
-                // It waits for the rollback.
+                // This statement waits for the rollback.
                 try await connection.execute("INSERT INTO kept VALUES (1)")
                 try await cluster.delay(1, by: .zero)
                 await connection.close()
@@ -106,7 +106,7 @@ extension AllTests {
             }
         }
 
-        /// Where the server never answers the rollback, the statements that wait for it must not wait for ever.
+        /// If the server never answers the rollback, the statements behind it must not wait for ever.
         @Test(.timeLimit(.minutes(1))) func aBeginThatCameTooLateAndIsNotUndoneCostsTheConnection() async throws {
             let isOverdue = DispatchSemaphore(value: 0)
             let server = try ScriptedServer { client in
@@ -132,7 +132,7 @@ extension AllTests {
             #expect(ContinuousClock.now - start < .seconds(30))
         }
 
-        /// The same behind another task's statement, which goes on undisturbed.
+        /// The same behind a statement of another task, which is not affected.
         @Test func aBeginThatIsCancelledInThePipelineIsUndone() async throws {
             try await withConnection { connection in
                 try await connection.execute("CREATE TEMP TABLE t (id int)")
@@ -146,14 +146,14 @@ extension AllTests {
                 #expect(ContinuousClock.now - start < .seconds(1.5))
                 try await connection.execute("INSERT INTO t VALUES (1)")
                 #expect(try await slow.value.affectedRows == 1)
-                // In a transaction it would be aborted by this, and the row gone.
+                // In a transaction, this error would abort it, and the row would be lost.
                 _ = await failure { try await connection.execute("SELECT 1/0") }
                 #expect(try await connection.first("SELECT count(*) FROM t", as: Int.self) == 1)
                 #expect(try await connection.transaction { try await $0.first("SELECT 5", as: Int.self) } == 5)
             }
         }
 
-        /// What is no completion of `BEGIN` or `COMMIT` is not taken for one.
+        /// An answer that is not that of `BEGIN` or `COMMIT` is not accepted.
         @Test(arguments: ["BEGIN", "COMMIT"], [nil, "SELECT 1", "INSERT 0 1"] as [String?])
         func anAnswerThatIsNoCompletionOfTheCommand(_ command: String, _ tag: String?) async throws {
             let asked = Mutex<[String]>([])
@@ -182,14 +182,14 @@ extension AllTests {
             #expect(
                 error?.message == "the server answered \(command) with \(tag.map { "\"\($0)\"" } ?? "no command tag")")
             #expect(entered.withLock { $0 } == (command == "COMMIT"))
-            // It goes on without the transaction.
+            // The connection stays usable without the transaction.
             #expect(try await connection.execute("UPDATE").text == "UPDATE")
             let expected = command == "BEGIN" ? [] : ["INSERT", "COMMIT"]
             #expect(asked.withLock { $0 } == ["BEGIN"] + expected + ["ROLLBACK", "UPDATE"])
             await connection.close()
         }
 
-        /// A node that hangs while a transaction is rolled back costs the connection and a bounded time, even where the
+        /// If a node freezes during a rollback, the connection is closed after a bounded time, even if the
         /// task is cancelled; the closure's error is thrown.
         @Test(.timeLimit(.minutes(2))) func aRollbackOnAFrozenNodeEnds() async throws {
             try await withLocalCluster(.init(nodes: 1)) { cluster in
@@ -205,7 +205,7 @@ extension AllTests {
                             try await transaction.execute("SELECT 1")
                             let end = {
                                 inside.continuation.yield()
-                                // A cancelled task ends the loop at once.
+                                // A cancelled task leaves the loop at once.
                                 for await _ in isFrozen.stream { break }
                                 throw Regret()
                             }

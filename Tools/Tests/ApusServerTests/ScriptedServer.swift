@@ -3,10 +3,10 @@ import Synchronization
 
 @testable import Apus
 
-/// A server that says what a test tells it to, for what PostgreSQL cannot be made to do at will. It accepts every
-/// client, lets it in without a password, and then runs the script for it on a thread.
+/// A server that sends what a test's script says, for cases that PostgreSQL cannot produce on demand. It accepts every
+/// client without a password, and then executes the script for it on a thread.
 final class ScriptedServer: Sendable {
-    /// A client that was let in.
+    /// A client whose session has started.
     final class Client: Sendable {
         private let descriptor: Int32
 
@@ -14,24 +14,24 @@ final class ScriptedServer: Sendable {
 
         deinit { close(descriptor) }
 
-        /// The next message: its type, and what it holds; `nil` when the client is gone.
+        /// The next message: its type and its content; `nil` when the client has closed the connection.
         func read() -> (type: Character, bytes: [UInt8])? {
             guard let type = read(count: 1)?.first, let bytes = readSized() else { return nil }
             return (Character(UnicodeScalar(type)), bytes)
         }
 
-        /// Reads up to the end of what the client sent, which is a Sync where it pipelines; `false` when it is gone.
+        /// Reads messages up to a Sync or a simple Query; `false` when the client has closed the connection.
         func readStatement() -> Bool {
             while let message = read() { if message.type == "S" || message.type == "Q" { return true } }
             return false
         }
 
-        /// The same; returns the text of the statement that is to be parsed, or `nil`.
+        /// The same; returns the text of the statement that the client prepares, or `nil`.
         func readParsed() -> String? {
             var text = ""
             while let message = read() {
                 if message.type == "S" { return text }
-                // The name of the prepared statement stands before its text.
+                // The name of the prepared statement precedes its text.
                 if message.type == "P" { text = String(decoding: message.bytes.split(separator: 0)[0], as: UTF8.self) }
             }
             return nil
@@ -46,7 +46,7 @@ final class ScriptedServer: Sendable {
             }
         }
 
-        /// Blocks until the client hangs up.
+        /// Blocks until the client closes the connection.
         func waitForEnd() { while read() != nil {} }
 
         fileprivate func readSized() -> [UInt8]? {
@@ -108,7 +108,7 @@ final class ScriptedServer: Sendable {
 
     deinit { stopListening() }
 
-    /// Refuses every further client, such as one that would deliver a cancel.
+    /// Refuses all further clients, for example one that delivers a cancel.
     func stopListening() {
         listener.withLock { listener in
             if listener < 0 { return }

@@ -5,10 +5,10 @@ import Testing
 
 @testable import Apus
 
-/// One test after another: several of them measure time, and a busy machine has none to spare.
+/// The tests are executed one after another, because several of them measure time.
 @Suite(.serialized) enum AllTests {}
 
-/// Three servers that all tests of this module share; they go down with the process.
+/// Three servers that all tests of this module share; they are stopped with the process.
 enum Servers {
     private static let starting = Task { try await LocalCluster.up(.init(nodes: 3)) }
 
@@ -37,7 +37,7 @@ extension LocalCluster {
     }
 }
 
-/// Opens a connection for the length of a closure.
+/// Opens a connection for the duration of a closure.
 func withConnection<Result>(
     _ options: ApusOptions? = nil, logger: Logger? = nil, _ body: (ApusConnection) async throws -> Result
 ) async throws -> Result {
@@ -59,7 +59,7 @@ func failure(of body: () async throws -> Void) async -> ApusError? {
     return nil
 }
 
-/// Asks until the answer is yes, for some seconds.
+/// Evaluates a condition until it is true, for some seconds.
 func eventually(_ condition: () async throws -> Bool) async throws -> Bool {
     for _ in 0..<400 {
         if try await condition() { return true }
@@ -68,7 +68,7 @@ func eventually(_ condition: () async throws -> Bool) async throws -> Bool {
     return false
 }
 
-/// A log that hands every line to a closure.
+/// A log handler that passes every line to a closure.
 private struct Tap: LogHandler {
     let take: @Sendable (LogEvent) -> Void
     var metadata: Logger.Metadata = [:]
@@ -82,7 +82,7 @@ private struct Tap: LogHandler {
     func log(event: LogEvent) { take(event) }
 }
 
-/// Keeps what is logged.
+/// Stores the lines that are logged.
 final class LogKeeper: Sendable {
     private let lines = Mutex<[String]>([])
 
@@ -97,7 +97,7 @@ final class LogKeeper: Sendable {
     }
 }
 
-/// A log whose lines make it ask a connection whether it is closed.
+/// A log handler that asks a connection, for every line, whether it is closed.
 final class AskingLogger: Sendable {
     let connection = Mutex<ApusConnection?>(nil)
     let answers = Mutex<[Bool]>([])

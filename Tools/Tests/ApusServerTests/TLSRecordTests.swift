@@ -4,13 +4,13 @@ import Testing
 @testable import Apus
 
 extension AllTests {
-    /// TLS records larger than PostgreSQL's own: what is decrypted already does not show on the socket, which the loop
+    /// TLS records larger than PostgreSQL's own: decrypted bytes do not make the socket readable, which the loop
     /// waits for.
     @Suite struct TLSRecordTests {
         private static let recordSize = 16384
 
-        /// A query whose answer has exactly so many bytes by the extended protocol, unprepared. Source: PostgreSQL's
-        /// manual, "Message Formats".
+        /// A query whose answer has exactly a given number of bytes by the extended protocol, unprepared. Source:
+        /// PostgreSQL's manual, "Message Formats".
         private static func query(answeredBy size: Int) -> (sql: SQL, rows: Int) {
             let length = 1000, head = 11, parsedAndBound = 10, description = 32, ready = 6
             let fixed = parsedAndBound + description + ready

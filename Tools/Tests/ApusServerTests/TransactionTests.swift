@@ -55,7 +55,7 @@ extension AllTests {
             }
         }
 
-        /// An error that the closure swallows does not turn into a commit that never was.
+        /// If the closure hides an error, the call does not report a commit that did not happen.
         @Test func hiddenErrorsAreNotCommits() async throws {
             try await withTable { connection in
                 let error = await failure {
@@ -78,14 +78,14 @@ extension AllTests {
                         try await transaction.execute("INSERT INTO t VALUES (1)")
                         inside.continuation.yield()
                         try await Task.sleep(for: .milliseconds(200))
-                        // On the connection itself, and from a child task: still within.
+                        // Statements on the connection itself and from a child task are part of the transaction.
                         async let own = connection.execute("INSERT INTO t VALUES (2)")
                         _ = try await own
                         throw Regret()
                     }
                 }
                 for await _ in inside.stream { break }
-                // Not within: it must not be rolled back.
+                // Not part of the transaction, so that it must not be rolled back.
                 try await connection.execute("INSERT INTO t VALUES (3)")
                 await #expect(throws: Regret.self) { try await transaction.value }
                 #expect(try await connection.all("SELECT id FROM t", as: Int.self) == [3])
@@ -142,7 +142,7 @@ extension AllTests {
             }
         }
 
-        /// Cancelled in the middle: rolled back, and the connection is free again.
+        /// After a cancellation the transaction is rolled back, and the connection can be used.
         @Test func cancellationRollsBack() async throws {
             try await withTable { connection in
                 let task = Task {

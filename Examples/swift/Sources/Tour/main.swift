@@ -1,5 +1,5 @@
-// A tour of the driver: tables, values, rows, transactions, errors, cancellation. Give it a connection string, or none
-// for the cluster that `apus cluster up` brings up.
+// A tour of the driver: tables, values, rows, transactions, errors, time-outs. Its argument is a connection string; the
+// default is the cluster that `apus cluster up` starts.
 import Apus
 
 let connection = try await ApusConnection.connect(
@@ -13,19 +13,19 @@ try await connection.executeScript(
     CREATE TABLE bird (id int PRIMARY KEY, name text NOT NULL, grams float8, colours text[]);
     """)
 
-// Interpolated values are bound, whatever is in them.
+// Interpolated values are bound, so that no value can change the statement.
 let birds = [(1, "common swift", 41.5, ["black"]), (2, "alpine swift; DROP TABLE bird", 100.0, ["brown", "white"])]
 for (id, name, grams, colours) in birds {
     try await connection.execute("INSERT INTO bird VALUES (\(id), \(name), \(grams), \(colours))")
 }
 
-// Rows as tuples, as they come.
+// Rows as tuples, received while they are read.
 let rows = try await connection.query("SELECT id, name, grams, colours FROM bird ORDER BY id")
 for try await (id, name, grams, colours) in rows.decode((Int, String, Double?, [String]).self) {
     print(id, name, grams.map { "\($0) g" } ?? "never weighed", colours)
 }
 
-// Many statements at once on one connection: they do not wait for each other.
+// Many statements at once on one connection. They are pipelined, and do not wait for each other's answers.
 let total = try await withThrowingTaskGroup(of: Double.self) { group in
     for (id, _, _, _) in birds {
         group.addTask { try await connection.first("SELECT grams FROM bird WHERE id = \(id)", as: Double.self) ?? 0 }
@@ -36,23 +36,23 @@ let total = try await withThrowingTaskGroup(of: Double.self) { group in
 }
 print("together \(total) g")
 
-// A transaction: all of it or nothing.
+// A transaction: if one of its statements fails, all are rolled back.
 do {
     try await connection.transaction(isolation: .serializable) { transaction in
         try await transaction.execute("UPDATE bird SET grams = grams + 1")
-        try await transaction.execute("INSERT INTO bird VALUES (1, 'a second of that number')")
+        try await transaction.execute("INSERT INTO bird VALUES (1, 'another bird with number 1')")
     }
 } catch SQLState.uniqueViolation {
-    print("rolled back: there is a bird of that number")
+    print("rolled back: a bird with this number exists")
 }
 
-// A statement takes a time-out; the server stops, and the connection goes on.
+// A time-out stops the statement on the server, and the connection stays usable.
 do {
     try await connection.execute("SELECT pg_sleep(60)", timeout: .milliseconds(100))
 } catch {
     print(error)
 }
 let count = try await connection.first("SELECT count(*) FROM bird", as: Int.self) ?? 0
-print("\(count) birds, all well")
+print("\(count) birds")
 try await connection.execute("DROP TABLE bird")
 await connection.close()
