@@ -140,8 +140,8 @@ def register_composite(name, conn_or_curs, globally=False, factory=None):
     """
     caster = (factory or CompositeCaster)._from_db(name, conn_or_curs)
     scope = None if globally else conn_or_curs
-    # Called through its public name, because libraries that wrap connections (New Relic, AWS X-Ray, Elastic APM) replace
-    # that function with one that unwraps them.
+    # Called by its public name, because libraries that wrap connections (New Relic, AWS X-Ray, Elastic APM) replace
+    # this function with one that unwraps them.
     _ext.register_type(caster.typecaster, scope)
     if caster.array_typecaster is not None:
         _ext.register_type(caster.array_typecaster, scope)
