@@ -72,7 +72,7 @@ class LoggingConnection(ConnectionOfCursors):
     def cursor(self, *args, **kwargs):
         """Return a new cursor that logs. Raises ProgrammingError before `initialize()` was called."""
         if self._logobj is None:
-            raise self.ProgrammingError("the LoggingConnection has nowhere to log to: call initialize() first")
+            raise self.ProgrammingError("the LoggingConnection does not know where to log: call initialize() first")
         return super().cursor(*args, **kwargs)
 
     def _as_text(self, statement):

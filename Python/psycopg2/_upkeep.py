@@ -98,5 +98,5 @@ def _seconds(name, value, least=None):
         return None
     value = float(value)
     if not (value >= 0 if least == 0 else value > 0):
-        raise ValueError(f"{name} is a number of seconds, {'0 or' if least == 0 else ''} more than 0: not {value}")
+        raise ValueError(f"{name} must be {'at least' if least == 0 else 'more than'} 0 seconds, not {value}")
     return value

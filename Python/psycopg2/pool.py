@@ -71,7 +71,7 @@ class AbstractConnectionPool:
     ):
         self._upkeep = _Upkeep(pool_timeout, pool_check, pool_max_lifetime, pool_max_idle)
         if pool_timeout is not None and not hasattr(self, "_lock"):
-            raise ValueError("pool_timeout is for pools that threads share: nobody else could return a connection")
+            raise ValueError("pool_timeout needs a ThreadedConnectionPool, where other threads return connections")
         # True if connections need no checks when they are taken or returned.
         self._trusts = self._upkeep.trusts
         self.minconn, self.maxconn = int(minconn), int(maxconn)

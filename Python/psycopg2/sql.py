@@ -20,7 +20,7 @@ class Composable:
 
     def as_string(self, context):
         """Return the part as str, quoted for `context`, the connection or cursor that executes it."""
-        raise NotImplementedError(f"{type(self).__name__} does not say what it is as a string")
+        raise NotImplementedError(f"{type(self).__name__} does not implement as_string()")
 
     def _parts(self):
         return (self,)
@@ -67,7 +67,7 @@ class Composed(Composable):
         if isinstance(joiner, str):
             joiner = SQL(joiner)
         if not isinstance(joiner, SQL):
-            raise TypeError(f"a Composed is joined by an SQL or a string, not by {joiner!r}")
+            raise TypeError(f"the joiner of a Composed must be an SQL or a string, not {joiner!r}")
         return joiner.join(self._wrapped)
 
 
