@@ -4,7 +4,7 @@
     Scripts/generate_sqlstates.py [/usr/share/postgresql/15/errcodes.txt]
 
 It writes `Python/psycopg2/errorcodes.py` and `Sources/ApusPsycopg/Errors/SQLStateNames.swift`, and the types of the two
-modules, `errorcodes.pyi` and `errors.pyi`. The exceptions' bases are what the driver has: install it first.
+modules, `errorcodes.pyi` and `errors.pyi`. The base classes come from the installed driver, so install it first.
 """
 import re
 import sys
@@ -12,13 +12,13 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# Conditions of newer PostgreSQL versions (appendix A of their manuals) than the list may be from.
+# Conditions of newer PostgreSQL versions (appendix A of their manuals) that the list may not have.
 NEWER = {
     "10608": ("10", "XQuery Error", "invalid_argument_for_xquery"),
     "25P04": ("25", "Invalid Transaction State", "transaction_timeout"),
     "58P03": ("58", "System Error", "file_name_too_long"),
 }
-# A condition that servers no longer raise; its name is still psycopg2's.
+# A condition that servers no longer raise, but psycopg2 still has its name.
 RETIRED = ("22020", False, "invalid_limit_value")
 
 
@@ -52,7 +52,7 @@ def code_names(classes, conditions):
     ordered = sorted(conditions)
     taken = [name for _, _, name in ordered]
     for position, (code, _, name) in enumerate(ordered):
-        # Where two classes share a condition's name, the later one has it plain.
+        # If two classes share a condition name, the later one gets the plain name.
         shared = name in taken[position + 1:]
         names.append((name.upper() + ("_" if shared else ""), code))
     return names

@@ -39,7 +39,9 @@ struct ClusterUp: AsyncParsableCommand {
     var hostnames = false
     @Option(help: "Seconds for which a dead node stays listed in yb_servers().")
     var listedTtl = 60.0
-    @Option(help: ArgumentHelp("The number of columns of yb_servers(), which depends on the YugabyteDB version.", valueName: "8|9|10"))
+    @Option(
+        help: ArgumentHelp(
+            "The number of columns of yb_servers(), which depends on the YugabyteDB version.", valueName: "8|9|10"))
     var columns: LocalCluster.ServersFunction = .columns9
     @Flag(help: "The same as --columns 10.")
     var universeUuid = false
