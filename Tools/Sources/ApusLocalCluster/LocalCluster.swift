@@ -101,6 +101,7 @@ public final class LocalCluster: Sendable {
 
     /// A snapshot of a node.
     public struct Node: Sendable, Hashable {
+        /// The state of a node.
         public enum State: String, Sendable, Hashable, CaseIterable {
             /// It accepts connections.
             case running
@@ -120,22 +121,29 @@ public final class LocalCluster: Sendable {
         public let host: String
         /// The loopback address that it listens on.
         public let address: String
+        /// The port for clients.
         public let port: Int
         /// Empty if it has none.
         public let publicIP: String
+        /// Primary or read replica.
         public let type: NodeType
+        /// Its placement in `yb_servers()`.
         public let placement: Placement
+        /// Its state when the snapshot was taken.
         public let state: State
         /// True if `yb_servers()` lists it.
         public let isListed: Bool
         /// The process ID of the postmaster, if it is alive.
         public let pid: Int32?
+        /// The path of the server's data folder.
         public let dataDirectory: String
+        /// The path of the server's log.
         public let logFile: String
         /// 32 hexadecimal digits.
         public let uuid: String
         /// The number of its universe, from 1.
         public let universe: Int
+        /// The UUID of its universe: 32 hexadecimal digits.
         public let universeUUID: String
         /// The delay of every response.
         public let delay: Duration

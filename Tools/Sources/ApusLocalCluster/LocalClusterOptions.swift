@@ -52,13 +52,16 @@ extension LocalCluster {
         public var baseAddress: String?
         /// The port of every node.
         public var port: Int
+        /// How nodes authenticate clients.
         public var authentication: Authentication
+        /// Whether nodes use TLS.
         public var encryption: Encryption
         /// Whether nodes are listed by name (`node1.NAME.apus.test`) rather than by address. TLS certificates then
         /// contain only that name, so `verify-full` succeeds only for clients that connect by name.
         public var hostNames: Bool
         /// How long a dead node stays listed, in seconds, 0 to 86400. YugabyteDB's default is 60.
         public var listedTTL: Double
+        /// The columns of `yb_servers()`.
         public var serversFunction: ServersFunction
         /// True starts every node behind the proxy that ``LocalCluster/delay(_:by:)`` needs, so that the first delay
         /// does not restart it.

@@ -24,6 +24,7 @@ public struct LocalClusterError: Error, Sendable, Hashable, CustomStringConverti
         case fileSystem
     }
 
+    /// The kind of error.
     public let code: Code
     /// One or more sentences, for display.
     public let message: String
