@@ -1,5 +1,5 @@
-// A tour of the driver: tables, values, rows, transactions, errors, time-outs. The argument is a connection string; by
-// default, it connects to a cluster started by `apus cluster up`, whose nodes do not share data.
+// A tour of the driver: tables, values, rows, transactions, errors, cancellation. Give it a connection string, or none
+// for the cluster that `apus cluster up` brings up.
 import Apus
 
 let connection = try await ApusConnection.connect(
@@ -13,19 +13,19 @@ try await connection.executeScript(
     CREATE TABLE bird (id int PRIMARY KEY, name text NOT NULL, grams float8, colours text[]);
     """)
 
-// Interpolated values are sent as bound parameters, so they cannot inject SQL.
+// Interpolated values are bound, whatever is in them.
 let birds = [(1, "common swift", 41.5, ["black"]), (2, "alpine swift; DROP TABLE bird", 100.0, ["brown", "white"])]
 for (id, name, grams, colours) in birds {
     try await connection.execute("INSERT INTO bird VALUES (\(id), \(name), \(grams), \(colours))")
 }
 
-// Rows as tuples, while they arrive.
+// Rows as tuples, as they come.
 let rows = try await connection.query("SELECT id, name, grams, colours FROM bird ORDER BY id")
 for try await (id, name, grams, colours) in rows.decode((Int, String, Double?, [String]).self) {
     print(id, name, grams.map { "\($0) g" } ?? "never weighed", colours)
 }
 
-// Concurrent statements on one connection are pipelined: none waits for the result of another.
+// Many statements at once on one connection: they do not wait for each other.
 let total = try await withThrowingTaskGroup(of: Double.self) { group in
     for (id, _, _, _) in birds {
         group.addTask { try await connection.first("SELECT grams FROM bird WHERE id = \(id)", as: Double.self) ?? 0 }
@@ -36,7 +36,7 @@ let total = try await withThrowingTaskGroup(of: Double.self) { group in
 }
 print("together \(total) g")
 
-// A transaction is committed as a whole, or rolled back.
+// A transaction: all of it or nothing.
 do {
     try await connection.transaction(isolation: .serializable) { transaction in
         try await transaction.execute("UPDATE bird SET grams = grams + 1")
@@ -46,7 +46,7 @@ do {
     print("rolled back: there is a bird of that number")
 }
 
-// A statement with a time-out: the server cancels it, and the connection stays usable.
+// A statement takes a time-out; the server stops, and the connection goes on.
 do {
     try await connection.execute("SELECT pg_sleep(60)", timeout: .milliseconds(100))
 } catch {
