@@ -1,5 +1,5 @@
-# The two commands are `make demo` and `make test`: both install what they miss. The rest is for people who work on Apus.
-# What a target does is in Scripts/, one readable script each.
+# `make demo` and `make test` install what is missing. The other targets are for contributors: see CONTRIBUTING.md,
+# which also says how long each takes. Each target is a script in Scripts/.
 
 SHELL := /bin/bash
 export PYTHON ?= python3
@@ -8,69 +8,69 @@ export PYTHON ?= python3
 .PHONY: help demo test test-quick needs build test-swift test-python test-pythons test-ecosystem conformance differential check-memory \
 	check-threads wheel stand-ins sdist format lint bench bench-python clean
 
-help: ## this list
+help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: ## the main job: six nodes, two drivers, a zone lost and found again (writes demo.html)
+demo: ## run both drivers on six nodes through the loss of a zone and its recovery; writes demo.html
 	@Scripts/demo
 
-test: ## everything: Swift's tests, the wheel, Python's, psycopg2's own and other packages' on real servers
+test: ## run all tests, on real servers: Swift, Python, psycopg2's own suite, other packages
 	@Scripts/test
 
-test-quick: ## the tests that need no server, in both languages: under a minute once everything is built
+test-quick: ## run the tests that need no server, in both languages: less than a minute after the build
 	@Scripts/test-quick
 
-needs: ## install what is missing: libpq, PostgreSQL, Python's headers, pkg-config, openssl
+needs: ## install what is missing: libpq, PostgreSQL, Python headers, pkg-config, openssl
 	@Scripts/install-needs
 
-build: ## both Swift packages, debug
+build: ## build both Swift packages for debugging
 	swift build
 	swift build --package-path Tools
 
-test-swift: ## Swift's tests, and a consumer package built without Python
+test-swift: ## run the Swift tests, and build a package that depends on Apus without Python
 	@Scripts/test-swift
 
-test-python: ## the wheel into .venv, then pytest (PYTEST_ARGS="-k name" to choose)
+test-python: ## install the wheel into .venv and run the Python tests (PYTEST_ARGS="-k name" selects)
 	@Scripts/test-python
 
-test-pythons: ## the same, and psycopg2's own suite, on CPython 3.9, 3.11 and 3.13, as far as they are found
+test-pythons: ## run the Python tests and psycopg2's own suite on CPython 3.9, 3.11 and 3.13, if installed
 	@Scripts/test-pythons
 
-test-ecosystem: ## Django, SQLAlchemy, pandas and others on the wheel (ECOSYSTEM_ARGS="-k name" to choose)
+test-ecosystem: ## test Django, SQLAlchemy, pandas and others on the wheel (ECOSYSTEM_ARGS="-k name" selects)
 	@Scripts/test-ecosystem
 
-conformance: ## psycopg2's own test suite on the wheel (CONFORMANCE_ARGS="--module test_copy" to choose), and differential's
+conformance: ## run psycopg2's own suite (CONFORMANCE_ARGS="--module test_copy" selects) and the differential tests
 	@Scripts/conformance
 
-differential: ## the same scripts on psycopg2 and on Apus (DIFFERENTIAL_ARGS="--scripts 5000 --seed 7" for more)
+differential: ## run the same scripts on psycopg2 and Apus (DIFFERENTIAL_ARGS="--scripts 5000 --seed 7")
 	@Scripts/conformance --differential
 
-check-memory: ## everything that the extension has, under valgrind's memcheck
+check-memory: ## use every part of the extension under valgrind's memcheck
 	@Scripts/check-memory
 
-check-threads: ## Swift's tests under ThreadSanitizer
+check-threads: ## run the Swift tests under ThreadSanitizer
 	@Scripts/check-threads
 
-wheel: ## dist/*.whl for $PYTHON
+wheel: ## build dist/*.whl for $PYTHON
 	@Scripts/wheel
 
-stand-ins: ## dist/*.whl: empty packages of psycopg2's names, for those who require it by name
+stand-ins: ## build empty packages with psycopg2's names, for packages that require psycopg2 by name
 	@Scripts/stand-ins
 
-sdist: ## dist/*.tar.gz
+sdist: ## build the source distribution, dist/*.tar.gz
 	@Scripts/wheel --sdist
 
-format: ## rewrite the Swift code in the house's format
+format: ## format the Swift code
 	swift format format --in-place --recursive --parallel Package.swift Sources Tests Tools/Package.swift Tools/Sources Tools/Tests Examples
 
-lint: ## format, rooms (who imports whom), arithmetic that may trap, Python's style
+lint: ## check formatting, imports between rooms, arithmetic that may trap, Python style
 	@Scripts/lint
 
-bench: ## every benchmark under Benchmarks/
+bench: ## run every benchmark in Benchmarks/
 	@Scripts/bench
 
-bench-python: ## Apus beside psycopg2, psycopg 3 and asyncpg (BENCH_ARGS="--quick --only select1" to choose)
+bench-python: ## compare with psycopg2, psycopg 3 and asyncpg (BENCH_ARGS="--quick --only select1" selects)
 	@Benchmarks/python/run $(BENCH_ARGS)
 
-clean: ## remove all that was built
+clean: ## remove all build products
 	rm -rf .build Tools/.build Benchmarks/.build .build-wheel-* .build-consumer .venv .venv-* build dist demo.html Python/*.egg-info

@@ -1,7 +1,7 @@
-"""Builds `psycopg2._psycopg` with SwiftPM. Everything else about the distribution is in pyproject.toml.
+"""Builds `psycopg2._psycopg` with SwiftPM. The rest of the distribution is defined in pyproject.toml.
 
-The environment variable SWIFT names the `swift` to build with. Each Python ABI has a scratch folder of its own
-(`.build-wheel-cp311`, ...), because the headers of one Python must never meet the objects of another.
+The environment variable SWIFT selects the `swift` command. Each Python ABI has its own scratch folder
+(`.build-wheel-cp311`, ...), so that objects compiled with the headers of one Python are never linked for another.
 """
 
 import os
@@ -18,18 +18,18 @@ from setuptools.errors import ExecError, PlatformError
 ROOT = Path(__file__).resolve().parent
 PRODUCT = "_psycopg"
 
-# All that the dynamic linker may see. The Swift runtime inside the extension stays hidden, so that it cannot collide
-# with that of another Swift extension in the same process. The second is a C function that psycopg2 exports and that
-# its own test suite calls.
+# The only symbols that are exported. The Swift runtime in the extension stays hidden, so that it cannot conflict with
+# the runtime of another Swift extension in the same process. psycopg2 also exports the second symbol, a C function,
+# which its own test suite calls.
 EXPORTED_SYMBOLS = ["PyInit__psycopg", "typecast_BINARY_cast"]
 
-# Swift looks at each access of an object's field whether another is under way. The Swift tests are built so; in the
-# wheel that would be an eighth of the instructions of a short statement.
+# Swift's dynamic exclusivity checks would be an eighth of the instructions of a short statement. The wheel is built
+# without them; the Swift tests are built with them.
 COMPILER_FLAGS = ["-Xswiftc", "-enforce-exclusivity=unchecked"]
 
 
 class BuildSwiftExtension(build_ext):
-    """`swift build` in place of a C compiler."""
+    """Runs `swift build` instead of a C compiler."""
 
     def build_extension(self, ext):
         scratch = ROOT / f".build-wheel-cp{sys.version_info[0]}{sys.version_info[1]}{sys.abiflags}"
@@ -38,7 +38,7 @@ class BuildSwiftExtension(build_ext):
         if shutil.which(swift) is None:
             raise PlatformError(f"building {ext.name} needs Swift 6.2 or newer, but there is no '{swift}' on the PATH: "
                                 "see https://www.swift.org/install")
-        # The extension needs no other package; those of the Swift API would have to be fetched.
+        # The extension needs no other package. With the Swift API's trait, SwiftPM would fetch swift-log.
         command = [swift, "build", "--configuration", "release", "--product", PRODUCT, "--disable-default-traits",
                    "--package-path", str(ROOT), "--scratch-path", str(scratch), *COMPILER_FLAGS, *link_flags(scratch)]
         environment = dict(os.environ)
@@ -57,9 +57,9 @@ class BuildSwiftExtension(build_ext):
 
 
 def link_flags(scratch):
-    """Flags that make one stripped file with a single entry, which needs no Swift runtime on the machine."""
+    """Return the flags for one stripped file that exports only EXPORTED_SYMBOLS and contains the Swift runtime."""
     if sys.platform == "darwin":
-        # The Swift runtime is part of macOS; Python's symbols come from the interpreter that loads the module.
+        # The Swift runtime is part of macOS. The interpreter that loads the module provides Python's symbols.
         flags = ["-undefined", "dynamic_lookup", "-x"]
         for symbol in EXPORTED_SYMBOLS:
             flags += ["-exported_symbol", "_" + symbol]
@@ -74,10 +74,10 @@ def linker(*flags):
 
 
 def write_pkg_config(scratch):
-    """Writes a `python3.pc` that describes the running interpreter, and answers its folder.
+    """Write a `python3.pc` that describes the running interpreter, and return its folder.
 
-    Package.swift asks pkg-config for `python3`. What a machine answers is some Python, and in a virtual environment,
-    under pyenv or with several Pythons installed hardly the one that the extension is built for.
+    Package.swift asks pkg-config for `python3`. In a virtual environment, with pyenv or with several Pythons, the
+    machine's own `python3.pc` usually describes another Python than the one that the extension is built for.
     """
     includes = list(dict.fromkeys(sysconfig.get_path(name) for name in ("include", "platinclude")))
     if not any((Path(folder) / "Python.h").exists() for folder in includes):
@@ -97,7 +97,7 @@ def write_pkg_config(scratch):
 
 
 def write_if_changed(path, text):
-    """Keeps the file's time where the text is the same, so that SwiftPM has nothing to do."""
+    """Write a file unless it already has this text, so that its modification time causes no rebuild."""
     if not path.exists() or path.read_text() != text:
         path.write_text(text)
 

@@ -1,7 +1,7 @@
 // swift-tools-version:6.2
 import PackageDescription
 
-// Benchmarks of the parts, one folder each; in a package of their own so that no user builds them.
+// One folder per benchmark. They are a separate package, so that users do not build them.
 let package = Package(
     name: "apus-benchmarks",
     platforms: [.macOS(.v15)],

@@ -1,10 +1,10 @@
-"""The main job, end to end on real servers: a Python program and a Swift program open load-balanced connections to a
-cluster of six nodes, lose a zone, and use it again when it is back.
+"""The demo: a Python program and a Swift program open load-balanced connections to a cluster of six nodes, lose a zone,
+and use it again once it recovers.
 
     demo.py --swift-program PATH [--page demo.html]
 
-What is shown and judged is what the servers say (pg_stat_activity), never what the drivers say of themselves. Ends with
-1 if any distribution is not what the rules say; leaves nothing running.
+The numbers come from the servers (pg_stat_activity), not from the drivers. The exit status is 1 if a distribution is
+not as expected by the rules in docs/load-balancing.md. No process is left running.
 """
 
 import argparse
@@ -24,12 +24,12 @@ HERE = Path(__file__).resolve().parent
 HOME_NODE = PLACEMENTS.index(HOME) + 1
 FAILED_HOST_TTL = 1
 
-# Seconds between two connections: slow enough to be watched.
+# Seconds between two connections, so that a viewer can follow.
 PACE = 0.1
 
 
 class Program:
-    """A program that opens and closes connections at our word: see python_program.py."""
+    """A program that opens and closes connections on command: see python_program.py."""
 
     def __init__(self, name, command):
         self.name = name
@@ -55,7 +55,7 @@ class Program:
 
 
 class Screen:
-    """The table of connections per node, a row whenever a number changes."""
+    """Prints the table of connections per node, with a new row whenever a number changes."""
 
     def __init__(self):
         self._start = time.monotonic()
@@ -85,24 +85,24 @@ class Demo:
         self.results = []
 
     def run(self, program):
-        """All parts with one program. Connections stay open from part to part, as a pool's do."""
+        """Play all parts with one program. Connections stay open from part to part, as in a pool."""
         self.screen.headline(f"The {program.name} driver")
         self.screen.columns()
         for part in PARTS:
             if part.label == "zone lost":
-                self.screen.say(f"{HOME} is stopped, and its connections with it")
+                self.screen.say(f"{HOME} is stopped; its connections are lost")
                 self.cluster.stop_node(HOME_NODE)
             elif part.label == "zone back":
                 self.screen.say(f"{HOME} is started again")
                 self.cluster.start_node(HOME_NODE)
                 self.observer.settle(lambda sample: sample.nodes[HOME_NODE - 1] is not None)
-                # So long a driver may shun a node that it found dead.
+                # For this long, a driver may keep a dead node in quarantine.
                 time.sleep(FAILED_HOST_TTL + 0.2)
             self.play(program, part)
         program.tell("close")
         last = self.observer.settle(lambda sample: not any(sample.nodes))
         if any(last.nodes):
-            self.screen.say("NOT AS THE RULES SAY: connections are left after the program closed all of its own")
+            self.screen.say("NOT AS EXPECTED: connections are left after the program closed all of its connections")
             self.results.append((program.name, None, [], []))
 
     def play(self, program, part):
@@ -120,7 +120,7 @@ class Demo:
         self.results.append((program.name, part, expected, seen))
         words = " ".join(map(str, seen))
         self.screen.say(f"new per node: {words}" + (
-            ", as the rules say" if seen == expected else f": NOT AS THE RULES SAY: {' '.join(map(str, expected))}"))
+            ", as expected" if seen == expected else f": NOT AS EXPECTED: {' '.join(map(str, expected))}"))
 
     def dsn(self, part, label):
         properties = {
@@ -129,7 +129,7 @@ class Demo:
         }
         if part.label != "uniform":
             properties["topology_keys"] = TOPOLOGY_KEYS
-        # Two contact points, of which one goes down: all other nodes are discovered.
+        # Two contact points, one of which goes down. The other nodes are discovered.
         return self.cluster.dsn(HOME_NODE, len(PLACEMENTS), **properties)
 
     @property
@@ -160,9 +160,9 @@ def main():
                 with Program(name, command) as program:
                     demo.run(program)
     write_page(arguments.page, observer.samples, demo.spans, demo.results)
-    screen.headline(f"The timeline is drawn in {arguments.page}")
-    verdict = "PASSED: every distribution is what the rules say" if demo.is_right else \
-        "FAILED: a distribution is not what the rules say"
+    screen.headline(f"The timeline is in {Path(arguments.page).resolve().as_uri()}")
+    verdict = "PASSED: every distribution is as expected" if demo.is_right else \
+        "FAILED: a distribution is not as expected"
     print(f"==> {verdict} ({time.monotonic() - start:.0f} s)", flush=True)
     return 0 if demo.is_right else 1
 
@@ -171,6 +171,6 @@ if __name__ == "__main__":
     try:
         sys.exit(main())
     except KeyboardInterrupt:
-        sys.exit("interrupted; all is taken down")
+        sys.exit("interrupted; the cluster was removed")
     except RuntimeError as error:
         sys.exit(f"==> FAILED: {error}")

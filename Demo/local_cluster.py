@@ -1,4 +1,4 @@
-"""`apus cluster` from Python: real servers on loopback addresses, for the demo and the tests."""
+"""`apus cluster` for Python: PostgreSQL servers on loopback addresses, for the demo and the tests."""
 
 import os
 import random
@@ -9,12 +9,12 @@ import subprocess
 class LocalCluster:
     """A cluster that `apus cluster up` starts and `apus cluster down` removes.
 
-    As a context manager it is down at the end, whatever happened in between. Nodes are numbered from 1; node N has the
-    base address plus N - 1.
+    As a context manager, it takes the cluster down at the end, also after an exception. Nodes are numbered from 1; node
+    N has the base address plus N - 1.
     """
 
     def __init__(self, cli, name, nodes=3, placement=None, port=5433, base_address=None, options=()):
-        """placement is a list of `cloud.region.zone`, one a node; options are further words for `up`."""
+        """placement is a list of `cloud.region.zone`, one per node; options are further arguments of `up`."""
         self.cli = cli
         self.name = name
         self.port = port
@@ -49,18 +49,18 @@ class LocalCluster:
         self.run("start-node", str(number))
 
     def kill_node(self, number):
-        """SIGKILL: nothing is said to clients beforehand."""
+        """Kill the node with SIGKILL, without notifying clients."""
         self.run("kill-node", str(number))
 
     def freeze_node(self, number):
-        """SIGSTOP: it accepts connections and never answers."""
+        """Suspend the node with SIGSTOP: it accepts connections but never answers."""
         self.run("freeze-node", str(number))
 
     def thaw_node(self, number):
         self.run("thaw-node", str(number))
 
     def run(self, verb, *words, check=True):
-        """Runs `apus cluster VERB` for this cluster and answers what it prints."""
+        """Run `apus cluster VERB` for this cluster and return its output. Raises RuntimeError if it fails."""
         done = subprocess.run(
             [self.cli, "cluster", verb, "--name", self.name, *words], stdin=subprocess.DEVNULL, text=True,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=180)
@@ -77,14 +77,14 @@ class LocalCluster:
         return [self.address(number) for number in range(1, self.size + 1)]
 
     def dsn(self, *numbers, **parameters):
-        """A DSN whose contact points are these nodes, the first one when none is named."""
+        """Return a connection string with these nodes as contact points, by default the first node."""
         hosts = ",".join(self.address(number) for number in numbers or (1,))
         values = {"host": hosts, "port": self.port, "user": "yugabyte", "dbname": "yugabyte", **parameters}
         return " ".join(f"{key}={quote(value)}" for key, value in values.items())
 
 
 def quote(value):
-    """A value as a key/value DSN has it: https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING"""
+    """Quote a value: https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING"""
     text = str(value)
     if text and not set(text) & set(" \t\n'\\"):
         return text
@@ -92,12 +92,12 @@ def quote(value):
 
 
 def free_base_address(nodes, port, blocks=range(20, 30)):
-    """The first of `nodes` neighbouring addresses 127.0.B.N, B in blocks, on which nobody listens at `port`."""
+    """Return the first of `nodes` consecutive addresses 127.0.B.N, B in blocks, where `port` is free."""
     for _ in range(100):
         block, first = random.choice(blocks), random.randrange(1, 254 - nodes)
         if all(is_free(f"127.0.{block}.{first + offset}", port) for offset in range(nodes)):
             return f"127.0.{block}.{first}"
-    raise RuntimeError(f"no {nodes} neighbouring loopback addresses with port {port} free")
+    raise RuntimeError(f"no {nodes} consecutive loopback addresses with port {port} free")
 
 
 def is_free(address, port):
@@ -111,7 +111,7 @@ def is_free(address, port):
 
 
 def cli_from_environment():
-    """The path of the `apus` command: $APUS_CLI, as the scripts set it."""
+    """Return the path of the `apus` command: $APUS_CLI, which the scripts set."""
     path = os.environ.get("APUS_CLI")
     if not path or not os.access(path, os.X_OK):
         raise RuntimeError("APUS_CLI must be the path of the built `apus` command: "

@@ -1,4 +1,4 @@
-"""What the servers themselves say about who is connected: pg_stat_activity, read on each node by psql."""
+"""Counts connections on the servers: pg_stat_activity of each node, read with psql."""
 
 import glob
 import os
@@ -11,24 +11,24 @@ from dataclasses import dataclass
 
 PREFIX = "apus-demo "
 
-# The application name says which part of the demo opened a connection.
+# The application name contains the part of the demo that opened a connection.
 QUERY = (f"SELECT count(*), application_name FROM pg_stat_activity WHERE application_name LIKE '{PREFIX}%' "
          "AND pid <> pg_backend_pid() GROUP BY 2")
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One look at all nodes: per node the number of connections under each label, or None where it is down."""
+    """A sample of all nodes: per node, the number of connections for each label, or None if it is down."""
     time: float
     nodes: tuple
 
     def count(self, label):
-        """Connections under a label, per node."""
+        """Return the number of connections for a label, per node."""
         return [0 if node is None else node[label] for node in self.nodes]
 
 
 class Observer:
-    """Looks at all nodes again and again in a thread of its own; calls `changed(sample)` whenever something did."""
+    """Samples all nodes repeatedly in its own thread, and calls `changed(sample)` after every change."""
 
     def __init__(self, addresses, port, changed, interval=0.1):
         self.samples = []
@@ -48,8 +48,8 @@ class Observer:
         self._thread.join()
 
     def settle(self, is_settled, timeout=10):
-        """Waits until two samples in a row, taken from now on, are the same and satisfy the condition. Answers the last
-        sample either way."""
+        """Wait until two consecutive new samples are equal and satisfy the condition, or until the timeout; return the
+        last sample."""
         with self._looked:
             first, deadline = len(self.samples), time.monotonic() + timeout
             while time.monotonic() < deadline:
@@ -93,7 +93,7 @@ class Observer:
 
 
 def psql():
-    """Debian's `psql` on the PATH is a script that looks for this one."""
+    """Return the path of psql. Debian's `psql` on the PATH is a wrapper script, which is slower."""
     found = sorted(glob.glob("/usr/lib/postgresql/*/bin/psql"))
     command = found[-1] if found else shutil.which("psql")
     if command is None:

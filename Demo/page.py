@@ -1,4 +1,4 @@
-"""The demo's page: one HTML file, the timeline drawn as SVG, nothing loaded from anywhere."""
+"""Writes the page of the demo: one HTML file without external resources, with the timeline as SVG."""
 
 from dataclasses import dataclass
 from html import escape
@@ -6,14 +6,14 @@ from pathlib import Path
 
 from story import COUNT, HOME, PARTS, PLACEMENTS, TOPOLOGY_KEYS, Part
 
-# In the drawing's own units.
+# In units of the drawing.
 LEFT, RIGHT, WIDTH = 72, 8, 960
 LANE, GAP, REGION_GAP, TOP = 44, 8, 18, 58
 
 
 @dataclass(frozen=True)
 class Span:
-    """From when to when a program played a part, by the monotonic clock."""
+    """The time during which a program played a part, on the monotonic clock."""
     program: str
     part: Part
     begin: float
@@ -21,14 +21,14 @@ class Span:
 
 
 def write_page(path, samples, spans, results):
-    """samples are the observer's, results are (program, part or None, expected, seen)."""
+    """Write the page. samples come from the observer; results are (program, part or None, expected, seen)."""
     template = (Path(__file__).parent / "page.html").read_text()
     programs = list(dict.fromkeys(span.program for span in spans))
     sections = [section(program, samples, [span for span in spans if span.program == program],
                         [result for result in results if result[0] == program]) for program in programs]
     right = all(part is not None and expected == seen for _, part, expected, seen in results)
     values = {
-        "verdict": f"{'Every distribution is' if right else 'A distribution is not'} what the rules say.",
+        "verdict": f"{'Every distribution is' if right else 'A distribution is not'} as expected.",
         "verdict-class": "good" if right else "bad",
         "count": str(COUNT),
         "home": HOME,
@@ -84,7 +84,7 @@ def timeline(program, samples, spans):
 
 
 def lane(place, top, xs, columns, most):
-    """One node: its connections as stacked steps, coloured by the part that opened them."""
+    """Draw one node: its connections as stacked steps, coloured by the part that opened them."""
     _, region, zone = place.split(".")
     yield f'<rect class="lane" x="{LEFT}" y="{top}" width="{WIDTH - LEFT - RIGHT}" height="{LANE}"/>'
     yield f'<text class="node" x="{LEFT - 12}" y="{top + LANE / 2 + 4:.0f}">{escape(region)}.{escape(zone)}</text>'
@@ -98,7 +98,7 @@ def lane(place, top, xs, columns, most):
 
 
 def total(right, top, count, most):
-    """The number at the end of a part, on its bar or, where that is too low, above it."""
+    """Draw the number at the end of a part, on its bar or, if the bar is too low, above it."""
     if count:
         height = count / most * LANE
         inside = height > 18
@@ -112,7 +112,7 @@ def down(left, right, top):
 
 
 def area(style, xs, floor, ceiling):
-    """The area between two step lines; each step lasts until the next x."""
+    """Draw the area between two step lines; each step lasts until the next x."""
     upper, lower = [], []
     for position, (low, high) in enumerate(zip(floor, ceiling)):
         if position and (low, high) == (floor[position - 1], ceiling[position - 1]) and position + 1 < len(floor) \

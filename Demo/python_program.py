@@ -1,7 +1,7 @@
-"""The Python program of the demo: opens and closes connections as it is told, one command a line on stdin.
+"""The Python program of the demo. It opens and closes connections; each line of standard input is one command.
 
-    open COUNT DSN      answers `opened COUNT`, or `error MESSAGE`
-    close               answers `closed COUNT`
+    open COUNT DSN      prints `opened COUNT`, or `error MESSAGE`
+    close               prints `closed COUNT`
 
 Tools/Sources/ApusDemo is the same program in Swift.
 """
@@ -38,7 +38,7 @@ def main():
                 connections.clear()
             else:
                 print(f"error there is no command {command!r}", flush=True)
-        except Exception as error:  # it is the orchestrator's to judge
+        except Exception as error:  # reported to demo.py, which fails
             print("error " + " ".join(f"{type(error).__name__}: {error}".split()), flush=True)
 
 

@@ -1,11 +1,11 @@
-"""What happens in the demo, and what the rules of the balanced connect say must be seen of it."""
+"""The parts of the demo, and the distributions that the load-balancing rules predict for them."""
 
 from dataclasses import dataclass
 
 # Two regions of three zones, one node in each.
 PLACEMENTS = [f"cloud.{region}.{zone}" for region in ("east", "west") for zone in ("a", "b", "c")]
 
-# At home in zone a of the east; when that is gone, anywhere in the east; when that is gone, anywhere.
+# First zone a of the east; if it is down, anywhere in the east; if that is down, anywhere.
 HOME = "cloud.east.a"
 LEVELS = [[HOME], ["cloud.east.*"], ["cloud.*.*"]]
 TOPOLOGY_KEYS = f"{HOME}:1,cloud.east.*:2"
@@ -22,7 +22,7 @@ class Part:
     home_is_up: bool = True
 
     def expected(self):
-        """The new connections per node: all in the first level that has a node up, evenly."""
+        """Return the expected new connections per node: evenly in the first level that has a node up."""
         up = [place for place in PLACEMENTS if self.home_is_up or place != HOME]
         for level in self.levels:
             eligible = [place for place in up if any(matches(place, pattern) for pattern in level)]

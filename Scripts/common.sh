@@ -1,28 +1,28 @@
 # shellcheck shell=bash
-# What the scripts share: messages, the virtual environment, the `apus` command. They source it and then are at the root
-# of the repository.
+# Shared by the scripts: messages, the virtual environment, the `apus` command. Sourcing it changes to the root of the
+# repository.
 
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 if [ -t 1 ]; then bold=$(tput bold 2>/dev/null || true) plain=$(tput sgr0 2>/dev/null || true); else bold="" plain=""; fi
 
-# A step that begins.
+# Prints the beginning of a step.
 step() { printf '%s==> %s%s\n' "$bold" "$*" "$plain"; }
 
-# A detail of the step.
+# Prints a detail of the step.
 note() { printf '    %s\n' "$*"; }
 
-# The end, badly.
+# Prints an error and exits.
 fail() {
     printf '%sFAILED: %s%s\n' "$bold" "$*" "$plain" >&2
     exit 1
 }
 
-# How long since the script began, as in "3 min 07 s".
+# Prints the time since the script began: "3 min 07 s".
 elapsed() { printf '%d min %02d s' $((SECONDS / 60)) $((SECONDS % 60)); }
 
-# The virtual environment: VENV, or .venv where it is of $PYTHON's version or there is none yet, else .venv-3.N beside it.
+# The virtual environment: VENV; else .venv if it has $PYTHON's version or does not exist yet; else .venv-3.N.
 python_version() { "$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null || true; }
 if [ -z "${VENV:-}" ]; then
     VENV=.venv
@@ -33,7 +33,7 @@ if [ -z "${VENV:-}" ]; then
 fi
 export VENV
 
-# Sets and exports APUS_CLI, the path of the `apus` command: built, unless it is set already.
+# Sets and exports APUS_CLI, the path of the `apus` command. Builds the command unless the variable is set.
 find_apus() {
     if [ -z "${APUS_CLI:-}" ]; then
         step "Building the command apus"

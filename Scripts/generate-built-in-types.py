@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Writes Sources/ApusValues/Generated/BuiltInTypes.swift from the catalog of a running PostgreSQL server.
 
-Types with an OID below 10000 are assigned by hand in PostgreSQL's sources and are the same in every database; a newer
-server only adds some. psql's usual options and environment choose the server:
+OIDs below 10000 are assigned in PostgreSQL's sources and are the same in every database; newer servers only add types.
+psql's usual options and environment variables select the server:
 
     python3 Scripts/generate-built-in-types.py -h localhost -U postgres \\
         > Sources/ApusValues/Generated/BuiltInTypes.swift

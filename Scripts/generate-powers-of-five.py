@@ -2,7 +2,7 @@
 """Writes Sources/ApusValues/Generated/PowersOfFive.swift: the 128 leading bits of 5^q, for reading and writing floats.
 
 The rounding is that of Lemire, "Number Parsing at a Gigabyte per Second" (2021), section 6: truncated for q >= 0 and
-for q < -27, rounded up for -27 <= q < 0. The range reaches from its smallest power (-342) to the largest one that
+for q < -27, rounded up for -27 <= q < 0. The range is from its smallest power (-342) to the largest power that
 Giulietti's Schubfach needs (324).
 
     python3 Scripts/generate-powers-of-five.py > Sources/ApusValues/Generated/PowersOfFive.swift

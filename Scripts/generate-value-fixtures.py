@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Writes Tests/ApusValuesTests/Generated/ServerFixtures.swift: values in the text and the binary form that a running
-PostgreSQL server gives them. psql's usual options and environment choose the server:
+"""Writes Tests/ApusValuesTests/Generated/ServerFixtures.swift: values in the text and binary formats of a running
+PostgreSQL server. psql's usual options and environment variables select the server:
 
     python3 Scripts/generate-value-fixtures.py -h localhost -U postgres \\
         > Tests/ApusValuesTests/Generated/ServerFixtures.swift

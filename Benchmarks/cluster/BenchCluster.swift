@@ -1,10 +1,10 @@
 import ApusCluster
 
-/// What it costs to choose a node: `BenchCluster` times picks and releases and fails where a pick takes too long;
-/// `BenchCluster CASE COUNT` makes that many picks and nothing else, for callgrind to count.
+/// Measures the cost of picking a node. `BenchCluster` times picks and releases, and fails if a pick takes too long.
+/// `BenchCluster CASE COUNT` only makes that many picks, so that callgrind can count instructions.
 @main
 struct BenchCluster {
-    /// A pick at 1,000 nodes may cost that much.
+    /// The limit for a pick from 1,000 nodes.
     static let limit = Duration.nanoseconds(2_000)
 
     static func main() throws {
@@ -14,7 +14,7 @@ struct BenchCluster {
             let measured = PickCase.all.first(where: { $0.name == name })
         else { throw Usage() }
         let cluster = try measured.makeCluster()
-        // Half a round ahead, so that about half of the nodes tie.
+        // Half a round of picks first, so that about half of the nodes tie.
         var held = measured.picks(from: cluster, count: measured.nodes / 2)
         held += measured.picks(from: cluster, count: count)
         guard held.count >= count else { throw Usage() }

@@ -1,14 +1,14 @@
 import ApusCluster
 
-/// A cluster and what is picked from it. Placements, kinds and quarantines are spread evenly.
+/// A cluster, and the policy to pick with. Placements, kinds and quarantines are spread evenly.
 struct PickCase: Sendable {
     var name: String
     var nodes: Int
     var mode = LoadBalanceMode.any
     var keys = ""
-    /// So many nodes in a hundred are in quarantine.
+    /// The percentage of nodes in quarantine.
     var down = 0
-    /// So many nodes were tried in vain before each pick.
+    /// The number of nodes excluded from each pick, as after failed attempts.
     var tried = 0
 
     static let all = [
@@ -37,7 +37,7 @@ struct PickCase: Sendable {
             let cluster = registry.finish(
                 ticket, nodes: list, from: .contactPoint, contactPoints: contactPoints, now: .zero)
         else { throw Usage() }
-        // Where a hundred in a hundred are down, those of the preferred kind are meant.
+        // 100 percent means all nodes of the preferred kind.
         for (number, node) in list.enumerated() where down == 100 ? node.kind == .primary : number % 100 < down {
             cluster.quarantine(node.endpoint, until: .seconds(60))
         }
@@ -65,7 +65,7 @@ struct PickCase: Sendable {
         var release: Duration
     }
 
-    /// Opens and closes sessions in batches that leave nodes unequal, and divides.
+    /// Picks and releases in batches that leave node counts unequal, and returns the cost per operation.
     func measure(batches: Int = 61, batch: Int = 5_500) throws -> Cost {
         let cluster = try makeCluster()
         let clock = ContinuousClock()

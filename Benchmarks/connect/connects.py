@@ -1,6 +1,6 @@
-"""Connects, plain and balanced in turn, and compares their cost.
+"""Opens plain and balanced connections in turn, and compares their cost.
 
-Arguments: the nodes' addresses with commas between; then, for counting instructions, the kind and how many.
+Arguments: the comma-separated addresses of the nodes; then, to count instructions, the kind and the number.
 """
 
 import statistics
@@ -14,7 +14,7 @@ ROUNDS, PER_ROUND = 40, 10
 
 
 def connect(hosts, kind, index):
-    """Opens and closes one connection; plain ones walk the nodes in turn, so that both kinds load all of them."""
+    """Open and close one connection. Plain ones use the nodes in turn, so that both kinds load all nodes."""
     login = dict(user="yugabyte", password="yugabyte", dbname="yugabyte", port=5433)
     if kind == "balanced":
         psycopg2.connect(host=hosts[0], load_balance=True, **login).close()
@@ -23,7 +23,7 @@ def connect(hosts, kind, index):
 
 
 def round_of(hosts, kind):
-    """Wall and CPU seconds of some connects of one kind."""
+    """Return the wall-clock and CPU seconds of PER_ROUND connects of one kind."""
     wall, cpu = time.perf_counter(), time.process_time()
     for index in range(PER_ROUND):
         connect(hosts, kind, index)
@@ -47,7 +47,7 @@ def main():
         medians = {kind: statistics.median(s[index] for s in samples[kind]) / PER_ROUND for kind in samples}
         ratios.append(medians["balanced"] / medians["plain"])
         print(f"{name}: plain {medians['plain'] * 1e6:.0f} us, balanced {medians['balanced'] * 1e6:.0f} us, "
-              f"ratio {ratios[-1]:.3f} (asked: at most {LIMIT})")
+              f"ratio {ratios[-1]:.3f} (required: at most {LIMIT})")
     return 0 if ratios[1] <= LIMIT else 1
 
 

@@ -8,12 +8,12 @@ import Musl
 import Glibc
 #endif
 
-/// What a statement costs the client. Each case prints microseconds per operation: wall clock, CPU, and the median
-/// latency where there is one.
+/// Measures the client's cost of statements. Each case prints microseconds per operation: wall clock, CPU and, for
+/// sequential cases, the median latency.
 ///
 ///     BenchConnection DSN [CASE...]
 ///
-/// The DSN's server gets a table of a million rows the first time.
+/// The first run creates a table of a million rows on the server.
 @main
 enum BenchConnection {
     static let points = 20_000
@@ -96,7 +96,7 @@ enum BenchConnection {
         measure.report(name, points, latencies)
     }
 
-    /// A hundred tasks at once on one connection.
+    /// A hundred concurrent tasks on one connection.
     static func pipelined(_ name: String, _ connection: ApusConnection) async throws {
         func batch(_ base: Int) async throws {
             try await withThrowingTaskGroup(of: Void.self) { group in
@@ -146,7 +146,7 @@ enum BenchConnection {
     }
 }
 
-/// Time since it was made, by the wall's clock and by the processor's.
+/// The wall-clock and CPU time since it was created.
 struct Measure {
     private let wall = seconds(CLOCK_MONOTONIC)
     private let processor = seconds(CLOCK_PROCESS_CPUTIME_ID)

@@ -19,7 +19,7 @@ def arguments():
     parser.add_argument("--quick", action="store_true", help="one short round")
     parser.add_argument("--only", action="append", metavar="NAME", help="this workload; may be repeated")
     parser.add_argument("--peer", action="append", metavar="NAME", help="psycopg2-binary, Apus and this one")
-    parser.add_argument("--rounds", type=int, help="how often each is measured, the best counts (5; quick: 2)")
+    parser.add_argument("--rounds", type=int, help="number of rounds, of which the best counts (5; quick: 2)")
     parser.add_argument("--no-instructions", action="store_true", help="without valgrind")
     chosen = parser.parse_args()
     names = {workload.name for workload in WORKLOADS}
@@ -30,8 +30,8 @@ def arguments():
 
 
 def measure(server, workloads, drivers, rounds, quick):
-    """CPU, wall and memory an operation: in each round every driver once, in turning order; the best round counts,
-    as whatever else the machine does can only add."""
+    """Return CPU time, wall time and memory per operation. Each round measures every driver once, in rotating order.
+    The best round counts, because other load on the machine can only add."""
     results = {}
     for workload in workloads:
         count = workload.quick if quick else workload.count
@@ -54,10 +54,10 @@ def main():
     for peer in drivers:
         peer.install(os.environ.get("PYTHON", sys.executable))
     workloads = [workload for workload in WORKLOADS if not options.only or workload.name in options.only]
-    # What is left out because it was asked to be is not missed; what cannot be measured is.
+    # Metrics that the options leave out are not missed; metrics that cannot be measured are.
     metrics = [metric for metric in SCALES if metric != "instructions" or not options.no_instructions]
     if not shutil.which("valgrind"):
-        print("valgrind is not installed: no instructions are counted", file=sys.stderr)
+        print("valgrind is not installed: instructions are not counted", file=sys.stderr)
         options.no_instructions = True
     with Server(os.environ["APUS_CLI"]) as server:
         server.fill(drivers[0], ROWS)
@@ -69,7 +69,7 @@ def main():
                 if workload.many and not options.no_instructions:
                     results[workload.name, "instructions", peer.name] = instructions(peer, server.dsn(), workload)
     missed = show(results, workloads, drivers, metrics)
-    print(f"\n{missed} of the figures asked were missed" if missed else "\nevery figure asked was reached")
+    print(f"\n{missed} required figures were missed" if missed else "\nevery required figure was reached")
     return 1 if missed else 0
 
 

@@ -1,4 +1,4 @@
-"""The workloads on a driver of the DB-API: what psycopg2, Apus and psycopg 3 do alike."""
+"""The workloads for drivers of the DB API: the common part of psycopg2, Apus and psycopg 3."""
 
 import threading
 
@@ -6,7 +6,7 @@ from workloads import THREADS, rows, select
 
 
 class DBAPI:
-    """Each method does one workload `count` times, with `meter` around what is measured."""
+    """Each method runs one workload `count` times, with `meter` around the measured part."""
 
     def __init__(self, dsn):
         self.dsn = dsn

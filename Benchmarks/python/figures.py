@@ -1,4 +1,4 @@
-"""What is asked of Apus, as ratios to psycopg2-binary in the same run (round trips as they are)."""
+"""The figures required of Apus, as ratios to psycopg2-binary in the same run; round trips are absolute."""
 
 ASKED = {
     ("select1", "instructions"): 0.90,
@@ -23,7 +23,7 @@ ASKED = {
 
 
 def reached(workload, metric, ours, reference):
-    """Whether the figure is met; None where none is asked. One that was not measured is not met."""
+    """Return whether the figure is reached; None if none is required. A figure that was not measured is not reached."""
     asked = ASKED.get((workload, metric))
     if asked is None:
         return None

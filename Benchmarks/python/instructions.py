@@ -1,4 +1,4 @@
-"""Instructions an operation, by valgrind's cachegrind: they repeat where seconds do not."""
+"""Counts instructions with valgrind's cachegrind. Unlike seconds, they are repeatable."""
 
 import re
 
@@ -8,8 +8,8 @@ COUNTER = ["valgrind", "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-
 
 
 def instructions(peer, dsn, workload):
-    """Two counts of operations, one subtracted from the other: what is left has no start-up in it. What an operation
-    takes to prepare is subtracted as well."""
+    """Return instructions per operation: those of many operations minus those of few, to exclude start-up, and without
+    the preparation."""
     slopes = []
     for name in filter(None, (workload.name, workload.preparation)):
         few, many = (count(peer.command(dsn, name, number)) for number in (workload.few, workload.many))

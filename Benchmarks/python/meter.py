@@ -1,4 +1,4 @@
-"""CPU time, wall time and memory of a stretch of this process."""
+"""Measures CPU time, wall time and memory of a block of code."""
 
 import gc
 import resource
@@ -7,7 +7,7 @@ import time
 
 
 class Meter:
-    """`with meter:` around what is measured; preparation stays outside."""
+    """Use `with meter:` around the measured code, and prepare outside of it."""
 
     def __enter__(self):
         gc.collect()
@@ -26,7 +26,7 @@ class Meter:
 
 
 if sys.platform == "linux":
-    # Not ru_maxrss: Linux counts in it what the process was before it became this program.
+    # Not ru_maxrss: on Linux it includes the process before exec().
 
     def status(field):
         with open("/proc/self/status") as lines:
@@ -45,7 +45,7 @@ if sys.platform == "linux":
 else:
 
     def forget_peak():
-        """Elsewhere the process's peak is what there is: preparation must stay below it."""
+        """Other systems cannot reset the peak, so preparation must stay below it."""
 
     def peak():
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)

@@ -1,4 +1,4 @@
-"""The drivers that are compared, each in a virtual environment of its own."""
+"""The drivers that are compared, each in its own virtual environment."""
 
 import json
 import os
@@ -23,7 +23,7 @@ class Peer:
         return str(ROOT / self.folder / "bin" / "python")
 
     def install(self, python):
-        """Makes the environment where there is none; Apus's is made by Scripts/install-wheel."""
+        """Create the environment if it does not exist. Scripts/install-wheel creates that of Apus."""
         if not self.packages or os.path.exists(self.python):
             return
         subprocess.run([python, "-m", "venv", str(ROOT / self.folder)], check=True)
@@ -34,12 +34,12 @@ class Peer:
         return [self.python, "-B", str(HERE / "sample.py"), self.module, self.driver, dsn, workload, str(count)]
 
     def sample(self, dsn, workload, count):
-        """What one process measures, or None where the driver has no such thing."""
+        """Return the measurements of one process, or None if the driver does not support the workload."""
         return json.loads(run(self.command(dsn, workload, count)).stdout)
 
 
 def run(command):
-    """Runs a sample's process, with the same hashes in each."""
+    """Run the process of a sample, always with the same hash seed."""
     done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PYTHONHASHSEED": "0"})
     if done.returncode != 0:
         raise RuntimeError(f"{' '.join(command)} ended with {done.returncode}:\n{done.stderr}")
@@ -47,7 +47,7 @@ def run(command):
 
 
 def peers(venv):
-    """All of them. `venv` is Apus's own environment."""
+    """Return all drivers. `venv` is the environment of Apus."""
     return (
         Peer("psycopg2-binary", "with_psycopg2", "Driver", ".venv-bench-psycopg2", ("psycopg2-binary",)),
         Peer("Apus", "with_psycopg2", "Driver", venv),

@@ -1,10 +1,10 @@
-"""Where the time of a fetchall() goes: what libpq does while the statement executes, what the driver does when the rows
-are fetched, and what CPython does when they are freed. The first and the last are the same for psycopg2 and Apus.
+"""Splits the time of a fetchall(): libpq while the statement executes, the driver while the rows are fetched, and
+CPython while they are freed. The first and the last phase are the same for psycopg2 and Apus.
 
     .venv/bin/python Benchmarks/python/phases.py "host=... dbname=..."
     .venv-bench-psycopg2/bin/python Benchmarks/python/phases.py "host=... dbname=..."
 
-CPU time in nanoseconds a row, the best of seven; of it the kernel's; page faults of all three.
+Prints CPU nanoseconds per row, the best of seven runs; the kernel's part of them; and page faults of all phases.
 """
 
 import resource
@@ -31,7 +31,7 @@ def spent():
 
 
 def measure(cursor):
-    """Nanoseconds a row of execute, fetchall, freeing, and of the kernel; page faults."""
+    """Return nanoseconds per row of execute, fetchall and freeing; those of the kernel; and page faults."""
     moments = [spent()]
     cursor.execute("SELECT value FROM phases")
     moments.append(spent())

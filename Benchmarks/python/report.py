@@ -1,4 +1,4 @@
-"""The table at the end."""
+"""Prints the table of results."""
 
 from figures import ASKED, reached
 
@@ -7,10 +7,10 @@ SCALES = {"CPU": (1e6, "us"), "wall": (1e6, "us"), "instructions": (1, "instr.")
 
 
 def show(results, workloads, peers, metrics=tuple(SCALES)):
-    """Prints a line for each workload and metric, and answers how many figures were missed.
+    """Print a line for each workload and metric, and return the number of missed figures.
 
-    `results` is by (workload's name, metric, peer's name), an operation each. Of `metrics`, what is asked and was not
-    measured is missed.
+    The keys of `results` are (workload name, metric, peer name); the values are per operation. A required figure of
+    `metrics` that was not measured is missed.
     """
     reference, others = peers[0].name, [peer.name for peer in peers[1:]]
     lines = [["", "", reference, *others, "asked", ""]]

@@ -1,4 +1,4 @@
-"""Round trips, counted by a proxy between the driver and the server."""
+"""Counts round trips with a proxy between the driver and the server."""
 
 import selectors
 import socket
@@ -6,7 +6,7 @@ import threading
 
 
 class Proxy:
-    """Passes bytes on and counts how often the client speaks after the server did."""
+    """Forwards data, and counts how often the client sends after the server did."""
 
     def __init__(self, host, port):
         self.server = (host, port)
@@ -49,7 +49,7 @@ class Proxy:
 
 
 def round_trips(peer, server, workload):
-    """Round trips an operation: of many operations less those of few, so that connecting is left out."""
+    """Return round trips per operation: those of many operations minus those of few, to exclude connecting."""
     turns = []
     for number in (10, 110):
         with Proxy(server.host, server.port) as proxy:

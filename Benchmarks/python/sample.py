@@ -1,4 +1,4 @@
-"""One sample, in a process of its own: MODULE CLASS DSN WORKLOAD COUNT; prints what the meter says as JSON."""
+"""Runs one sample in this process: MODULE CLASS DSN WORKLOAD COUNT. Prints the measurements as JSON."""
 
 import importlib
 import json

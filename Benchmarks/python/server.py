@@ -1,4 +1,4 @@
-"""The server, and the tables that the workloads read and write."""
+"""The server, and the tables of the workloads."""
 
 import os
 import subprocess
@@ -29,7 +29,7 @@ SETUP = """
 
 
 class Server:
-    """One node of `apus cluster`, up inside of `with`."""
+    """A context manager that runs one node of `apus cluster`."""
 
     def __init__(self, cli):
         self.cluster = LocalCluster(cli, f"bench-python-{os.getpid()}", nodes=1)
@@ -43,12 +43,12 @@ class Server:
         self.cluster.__exit__(*exception)
 
     def dsn(self, host=None, port=None):
-        # Neither TLS nor GSS: their cost is not the driver's.
+        # Without TLS and GSS, because their cost is not that of the driver.
         return (f"host={host or self.host} port={port or self.port} user=yugabyte password=yugabyte dbname=yugabyte "
                 "sslmode=disable gssencmode=disable")
 
     def fill(self, peer, rows):
-        """Makes the tables, by way of a peer."""
+        """Create the tables, with a peer."""
         program = ("import psycopg2, sys\nconnection = psycopg2.connect(sys.argv[1])\nconnection.autocommit = True\n"
                    "for statement in sys.argv[2].split(';')[:-1]: connection.cursor().execute(statement)")
         subprocess.run([peer.python, "-c", program, self.dsn(), SETUP.format(rows=rows)], check=True)

@@ -1,4 +1,4 @@
-"""The workloads on asyncpg."""
+"""The workloads for asyncpg."""
 
 import asyncio
 import io
@@ -10,7 +10,7 @@ from workloads import THREADS, copy_text, rows, select
 
 
 class Driver:
-    """Each method does one workload `count` times, with `meter` around what is measured."""
+    """Each method runs one workload `count` times, with `meter` around the measured part."""
 
     def __init__(self, dsn):
         words = dict(word.split("=", 1) for word in dsn.split())
@@ -18,7 +18,7 @@ class Driver:
                           database=words["dbname"], password=words["password"], ssl=False)
 
     def __getattribute__(self, name):
-        # Outside of this class nobody need know that these are coroutines.
+        # Callers outside this class see plain functions instead of coroutines.
         found = object.__getattribute__(self, name)
         if not asyncio.iscoroutinefunction(found):
             return found
@@ -52,7 +52,7 @@ class Driver:
 
     async def fetch(self, name, count, meter):
         connection = await asyncpg.connect(**self.login)
-        # The others parse it by themselves.
+        # The other drivers parse JSON by default.
         await connection.set_type_codec("jsonb", encoder=json.dumps, decoder=json.loads, schema="pg_catalog")
         with meter:
             assert len(await connection.fetch(select(name, count))) == count
@@ -91,7 +91,7 @@ class Driver:
             await connection.copy_from_query(select("copy_out", count), output=sink)
 
     async def threads(self, count, meter):
-        """As many tasks as the others have threads."""
+        """Use as many tasks as the other drivers use threads."""
         pool = await asyncpg.create_pool(min_size=THREADS, max_size=THREADS, **self.login)
 
         async def work():

@@ -1,4 +1,4 @@
-"""The workloads on psycopg2 and on Apus: whichever is installed."""
+"""The workloads for psycopg2 and Apus, whichever is installed."""
 
 import io
 

@@ -1,4 +1,4 @@
-"""The workloads on psycopg 3, with results as text or binary."""
+"""The workloads for psycopg 3, with text or binary results."""
 
 import io
 
@@ -8,7 +8,7 @@ import psycopg_pool
 from dbapi import DBAPI
 from workloads import THREADS, copy_text, select
 
-# What COPY's text is handed over in, bytes.
+# The block size of COPY, in bytes.
 PIECE = 65536
 
 

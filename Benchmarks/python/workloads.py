@@ -1,4 +1,4 @@
-"""What is measured: how often an operation is done in one sample, and what one operation is."""
+"""The workloads: their operations, and the number of operations per sample."""
 
 from dataclasses import dataclass
 
@@ -9,8 +9,9 @@ ALONE = MIX + ("jsonb", "intarray", "bytea")
 
 @dataclass(frozen=True)
 class Workload:
-    """`count` operations make a sample, `quick` in a hurry. Instructions are counted of `few` and of `many`, if at all;
-    `preparation` is what does nothing but prepare them. With `peak`, memory is measured too."""
+    """A sample has `count` operations, or `quick` with --quick. Instructions are counted for `few` and `many`
+    operations, if these are set; `preparation` names the workload that only prepares them. With `peak`, memory is
+    measured too."""
 
     name: str
     unit: str
@@ -44,18 +45,18 @@ THREADS = 32
 
 
 def select(name, count):
-    """The statement of a fetch or COPY of `count` rows: `fetch_mix`, `fetch_int`, `named_mix` ..."""
+    """Return the statement of a workload that reads `count` rows, such as `fetch_mix`, `fetch_int` and `named_mix`."""
     what = name.split("_", 1)[1]
     columns = ", ".join(f'"{column}"' for column in (MIX if what in ("mix", "out") else (what,)))
     return f"SELECT {columns} FROM bench_rows WHERE id <= {count}"
 
 
 def rows(count):
-    """Rows to insert."""
+    """Return `count` rows to insert."""
     return [(number, f"name of {number}", number / 8, number % 2 == 0) for number in range(count)]
 
 
 def copy_text(count):
-    """The same rows as COPY's text."""
+    """Return the same rows in the text format of COPY."""
     return "".join(f"{number}\tname of {number}\t{number / 8}\t{'ft'[number % 2 == 0]}\n"
                    for number in range(count)).encode()

@@ -1,4 +1,4 @@
-"""A PostgreSQL and YugabyteDB driver: DB API 2.0, a drop-in replacement of psycopg2, aware of clusters.
+"""A PostgreSQL and YugabyteDB driver for the DB API 2.0: a cluster-aware drop-in replacement for psycopg2.
 
     import psycopg2
 
@@ -51,16 +51,22 @@ from psycopg2.policies import ClusterAwareLoadBalancer, TopologyAwareLoadBalance
 def connect(dsn=None, connection_factory=None, cursor_factory=None, **kwargs):
     """Open a connection and return it.
 
-    The parameters come from `dsn`, a connection string or URI, and from keywords, which take precedence: those of
-    libpq (host, port, dbname or database, user, password, sslmode, ...) and the smart driver's (load_balance,
-    topology_keys, yb_servers_refresh_interval, failed_host_ttl_seconds, fallback_to_topology_keys_only).
+    The connection parameters come from `dsn`, a connection string or URI, and from keyword arguments, which take
+    precedence. They are libpq's parameters (host, port, dbname or database, user, password, sslmode, ...) and the
+    load-balancing properties (load_balance, topology_keys, yb_servers_refresh_interval, failed_host_ttl_seconds,
+    fallback_to_topology_keys_only). A keyword that is None is ignored.
 
-    `connection_factory(dsn)` makes the connection, in place of `extensions.connection`; `cursor_factory` is what the
-    connection makes its cursors with. With `async_=True` the connection is asynchronous: see `connection.poll()`.
+    - connection_factory: called with the complete connection string to create the connection; by default
+      `extensions.connection`.
+    - cursor_factory: the class, or another callable, with which the connection creates its cursors.
+    - async_: True returns an asynchronous connection at once; call `connection.poll()` until it is open.
+    - command_timeout: seconds after which a running statement is canceled; None, the default, means no limit.
+    - cancellation_timeout: seconds to wait for the server to honour a cancel request before the connection is closed;
+      10 by default.
 
-    `command_timeout` and `cancellation_timeout`, in seconds, are the connection's attributes of these names: how long
-    a statement's answer is waited for before the statement is canceled, and how long after that before the connection
-    is closed.
+    Raises OperationalError if no server can be connected to, and ProgrammingError for an invalid parameter.
+
+        connection = psycopg2.connect("host=node1,node2 dbname=shop", user="me", load_balance=True)
     """
     asynchronous = {name: kwargs.pop(name) for name in ("async", "async_") if name in kwargs}
     attributes = {name: kwargs.pop(name) for name in ("command_timeout", "cancellation_timeout") if name in kwargs}
@@ -74,14 +80,22 @@ def connect(dsn=None, connection_factory=None, cursor_factory=None, **kwargs):
 
 
 def getConnectionBalanced(lbprops, connection_factory=None, cursor_factory=None, **kwasync):
-    """Open a connection by a LoadBalanceProperties. `connect()` does the same without one."""
+    """Open a connection with the parameters of `lbprops`, a LoadBalanceProperties, and return it.
+
+    For programs written for psycopg2-yugabytedb; `connect()` does the same without such an object. The factories, the
+    keyword arguments and the errors are those of `connect()`.
+    """
     return connect(
         lbprops.getOriginalDSN(), connection_factory, cursor_factory, **{**lbprops.getOriginalProperties(), **kwasync}
     )
 
 
 def getDSNWithChosenHost(loadbalancer, dsn, chosenHost):
-    """Return a DSN that leads to `chosenHost` and nowhere else, by the port that the cluster's list has for it."""
+    """Return the connection string `dsn` with `chosenHost` as its only host, and without `hostaddr`.
+
+    The port is the one that the cluster's list has for the host, as `loadbalancer.hostPortMap` shows it; a host that is
+    not on the list keeps the port of `dsn`. Raises ProgrammingError for an invalid connection string.
+    """
     settings = extensions.parse_dsn(dsn)
     settings.pop("hostaddr", None)
     port = loadbalancer.hostPortMap.get(chosenHost, settings.get("port"))
@@ -89,7 +103,7 @@ def getDSNWithChosenHost(loadbalancer, dsn, chosenHost):
 
 
 def __getattr__(name):
-    # The import leaves `logging` alone: the logger is made when somebody asks for it.
+    # Importing psycopg2 must not touch `logging`, so the logger is created on first use.
     if name == "logger":
         from importlib import import_module
 

@@ -42,7 +42,7 @@ from psycopg2.policies import TopologyAwareLoadBalancer as TopologyAwareLoadBala
 
 _N = TypeVar("_N", bound=connection)
 
-# The keywords are libpq's and the smart driver's, and `async_`.
+# The keywords are libpq's parameters, the load-balancing properties, `async_`, and the two time limits.
 @overload
 def connect(
     dsn: str | None = None, connection_factory: None = None, cursor_factory: Callable[..., cursor] | None = None,

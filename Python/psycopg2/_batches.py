@@ -1,17 +1,29 @@
-"""Many statements, or many rows, in few round trips."""
+"""Functions that execute many statements, or send many rows, in few round trips."""
 
 
 def execute_batch(cur, sql, argslist, page_size=100):
-    """Execute `sql` for each set of arguments, `page_size` statements a round trip."""
+    """Execute `sql` once for each set of arguments in `argslist`, with `page_size` statements per round trip.
+
+    Each set is a sequence or a mapping, as for `cursor.execute()`. After the call, the cursor has the result of the
+    last message. Raises the error of the first statement that fails.
+
+        execute_batch(cursor, "UPDATE item SET price = %s WHERE id = %s", [(1.5, 1), (2.5, 2)])
+    """
     for page in _paginate(argslist, page_size):
         cur.execute(b";".join(cur.mogrify(sql, arguments) for arguments in page))
 
 
 def execute_values(cur, sql, argslist, template=None, page_size=100, fetch=False):
-    """Execute a statement whose only `%s` stands for many rows: `INSERT INTO t (a, b) VALUES %s`.
+    """Execute a statement in which one `%s` stands for a list of rows, with `page_size` rows per statement.
 
-    `template` is what a row looks like, by default as many `%s` in parentheses as it has values. With `fetch`, return
-    the rows that the statements returned.
+    - sql: str, bytes or sql.Composable with exactly one `%s`; write a literal percent sign as `%%`.
+    - argslist: an iterable of rows, each a sequence or, with a suitable `template`, a mapping.
+    - template: the text of one row; by default as many `%s` as the first row has values, in parentheses.
+    - fetch: True returns the rows that all statements returned, as one list; otherwise None is returned.
+
+    Raises ValueError if `sql` does not have exactly one placeholder.
+
+        execute_values(cursor, "INSERT INTO item (id, name) VALUES %s", [(1, "a"), (2, "b")])
     """
     from psycopg2.extensions import encodings
 
@@ -43,7 +55,7 @@ def _paginate(sequence, page_size):
 
 
 def _split_at_placeholder(sql):
-    """Return what is before and after the one `%s` of a statement, with `%%` read as a percent sign."""
+    """Return the parts of a statement before and after its only `%s`, with `%%` replaced by a percent sign."""
     parts, position, text = [], 0, b""
     while True:
         percent = sql.find(b"%", position)

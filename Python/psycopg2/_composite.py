@@ -1,4 +1,4 @@
-"""PostgreSQL's composite types as named tuples."""
+"""Composite types of PostgreSQL as named tuples."""
 
 import re
 from collections import namedtuple
@@ -9,10 +9,17 @@ from psycopg2._scope import connection_and_cursor, undisturbed
 
 
 class CompositeCaster:
-    """Reads one composite type: see `register_composite`. Override `make` for other objects than named tuples."""
+    """Converts the values of one composite type to named tuples. `register_composite()` creates and returns one.
+
+    Subclass it and override `make()` to create other objects, and pass the subclass as `factory`.
+
+    Attributes: `name`, `schema`, `oid` and `array_oid` of the type; `attnames` and `atttypes`, the names and type OIDs
+    of its attributes; `type`, the named tuple class; `typecaster` and `array_typecaster`, None if there is no array
+    type.
+    """
 
     def __init__(self, name, oid, attrs, array_oid=None, schema=None):
-        """`attrs` is a list of (name, OID of the type) of the type's attributes."""
+        """Create a converter for the type `name`. `attrs` is a list of (name, type OID) of its attributes."""
         self.name = name
         self.schema = schema
         self.oid = oid
@@ -24,7 +31,11 @@ class CompositeCaster:
         self.array_typecaster = new_array_type((array_oid,), f"{name}ARRAY", self.typecaster) if array_oid else None
 
     def parse(self, s, curs):
-        """Return what `make` makes of a composite's text; None for NULL."""
+        """Convert the text of a composite value with `make()`; return None for NULL.
+
+        `curs` is the cursor whose typecasters convert the attributes. Raises DataError for malformed text or a wrong
+        number of attributes.
+        """
         if s is None:
             return None
         tokens = self.tokenize(s)
@@ -34,7 +45,7 @@ class CompositeCaster:
         return self.make([curs.cast(oid, token) for oid, token in zip(self.atttypes, tokens)])
 
     def make(self, values):
-        """Return the object of a list of the attributes' values."""
+        """Return the Python object for a list of converted attribute values: a named tuple. Override it for others."""
         return self._ctor(values)
 
     # https://www.postgresql.org/docs/current/rowtypes.html#ROWTYPES-IO-SYNTAX
@@ -43,7 +54,10 @@ class CompositeCaster:
 
     @classmethod
     def tokenize(cls, s):
-        """Return the texts of a composite's attributes; None for NULL."""
+        """Split the text of a composite value into the texts of its attributes, with None for NULL.
+
+        Raises DataError.
+        """
         if not (s.startswith("(") and s.endswith(")")):
             raise DataError(f"bad composite representation: {s!r}")
         tokens, position = [], 1
@@ -65,11 +79,11 @@ class CompositeCaster:
 
     @classmethod
     def _from_db(cls, name, conn_or_curs):
-        """Make a caster of what the database says of the type `name`."""
+        """Look the type `name` up in the database and return its CompositeCaster."""
         connection, cursor = connection_and_cursor(conn_or_curs)
         with undisturbed(connection):
             try:
-                # What is a type's very name needs no quotes, whatever is in it.
+                # A name that is exactly that of a type needs no quotes, whatever characters it contains.
                 cursor.execute(_DESCRIBE, (name, _quoted(name)))
                 found = cursor.fetchall()
             finally:
@@ -97,9 +111,10 @@ _to_lower = str.maketrans({chr(upper): chr(upper + 32) for upper in range(ord("A
 
 
 def _quoted(name):
-    """Return `type` or `schema.type` with every part in quotes, or None for what is no name of a type.
+    """Return `type` or `schema.type` with every part in quotes, or None if `name` is not a valid type name.
 
-    to_regtype() raises a syntax error for keywords and malformed names, which would end the caller's transaction.
+    Keywords and malformed names would make to_regtype() raise a syntax error, which would fail the caller's
+    transaction.
     """
     match = _qualified.fullmatch(name)
     if match is None:
@@ -112,14 +127,21 @@ _not_in_names = re.compile(r"[^0-9A-Za-z_]")
 
 
 def register_composite(name, conn_or_curs, globally=False, factory=None):
-    """Read a composite type as named tuples; return the CompositeCaster.
+    """Read values of the composite type `name` as named tuples, and return the CompositeCaster.
 
-    `name` may have a schema. The type is read so by `conn_or_curs`, or everywhere with `globally`. `factory` is a
-    subclass of CompositeCaster to use in its place.
+    - name: the type, optionally with its schema: `card` or `public.card`.
+    - conn_or_curs: the connection or cursor on which the type is looked up, and for which it is registered.
+    - globally: True registers it for all connections.
+    - factory: a subclass of CompositeCaster to use instead.
+
+    Arrays of the type are registered too. Raises ProgrammingError if the type does not exist.
+
+        register_composite("card", connection)
     """
     caster = (factory or CompositeCaster)._from_db(name, conn_or_curs)
     scope = None if globally else conn_or_curs
-    # By its public name, which who wraps connections replaces by what unwraps them (New Relic, AWS X-Ray, Elastic APM).
+    # Called by its public name, because libraries that wrap connections (New Relic, AWS X-Ray, Elastic APM) replace
+    # this function with one that unwraps them.
     _ext.register_type(caster.typecaster, scope)
     if caster.array_typecaster is not None:
         _ext.register_type(caster.array_typecaster, scope)

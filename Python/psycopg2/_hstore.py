@@ -1,4 +1,4 @@
-"""PostgreSQL's hstore as dicts."""
+"""PostgreSQL hstore values as dicts."""
 
 import re
 
@@ -8,7 +8,7 @@ from psycopg2._scope import connection_and_cursor, undisturbed
 
 
 class HstoreAdapter:
-    """Adapts a dict of text, or None as a value, to hstore."""
+    """Writes a dict as an hstore value. Keys are str; values are str or None. See `register_hstore()`."""
 
     def __init__(self, wrapped):
         self.wrapped = wrapped
@@ -18,9 +18,11 @@ class HstoreAdapter:
         return self if proto is ISQLQuote else None
 
     def prepare(self, conn):
+        """Set the connection whose encoding and quoting rules `getquoted()` uses."""
         self.conn = conn
 
     def getquoted(self):
+        """Return the hstore as an SQL expression, as bytes."""
         if not self.wrapped:
             return b"''::hstore"
         return b"hstore(%s, %s)" % (self._quoted(list(self.wrapped)), self._quoted(list(self.wrapped.values())))
@@ -43,7 +45,10 @@ class HstoreAdapter:
 
     @classmethod
     def parse(cls, s, cur):
-        """Return the dict of an hstore's text; None for NULL. Raises InterfaceError for anything else."""
+        """Convert the text of an hstore value to a dict; return None for NULL.
+
+        Raises InterfaceError if it is malformed.
+        """
         if s is None:
             return None
         result, position = {}, 0
@@ -58,7 +63,11 @@ class HstoreAdapter:
 
     @classmethod
     def get_oids(cls, conn_or_curs):
-        """Return the OIDs of hstore and of its array: a tuple of each, for it may be in several schemas."""
+        """Return the type OIDs of hstore and of hstore[] in the database, as two tuples of int.
+
+        Each tuple may have several OIDs, because hstore can be installed in several schemas; both are empty without
+        hstore.
+        """
         connection, cursor = connection_and_cursor(conn_or_curs)
         with undisturbed(connection):
             try:
@@ -70,11 +79,16 @@ class HstoreAdapter:
 
 
 def register_hstore(conn_or_curs, globally=False, unicode=False, oid=None, array_oid=None):
-    """Read hstore as dicts, and adapt dicts to it.
+    """Read hstore values as dicts, and write dict arguments as hstore.
 
-    The OIDs are asked of the database of `conn_or_curs` unless given; it is that connection or cursor that reads
-    hstore so, or all of them with `globally`. Dicts are adapted everywhere. Raises ProgrammingError if the database
-    has no hstore.
+    - conn_or_curs: the connection or cursor for which hstore is registered, and whose database is asked for the OIDs.
+    - globally: True registers it for all connections. Dict arguments are always converted on all connections.
+    - unicode: ignored; keys and values are always str.
+    - oid, array_oid: the type OIDs, an int or a tuple of ints. If `oid` is given, the database is not asked.
+
+    Raises ProgrammingError if the database does not have hstore.
+
+        register_hstore(connection)
     """
     if oid is None:
         oid, array_oid = HstoreAdapter.get_oids(conn_or_curs)

@@ -1,4 +1,4 @@
-"""inet and cidr as the `ipaddress` module's objects."""
+"""inet and cidr values as objects of the `ipaddress` module."""
 
 import ipaddress
 
@@ -12,7 +12,11 @@ _casters = None
 
 
 def register_ipaddress(conn_or_curs=None):
-    """Read inet as `ip_interface` and cidr as `ip_network`, arrays too, and adapt the module's objects."""
+    """Read inet as `ipaddress.ip_interface` and cidr as `ipaddress.ip_network` objects, and accept these as arguments.
+
+    Arrays are registered too. `conn_or_curs` is the connection or cursor for which the types are registered; without
+    it, they are registered for all connections. Arguments are always accepted on all connections.
+    """
     global _casters
     if _casters is None:
         inet = new_type((_INET,), "INET", cast_interface)
@@ -28,15 +32,15 @@ def register_ipaddress(conn_or_curs=None):
 
 
 def cast_interface(s, cur=None):
-    """An inet as `ipaddress.ip_interface`."""
+    """Convert the text of an inet value to an `ipaddress.ip_interface`; return None for NULL."""
     return None if s is None else ipaddress.ip_interface(str(s))
 
 
 def cast_network(s, cur=None):
-    """A cidr as `ipaddress.ip_network`."""
+    """Convert the text of a cidr value to an `ipaddress.ip_network`; return None for NULL."""
     return None if s is None else ipaddress.ip_network(str(s))
 
 
 def adapt_ipaddress(obj):
-    """An adapter of one of the module's objects."""
+    """Return an adapter for an object of the `ipaddress` module."""
     return QuotedString(str(obj))

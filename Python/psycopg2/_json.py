@@ -1,4 +1,4 @@
-"""Adaptation of Python objects to PostgreSQL's json and jsonb, and back."""
+"""Conversion between Python objects and PostgreSQL json and jsonb values."""
 
 import json
 
@@ -12,7 +12,12 @@ JSONBARRAY_OID = 3807
 
 
 class Json:
-    """Adapts any object that `json.dumps` takes. Give `dumps`, or override the method, for another encoder."""
+    """Wraps an object as a JSON argument. `adapted` is any object that `json.dumps` accepts.
+
+    Pass `dumps`, a function that returns JSON text, or override the method `dumps()` to use another encoder.
+
+        cursor.execute("INSERT INTO event (data) VALUES (%s)", (Json({"a": 1}),))
+    """
 
     def __init__(self, adapted, dumps=None):
         self.adapted = adapted
@@ -23,13 +28,15 @@ class Json:
         return self if proto is ISQLQuote else None
 
     def dumps(self, obj):
-        """Return the object as JSON text."""
+        """Return `obj` as JSON text."""
         return self._dumps(obj)
 
     def prepare(self, conn):
+        """Set the connection whose encoding and quoting rules `getquoted()` uses."""
         self._conn = conn
 
     def getquoted(self):
+        """Return the JSON text as an SQL literal, as bytes."""
         quoted = QuotedString(self.dumps(self.adapted))
         if self._conn is not None:
             quoted.prepare(self._conn)
@@ -40,9 +47,16 @@ class Json:
 
 
 def register_json(conn_or_curs=None, globally=False, loads=None, oid=None, array_oid=None, name="json"):
-    """Make Python objects of json columns by `loads`; return the typecasters of the type and of its array.
+    """Convert values of a JSON type with `loads`, and return the typecasters of the type and of its array.
 
-    The OIDs are asked of the database of `conn_or_curs` unless given.
+    - conn_or_curs: the connection or cursor for which the type is registered, and whose database is asked for the OIDs.
+    - globally: True registers it for all connections.
+    - loads: a function from JSON text to an object; by default `json.loads`.
+    - oid, array_oid: the type OIDs. If `oid` is given, the database is not asked; without `array_oid`, the second
+      typecaster is None.
+    - name: the name of the type, `json` or `jsonb`.
+
+    Raises ProgrammingError if the type does not exist.
     """
     if oid is None:
         oid, array_oid = _get_json_oids(conn_or_curs, name)
@@ -54,14 +68,20 @@ def register_json(conn_or_curs=None, globally=False, loads=None, oid=None, array
 
 
 def register_default_json(conn_or_curs=None, globally=False, loads=None):
-    """The same for the built-in json, whose OIDs are known."""
+    """Convert values of the built-in type json with `loads`; like `register_json()`, but without asking the database.
+
+    Without `conn_or_curs`, the conversion is registered for all connections.
+    """
     return register_json(
         conn_or_curs=conn_or_curs, globally=globally, loads=loads, oid=JSON_OID, array_oid=JSONARRAY_OID
     )
 
 
 def register_default_jsonb(conn_or_curs=None, globally=False, loads=None):
-    """The same for the built-in jsonb."""
+    """Convert values of the built-in type jsonb with `loads`; like `register_json()`, but without asking the database.
+
+        register_default_jsonb(loads=lambda text: text)  # leave jsonb as text
+    """
     return register_json(
         conn_or_curs=conn_or_curs, globally=globally, loads=loads, oid=JSONB_OID, array_oid=JSONBARRAY_OID, name="jsonb"
     )

@@ -1,10 +1,10 @@
-"""NumPy's scalars as Python's own objects. Imported when the first one is to be adapted."""
+"""NumPy scalars as Python objects. Imported when the first one is used as an argument."""
 
 import numpy
 
 
 def plain(value):
-    """Return the Python object of a NumPy scalar; NotImplemented for what PostgreSQL has nothing like."""
+    """Return the Python object for a NumPy scalar, or NotImplemented if PostgreSQL has no corresponding type."""
     if isinstance(value, (numpy.datetime64, numpy.timedelta64)):
         return _moment(value)
     if isinstance(value, numpy.bool_):
@@ -17,7 +17,7 @@ def plain(value):
 
 
 def _shortest(value):
-    # 0.1 in single precision is to be read as 0.1, not as 0.10000000149011612.
+    # 0.1 in single precision must be written as 0.1, not as 0.10000000149011612.
     return float(str(value))
 
 
@@ -26,7 +26,7 @@ def _moment(value):
         return None
     unit = numpy.datetime_data(value.dtype)[0]
     if isinstance(value, numpy.datetime64):
-        # Finer units than microseconds would come out as a mere number.
+        # For units finer than microseconds, item() returns a number instead of a datetime.
         return value.item() if unit == "D" else value.astype("M8[us]").item()
-    # A month is no fixed time.
+    # Months and years have no fixed length.
     return NotImplemented if unit in ("Y", "M", "generic") else value.astype("m8[us]").item()

@@ -15,7 +15,7 @@ _C = TypeVar("_C", bound=cursor)
 _L = TypeVar("_L", bound=lobject)
 _N = TypeVar("_N", bound=connection)
 
-# What a class that has a member of the same name calls them.
+# Names for use in classes that have a member of the same name.
 _Connection: TypeAlias = connection
 _Cursor: TypeAlias = cursor
 _LObject: TypeAlias = lobject
@@ -30,7 +30,7 @@ _InternalError: TypeAlias = InternalError
 _ProgrammingError: TypeAlias = ProgrammingError
 _NotSupportedError: TypeAlias = NotSupportedError
 
-# A value that has an adapter, for itself, its class or a base of it, can be an argument: no type says so.
+# Any value with an adapter, for itself, its class or a base class, can be an argument. No type expresses this.
 _Vars: TypeAlias = Sequence[Any] | Mapping[str, Any] | None
 _Query: TypeAlias = str | bytes | Composable
 _Cast: TypeAlias = Callable[[str | None, cursor], Any]
@@ -384,7 +384,7 @@ class cursor:
     ) -> None: ...
     def execute(self, query: _Query, vars: _Vars = None) -> None: ...
     def executemany(self, query: _Query, vars_list: Iterable[Sequence[Any] | Mapping[str, Any]]) -> None: ...
-    # Whoever has executed a SELECT knows that there is a row, and which types it has.
+    # Any, because the caller knows from its SELECT whether there is a row, and which types it has.
     def fetchone(self) -> Any: ...
     def fetchmany(self, size: int | None = None) -> list[Any]: ...
     def fetchall(self) -> list[Any]: ...

@@ -1,4 +1,4 @@
-"""PostgreSQL's ranges as Python objects."""
+"""PostgreSQL ranges as Python objects."""
 
 import re
 
@@ -7,9 +7,13 @@ from psycopg2.extensions import adapt, new_array_type, new_type, register_adapte
 
 
 class Range:
-    """A range of values between two bounds; None as a bound is no bound at all.
+    """A range of values between two bounds. A bound that is None is infinite.
 
-    `bounds` is one of `()`, `[)`, `(]`, `[]`: a bracket takes the bound in. `empty=True` makes the empty range.
+    `bounds` is one of `()`, `[)`, `(]` and `[]`; a square bracket means that the bound belongs to the range.
+    `empty=True` creates an empty range. `x in r` tests whether the range contains a value. Raises ValueError for other
+    `bounds`.
+
+        NumericRange(1, 10, "[]")
     """
 
     __slots__ = ("_lower", "_upper", "_bounds")
@@ -34,37 +38,37 @@ class Range:
 
     @property
     def lower(self):
-        """The lower bound; None if there is none, or the range is empty."""
+        """The lower bound; None if it is infinite or the range is empty."""
         return self._lower
 
     @property
     def upper(self):
-        """The upper bound; None if there is none, or the range is empty."""
+        """The upper bound; None if it is infinite or the range is empty."""
         return self._upper
 
     @property
     def isempty(self):
-        """Whether the range is empty."""
+        """True if the range is empty."""
         return self._bounds is None
 
     @property
     def lower_inf(self):
-        """Whether there is no lower bound."""
+        """True if the range has no lower bound."""
         return self._bounds is not None and self._lower is None
 
     @property
     def upper_inf(self):
-        """Whether there is no upper bound."""
+        """True if the range has no upper bound."""
         return self._bounds is not None and self._upper is None
 
     @property
     def lower_inc(self):
-        """Whether the lower bound is in the range."""
+        """True if the lower bound belongs to the range."""
         return self._bounds is not None and self._lower is not None and self._bounds[0] == "["
 
     @property
     def upper_inc(self):
-        """Whether the upper bound is in the range."""
+        """True if the upper bound belongs to the range."""
         return self._bounds is not None and self._upper is not None and self._bounds[1] == "]"
 
     def __contains__(self, x):
@@ -88,7 +92,7 @@ class Range:
     def __hash__(self):
         return hash((self._lower, self._upper, self._bounds))
 
-    # The order of the fields; it is not the server's order of ranges, but makes sorting possible.
+    # Compares field by field. This is not the server's order of ranges, but makes sorting possible.
     def _order(self):
         return tuple((value is not None, value) for value in (self._lower, self._upper, self._bounds))
 
@@ -121,23 +125,23 @@ class Range:
 
 
 class NumericRange(Range):
-    """int4range, int8range, numrange."""
+    """A value of int4range, int8range or numrange."""
 
 
 class DateRange(Range):
-    """daterange"""
+    """A value of daterange."""
 
 
 class DateTimeRange(Range):
-    """tsrange"""
+    """A value of tsrange."""
 
 
 class DateTimeTZRange(Range):
-    """tstzrange"""
+    """A value of tstzrange."""
 
 
 class RangeAdapter:
-    """Adapts a Range. A subclass names the type on the server."""
+    """Writes a Range as an SQL expression. A subclass sets `name`, the name of the range type on the server."""
 
     name = None
 
@@ -149,6 +153,7 @@ class RangeAdapter:
         return self if proto is ISQLQuote else None
 
     def prepare(self, conn):
+        """Set the connection whose encoding and quoting rules `getquoted()` uses."""
         self._conn = conn
 
     def _quoted(self, value):
@@ -160,6 +165,7 @@ class RangeAdapter:
         return adapter.getquoted()
 
     def getquoted(self):
+        """Return the range as an SQL expression, as bytes. Raises NotImplementedError if `name` is not set."""
         if self.name is None:
             raise NotImplementedError("RangeAdapter must be subclassed overriding its name")
         r = self.adapted
@@ -171,24 +177,30 @@ class RangeAdapter:
 
 
 class NumberRangeAdapter(RangeAdapter):
-    """Adapts numbers' ranges as a literal, which fits each of the three types."""
+    """Writes a range of numbers as an untyped literal, which fits int4range, int8range and numrange."""
 
     def getquoted(self):
+        """Return the range as an SQL literal, as bytes."""
         r = self.adapted
         if r.isempty:
             return b"'empty'"
-        # A space would be in front of a negative number, where the literal needs none.
+        # The adapter of a negative number adds a space in front, which a range literal does not need.
         lower = "" if r.lower is None else self._quoted(r.lower).decode("ascii").strip()
         upper = "" if r.upper is None else self._quoted(r.upper).decode("ascii").strip()
         return f"'{r._bounds[0]}{lower},{upper}{r._bounds[1]}'".encode("ascii")
 
 
 class RangeCaster:
-    """Reads ranges of one type of the server and adapts the objects of one class: see `register_range`."""
+    """Converts between one range type of the server and one subclass of Range. `register_range()` creates and returns
+    one.
+
+    Attributes: `range`, the subclass of Range; `adapter`, the subclass of RangeAdapter; `subtype_oid`; `typecaster` and
+    `array_typecaster`, None if there is no array type.
+    """
 
     _range_text = re.compile(
         r"""
-        ([\[(])                                     # whether the lower bound is in
+        ([\[(])                                     # whether the lower bound is included
         (?: "( (?: [^"\\] | "" | \\. )* )" | ([^",]*) )  # the lower bound, quoted or not
         ,
         (?: "( (?: [^"\\] | "" | \\. )* )" | ([^",)\]]*) )
@@ -206,7 +218,7 @@ class RangeCaster:
         self.array_typecaster = new_array_type((array_oid,), name + "ARRAY", self.typecaster) if array_oid else None
 
     def _create_ranges(self, pgrange, pyrange):
-        """Take or make the two classes, `range` and `adapter`."""
+        """Set `range` and `adapter` to the given classes, or create classes with the given names."""
         self.adapter = None
         if isinstance(pgrange, str):
             self.adapter = type(pgrange.rpartition(".")[2], (RangeAdapter,), {"name": pgrange})
@@ -224,7 +236,7 @@ class RangeCaster:
 
     @classmethod
     def _from_db(cls, name, pyrange, conn_or_curs):
-        """Make a caster of what the database says of the type `name`."""
+        """Look the range type `name` up in the database and return its RangeCaster."""
         from psycopg2._scope import connection_and_cursor, undisturbed
 
         connection, cursor = connection_and_cursor(conn_or_curs)
@@ -255,7 +267,10 @@ class RangeCaster:
         return cls(name, pyrange, oid=oid, subtype_oid=subtype, array_oid=array)
 
     def parse(self, s, cur=None):
-        """A range's text as an object."""
+        """Convert the text of a range to a `range` object; return None for NULL.
+
+        `cur` is the cursor whose typecasters convert the bounds. Raises InterfaceError for malformed text.
+        """
         if s is None:
             return None
         if s == "empty":
@@ -285,10 +300,16 @@ class RangeCaster:
 
 
 def register_range(pgrange, pyrange, conn_or_curs, globally=False):
-    """Read and write a range type of the database.
+    """Read and write values of a range type of the database, and return the RangeCaster.
 
-    `pgrange` is its name, perhaps with its schema, or a RangeAdapter's subclass; `pyrange` a Range's subclass, or the
-    name of one to be made. Returns the RangeCaster.
+    - pgrange: the name of the range type, optionally with its schema, or a subclass of RangeAdapter.
+    - pyrange: a subclass of Range, or the name of a new one.
+    - conn_or_curs: the connection or cursor on which the type is looked up, and for which it is registered.
+    - globally: True registers it for all connections. Arguments are always accepted on all connections.
+
+    Arrays of the type are registered too. Raises ProgrammingError if the type does not exist.
+
+        register_range("inetrange", "InetRange", connection)
     """
     name = pgrange if isinstance(pgrange, str) else pgrange.name
     caster = RangeCaster._from_db(name, pyrange, conn_or_curs)

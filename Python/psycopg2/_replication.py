@@ -1,4 +1,4 @@
-"""Connections that stream the server's write-ahead log, and the commands that such a stream begins with."""
+"""Replication connections, and the commands of the streaming replication protocol."""
 
 from psycopg2 import _psycopg
 from psycopg2._psycopg import (  # noqa: F401
@@ -12,7 +12,11 @@ from psycopg2.extensions import make_dsn, quote_ident
 
 
 class ReplicationConnection(_connection):
-    """Base of the connections for replication: a subclass says of which kind."""
+    """Base class of replication connections; a subclass or the argument `replication_type` sets the kind.
+
+    `replication_type` is REPLICATION_PHYSICAL or REPLICATION_LOGICAL. The connection is in autocommit, and its cursors
+    are ReplicationCursors. Raises TypeError for another `replication_type`.
+    """
 
     replication_type = None
 
@@ -25,7 +29,7 @@ class ReplicationConnection(_connection):
             raise TypeError("replication_type must be either REPLICATION_PHYSICAL or REPLICATION_LOGICAL") from None
         super().__init__(make_dsn(dsn, replication=mode), *args, **kwargs)
         self.replication_type = replication_type
-        # A server in this mode does not know BEGIN, or has no use for it.
+        # In replication mode the server does not accept BEGIN, or does not need it.
         if not self.async_:
             self.autocommit = True
         if self.cursor_factory is None:
@@ -37,26 +41,40 @@ _MODES = {REPLICATION_LOGICAL: "database", REPLICATION_PHYSICAL: "true"}
 
 
 class LogicalReplicationConnection(ReplicationConnection):
-    """A connection factory for logical replication."""
+    """A connection for logical replication: pass it as `connection_factory`.
+
+        connection = psycopg2.connect(dsn, connection_factory=LogicalReplicationConnection)
+    """
 
     replication_type = REPLICATION_LOGICAL
 
 
 class PhysicalReplicationConnection(ReplicationConnection):
-    """A connection factory for physical replication."""
+    """A connection for physical replication: pass it as `connection_factory` of `connect()`."""
 
     replication_type = REPLICATION_PHYSICAL
 
 
 class StopReplication(Exception):
-    """To be raised by the callable of `consume_stream()`, to leave it."""
+    """Raise this exception in the callable of `consume_stream()` to make `consume_stream()` end."""
 
 
 class ReplicationCursor(_psycopg.ReplicationCursor):
-    """A cursor of a replication connection. See "Streaming Replication Protocol" in PostgreSQL's manual."""
+    """A cursor of a replication connection.
+
+    See <https://www.postgresql.org/docs/current/protocol-replication.html>.
+    """
 
     def create_replication_slot(self, slot_name, slot_type=None, output_plugin=None):
-        """Make a slot, of the connection's kind unless said otherwise; a logical one needs an output plugin."""
+        """Create the replication slot `slot_name`.
+
+        - slot_type: REPLICATION_PHYSICAL or REPLICATION_LOGICAL; by default the kind of the connection.
+        - output_plugin: the name of the output plugin; required for a logical slot, not allowed for a physical one.
+
+        Raises ProgrammingError for an invalid combination, and the server's error if the slot exists already.
+
+            cursor.create_replication_slot("events", output_plugin="test_decoding")
+        """
         slot_type = self._slot_type(slot_type)
         command = f"CREATE_REPLICATION_SLOT {quote_ident(slot_name, self)} {_KINDS[slot_type]}"
         if slot_type == REPLICATION_LOGICAL:
@@ -68,15 +86,23 @@ class ReplicationCursor(_psycopg.ReplicationCursor):
         self.execute(command)
 
     def drop_replication_slot(self, slot_name):
-        """Drop a slot."""
+        """Drop the replication slot `slot_name`. Raises the server's error if it does not exist or is in use."""
         self.execute(f"DROP_REPLICATION_SLOT {quote_ident(slot_name, self)}")
 
     def start_replication(self, slot_name=None, slot_type=None, start_lsn=0, timeline=0, options=None, decode=False,
                           status_interval=10):
-        """Begin to stream from a slot, at an LSN: a number, or text like '16/B374D848'.
+        """Start streaming from a replication slot. Read the messages with `consume_stream()` or `read_message()`.
 
-        `options` is a dict for the output plugin. With `decode` messages are text. The server gets feedback every
-        `status_interval` seconds, 1 at least.
+        - slot_name: required for logical replication.
+        - slot_type: REPLICATION_PHYSICAL or REPLICATION_LOGICAL; by default the kind of the connection.
+        - start_lsn: where to start in the write-ahead log, an int or text such as '16/B374D848'; 0 is the slot's
+          position.
+        - timeline: only for physical replication; 0 is the server's current timeline.
+        - options: a dict of options for the output plugin, only for logical replication.
+        - decode: True decodes message payloads to str with the connection's encoding; otherwise they are bytes.
+        - status_interval: seconds between feedback messages to the server, at least 1.
+
+        Raises ProgrammingError for an invalid combination.
         """
         slot_type = self._slot_type(slot_type)
         command = "START_REPLICATION "
@@ -109,7 +135,7 @@ class ReplicationCursor(_psycopg.ReplicationCursor):
         return quote_ident(name, self) if value is None else f"{quote_ident(name, self)} {_literal(str(value))}"
 
     def fileno(self):
-        """The connection's descriptor, so that the cursor can be given to `select`."""
+        """Return the file descriptor of the connection, so that the cursor can be passed to `select`."""
         return self.connection.fileno()
 
 
@@ -117,7 +143,7 @@ _KINDS = {REPLICATION_LOGICAL: "LOGICAL", REPLICATION_PHYSICAL: "PHYSICAL"}
 
 
 def _lsn(lsn):
-    """An LSN as the replication commands have it. Raises ProgrammingError for what is none."""
+    """Return an LSN in the form of the replication commands. Raises ProgrammingError for invalid text."""
     if isinstance(lsn, str):
         high, slash, low = lsn.partition("/")
         try:
@@ -130,5 +156,5 @@ def _lsn(lsn):
 
 
 def _literal(text):
-    # The grammar of replication commands knows no escapes but the doubled quote.
+    # In replication commands, the only escape is a doubled quote.
     return "'" + text.replace("'", "''") + "'"

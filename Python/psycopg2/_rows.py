@@ -1,4 +1,4 @@
-"""Cursors and connections whose rows know their columns' names."""
+"""Cursors whose rows can be read by column name, and connections that create such cursors."""
 
 import re
 from collections import OrderedDict, namedtuple
@@ -9,8 +9,9 @@ from psycopg2.extensions import cursor as _cursor
 
 
 class _Derived(property):
-    """A property derived from the columns' names. Subclasses written for psycopg2 reset it before they execute: there
-    is nothing to reset, so that what they assign is let pass.
+    """A read-only property that is derived from the column names. Assignments are ignored.
+
+    Subclasses written for psycopg2 reset the attribute before they execute a statement; here nothing needs a reset.
     """
 
     def __set__(self, cursor, value):
@@ -18,9 +19,9 @@ class _Derived(property):
 
 
 class _ByNameCursor(_cursor):
-    """Derives something from the columns' names, once for every result, when a row or the program asks for it."""
+    """Derives a value from the column names, once per result, when a row or the program needs it."""
 
-    # The description that `_derived` was made of. It is held, so that no other can have its identity.
+    # The description from which `_derived` was made. Keeping a reference prevents its id from being reused.
     _derived_of = None
     _derived = None
 
@@ -33,9 +34,10 @@ class _ByNameCursor(_cursor):
 
 
 class DictCursorBase(_ByNameCursor):
-    """Base of the cursors whose rows are mappings.
+    """Base class of cursors whose rows are mappings.
 
-    `row_factory` is called with the cursor for every row; the values are then set as items 0, 1, ...
+    `row_factory(cursor)` creates an empty row; the cursor then sets its items 0, 1, ... to the values of the columns.
+    Raises NotImplementedError without a `row_factory`.
     """
 
     def __init__(self, *args, row_factory=None, **kwargs):
@@ -45,18 +47,23 @@ class DictCursorBase(_ByNameCursor):
         self.row_factory = row_factory
 
 
-# Lists that are read by name as well.
+# Rows that are lists.
 
 
 class DictCursor(DictCursorBase):
-    """Its rows are lists that are also read by columns' names."""
+    """A cursor whose rows are lists that can also be read by column name.
+
+        cursor = connection.cursor(cursor_factory=DictCursor)
+        cursor.execute("SELECT 1 AS a")
+        row = cursor.fetchone()  # row[0] == row["a"] == 1
+    """
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **{**kwargs, "row_factory": DictRow})
 
     @_Derived
     def index(self):
-        """The columns' numbers by their names; of columns of the same name, the last one's."""
+        """The position of each column, by name, as a dict. If names repeat, the position of the last column."""
         return self._of_names(_numbered)
 
 
@@ -65,7 +72,7 @@ def _numbered(names):
 
 
 class DictRow(list):
-    """A row of a DictCursor: a list that is also read by columns' names."""
+    """A row of a DictCursor: a list that can also be read by column name. `in` tests for a column name."""
 
     __slots__ = ("_index",)
 
@@ -87,25 +94,30 @@ class DictRow(list):
         return name in self._index
 
     def keys(self):
+        """Return an iterator of the column names."""
         return iter(self._index)
 
     def values(self):
+        """Return an iterator of the values, in the order of `keys()`."""
         return map(super().__getitem__, self._index.values())
 
     def items(self):
+        """Return an iterator of (column name, value)."""
         return zip(self._index, self.values())
 
     def get(self, key, default=None):
+        """Return the value of a column, by name or position, or `default` if there is no such column."""
         try:
             return self[key]
         except (LookupError, TypeError):
             return default
 
     def copy(self):
+        """Return the row as an OrderedDict by column name."""
         return OrderedDict(self.items())
 
     def _row_maker(cursor):
-        """What the engine makes rows by, in place of setting one item after the other: it is called with a tuple."""
+        """Return a function from a tuple of values to a row, for the engine, which is faster than setting items."""
         index = cursor.index
 
         def row(cells):
@@ -116,7 +128,7 @@ class DictRow(list):
 
         return row
 
-    # Pickled as psycopg2 does it: what one of the two put into a cache, the other can read.
+    # The same pickle format as psycopg2, so that either driver can read rows that the other one cached.
     def __reduce__(self):
         return super().__reduce__()
 
@@ -128,25 +140,28 @@ class DictRow(list):
         self[:] = values
 
 
-# Dicts.
+# Rows that are dicts.
 
 
 class RealDictCursor(DictCursorBase):
-    """Its rows are dicts."""
+    """A cursor whose rows are dicts, from column name to value.
+
+    If several columns have the same name, the row contains only the last of them.
+    """
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **{**kwargs, "row_factory": RealDictRow})
 
     @_Derived
     def column_mapping(self):
-        """The columns' names."""
+        """The column names, as a list."""
         return self._of_names(list)
 
 
 class RealDictRow(OrderedDict):
-    """A row of a RealDictCursor: a dict by columns' names."""
+    """A row of a RealDictCursor: an OrderedDict from column name to value."""
 
-    # While a cursor fills the row it sets values by the columns' numbers: the names that they stand for.
+    # The column names while a cursor fills the row, because it sets items by column number; None afterwards.
     _unfilled = None
 
     def __init__(self, *args, **kwargs):
@@ -168,7 +183,7 @@ class RealDictRow(OrderedDict):
             del self._unfilled
 
     def _row_maker(cursor):
-        """See DictRow."""
+        """See DictRow._row_maker."""
         names = [column[0] for column in cursor.description or ()]
         new, put = OrderedDict.__new__, OrderedDict.__setitem__
 
@@ -184,29 +199,37 @@ class RealDictRow(OrderedDict):
         return type(self), (list(self.items()),)
 
 
-# Named tuples.
+# Rows that are named tuples.
 
 
 class NamedTupleCursor(_ByNameCursor):
-    """Its rows are named tuples. Characters that a Python name cannot have become underscores."""
+    """A cursor whose rows are named tuples.
+
+    Characters that a Python identifier cannot contain are replaced by underscores; names that begin with an underscore
+    or a digit get the prefix `f`. Fetching raises ValueError if the names still do not form a named tuple, for example
+    because they repeat.
+    """
 
     MAX_CACHE = 1024
 
     @_Derived
     def Record(self):
-        """The class of the present result's rows; None where there is no result."""
+        """The named tuple class of the current result; None if there is no result."""
         return None if self.description is None else self._of_names(lambda names: self._make_nt())
 
     def fetchone(self):
+        """Return the next row as a named tuple, or None after the last row."""
         row = super().fetchone()
         return None if row is None else self.Record._make(row)
 
     def fetchmany(self, size=None):
+        """Return the next `size` rows, by default `arraysize`, as a list of named tuples."""
         rows = super().fetchmany(size)
-        # Names that make no named tuple are an error whatever rows there are.
+        # Invalid names raise an error even if there are no rows.
         return list(map(self.Record._make, rows))
 
     def fetchall(self):
+        """Return all remaining rows as a list of named tuples."""
         rows = super().fetchall()
         return list(map(self.Record._make, rows))
 
@@ -222,12 +245,12 @@ class NamedTupleCursor(_ByNameCursor):
         return namedtuple("Record", map(_field_name, names), module="psycopg2.extras")
 
 
-# What ASCII has and a name has not. Other characters are namedtuple's to accept or to refuse.
+# ASCII characters that an identifier cannot contain. namedtuple itself checks the others.
 _not_in_names = re.compile(r"[\x20-\x2f\x3a-\x40\x5b-\x5e\x60\x7b-\x7e]")
 
 
 def _field_name(column):
-    """A column's name as one that namedtuple takes: those beginning with `_` are its own, digits begin none."""
+    """Return a column name that namedtuple accepts: it reserves a leading `_`, and names cannot begin with a digit."""
     name = _not_in_names.sub("_", column)
     return f"f{name}" if name[:1] == "_" or name[:1].isdigit() else name
 
@@ -237,7 +260,7 @@ def _cached_make_nt(cls, names):
     return cls._do_make_nt(names)
 
 
-# A class method that a subclass may replace by one with a cache of another size.
+# A class method, so that a subclass can replace it with one that has a cache of another size.
 NamedTupleCursor._cached_make_nt = classmethod(_cached_make_nt)
 
 
@@ -245,18 +268,18 @@ NamedTupleCursor._cached_make_nt = classmethod(_cached_make_nt)
 
 
 class DictConnection(ConnectionOfCursors):
-    """Makes DictCursors unless asked for others."""
+    """A connection whose cursors are DictCursors unless another class is requested."""
 
     default_cursor = DictCursor
 
 
 class RealDictConnection(ConnectionOfCursors):
-    """Makes RealDictCursors unless asked for others."""
+    """A connection whose cursors are RealDictCursors unless another class is requested."""
 
     default_cursor = RealDictCursor
 
 
 class NamedTupleConnection(ConnectionOfCursors):
-    """Makes NamedTupleCursors unless asked for others."""
+    """A connection whose cursors are NamedTupleCursors unless another class is requested."""
 
     default_cursor = NamedTupleCursor

@@ -1,4 +1,4 @@
-"""What registering functions take as their scope: a connection or a cursor."""
+"""Helpers for functions that take a connection or a cursor as the scope of a registration."""
 
 from contextlib import contextmanager, suppress
 
@@ -6,9 +6,10 @@ from psycopg2._psycopg import ProgrammingError, cursor
 
 
 def connection_and_cursor(scope):
-    """Return the connection of a connection or cursor, and a plain cursor of it.
+    """Return the connection of `scope`, a connection or a cursor, and a new plain cursor of it.
 
-    What wraps one, as SQLAlchemy's pooled connections and Django's cursors do, serves as well.
+    Objects that wrap one are accepted too, such as SQLAlchemy's pooled connections and Django's cursors. Raises
+    ProgrammingError if `scope` is None.
     """
     if scope is None:
         raise ProgrammingError("no connection or cursor provided")
@@ -18,13 +19,13 @@ def connection_and_cursor(scope):
 
 @contextmanager
 def undisturbed(scope):
-    """Leave the connection without a transaction if it had none."""
+    """Context manager that rolls the connection `scope` back at the end, unless it was in a transaction before."""
     had_one = scope.status == _STATUS_BEGIN or scope.autocommit
     try:
         yield
     except BaseException:
         if not had_one:
-            # A rollback that fails, too, must not hide why there is one.
+            # An error of the rollback must not hide the original exception.
             with suppress(Exception):
                 scope.rollback()
         raise

@@ -1,4 +1,4 @@
-"""Connections that write down the statements that they execute."""
+"""Connections that log the statements they execute."""
 
 import logging
 import os
@@ -10,16 +10,18 @@ from psycopg2.extensions import encodings as _encodings
 
 
 class LoggingCursor(_cursor):
-    """A cursor of a LoggingConnection."""
+    """A cursor of a LoggingConnection. Statements that fail are logged too."""
 
     def execute(self, query, vars=None):
+        """Execute a statement and log it. Arguments and errors are those of `cursor.execute()`."""
         return self._logged(super().execute, query, vars)
 
     def callproc(self, procname, vars=None):
+        """Call a function and log the statement. Arguments and errors are those of `cursor.callproc()`."""
         return self._logged(super().callproc, procname, vars)
 
     def _logged(self, run, *arguments):
-        # What failed is logged too.
+        # Statements that fail are logged too.
         try:
             return run(*arguments)
         finally:
@@ -27,7 +29,10 @@ class LoggingCursor(_cursor):
 
 
 class MinTimeLoggingCursor(LoggingCursor):
-    """A cursor of a MinTimeLoggingConnection. `timestamp`: when the last statement began, in seconds of the epoch."""
+    """A cursor of a MinTimeLoggingConnection.
+
+    `timestamp` is the time at which the last statement started, in seconds since the epoch.
+    """
 
     def _logged(self, run, *arguments):
         self.timestamp = time.time()
@@ -35,22 +40,26 @@ class MinTimeLoggingCursor(LoggingCursor):
 
 
 class LoggingConnection(ConnectionOfCursors):
-    """Logs every statement, of whichever cursor made by it. Call `initialize` before the first."""
+    """A connection that logs every statement of its cursors. Call `initialize()` before creating a cursor.
+
+        connection = psycopg2.connect(dsn, connection_factory=LoggingConnection)
+        connection.initialize(logging.getLogger("sql"))
+    """
 
     default_cursor = LoggingCursor
     _logobj = None
 
     def initialize(self, logobj):
-        """Log to a `logging.Logger`, at its level DEBUG, or to an object with a `write` method, a statement a line."""
+        """Log to `logobj`: a `logging.Logger`, with level DEBUG, or an object with `write(str)`."""
         self._logobj = logobj
 
     def filter(self, msg, curs):
-        """Return what to log of the statement `msg`, str or bytes; None or nothing leaves it out. To be overridden."""
+        """Return what to log for the statement `msg`, str or bytes; None or empty skips it. Override it to choose."""
         return msg
 
     def log(self, msg, curs):
-        """Log the statement `msg` that `curs` has executed."""
-        # A statement whose arguments could not be adapted was never made.
+        """Log the statement `msg`, str or bytes, that the cursor `curs` executed; called by the cursor."""
+        # There is no statement if its arguments could not be adapted.
         entry = None if msg is None else self.filter(msg, curs)
         if not entry:
             return
@@ -61,8 +70,9 @@ class LoggingConnection(ConnectionOfCursors):
             self._logobj.write(entry + os.linesep)
 
     def cursor(self, *args, **kwargs):
+        """Return a new cursor that logs. Raises ProgrammingError before `initialize()` was called."""
         if self._logobj is None:
-            raise self.ProgrammingError("the LoggingConnection has nowhere to log to: call initialize() first")
+            raise self.ProgrammingError("the LoggingConnection does not know where to log: call initialize() first")
         return super().cursor(*args, **kwargs)
 
     def _as_text(self, statement):
@@ -72,15 +82,17 @@ class LoggingConnection(ConnectionOfCursors):
 
 
 class MinTimeLoggingConnection(LoggingConnection):
-    """Logs the statements that take longer than `mintime` milliseconds, and how long they took."""
+    """A connection that logs statements that take longer than `mintime` milliseconds, with their duration."""
 
     default_cursor = MinTimeLoggingCursor
 
     def initialize(self, logobj, mintime=0):
+        """Set where to log, as in LoggingConnection, and the minimum duration in milliseconds."""
         super().initialize(logobj)
         self._mintime = mintime
 
     def filter(self, msg, curs):
+        """Return the statement with its duration, or None if it took at most `mintime` milliseconds."""
         milliseconds = (time.time() - curs.timestamp) * 1000
         if milliseconds <= self._mintime:
             return None

@@ -1,5 +1,4 @@
-"""What a pool knows of its connections besides whether they are in use: how old they are, how long they were idle, and
-whether they still work."""
+"""The state of pooled connections besides whether they are in use: their age, idle time and health."""
 
 import random
 import time
@@ -8,14 +7,18 @@ import psycopg2
 from psycopg2 import apus
 from psycopg2 import extensions as _ext
 
-# A server that does not answer an empty query for so many seconds is not waited for: there may be others.
+# Seconds to wait for the answer to an empty query. After that, the pool connects to another node.
 CHECK_TIMEOUT = 5.0
-# Connections that were opened together do not end together: a lifetime is shorter by up to this part of it.
+# Lifetimes are shortened by a random part of up to this fraction, so that connections do not all expire at once.
 JITTER = 0.1
 
 
 class Upkeep:
-    """Decides which connections of a pool are fit for use. `clock` and `chance` are there for tests."""
+    """Decides which connections of a pool can be used.
+
+    Arguments are the pool's: `timeout`, `max_lifetime` and `max_idle` in seconds or None, and `check`, True or a
+    callable. `clock` and `chance` are replaced in tests. Raises TypeError and ValueError for invalid values.
+    """
 
     def __init__(self, timeout, check, max_lifetime, max_idle, clock=time.monotonic, chance=random.random):
         self.timeout = _seconds("pool_timeout", timeout, least=0)
@@ -30,14 +33,14 @@ class Upkeep:
             raise TypeError("pool_check must be True, or a callable that takes a connection")
         self.clock = clock
         self._chance = chance
-        # Whether connections are as good as they look: there is nothing to ask them or the clock.
+        # True if connections are used without checks, so neither the server nor the clock is asked.
         self.trusts = self._check is None and self.max_lifetime is None and self.max_idle is None
-        # By id(connection).
+        # Both are keyed by id(connection).
         self._ends = {}
         self._idle_since = {}
 
     def opened(self, connection):
-        """Note a new connection."""
+        """Record that the connection was opened now."""
         if self.trusts:
             return
         if self.max_lifetime is not None:
@@ -45,24 +48,26 @@ class Upkeep:
         self._idle_since[id(connection)] = self.clock()
 
     def kept(self, connection):
-        """Note that a connection is idle from now on."""
+        """Record that the connection became idle now."""
         self._idle_since[id(connection)] = self.clock()
 
     def forget(self, connection):
+        """Remove all records of the connection."""
         self._ends.pop(id(connection), None)
         self._idle_since.pop(id(connection), None)
 
     def is_expired(self, connection):
+        """Return True if the connection is older than its lifetime."""
         return self.clock() >= self._ends.get(id(connection), float("inf"))
 
     def is_stale(self, connection):
-        """Whether it was idle for longer than a connection that the pool can do without may be."""
+        """Return True if the connection was idle for more than `max_idle` seconds."""
         if self.max_idle is None:
             return False
         return self.clock() >= self._idle_since.setdefault(id(connection), self.clock()) + self.max_idle
 
     def is_well(self, connection):
-        """Whether an idle connection can be handed out."""
+        """Return True if an idle connection is open, not expired, and passes the check."""
         if connection.closed or self.is_expired(connection):
             return False
         if self._check is None:
@@ -74,7 +79,7 @@ class Upkeep:
             return False
 
     def tidy(self, connection):
-        """Roll back what a connection left open. False if it is fit for nothing but to be closed."""
+        """Roll back an open transaction. Return False if the connection is unusable and must be closed."""
         if connection.closed:
             return False
         status = connection.info.transaction_status
@@ -93,5 +98,5 @@ def _seconds(name, value, least=None):
         return None
     value = float(value)
     if not (value >= 0 if least == 0 else value > 0):
-        raise ValueError(f"{name} is a number of seconds, {'0 or' if least == 0 else ''} more than 0: not {value}")
+        raise ValueError(f"{name} must be {'at least' if least == 0 else 'more than'} 0 seconds, not {value}")
     return value

@@ -1,17 +1,21 @@
-"""Identifiers of two-phase transactions."""
+"""Transaction identifiers for two-phase commit."""
 
 import re
 from base64 import b64decode, b64encode
 
-# "42_Z3RyaWQ=_YnF1YWw=": a format that other programs write too.
+# "42_Z3RyaWQ=_YnF1YWw=", a format that other programs use too.
 _triple = re.compile(r"(\d+)_([^_]*)_([^_]*)")
 
 
 class Xid:
-    """An identifier of a transaction, as XA has them: (format_id, gtrid, bqual).
+    """An XA transaction identifier: a sequence of `format_id`, `gtrid` and `bqual`.
 
-    One that another program made may be any text: then it is `gtrid`, and the other two are None. Those that
-    `connection.tpc_recover()` returns also say when they were prepared, by whom, and in which database.
+    - format_id: an int from 0 to 2147483647.
+    - gtrid, bqual: up to 64 printable ASCII characters each.
+
+    Raises TypeError or ValueError for other values. An identifier written by another program may be any text; then
+    `gtrid` is the whole text, and `format_id` and `bqual` are None. Identifiers from `connection.tpc_recover()` also
+    have `prepared`, `owner` and `database`.
     """
 
     def __init__(self, format_id, gtrid, bqual):
@@ -30,16 +34,16 @@ class Xid:
 
     __slots__ = ("_fields", "__weakref__")
 
-    format_id = property(lambda self: self._fields[0], doc="The number, or None in one that is no triple.")
-    gtrid = property(lambda self: self._fields[1], doc="The global transaction's name, or the whole text.")
-    bqual = property(lambda self: self._fields[2], doc="The branch's name, or None in one that is no triple.")
-    prepared = property(lambda self: self._fields[3], doc="When it was prepared, if tpc_recover() found it.")
-    owner = property(lambda self: self._fields[4], doc="Who prepared it, if tpc_recover() found it.")
-    database = property(lambda self: self._fields[5], doc="Where it was prepared, if tpc_recover() found it.")
+    format_id = property(lambda self: self._fields[0], doc="Format number, an int; None if not in XA format.")
+    gtrid = property(lambda self: self._fields[1], doc="Global transaction identifier, or the whole text.")
+    bqual = property(lambda self: self._fields[2], doc="Branch qualifier; None if not in XA format.")
+    prepared = property(lambda self: self._fields[3], doc="Time of prepare, a datetime, if from tpc_recover().")
+    owner = property(lambda self: self._fields[4], doc="User who prepared it, if from tpc_recover().")
+    database = property(lambda self: self._fields[5], doc="Name of its database, if from tpc_recover().")
 
     @classmethod
     def from_string(cls, s):
-        """Return the Xid of an identifier as the server has it."""
+        """Return the Xid for `s`, an identifier in the form of the server. Raises TypeError if `s` is not a str."""
         if not isinstance(s, str):
             raise TypeError("not a valid transaction id")
         match = _triple.fullmatch(s)
@@ -69,12 +73,12 @@ class Xid:
 
 
 def recover(connection):
-    """Return the Xids of the transactions that are prepared on the server, whoever prepared them."""
+    """Return the Xids of all transactions that are prepared on the server, as a list."""
     from psycopg2._psycopg import cursor
     from psycopg2._scope import undisturbed
 
     with undisturbed(connection):
-        # Not by its method, which a subclass may have changed.
+        # Not connection.cursor(), which a subclass may override.
         asking = cursor(connection)
         try:
             asking.execute("SELECT gid, prepared, owner, database FROM pg_catalog.pg_prepared_xacts")

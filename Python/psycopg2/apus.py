@@ -1,5 +1,4 @@
-"""What Apus has beyond psycopg2: a look at the clusters that this process is connected to, for metrics and people; and
-what belongs to the time limits of connections.
+"""Additions to psycopg2: the state of the clusters this process is connected to, for metrics, and time limits.
 
     for node in psycopg2.apus.cluster_status():
         gauge("sessions", node.sessions, host=node.host, placement=node.placement)
@@ -18,30 +17,30 @@ from psycopg2._psycopg import CommandTimeout, ping  # noqa: F401
 
 
 class NodeStatus(NamedTuple):
-    """A node of a cluster, and what this process knows of it."""
+    """A node of a cluster, as known to this process."""
 
     contact_points: Tuple[str, ...]
-    """host:port of every contact point that led to the cluster: clusters are told apart by them."""
+    """The contact points of the cluster, as host:port. They identify the cluster."""
     host: str
-    """The node's own name or address, as `yb_servers()` lists it."""
+    """The private name or address of the node, from `yb_servers()`."""
     port: int
     public_host: Optional[str]
-    """The public name or address; None where the node has none."""
+    """The public name or address; None if the node has none."""
     placement: str
-    """cloud.region.zone"""
+    """The placement, as cloud.region.zone."""
     kind: str
-    """primary or read_replica"""
+    """primary or read_replica."""
     sessions: int
-    """This process's load-balanced sessions on the node, those being opened included."""
+    """Number of load-balanced sessions of this process on the node, including those being opened."""
     down_for: float
-    """Seconds for which the node is not picked, because it could not be reached; 0.0 for a node that is well."""
+    """Seconds until the node's quarantine ends; 0.0 if it is not in quarantine."""
     listed: bool
-    """Whether the last good list has it. One that left the list is shown as long as it has sessions."""
+    """True if the node is on the latest list. A node that left the list is shown while it has sessions."""
 
 
 def cluster_status():
-    """Return the nodes of every cluster that load-balanced connections were opened to, as a list of NodeStatus.
+    """Return the nodes of all clusters that this process opened load-balanced connections to, as a list of NodeStatus.
 
-    It reads what is in memory: no server is asked. It begins empty, and again in the child of a fork.
+    The data is in memory; no server is asked. The list is empty at first, and again in a forked child.
     """
     return [NodeStatus(**node) for node in _psycopg.cluster_status()]

@@ -1,4 +1,10 @@
-"""An exception class for each SQLSTATE: `psycopg2.errors.UniqueViolation` and so on."""
+"""One exception class per SQLSTATE.
+
+    try:
+        cursor.execute("INSERT INTO item VALUES (1)")
+    except psycopg2.errors.UniqueViolation:
+        connection.rollback()
+"""
 
 from psycopg2 import _psycopg
 from psycopg2._psycopg import (  # noqa: F401
@@ -18,7 +24,7 @@ from psycopg2._psycopg import (  # noqa: F401
 
 
 def lookup(code):
-    """Return the exception class of an SQLSTATE; KeyError if it has none."""
+    """Return the exception class for an SQLSTATE, for example `lookup("23505")`. Raises KeyError for an unknown one."""
     return _psycopg.sqlstate_errors[code]
 
 

@@ -1,4 +1,4 @@
-"""psycopg2's extensions to the DB API: types to inherit from, constants, adaptation and typecasting."""
+"""Extensions to the DB API: base classes, constants, adapters for arguments and typecasters for results."""
 
 from psycopg2 import _json, _psycopg
 from psycopg2._psycopg import (  # noqa: F401
@@ -75,7 +75,7 @@ from psycopg2._psycopg import (  # noqa: F401
 )
 from psycopg2._xid import Xid  # noqa: F401
 
-# Where it is documented, and what a pickle names it by.
+# Its documented module, which pickles refer to.
 Xid.__module__ = __name__
 
 ISOLATION_LEVEL_AUTOCOMMIT = 0
@@ -106,12 +106,25 @@ TRANSACTION_STATUS_UNKNOWN = 4
 
 
 def register_adapter(typ, callable):
-    """Adapt objects of `typ` by `callable`, which makes an object with the ISQLQuote protocol of one."""
+    """Convert arguments of the class `typ` with `callable`, on all connections.
+
+    `callable(value)` returns an adapter: an object with the method `getquoted()`, which returns an SQL literal as
+    bytes.
+
+        register_adapter(Point, lambda point: AsIs(f"'({point.x}, {point.y})'"))
+    """
     adapters[typ, ISQLQuote] = callable
 
 
 def make_dsn(dsn=None, **kwargs):
-    """Return a connection string of another one and of keywords, which take precedence. None leaves a keyword out."""
+    """Merge a connection string or URI with keyword arguments, and return a connection string.
+
+    A keyword takes precedence over the same parameter of `dsn`; a keyword that is None is ignored. Values may be str,
+    numbers, bool, or lists, which are joined with commas. `database` is an alias of `dbname`. Without keywords, `dsn`
+    is returned unchanged. Raises ProgrammingError for an invalid parameter.
+
+        make_dsn("dbname=shop", host=["node1", "node2"])  # 'dbname=shop host=node1,node2'
+    """
     given = {name: value for name, value in kwargs.items() if value is not None}
     if "database" in given:
         if "dbname" in given:
@@ -127,7 +140,7 @@ def make_dsn(dsn=None, **kwargs):
     try:
         parse_dsn(result)
     except _psycopg.ProgrammingError:
-        # A word behind a password is not shown, because it may be a part of it. A keyword of this call is none.
+        # Errors hide a word that follows a password, because it may be a part of it. The keywords of this call are not.
         for name in given:
             parse_dsn(f"{name}=''")
         raise
@@ -136,13 +149,13 @@ def make_dsn(dsn=None, **kwargs):
 
 def _setting(value):
     if isinstance(value, (list, tuple)):
-        # Hosts, ports and topology keys are lists with commas.
+        # Hosts, ports and topology keys are comma-separated lists.
         return ",".join(map(str, value))
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _param_escape(text):
-    """Quote a value for a connection string, where it needs that."""
+    """Return `text` as a value of a connection string, in quotes if necessary."""
     escaped = text.replace("\\", "\\\\").replace("'", "\\'")
     if text and not any(character.isspace() for character in text):
         return escaped

@@ -1,4 +1,4 @@
-"""Goodies: cursors with named columns, adapters of more types, statements in batches."""
+"""Cursors with named columns, conversion of more types, batches, logging and replication connections."""
 
 import json  # noqa: F401
 import select as _select
@@ -55,7 +55,7 @@ from psycopg2.extensions import quote_ident  # noqa: F401
 
 
 class UUID_adapter:
-    """Adapts `uuid.UUID`."""
+    """Writes a `uuid.UUID` as an SQL literal. See `register_uuid()`."""
 
     def __init__(self, uuid):
         self._uuid = uuid
@@ -64,6 +64,7 @@ class UUID_adapter:
         return self if proto is _ext.ISQLQuote else None
 
     def getquoted(self):
+        """Return the UUID as an SQL literal, as bytes."""
         return f"'{self._uuid}'::uuid".encode("utf8")
 
     def __str__(self):
@@ -71,7 +72,12 @@ class UUID_adapter:
 
 
 def register_uuid(oids=None, conn_or_curs=None):
-    """Read uuid and its arrays as `uuid.UUID`, and adapt that. Returns the typecaster."""
+    """Read uuid values as `uuid.UUID`, and accept these as arguments. Return the typecaster.
+
+    - oids: other type OIDs: an int, or a tuple of the OIDs of the type and of its array.
+    - conn_or_curs: the connection or cursor for which the type is registered; without it, all connections. Arguments
+      are always accepted on all connections.
+    """
     import uuid
 
     # pg_type.dat
@@ -87,7 +93,7 @@ def register_uuid(oids=None, conn_or_curs=None):
 
 
 class Inet:
-    """Wraps an address's text, to be written as inet."""
+    """Wraps the text of an address, so that it is written as inet: `Inet('192.168.0.1/24')`. `addr` is the text."""
 
     def __init__(self, addr):
         self.addr = addr
@@ -100,9 +106,11 @@ class Inet:
         return self if proto is _ext.ISQLQuote else None
 
     def prepare(self, conn):
+        """Set the connection whose encoding and quoting rules `getquoted()` uses."""
         self._conn = conn
 
     def getquoted(self):
+        """Return the address as an SQL literal, as bytes."""
         adapter = _ext.adapt(self.addr)
         if hasattr(adapter, "prepare"):
             adapter.prepare(self._conn)
@@ -113,7 +121,13 @@ class Inet:
 
 
 def register_inet(oid=None, conn_or_curs=None):
-    """Read inet as `Inet` objects. Returns the typecaster. `register_ipaddress` reads the standard library's."""
+    """Read inet values as Inet objects, and return the typecaster.
+
+    - oid: another type OID: an int, or a tuple of the OIDs of the type and of its array.
+    - conn_or_curs: the connection or cursor for which the type is registered; without it, all connections.
+
+    `register_ipaddress()` reads inet and cidr as objects of the standard library instead.
+    """
     # pg_type.dat
     inet_oid, array_oid = 869, 1041
     if oid:
@@ -126,7 +140,12 @@ def register_inet(oid=None, conn_or_curs=None):
 
 
 def wait_select(conn):
-    """A wait callback: waits by `select`, and cancels the statement on Ctrl-C."""
+    """Wait callback that waits with `select`; Ctrl-C cancels the running statement.
+
+        extensions.set_wait_callback(wait_select)
+
+    Raises QueryCanceledError after Ctrl-C.
+    """
     while True:
         try:
             state = conn.poll()
@@ -140,10 +159,10 @@ def wait_select(conn):
                 raise conn.OperationalError(f"bad state from poll: {state}")
         except KeyboardInterrupt:
             conn.cancel()
-            # The cancelled statement's error is what comes out of the next poll().
+            # The next poll() raises the error of the canceled statement.
 
 
-# Where the classes are found by pickles: rows written by psycopg2 can be read, and the other way round.
+# The module that pickles refer to, so that psycopg2 and Apus can read each other's pickled rows.
 for _public in (
     CompositeCaster, DictConnection, DictCursor, DictCursorBase, DictRow, HstoreAdapter, LoggingConnection,
     LoggingCursor, LogicalReplicationConnection, MinTimeLoggingConnection, MinTimeLoggingCursor, NamedTupleConnection,

@@ -1,8 +1,8 @@
-"""The smart driver's properties of a connection, as psycopg2-yugabytedb shows them.
+"""The load-balancing properties of a connection, in the interface of psycopg2-yugabytedb.
 
     LoadBalanceProperties.CONNECTION_MANAGER_MAP["true"].hostToNumConnMap
 
-The engine reads the properties itself, from wherever they are given; nothing here takes part in a connect.
+The engine reads the properties itself; connecting does not use the objects of this module.
 """
 
 from collections.abc import Mapping
@@ -19,11 +19,11 @@ _PROPERTIES = (
 
 
 class ConnectionManagerMap(Mapping):
-    """The load balancers of the policies that this process asked for connections under.
+    """The load balancers of all policies with which this process requested connections, as a read-only mapping.
 
-    A key is `<load_balance>`, or `<load_balance>&<topology_keys>&True|False`, the last being
-    `fallback_to_topology_keys_only`. `true` and `any` are the same, a key of the topology without preference has 1, and
-    neither case nor the topology keys' order matters. In the child of a fork it begins empty.
+    A key is `<load_balance>` or `<load_balance>&<topology_keys>&True|False`, where the last part is
+    `fallback_to_topology_keys_only`. `true` and `any` are equal, a topology key without a preference has 1, and neither
+    case nor the order of the topology keys matters. The mapping is empty in a forked child.
     """
 
     def __iter__(self):
@@ -46,7 +46,7 @@ def _key(mode, topology_keys, fallback):
 
 
 def _normal(key):
-    """What of a key tells policies apart."""
+    """Return the key in a form that is equal for equal policies."""
     mode, _, rest = str(key).partition("&")
     topology_keys, _, fallback = rest.rpartition("&")
     mode = mode.lower()
@@ -64,9 +64,10 @@ def _balancer(mode, topology_keys, fallback, refresh_interval=300, failed_host_t
 
 
 class LoadBalanceProperties:
-    """The smart driver's properties among the parameters of a DSN, or URI, and keywords.
+    """The load-balancing properties in a connection string or URI `dsn` and in keyword arguments.
 
-    Raises ProgrammingError for a connection string that is none.
+    Attributes: `loadbalance`, `placements` and `fallback_to_topology_keys_only`; `refreshInterval` and
+    `failed_host_ttl_seconds`, in seconds. Raises ProgrammingError for an invalid connection string.
     """
 
     CONNECTION_MANAGER_MAP = ConnectionManagerMap()
@@ -86,33 +87,33 @@ class LoadBalanceProperties:
         )
 
     def hasLoadBalance(self):
-        """Whether balancing is on."""
+        """Return True if load balancing is on."""
         return self.loadbalance not in ("false", "0", "no", "off")
 
     def getKey(self):
-        """The key in CONNECTION_MANAGER_MAP."""
+        """Return the key of this policy in CONNECTION_MANAGER_MAP."""
         return _key(self.loadbalance, self.placements, self.fallback_to_topology_keys_only)
 
     def getOriginalDSN(self):
-        """The DSN that was given, or None."""
+        """Return the original connection string, or None."""
         return self.originalDSN
 
     def getStrippedDSN(self):
-        """The DSN without the smart driver's properties."""
+        """Return the connection string without load-balancing properties."""
         if not self.originalDSN:
             return self.originalDSN
         return make_dsn(**_stripped(parse_dsn(self.originalDSN)))
 
     def getOriginalProperties(self):
-        """The keywords that were given."""
+        """Return the original keyword arguments, as a dict."""
         return self.originalProperties
 
     def getStrippedProperties(self):
-        """The keywords without the smart driver's properties."""
+        """Return the keyword arguments without load-balancing properties, as a dict."""
         return _stripped(self.originalProperties)
 
     def getAppropriateLoadBalancer(self):
-        """The load balancer that shows what is known under these properties."""
+        """Return the load balancer object that shows the state for this policy."""
         return _balancer(
             self.loadbalance, self.placements, self.fallback_to_topology_keys_only, self.refreshInterval,
             self.failed_host_ttl_seconds,

@@ -1,10 +1,10 @@
-"""The logger that the driver writes to: `logging.getLogger("psycopg2")`.
+"""The logger of the driver, `logging.getLogger("psycopg2")`.
 
-The environment variable `YB_DRIVER_LOG_LEVEL` (DEBUG, INFO, WARNING, ERROR or CRITICAL) is its level. Nothing else of
-`logging` is touched: no handler is installed, no thread started, the root logger left alone.
+The environment variable `YB_DRIVER_LOG_LEVEL` (DEBUG, INFO, WARNING, ERROR or CRITICAL) sets its level. The driver
+configures nothing else: it installs no handler, starts no thread, and does not change the root logger.
 
-`psycopg2.logger` is at once this module and, for programs written for psycopg2-yugabytedb, the logger: what the module
-does not have is the logger's.
+For programs written for psycopg2-yugabytedb, this module can also be used as the logger: attributes that it does not
+have are those of the logger.
 """
 
 import logging
@@ -21,7 +21,7 @@ level_mapping = {
 }
 
 log_level = level_mapping.get(os.environ.get("YB_DRIVER_LOG_LEVEL", "").strip().upper(), logging.NOTSET)
-"""What the environment asks for; NOTSET, which leaves the level to the application, where it asks for nothing valid."""
+"""The level set by the environment; NOTSET, which leaves it to the application, if that is missing or invalid."""
 
 if log_level != logging.NOTSET:
     logger.setLevel(log_level)

@@ -1,13 +1,17 @@
-"""The smart driver's load balancers, as psycopg2-yugabytedb has them: a live view on what the engine counts.
+"""The load balancer objects of psycopg2-yugabytedb, as live views of the engine's counts.
 
-Nodes are chosen by the engine; these objects only show it. New programs read `psycopg2.apus.cluster_status()`.
+The engine picks nodes; these objects only show its state. New programs use `psycopg2.apus.cluster_status()`.
 """
 
 from psycopg2 import _psycopg
 
 
 class ClusterAwareLoadBalancer:
-    """What is known under `load_balance` without topology keys."""
+    """The state for a policy without topology keys.
+
+    Attributes: `loadBalance`, the mode; `refreshListSeconds` and `failedHostsTTL`, in seconds. Changing them has no
+    effect.
+    """
 
     def __init__(self, loadBalance, refreshInterval=300, failedHostTTL=5):
         self.loadBalance = loadBalance
@@ -19,7 +23,7 @@ class ClusterAwareLoadBalancer:
 
     @property
     def hostToNumConnMap(self):
-        """This process's balanced sessions by host, whichever policy opened them: a new dict each time."""
+        """Number of balanced sessions of this process by host, for all policies, as a new dict."""
         counts = {}
         for node in _psycopg.cluster_status():
             counts[node["host"]] = counts.get(node["host"], 0) + node["sessions"]
@@ -27,23 +31,27 @@ class ClusterAwareLoadBalancer:
 
     @property
     def hostPortMap(self):
-        """The port of each host."""
+        """Port number by host, as a new dict."""
         return {node["host"]: node["port"] for node in _psycopg.cluster_status()}
 
     @property
     def unreachableHosts(self):
-        """The hosts that are passed over now, and for how many seconds yet."""
+        """Seconds until the end of quarantine by host, for hosts in quarantine, as a new dict."""
         return {node["host"]: node["down_for"] for node in _psycopg.cluster_status() if node["down_for"] > 0}
 
     def printHostToConnMap(self):
-        """Print a heading, then a line for each host: its name and the sessions on it."""
+        """Print a heading, then one line per host with the number of its sessions."""
         print("Sessions of this process by host")
         for host, sessions in self.hostToNumConnMap.items():
             print(host, sessions)
 
 
 class TopologyAwareLoadBalancer(ClusterAwareLoadBalancer):
-    """What is known under `load_balance` with topology keys."""
+    """The state for a policy with topology keys.
+
+    Attributes, in addition: `placements`, the topology keys; `explicitFallbackOnly`, the value of
+    `fallback_to_topology_keys_only`.
+    """
 
     def __init__(self, loadBalance, placementvalues, refreshInterval=300, failedHostTTL=5, explicitFallbackOnly=False):
         super().__init__(loadBalance, refreshInterval, failedHostTTL)

@@ -1,19 +1,22 @@
-"""Pools of connections.
+"""Connection pools.
 
-They are psycopg2's; what they can do beyond is asked for by keywords of their own, which begin with `pool_` and are
-not passed on to `connect()`. Without them nothing differs:
+    pool = ThreadedConnectionPool(2, 10, "host=node1,node2 dbname=shop load_balance=true", pool_timeout=3)
+    with pool.connection() as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
 
-- `pool_timeout`: how many seconds `getconn()` waits when the pool is exhausted, before it raises PoolTimeout. Who came
-  first is served first. Without it, PoolError is raised at once. For ThreadedConnectionPool only.
-- `pool_check`: True asks each connection's server for a sign of life, one round trip, before it is handed out again;
-  a callable is called with the connection instead, and raises if it is no good. One that is no good is replaced.
-- `pool_max_lifetime`: how many seconds after it was opened a connection is replaced, when it is not in use. Up to a
-  tenth less, by chance, so that not all are replaced at once.
-- `pool_max_idle`: how many seconds a connection beyond `minconn` is kept for who comes next; without it, it is closed
-  when it is given back. The pool has no thread: it looks when it is used.
+By default the pools behave like psycopg2's. These keywords, which are not passed to `connect()`, change that:
 
-Connections are opened, checked, rolled back and closed while other threads use the pool. What cannot be rolled back is
-closed and no longer counted.
+- pool_timeout: seconds that `getconn()` waits for a free connection before it raises PoolTimeout. Waiting threads are
+  served in order. Without it, PoolError is raised at once. Only for ThreadedConnectionPool.
+- pool_check: True checks that the server responds, in one round trip, before a connection is handed out again. A
+  callable is called with the connection instead, and raises if it is unusable. Such a connection is replaced.
+- pool_max_lifetime: seconds after which a connection that is not in use is replaced. A random part of up to a tenth is
+  subtracted, so that connections do not all expire at once.
+- pool_max_idle: seconds for which connections beyond `minconn` stay open. Without it, they are closed when they are
+  returned. There is no background thread: expired connections are closed at the next use of the pool.
+
+Connections are opened, checked, rolled back and closed while other threads use the pool. A connection that cannot be
+rolled back is closed and no longer counted.
 """
 
 import contextlib
@@ -26,7 +29,7 @@ from psycopg2.extensions import TRANSACTION_STATUS_IDLE as _IDLE
 
 
 class PoolError(psycopg2.Error):
-    """The pool is exhausted or closed, or the connection is not the pool's."""
+    """The pool is exhausted or closed, or a connection does not belong to it."""
 
 
 class PoolTimeout(PoolError):
@@ -34,13 +37,13 @@ class PoolTimeout(PoolError):
 
 
 class _Waiter:
-    """Somebody who waits for a connection."""
+    """A call that waits for a connection."""
 
     def __init__(self, key):
         self.key = key
         self.changed = None
         self.is_served = False
-        # Whether it may be used as it is; if not, it is to be checked or, if it is None, opened.
+        # True if the connection can be used at once. Otherwise it must be checked or, if it is None, opened.
         self.is_ready = False
         self.connection = None
 
@@ -50,10 +53,16 @@ class _Waiter:
 
 
 class AbstractConnectionPool:
-    """What the pools have in common. `minconn` connections are opened at once, `maxconn` may be open at a time; what
-    follows goes to `connect()`, but for the keywords that this module's documentation lists."""
+    """Base class of the pools.
 
-    # What is slow is done without it; meanwhile the key is in `_moving`, and counts as in use.
+    - minconn: number of connections that are opened at once and kept open.
+    - maxconn: maximum number of open connections.
+    - other arguments: those of `connect()`, and the keywords of this module, which begin with `pool_`.
+
+    Raises the errors of `connect()`, and ValueError or TypeError for an invalid keyword of the pool.
+    """
+
+    # The lock, if there is one. Slow work is done without it; meanwhile the key is in `_moving` and counts as in use.
     _turn = contextlib.nullcontext()
 
     def __init__(
@@ -62,15 +71,15 @@ class AbstractConnectionPool:
     ):
         self._upkeep = _Upkeep(pool_timeout, pool_check, pool_max_lifetime, pool_max_idle)
         if pool_timeout is not None and not hasattr(self, "_lock"):
-            raise ValueError("pool_timeout is for pools that threads share: nobody else could return a connection")
-        # Whether nothing need be asked of a connection that is given back or taken.
+            raise ValueError("pool_timeout needs a ThreadedConnectionPool, where other threads return connections")
+        # True if connections need no checks when they are taken or returned.
         self._trusts = self._upkeep.trusts
         self.minconn, self.maxconn = int(minconn), int(maxconn)
         self.closed = False
         self._args, self._kwargs = args, kwargs
-        # The idle ones, the longest idle first; those in use, by key; their keys, by id(connection).
+        # Idle connections, the longest idle first; connections in use, by key; keys, by id(connection).
         self._pool, self._used, self._rused = [], {}, {}
-        # Keys for which a connection is being opened, checked or given back just now.
+        # Keys for which a connection is currently being opened, checked or returned.
         self._moving = set()
         self._waiters = deque()
         self._keys = 0
@@ -78,7 +87,7 @@ class AbstractConnectionPool:
             self._connect()
 
     def _connect(self, key=None):
-        """Open a connection: for the user of that key, or to be idle."""
+        """Open and return a connection: in use for `key`, or idle if it is None."""
         connection = psycopg2.connect(*self._args, **self._kwargs)
         self._upkeep.opened(connection)
         if key is None:
@@ -94,7 +103,11 @@ class AbstractConnectionPool:
 
     @contextlib.contextmanager
     def connection(self, key=None):
-        """A connection for a block, given back in every case: committed, or rolled back if the block raises."""
+        """Context manager that takes a connection from the pool and returns it at the end of the block.
+
+        Commits at the end of the block, or rolls back if the block raises. `key` and the errors are those of
+        `getconn()`.
+        """
         conn = self.getconn(key)
         try:
             yield conn
@@ -109,11 +122,15 @@ class AbstractConnectionPool:
             else:
                 self.putconn(conn, key)
 
-    # Out
+    # Taking connections
 
     def _getconn(self, key=None):
-        """Return a connection that is free, or a new one; the one that `key` has already. Raises PoolError if there is
-        none and no more may be opened, PoolTimeout if none came free in time."""
+        """Take a connection from the pool, or open one, and return it.
+
+        `key` identifies the user of the connection: a second call with the same key returns the same connection.
+        Without it, every call returns another connection. Raises PoolError if the pool is closed, or exhausted without
+        `pool_timeout`; PoolTimeout if no connection became free in time; and the errors of `connect()`.
+        """
         with self._turn:
             if self.closed:
                 raise PoolError("connection pool is closed")
@@ -134,7 +151,7 @@ class AbstractConnectionPool:
                 self._end([conn])
                 conn = None
             if conn is None:
-                # One that is no good says nothing good of the others: a new one is what the caller can count on.
+                # If one idle connection is unusable, others probably are too, so open a new one.
                 conn = self._connect(key)
         except BaseException:
             with self._turn:
@@ -156,8 +173,10 @@ class AbstractConnectionPool:
         raise PoolError("connection pool is closed")
 
     def _take(self, key):
-        """Wait for a connection, and return the _Waiter that was served with it. If it is not ready, the key is in
-        `_moving` from now on."""
+        """Wait for a connection and return the _Waiter that received it.
+
+        If it is not ready, `_moving` contains the key.
+        """
         waiter = _Waiter(key)
         self._waiters.append(waiter)
         try:
@@ -188,7 +207,7 @@ class AbstractConnectionPool:
                 raise PoolError("connection pool is closed")
 
     def _serve(self):
-        """Give those who wait what they wait for, in the order in which they came."""
+        """Serve the waiters, in order of arrival, as far as connections and places are available."""
         for waiter in list(self._waiters):
             if waiter.key in self._used:
                 waiter.connection = self._used[waiter.key]
@@ -207,7 +226,7 @@ class AbstractConnectionPool:
             waiter.tell()
 
     def _take_back(self, waiter):
-        """What was given to somebody who went away goes to the next."""
+        """Pass the connection or place of a waiter that gave up to the next waiter."""
         if waiter.is_ready:
             return
         self._moving.discard(waiter.key)
@@ -215,10 +234,17 @@ class AbstractConnectionPool:
             self._pool.append(waiter.connection)
         self._serve()
 
-    # In
+    # Returning connections
 
     def _putconn(self, conn, key=None, close=False):
-        """Take a connection back: without its transaction, or closed if the pool can do without it or it is no good."""
+        """Return a connection to the pool, after rolling back an open transaction.
+
+        - key: the key with which it was taken, if any.
+        - close: True closes the connection instead of keeping it.
+
+        A connection that is broken, expired or not needed is closed. Raises PoolError if the pool is closed or the
+        connection was not taken from it.
+        """
         with self._turn:
             if self.closed:
                 raise PoolError("connection pool is closed")
@@ -251,7 +277,7 @@ class AbstractConnectionPool:
             self._end(ended)
 
     def _spare(self):
-        """Take the idle connections off the list that the pool can do without."""
+        """Remove the idle connections that the pool does not need from its list, and return them."""
         spare = []
         if self._upkeep.max_idle is None:
             while len(self._pool) > self.minconn:
@@ -269,7 +295,10 @@ class AbstractConnectionPool:
                 conn.close()
 
     def _closeall(self):
-        """Close all connections, those in use too, and wake up who waits for one: PoolError."""
+        """Close all connections, including those in use. Waiting calls of `getconn()` raise PoolError.
+
+        Raises PoolError if the pool is closed already.
+        """
         with self._turn:
             if self.closed:
                 raise PoolError("connection pool is closed")
@@ -281,7 +310,7 @@ class AbstractConnectionPool:
 
 
 class SimpleConnectionPool(AbstractConnectionPool):
-    """A pool for one thread."""
+    """A pool for a single thread."""
 
     getconn = AbstractConnectionPool._getconn
     putconn = AbstractConnectionPool._putconn
@@ -289,7 +318,7 @@ class SimpleConnectionPool(AbstractConnectionPool):
 
 
 class ThreadedConnectionPool(AbstractConnectionPool):
-    """A pool that threads share."""
+    """A pool that several threads share."""
 
     def __init__(self, *args, **kwargs):
         self._lock = self._turn = threading.Lock()
@@ -299,5 +328,5 @@ class ThreadedConnectionPool(AbstractConnectionPool):
     closeall = AbstractConnectionPool._closeall
 
     def putconn(self, conn=None, key=None, close=False):
-        """Take a connection back; of a key, the one that it has."""
+        """Return a connection to the pool: `conn`, or the one taken with `key`. See `_putconn` of the base class."""
         self._putconn(self._used.get(key) if conn is None else conn, key, close)

@@ -1,4 +1,4 @@
-"""Statements composed of parts, each quoted as what it is.
+"""Compose SQL statements from parts, each quoted according to its kind.
 
     query = sql.SQL("SELECT {field} FROM {table} WHERE id = %s").format(
         field=sql.Identifier("name"), table=sql.Identifier("public", "people"))
@@ -13,14 +13,14 @@ _formatter = string.Formatter()
 
 
 class Composable:
-    """Base of the parts. `+` joins two, `*` repeats one."""
+    """Base class of the parts of a statement. `a + b` joins parts; `a * n` repeats a part n times."""
 
     def __init__(self, wrapped):
         self._wrapped = wrapped
 
     def as_string(self, context):
-        """Return the part as text, for the connection or cursor that it will be executed on."""
-        raise NotImplementedError(f"{type(self).__name__} does not say what it is as a string")
+        """Return the part as str, quoted for `context`, the connection or cursor that executes it."""
+        raise NotImplementedError(f"{type(self).__name__} does not implement as_string()")
 
     def _parts(self):
         return (self,)
@@ -39,7 +39,7 @@ class Composable:
 
 
 class Composed(Composable):
-    """A sequence of parts, one after the other."""
+    """A sequence of parts. `seq` is an iterable of Composable; other elements raise TypeError."""
 
     def __init__(self, seq):
         super().__init__(list(seq))
@@ -49,7 +49,7 @@ class Composed(Composable):
 
     @property
     def seq(self):
-        """The parts, as a list."""
+        """The parts, as a new list."""
         return self._wrapped[:]
 
     def __iter__(self):
@@ -59,19 +59,25 @@ class Composed(Composable):
         return tuple(self._wrapped)
 
     def as_string(self, context):
+        """Return the texts of all parts, joined."""
         return "".join([part.as_string(context) for part in self])
 
     def join(self, joiner):
-        """Return the parts with a joiner, an SQL or a string, between them."""
+        """Return a Composed with `joiner`, an SQL or a str, between the parts. Raises TypeError for another joiner."""
         if isinstance(joiner, str):
             joiner = SQL(joiner)
         if not isinstance(joiner, SQL):
-            raise TypeError(f"a Composed is joined by an SQL or a string, not by {joiner!r}")
+            raise TypeError(f"the joiner of a Composed must be an SQL or a string, not {joiner!r}")
         return joiner.join(self._wrapped)
 
 
 class SQL(Composable):
-    """A piece of SQL as the program wrote it. Never make one of what somebody else gave."""
+    """A piece of SQL that is inserted verbatim. Never create one from input of users.
+
+    Raises TypeError if `string` is not a str.
+
+        SQL("SELECT {} FROM {}").format(Identifier("name"), Identifier("person"))
+    """
 
     def __init__(self, string):
         if not isinstance(string, str):
@@ -80,14 +86,19 @@ class SQL(Composable):
 
     @property
     def string(self):
-        """The SQL."""
+        """The text, as str."""
         return self._wrapped
 
     def as_string(self, context):
+        """Return the text unchanged."""
         return self._wrapped
 
     def format(self, *args, **kwargs):
-        """Put parts into the placeholders `{}`, `{0}` or `{name}`."""
+        """Replace the placeholders `{}`, `{0}` or `{name}` with the arguments, and return a Composed.
+
+        The arguments are Composable; write `{{` and `}}` for braces. Raises ValueError for format specifications,
+        conversions, and a mix of `{}` and `{0}`; IndexError or KeyError for a missing argument.
+        """
         parts, numbered = [], 0
         for literal, name, spec, conversion in _formatter.parse(self._wrapped):
             if spec:
@@ -113,7 +124,7 @@ class SQL(Composable):
         return Composed(parts)
 
     def join(self, seq):
-        """Return the parts of `seq` with this SQL between them."""
+        """Return a Composed of the parts in `seq` with this SQL between them: `SQL(", ").join([...])`."""
         parts = []
         for part in seq:
             if parts:
@@ -123,7 +134,10 @@ class SQL(Composable):
 
 
 class Identifier(Composable):
-    """An identifier, or several parted by dots: a schema and a table, say."""
+    """A quoted identifier, or several joined by dots: `Identifier("public", "person")`.
+
+    Raises TypeError without arguments, or if one is not a str.
+    """
 
     def __init__(self, *strings):
         if not strings:
@@ -135,12 +149,12 @@ class Identifier(Composable):
 
     @property
     def strings(self):
-        """The names, as a tuple."""
+        """The parts of the identifier, as a tuple of str."""
         return self._wrapped
 
     @property
     def string(self):
-        """The name; AttributeError where there are several."""
+        """The identifier, as str. Raises AttributeError if it has several parts."""
         if len(self._wrapped) == 1:
             return self._wrapped[0]
         raise AttributeError("the Identifier wraps more than one string")
@@ -149,18 +163,20 @@ class Identifier(Composable):
         return f"{type(self).__name__}({', '.join(map(repr, self._wrapped))})"
 
     def as_string(self, context):
+        """Return the quoted identifier. Raises TypeError if `context` is not a connection or cursor."""
         return ".".join(ext.quote_ident(name, context) for name in self._wrapped)
 
 
 class Literal(Composable):
-    """A value, written into the statement as a literal."""
+    """A value, written as a literal: `Literal(42)`, `Literal("it's")`."""
 
     @property
     def wrapped(self):
-        """The value."""
+        """The value, a Python object."""
         return self._wrapped
 
     def as_string(self, context):
+        """Return the literal. Raises TypeError if `context` is not a connection or cursor."""
         if isinstance(context, ext.connection):
             connection = context
         elif isinstance(context, ext.cursor):
@@ -175,7 +191,10 @@ class Literal(Composable):
 
 
 class Placeholder(Composable):
-    """A placeholder for a value that `execute` is given: `%s`, or `%(name)s`."""
+    """A placeholder for a value that is passed to `execute()`: `%s`, or `%(name)s` with a `name`.
+
+    Raises ValueError if the name contains `)`, and TypeError if it is not a str.
+    """
 
     def __init__(self, name=None):
         if isinstance(name, str):
@@ -187,13 +206,14 @@ class Placeholder(Composable):
 
     @property
     def name(self):
-        """The name, or None."""
+        """The name, as str, or None."""
         return self._wrapped
 
     def __repr__(self):
         return f"{type(self).__name__}({'' if self._wrapped is None else repr(self._wrapped)})"
 
     def as_string(self, context):
+        """Return `%s` or `%(name)s`."""
         return "%s" if self._wrapped is None else f"%({self._wrapped})s"
 
 

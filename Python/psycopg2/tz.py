@@ -1,4 +1,4 @@
-"""Time zones: `tzinfo` classes for `cursor.tzinfo_factory`."""
+"""Time zone classes, which can be used as `cursor.tzinfo_factory`."""
 
 import datetime
 import time
@@ -10,7 +10,11 @@ DSTDIFF = DSTOFFSET - STDOFFSET
 
 
 class FixedOffsetTimezone(datetime.tzinfo):
-    """A fixed offset east of UTC, as a timedelta or in minutes. Equal zones are one object."""
+    """A time zone with a fixed offset east of UTC: a timedelta, or a number of minutes.
+
+    `name` is the result of `tzname()`; by default it is the offset, such as `+02:00`. Calls with equal arguments return
+    the same object.
+    """
 
     _name = None
     _offset = ZERO
@@ -42,9 +46,11 @@ class FixedOffsetTimezone(datetime.tzinfo):
         return self._offset, self._name
 
     def utcoffset(self, dt):
+        """Return the offset from UTC, as a timedelta."""
         return self._offset
 
     def tzname(self, dt):
+        """Return the name of the time zone, or its offset as `+HH`, `+HH:MM` or `+HH:MM:SS`."""
         if self._name is not None:
             return self._name
         seconds = self._offset.total_seconds()
@@ -58,19 +64,23 @@ class FixedOffsetTimezone(datetime.tzinfo):
         return name
 
     def dst(self, dt):
+        """Return a timedelta of zero: there is no daylight saving time."""
         return ZERO
 
 
 class LocalTimezone(datetime.tzinfo):
-    """The time zone of this machine."""
+    """The local time zone of this machine, including daylight saving time."""
 
     def utcoffset(self, dt):
+        """Return the offset from UTC at the local time `dt`, as a timedelta."""
         return DSTOFFSET if self._is_summer(dt) else STDOFFSET
 
     def dst(self, dt):
+        """Return the daylight saving offset at the local time `dt`, as a timedelta."""
         return DSTDIFF if self._is_summer(dt) else ZERO
 
     def tzname(self, dt):
+        """Return the name of the time zone at the local time `dt`."""
         return time.tzname[self._is_summer(dt)]
 
     @staticmethod

@@ -57,7 +57,7 @@ def test_an_entry_covers_as_many_lines_as_it_says(tmp_path):
     (tmp_path / FILE).write_text("a += b\na += b\na += b\n")
     assert "(1 times): a += b" in check(tmp_path).stdout
     (tmp_path / FILE).write_text("a += b\n")
-    assert "has this no more (1 times): a += b" in check(tmp_path).stdout
+    assert "no longer has this (1 times): a += b" in check(tmp_path).stdout
 
 
 @pytest.mark.parametrize("entry", ["    1  a += b\n", "  A reason.\n    1  a += b\n", f"{FILE}\n    1  a += b\n"])

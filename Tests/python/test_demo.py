@@ -40,7 +40,7 @@ def test_the_page_shows_both_programs(tmp_path):
     python, swift = play("Python", 100), play("Swift", 110)
     write_page(tmp_path / "page.html", python[0] + swift[0], python[1] + swift[1], python[2] + swift[2])
     page = (tmp_path / "page.html").read_text()
-    assert "{{" not in page and "Every distribution is what the rules say." in page
+    assert "{{" not in page and "Every distribution is as expected." in page
     assert not re.search(r"(?:src|href)\s*=|url\(", page), "the page loads nothing"
     drawings = [ElementTree.fromstring(svg) for svg in re.findall(r"<svg.*?</svg>", page, re.DOTALL)]
     assert len(drawings) == 2
@@ -55,7 +55,7 @@ def test_the_page_says_what_is_wrong(tmp_path):
     results.append(("Python", None, [], []))
     write_page(tmp_path / "page.html", samples, spans, results)
     page = (tmp_path / "page.html").read_text()
-    assert "A distribution is not what the rules say." in page
+    assert "A distribution is not as expected." in page
     assert "11 <small>not 12</small>" in page
     assert "connections are left" in page
 

@@ -3,5 +3,5 @@ import ArgumentParser
 @main
 struct ApusCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "apus", abstract: "Tools of the Apus driver.", subcommands: [ClusterCommand.self])
+        commandName: "apus", abstract: "Tools for the Apus driver.", subcommands: [ClusterCommand.self])
 }

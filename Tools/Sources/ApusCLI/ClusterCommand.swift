@@ -5,10 +5,12 @@ import ArgumentParser
 struct ClusterCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "cluster",
-        abstract: "Runs a cluster of real PostgreSQL servers on this machine that looks like a YugabyteDB cluster.",
+        abstract: "Runs a cluster of PostgreSQL servers on this machine that looks like a YugabyteDB cluster.",
         discussion: """
-            Every node is a server at a loopback address of its own, 127.0.0.1:5433 and upwards, with the function \
-            yb_servers(), the database yugabyte and the superuser yugabyte (password yugabyte).
+            Every node is a PostgreSQL server at its own loopback address, from 127.0.0.1:5433 upwards, with the \
+            function yb_servers(), the database yugabyte and the superuser yugabyte (password yugabyte).
+
+            The nodes do not share data: a table created on one node does not exist on the others.
 
               apus cluster up --nodes 3 --placement aws.us.a,aws.us.b,aws.us.c
               psql -h 127.0.0.1 -p 5433 -U yugabyte -c 'SELECT * FROM yb_servers()'
@@ -22,9 +24,9 @@ struct ClusterCommand: AsyncParsableCommand {
         ])
 }
 
-/// Which cluster is meant.
+/// The option that selects a cluster.
 struct ClusterName: ParsableArguments {
-    @Option(help: "The cluster's name; several can run side by side.")
+    @Option(help: "The name of the cluster. Several clusters can run at the same time.")
     var name = "default"
 
     var cluster: LocalCluster { get throws { try LocalCluster.running(name) } }
@@ -32,12 +34,12 @@ struct ClusterName: ParsableArguments {
 
 struct ClusterDown: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "down", abstract: "Ends every process of a cluster and removes everything it has on disk.")
+        commandName: "down", abstract: "Stops a cluster and removes its files.")
 
     @OptionGroup var which: ClusterName
-    @Flag(help: "Take down every cluster of this account.")
+    @Flag(help: "Stop all clusters of this user.")
     var all = false
-    @Flag(help: "Also remove the data folders that are kept for starting clusters fast.")
+    @Flag(help: "Also remove the cached data folders that make starting clusters fast.")
     var purgeCache = false
 
     func run() async throws {
@@ -51,17 +53,17 @@ struct ClusterDown: AsyncParsableCommand {
 
 struct ClusterList: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "list", abstract: "Prints the names of this account's clusters.")
+        commandName: "list", abstract: "Prints the names of the clusters of this user.")
 
     func run() async throws {
         for name in LocalCluster.runningNames { print(name) }
     }
 }
 
-/// The process in the background that `up` leaves behind.
+/// The background process that `up` starts.
 struct ClusterSupervise: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "supervise", abstract: "Watches over a cluster; started by 'up'.", shouldDisplay: false)
+        commandName: "supervise", abstract: "Supervises a cluster; started by 'up'.", shouldDisplay: false)
 
     @OptionGroup var which: ClusterName
 

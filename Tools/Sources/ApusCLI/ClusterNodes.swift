@@ -1,10 +1,10 @@
 import ApusLocalCluster
 import ArgumentParser
 
-/// The commands for one node of a running cluster.
+/// Commands for one node of a running cluster.
 struct StopNode: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "stop-node", abstract: "Shuts a node down in order.")
+        commandName: "stop-node", abstract: "Shuts a node down cleanly.")
     @OptionGroup var which: ClusterName
     @Argument(help: "The node's number.") var node: Int
 
@@ -22,7 +22,7 @@ struct StartNode: AsyncParsableCommand {
 
 struct KillNode: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "kill-node", abstract: "SIGKILL to a node's server and all its sessions.")
+        commandName: "kill-node", abstract: "Kills a node's server and all its sessions with SIGKILL.")
     @OptionGroup var which: ClusterName
     @Argument(help: "The node's number.") var node: Int
 
@@ -31,7 +31,7 @@ struct KillNode: AsyncParsableCommand {
 
 struct FreezeNode: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "freeze-node", abstract: "Stops a node's processes: it accepts connections and never answers.")
+        commandName: "freeze-node", abstract: "Suspends a node: it accepts connections but never answers.")
     @OptionGroup var which: ClusterName
     @Argument(help: "The node's number.") var node: Int
 
@@ -39,7 +39,7 @@ struct FreezeNode: AsyncParsableCommand {
 }
 
 struct ThawNode: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "thaw-node", abstract: "Lets a frozen node go on.")
+    static let configuration = CommandConfiguration(commandName: "thaw-node", abstract: "Resumes a frozen node.")
     @OptionGroup var which: ClusterName
     @Argument(help: "The node's number.") var node: Int
 
@@ -48,18 +48,18 @@ struct ThawNode: AsyncParsableCommand {
 
 struct DelayNode: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "delay-node", abstract: "Delays every answer of a node.",
+        commandName: "delay-node", abstract: "Delays every response of a node.",
         discussion: """
-            The first delay of a node restarts it behind a small proxy, which ends its sessions, unless the cluster \
-            was brought up with --delayable. Later changes take effect on the spot and interrupt nothing.
+            The first delay restarts the node behind a proxy, which ends its sessions, unless the cluster was started \
+            with --delayable. Later changes take effect immediately and do not interrupt sessions.
             """)
     @OptionGroup var which: ClusterName
     @Argument(help: "The node's number.") var node: Int
-    @Argument(help: "Milliseconds, 0 to 600000; 0 ends the delay.") var milliseconds: Int
+    @Argument(help: "Milliseconds, 0 to 600000; 0 removes the delay.") var milliseconds: Int
 
     func run() async throws {
         guard (0...600_000).contains(milliseconds) else {
-            throw ValidationError("a delay of \(milliseconds) ms is not possible: 0 to 600000")
+            throw ValidationError("the delay must be 0 to 600000 milliseconds, not \(milliseconds)")
         }
         try await which.cluster.delay(node, by: .milliseconds(milliseconds))
     }
@@ -67,12 +67,12 @@ struct DelayNode: AsyncParsableCommand {
 
 struct AddNode: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "add-node", abstract: "Adds a node at the next address and prints its number.")
+        commandName: "add-node", abstract: "Adds a node at the next free address and prints its number.")
     @OptionGroup var which: ClusterName
-    @Option(help: "cloud.region.zone.") var placement: String?
+    @Option(help: "The placement, as cloud.region.zone.") var placement: String?
     @Option(help: "The public address.") var publicIp = ""
-    @Flag(help: "Makes it a read replica.") var readReplica = false
-    @Option(help: "The number of the universe that it joins.") var group = 1
+    @Flag(help: "Make the node a read replica.") var readReplica = false
+    @Option(help: "The number of the universe that the node joins.") var group = 1
 
     func run() async throws {
         let placement = try self.placement.map { try LocalCluster.Placement(parsing: $0) }
@@ -91,7 +91,7 @@ struct AddNode: AsyncParsableCommand {
 
 struct RemoveNode: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "remove-node", abstract: "Takes a node out of the cluster and removes its data.")
+        commandName: "remove-node", abstract: "Removes a node from the cluster and deletes its data.")
     @OptionGroup var which: ClusterName
     @Argument(help: "The node's number.") var node: Int
 
@@ -100,10 +100,10 @@ struct RemoveNode: AsyncParsableCommand {
 
 struct SetPlacement: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "set-placement", abstract: "Changes the placement that a node is listed with.")
+        commandName: "set-placement", abstract: "Changes the placement of a node in yb_servers().")
     @OptionGroup var which: ClusterName
     @Argument(help: "The node's number.") var node: Int
-    @Argument(help: "cloud.region.zone.") var placement: String
+    @Argument(help: "The placement, as cloud.region.zone.") var placement: String
 
     func run() async throws {
         try which.cluster.setPlacement(node, try LocalCluster.Placement(parsing: placement))
@@ -112,7 +112,7 @@ struct SetPlacement: AsyncParsableCommand {
 
 struct SetPublicIP: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "set-public-ip", abstract: "Changes the public address that a node is listed with.")
+        commandName: "set-public-ip", abstract: "Changes the public address of a node in yb_servers().")
     @OptionGroup var which: ClusterName
     @Argument(help: "The node's number.") var node: Int
     @Argument(help: "The address or name; '' for none.") var address: String
@@ -122,12 +122,12 @@ struct SetPublicIP: AsyncParsableCommand {
 
 struct SetHost: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "set-host", abstract: "Changes the host that a node is listed under.",
-        discussion: "With TLS the node gets a certificate for that host alone.")
+        commandName: "set-host", abstract: "Changes the host of a node in yb_servers().",
+        discussion: "With TLS, the node gets a certificate for this host only.")
     @OptionGroup var which: ClusterName
     @Argument(help: "The node's number.") var node: Int
     @Argument(help: "A name or an address.") var host: String
-    @Flag(help: "Make the name resolve to the node's address.") var resolvable = false
+    @Flag(help: "Make the name resolve to the address of the node.") var resolvable = false
 
     func run() async throws { try await which.cluster.setHost(node, host, resolvable: resolvable) }
 }

@@ -4,10 +4,10 @@ import Foundation
 
 struct ClusterStatus: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "status", abstract: "Shows a cluster and the state of every node.")
+        commandName: "status", abstract: "Shows a cluster and the state of each node.")
 
     @OptionGroup var which: ClusterName
-    @Flag(help: "Print everything as JSON.")
+    @Flag(help: "Print JSON instead of a table.")
     var json = false
 
     func run() async throws {
@@ -35,7 +35,7 @@ struct ClusterStatus: AsyncParsableCommand {
         }
         if let certificate = cluster.authorityCertificate { lines.append("certificate authority: \(certificate)") }
         if cluster.isUp, !cluster.isSupervised {
-            lines.append("The supervisor is gone: nodes killed by others go unnoticed, and nothing can be delayed.")
+            lines.append("The supervisor does not run: nodes killed from outside stay listed, and delays do not work.")
         }
         return lines.joined(separator: "\n")
     }
@@ -47,7 +47,7 @@ struct ClusterStatus: AsyncParsableCommand {
         return String(decoding: try encoder.encode(Report(cluster)), as: UTF8.self)
     }
 
-    /// The JSON, which programs in other languages rely on: keys may be added, none may change.
+    /// The JSON output. Programs in other languages rely on it, so keys may be added, but never changed.
     private struct Report: Encodable {
         var name: String
         var directory: String
@@ -67,7 +67,7 @@ struct ClusterStatus: AsyncParsableCommand {
         }
     }
 
-    /// Writes null where the encoder would leave the key out.
+    /// Encodes nil as null; by default the encoder omits the key.
     @propertyWrapper
     private struct OrNull<Value: Encodable>: Encodable {
         var wrappedValue: Value?

@@ -1,16 +1,16 @@
 import Dispatch
 import Foundation
 
-/// Tells the user what goes on, apart from what a command prints as its result.
+/// Prints a progress message to standard error. Results go to standard output.
 func report(_ sentence: String) {
     FileHandle.standardError.write(Data((sentence + "\n").utf8))
 }
 
-/// Runs `body` as a task that Ctrl-C, SIGTERM and a closed terminal cancel.
+/// Runs `body` as a task that is cancelled by Ctrl-C, SIGTERM and SIGHUP.
 func cancelledBySignals<R: Sendable>(_ body: @escaping @Sendable () async throws -> R) async throws -> R {
     let task = Task { try await body() }
     let sources = [SIGINT, SIGTERM, SIGHUP].map { number in
-        // A handler rather than SIG_IGN, which programs that are started would inherit.
+        // A handler instead of SIG_IGN, because child processes would inherit SIG_IGN.
         signal(number) { _ in }
         let source = DispatchSource.makeSignalSource(signal: number)
         source.setEventHandler { task.cancel() }
@@ -21,7 +21,7 @@ func cancelledBySignals<R: Sendable>(_ body: @escaping @Sendable () async throws
     return try await task.value
 }
 
-/// Where this program is.
+/// The path of this program.
 func thisProgram() -> String {
     #if canImport(Darwin)
     return Bundle.main.executablePath ?? CommandLine.arguments[0]

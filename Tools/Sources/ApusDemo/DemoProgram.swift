@@ -1,10 +1,10 @@
 import Apus
 import Foundation
 
-/// The Swift program of the demo: opens and closes connections as it is told, one command a line on standard input.
+/// The Swift program of the demo. It opens and closes connections; each line of standard input is one command.
 ///
-///     open COUNT DSN      answers `opened COUNT`, or `error MESSAGE`
-///     close               answers `closed COUNT`
+///     open COUNT DSN      prints `opened COUNT`, or `error MESSAGE`
+///     close               prints `closed COUNT`
 ///
 /// `Demo/python_program.py` is the same program in Python.
 @main
@@ -17,7 +17,7 @@ struct DemoProgram {
             do {
                 answer(try await program.obey(line))
             } catch {
-                // An answer is one line.
+                // A response is one line.
                 answer("error " + "\(error)".split(whereSeparator: \.isNewline).joined(separator: " "))
             }
         }
@@ -28,7 +28,7 @@ struct DemoProgram {
         switch words.first {
         case "open":
             guard words.count == 3, let count = Int(words[1]), count >= 0 else {
-                throw Misunderstanding(description: "open wants a count and a DSN")
+                throw Misunderstanding(description: "open needs a count and a DSN")
             }
             for _ in 0..<count { connections.append(try await open(words[2])) }
             return "opened \(count)"
@@ -54,7 +54,7 @@ private struct Misunderstanding: Error, CustomStringConvertible {
     let description: String
 }
 
-/// Prints at once: standard output is a pipe, which would wait for more.
+/// Prints and flushes, because standard output is a pipe and would be buffered.
 private func answer(_ line: String) {
     print(line)
     fflush(nil)

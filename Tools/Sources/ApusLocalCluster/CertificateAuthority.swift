@@ -1,6 +1,6 @@
 import Foundation
 
-/// The cluster's own authority, made with the `openssl` command, and the nodes' certificates signed by it.
+/// The certificate authority of a cluster, made with the `openssl` command, and the certificates of its nodes.
 struct CertificateAuthority: Sendable {
     let folder: ClusterFolder
     private static let days = "3650"
@@ -9,12 +9,12 @@ struct CertificateAuthority: Sendable {
 
     private func base(of number: Int) -> String { "\(folder.tls)/node\(number)" }
 
-    /// Where a node's certificate is.
+    /// The path of a node's certificate.
     func certificate(of number: Int) -> String { base(of: number) + ".crt" }
-    /// Where its key is.
+    /// The path of a node's key.
     func key(of number: Int) -> String { base(of: number) + ".key" }
 
-    /// Makes the authority: `ca.crt` for everybody, the key for this account alone.
+    /// Creates the authority. Every user can read `ca.crt`; only this account can read the key.
     func create() async throws {
         guard mkdir(folder.tls, 0o700) == 0 || errno == EEXIST else {
             throw LocalClusterError(.fileSystem, "cannot create \(folder.tls): \(String(cString: strerror(errno)))")
@@ -42,9 +42,9 @@ struct CertificateAuthority: Sendable {
         chmod(folder.authorityCertificate, 0o644)
     }
 
-    /// Makes node's key and certificate and puts them into its data folder.
+    /// Creates the key and the certificate of a node in its data folder.
     ///
-    /// The certificate carries the host that the node is listed under and nothing else: a DNS name, or an address.
+    /// The certificate contains only the host that the node is listed with: a DNS name or an address.
     func issue(for node: ClusterRecord.Node, account: ServerAccount) async throws {
         let base = base(of: node.number)
         let isAddress = Self.isAddress(node.host)
@@ -66,7 +66,7 @@ struct CertificateAuthority: Sendable {
         ])
         try await openssl([
             "x509", "-req", "-in", base + ".csr", "-CA", folder.authorityCertificate, "-CAkey", key,
-            // A random number, rather than a file of the last one that nodes made at once would share.
+            // A random serial number, because nodes that are made concurrently would share a serial file.
             "-set_serial", "0x" + String(UInt64.random(in: 1...(1 << 62)), radix: 16), "-sha256", "-days", Self.days,
             "-extfile", base + ".cnf", "-extensions", "server", "-out", base + ".crt",
         ])
@@ -80,14 +80,14 @@ struct CertificateAuthority: Sendable {
         }
     }
 
-    /// Whether the text is an address rather than a name.
+    /// Returns true if the text is an IP address.
     static func isAddress(_ host: String) -> Bool {
         var four = in_addr()
         var six = in6_addr()
         return inet_pton(AF_INET, host, &four) == 1 || inet_pton(AF_INET6, host, &six) == 1
     }
 
-    /// Elliptic curves: a key takes a hundredth of a second.
+    /// Creates an elliptic-curve key, which takes about 10 ms.
     private func generateKey(_ path: String) async throws {
         try await openssl(["ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", path])
         chmod(path, 0o600)

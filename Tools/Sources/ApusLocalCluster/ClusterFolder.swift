@@ -1,6 +1,6 @@
 import Foundation
 
-/// The one folder that holds everything of a cluster:
+/// The folder with all files of a cluster:
 ///
 ///     cluster.json            ClusterRecord
 ///     state.lock, up.lock, supervisor.lock, nodeN.lock
@@ -18,11 +18,11 @@ struct ClusterFolder: Sendable, Hashable {
         path = Self.prefix + name
     }
 
-    /// `/tmp` unless `APUS_CLUSTER_HOME` says otherwise. Not `TMPDIR`, which differs between shells, so that a cluster
-    /// would not be found again.
+    /// `APUS_CLUSTER_HOME`, or `/tmp`. Not `TMPDIR`, because it differs between shells, which could then not find the
+    /// cluster.
     private static var prefix: String {
         var home = ProcessInfo.processInfo.environment["APUS_CLUSTER_HOME"] ?? "/tmp"
-        // Without symbolic links, for processes are compared by the folder that the kernel says they are in.
+        // Without symbolic links, because processes are found by the working folder that the kernel reports.
         if let real = realpath(home, nil) {
             home = String(cString: real)
             free(real)
@@ -30,7 +30,7 @@ struct ClusterFolder: Sendable, Hashable {
         return "\(home)/apus-cluster-\(geteuid())-"
     }
 
-    /// The folders of all of this account's clusters, running or not.
+    /// The folders of all clusters of this account, running or not.
     static func all() -> [ClusterFolder] {
         let prefix = URL(fileURLWithPath: self.prefix)
         let names =
@@ -42,9 +42,9 @@ struct ClusterFolder: Sendable, Hashable {
 
     var recordFile: String { path + "/cluster.json" }
     var stateLock: String { path + "/state.lock" }
-    /// Held by the process that brings the cluster up.
+    /// Held by the process that starts the cluster.
     var upLock: String { path + "/up.lock" }
-    /// Held by the process that watches over the cluster.
+    /// Held by the process that runs the supervisor.
     var supervisorLock: String { path + "/supervisor.lock" }
     var supervisorLog: String { path + "/supervisor.log" }
     var hostsFile: String { path + "/hosts" }
@@ -65,7 +65,7 @@ struct ClusterFolder: Sendable, Hashable {
         do {
             return try JSONDecoder().decode(ClusterRecord.self, from: data)
         } catch {
-            throw LocalClusterError(.fileSystem, "\(recordFile) is not what it should be (\(error)); remove \(path)")
+            throw LocalClusterError(.fileSystem, "\(recordFile) is damaged (\(error)); remove \(path)")
         }
     }
 
@@ -77,8 +77,8 @@ struct ClusterFolder: Sendable, Hashable {
         return LocalClusterError(.notRunning, "no cluster named '\(name)' is running (\(hint))")
     }
 
-    /// Changes the record, and what `yb_servers()` answers along with it, in one step that no other process can come
-    /// between. Liveness is looked at on the way, so that the answer is right when this returns.
+    /// Changes the record and the list for `yb_servers()` atomically with respect to other processes. It also checks
+    /// which nodes are alive, so that the list is correct when this returns.
     @discardableResult
     func update<R>(_ change: (inout ClusterRecord) throws -> R) throws -> R {
         guard FileManager.default.fileExists(atPath: recordFile) else { throw notRunning() }
@@ -91,7 +91,7 @@ struct ClusterFolder: Sendable, Hashable {
         }
     }
 
-    /// One beat of the heart: what has died or come back since the last one goes into the record and into the lists.
+    /// One check by the supervisor: writes the record and the lists if a node died or came back.
     func beat(_ before: ClusterRecord) throws {
         var after = before
         noteLiveness(&after)
@@ -100,7 +100,7 @@ struct ClusterFolder: Sendable, Hashable {
     }
 
     private func noteLiveness(_ record: inout ClusterRecord) {
-        // While the cluster comes up every node counts as living.
+        // While the cluster is starting, every node counts as alive.
         guard record.isUp else { return }
         for index in record.nodes.indices {
             let processes = processes(record.nodes[index])
@@ -121,7 +121,7 @@ struct ClusterFolder: Sendable, Hashable {
         try Self.write(encoder.encode(record), to: recordFile)
     }
 
-    /// Puts a whole file in its place at once: readers see the old one or the new one. Everybody may read it.
+    /// Replaces a file atomically: readers see the old or the new contents. By default every user can read it.
     static func write(_ data: Data, to path: String, mode: mode_t = 0o644) throws {
         let draft = path + ".new"
         let descriptor = open(draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode)
@@ -141,19 +141,19 @@ struct ClusterFolder: Sendable, Hashable {
         }
     }
 
-    /// Whether a process brings this cluster up or watches over it.
+    /// True if a process is starting or supervising this cluster.
     var isLive: Bool { FileLock.isHeld(upLock) || FileLock.isHeld(supervisorLock) }
 
-    /// Makes the folder and locks it for bringing a cluster up, in one step.
+    /// Creates the folder and locks it for starting a cluster, atomically.
     ///
-    /// - Returns: nil if there is such a folder.
+    /// - Returns: nil if the folder exists.
     func create() throws -> FileLock? {
         let draft = "\(Self.prefix)\(name).draft-\(getpid())"
         try? FileManager.default.removeItem(atPath: draft)
         guard mkdir(draft, 0o755) == 0, let lock = FileLock.tryAcquire(draft + "/up.lock") else {
             throw LocalClusterError(.fileSystem, "cannot create \(draft): \(String(cString: strerror(errno)))")
         }
-        // A folder with something in it cannot be replaced.
+        // rename() does not replace a folder that is not empty.
         if rename(draft, path) == 0 { return lock }
         let code = errno
         try? FileManager.default.removeItem(atPath: draft)
@@ -163,9 +163,9 @@ struct ClusterFolder: Sendable, Hashable {
         return nil
     }
 
-    /// Removes what a crashed process left of a cluster.
+    /// Removes the remains of a cluster whose process crashed.
     ///
-    /// - Returns: false if the cluster is in fact alive.
+    /// - Returns: false if the cluster is alive.
     func eraseIfAbandoned() async throws -> Bool {
         guard let lock = FileLock.tryAcquire(upLock) else { return !FileManager.default.fileExists(atPath: path) }
         defer { withExtendedLifetime(lock) {} }
@@ -174,8 +174,8 @@ struct ClusterFolder: Sendable, Hashable {
         return true
     }
 
-    /// Ends every process of the cluster, takes its names out of /etc/hosts and removes the folder. Works on whatever
-    /// is left of a cluster, however broken.
+    /// Ends every process of the cluster, removes its names from /etc/hosts, and removes the folder. Works on
+    /// incomplete and damaged clusters too.
     func erase() async throws {
         let files = FileManager.default
         let universes = ((try? files.contentsOfDirectory(atPath: path)) ?? []).filter { $0.hasPrefix("universe") }
@@ -187,7 +187,7 @@ struct ClusterFolder: Sendable, Hashable {
             for server in servers { group.addTask { await server.shutDown(SIGQUIT, within: .seconds(3)) } }
         }
         try? SystemHosts(cluster: name).remove()
-        // The supervisor may be writing its last list.
+        // Retried, because the supervisor may still be writing a list.
         for attempt in 1... {
             do {
                 try files.removeItem(atPath: path)

@@ -1,28 +1,28 @@
 import Foundation
 
-/// What is remembered of a cluster in its `cluster.json`: what was asked for, and what commands have changed since.
-/// Whether a node lives is not in it; that is seen from its processes.
+/// The contents of `cluster.json`: the options of a cluster and the changes made by commands. It does not record
+/// whether a node is alive, which is determined from its processes.
 struct ClusterRecord: Sendable, Codable {
     struct Node: Sendable, Codable {
         var number: Int
         var universe: Int
         var uuid: String
-        /// Where clients reach it.
+        /// The address for clients.
         var address: String
         var port: Int
-        /// Where it listens when a proxy stands before it at `port`.
+        /// The server's own port, if a proxy listens at `port`.
         var portBehindProxy: Int?
         var delayMilliseconds: Int
-        /// What `yb_servers()` calls it.
+        /// Its host in `yb_servers()`.
         var host: String
-        /// Whether `host` is a name that the cluster makes resolvable.
+        /// True if `host` is a name that the cluster makes resolvable.
         var ownsHostName: Bool
         var publicIP: String
         var placement: LocalCluster.Placement
         var type: LocalCluster.NodeType
-        /// Stopped by command, rather than dead.
+        /// True if the node was stopped by a command, not killed.
         var isStopped: Bool
-        /// When it was last known to live, in seconds since 1970, if it does not live now.
+        /// The time of its last sign of life, in seconds since 1970; nil if it is alive.
         var lostAt: Double?
     }
 
@@ -33,7 +33,7 @@ struct ClusterRecord: Sendable, Codable {
 
     struct SupervisorRecord: Sendable, Codable {
         var pid: Int32
-        /// A process of its own, as opposed to a thread of the one that started the cluster.
+        /// True if it is a separate process, false if it is a thread of the process that started the cluster.
         var isDetached: Bool
     }
 
@@ -44,7 +44,7 @@ struct ClusterRecord: Sendable, Codable {
     var encryption: LocalCluster.Encryption
     var serversFunction: LocalCluster.ServersFunction
     var isDelayable: Bool
-    /// The size of the records that the nodes' proxies write; nil where PostgreSQL itself speaks TLS.
+    /// The TLS record size of the proxies, in bytes; nil if PostgreSQL itself terminates TLS.
     var tlsRecordSize: Int?
     var hostNames: Bool
     var account: ServerAccount
@@ -52,16 +52,16 @@ struct ClusterRecord: Sendable, Codable {
     var postgresVersion: String
     var universes: [Universe]
     var nodes: [Node]
-    /// The highest number a node ever had: numbers are not used again.
+    /// The highest node number so far. Numbers are not reused.
     var lastNumber: Int
     var supervisor: SupervisorRecord?
-    /// False until every node has answered once.
+    /// True once every node has accepted connections.
     var isUp = false
 
-    /// Whether every node starts behind a proxy.
+    /// True if every node starts behind a proxy.
     var hasProxies: Bool { isDelayable || tlsRecordSize != nil }
 
-    /// A new identifier as YugabyteDB writes them: 32 hexadecimal digits.
+    /// A new identifier in YugabyteDB's format: 32 hexadecimal digits.
     static func newUUID() -> String {
         UUID().uuidString.replacingOccurrences(of: "-", with: "").lowercased()
     }

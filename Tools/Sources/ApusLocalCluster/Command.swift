@@ -1,14 +1,14 @@
 import Foundation
 import Subprocess
 
-/// A program run to its end.
+/// A program that runs to its end.
 struct Command: Sendable {
     var executable: String
     var arguments: [String]
-    /// The account to run it as, where this process is root's.
+    /// The account to run it as, if this process runs as root.
     var account: ServerAccount?
     var input = ""
-    /// Whether it leaves this process's session, so that Ctrl-C in the terminal does not reach it.
+    /// True starts it in its own session, so that Ctrl-C in the terminal does not reach it.
     var ownSession = false
 
     init(_ executable: String, _ arguments: [String], account: ServerAccount? = nil, input: String = "") {
@@ -18,8 +18,8 @@ struct Command: Sendable {
         self.input = input
     }
 
-    /// The words before the program by which it becomes the account's. PlatformOptions.userID would do it in a process
-    /// forked from this one, where glibc waits for threads that were not forked along (swift-subprocess 1.0.2).
+    /// The command prefix that switches to the account. PlatformOptions.userID would switch in a forked child, where
+    /// glibc waits for threads that do not exist in the child (swift-subprocess 1.0.2).
     private var change: [String] {
         guard let account, account.isBorrowed else { return [] }
         #if canImport(Darwin)
@@ -29,23 +29,23 @@ struct Command: Sendable {
         #endif
     }
 
-    /// Runs it and gives back what it printed.
+    /// Runs the program and returns its standard output.
     ///
-    /// - Throws: ``LocalClusterError`` (`commandFailed`) with what it wrote to standard error, unless it ends with 0.
+    /// - Throws: ``LocalClusterError`` (`commandFailed`) with its standard error, if its exit status is not 0.
     @discardableResult
     func run() async throws -> String {
         var options = PlatformOptions()
         options.createSession = ownSession
         options.teardownSequence = [.gracefulShutDown(allowedDurationToNextStep: .milliseconds(500))]
-        // The caller's settings for libpq and for the server are none of the cluster's business.
+        // Removes the caller's settings for libpq and the server from the environment.
         let environment = Subprocess.Environment.inherit.updating([
             "LC_ALL": "C", "PGDATA": nil, "PGHOST": nil, "PGPORT": nil, "PGOPTIONS": nil, "PGUSER": nil, "HOME": "/",
         ])
         let result: ExecutionResult<Void, StringOutput<UTF8>, StringOutput<UTF8>>
         do {
             result = try await Subprocess.run(
-                // The shell gives its place to the program, found by path or by name, in a folder that every account
-                // may enter: this process's own may be closed to the account.
+                // The shell replaces itself with the program, found by path or name, in a folder that every account can
+                // enter, because the account may have no access to the current folder.
                 .name("sh"), arguments: .init(["-c", #"cd / && exec "$0" "$@""#] + change + [executable] + arguments),
                 environment: environment, platformOptions: options, input: .string(input),
                 output: .string(limit: 1 << 20), error: .string(limit: 1 << 20))

@@ -1,17 +1,17 @@
 import Foundation
 
-/// A data folder made by initdb once and copied for every node. It is kept between clusters, per PostgreSQL version,
-/// per `yb_servers()` and per layout of ours.
+/// A data folder that initdb makes once and that is copied for every node. It is cached between clusters: one per
+/// PostgreSQL version, variant of `yb_servers()` and layout.
 struct DataTemplate: Sendable {
     let installation: PostgresInstallation
     let account: ServerAccount
     let function: LocalCluster.ServersFunction
 
-    /// Raised whenever what `build` makes changes.
+    /// Increase it whenever the result of `build` changes.
     private static let layout = 1
 
-    /// The folder that templates are kept in: the user's cache folder, or for root one that the servers' account may
-    /// read. `APUS_CLUSTER_CACHE` overrides both.
+    /// The folder of cached templates: the user's cache folder or, for root, one that the servers' account can read.
+    /// `APUS_CLUSTER_CACHE` overrides both.
     static func cacheFolder(_ account: ServerAccount) -> String {
         let environment = ProcessInfo.processInfo.environment
         if let folder = environment["APUS_CLUSTER_CACHE"], !folder.isEmpty { return folder }
@@ -35,7 +35,8 @@ struct DataTemplate: Sendable {
         try FileManager.default.removeItem(atPath: folder)
     }
 
-    /// The template's folder, made now if need be. Processes that want the same one at the same time make it once.
+    /// Returns the template's folder, and makes it if necessary. Processes that need the same template at the same time
+    /// make it only once.
     func ready(_ progress: @Sendable (String) -> Void) async throws -> String {
         let cache = Self.cacheFolder(account)
         do {
@@ -76,7 +77,7 @@ struct DataTemplate: Sendable {
         #else
         let characters = "C.UTF-8"
         #endif
-        // Collation as in YugabyteDB. Small segments, for they are copied per node.
+        // The collation is that of YugabyteDB. WAL segments are small because they are copied for every node.
         try await Command(
             installation.initdb,
             [
@@ -84,13 +85,13 @@ struct DataTemplate: Sendable {
                 "--lc-collate=C", "--lc-ctype=\(characters)", "--lc-messages=C", "--wal-segsize=1", "--no-sync",
             ], account: account
         ).run()
-        // Before the databases, so that these and all that are made later have the function.
+        // In template1, before databases are created, so that all databases have the function.
         var statements = MemberList.definition(function).map { [$0] } ?? []
         statements += [
             "CREATE ROLE postgres SUPERUSER CREATEDB CREATEROLE REPLICATION BYPASSRLS LOGIN",
             "DROP DATABASE postgres", "CREATE DATABASE postgres", "CREATE DATABASE \(LocalCluster.database)",
         ]
-        // -j: a statement ends with a semicolon and an empty line. Errors do not show in the status.
+        // With -j, a statement ends with a semicolon and an empty line. The exit status does not show errors.
         let said = try await Command(
             installation.postgres,
             ["--single", "-j", "-D", folder, "-c", "fsync=off", "-c", "exit_on_error=on", "template1"],
@@ -100,7 +101,7 @@ struct DataTemplate: Sendable {
         if said.contains("ERROR:") || said.contains("FATAL:") {
             throw LocalClusterError(.commandFailed, "preparing the databases failed: \(said)")
         }
-        // The server's own files of these names are written per node.
+        // These files are written for every node.
         for file in ["postgresql.conf", "pg_hba.conf", "pg_ident.conf"] { unlink("\(folder)/\(file)") }
     }
 

@@ -1,6 +1,6 @@
 import Foundation
 
-/// An exclusive lock on a file, which the kernel takes back when this process ends, however it ends.
+/// An exclusive lock on a file. The kernel releases it when this process ends, including after a crash.
 final class FileLock: Sendable {
     private let descriptor: Int32
 
@@ -12,14 +12,14 @@ final class FileLock: Sendable {
         close(descriptor)
     }
 
-    /// Gives the lock back now, rather than when the last reference to it goes.
+    /// Releases the lock before the object is deallocated.
     func release() {
         _ = flock(descriptor, LOCK_UN)
     }
 
-    /// The lock, or nil if another holder has it or the file cannot be opened.
+    /// Returns the lock, or nil if it is held or the file cannot be opened.
     static func tryAcquire(_ path: String) -> FileLock? {
-        // Several times, because a process that asks whether the lock is held has it for a moment.
+        // Tried several times, because `isHeld` in another process holds the lock briefly.
         for _ in 0..<5 {
             let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
             guard descriptor >= 0 else { return nil }
@@ -30,7 +30,7 @@ final class FileLock: Sendable {
             {
                 return FileLock(descriptor: descriptor)
             }
-            // Held by another, or the file was removed between opening and locking and the lock means nothing.
+            // The lock is held elsewhere, or the file was removed after opening it, so that the lock has no effect.
             close(descriptor)
             usleep(1000)
         }
@@ -54,7 +54,7 @@ final class FileLock: Sendable {
         }
     }
 
-    /// The lock for a moment's work, for callers that are not asynchronous. Holders keep it for milliseconds.
+    /// Runs `body` with the lock, for synchronous callers. It is held for milliseconds only.
     static func withLock<R>(_ path: String, _ body: () throws -> R) throws -> R {
         let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else {
@@ -69,7 +69,7 @@ final class FileLock: Sendable {
         return try body()
     }
 
-    /// Whether a process holds the lock now.
+    /// Returns true if a process holds the lock.
     static func isHeld(_ path: String) -> Bool {
         let descriptor = open(path, O_RDWR | O_CLOEXEC)
         guard descriptor >= 0 else { return false }

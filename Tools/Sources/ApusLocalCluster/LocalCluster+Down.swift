@@ -2,9 +2,9 @@ import Foundation
 import Synchronization
 
 extension LocalCluster {
-    /// Ends every process of the cluster and removes everything it has on disk.
+    /// Ends every process of the cluster and removes its files.
     ///
-    /// - Parameter purgeCache: also removes the data folders kept for starting clusters fast.
+    /// - Parameter purgeCache: also removes the cached data folders that make starting clusters fast.
     /// - Throws: ``LocalClusterError``.
     public func down(purgeCache: Bool = false) async throws {
         try await Self.takeDown(folder)
@@ -18,7 +18,7 @@ extension LocalCluster {
         if purgeCache { try Self.purgeCache() }
     }
 
-    /// Takes down the cluster of that name in whatever state it is, crashed ones included.
+    /// Takes down the cluster with this name in any state, including after a crash.
     ///
     /// - Returns: false if there was nothing to take down.
     @discardableResult
@@ -30,23 +30,23 @@ extension LocalCluster {
         return true
     }
 
-    /// Removes the data folders kept for starting clusters fast.
+    /// Removes the cached data folders that make starting clusters fast.
     public static func purgeCache() throws {
         try DataTemplate.purge(ServerAccount.current())
     }
 
-    /// Not to be cut short by a cancellation, for then half a cluster would be left.
+    /// Runs in its own task, because a cancellation would leave half a cluster.
     private static func takeDown(_ folder: ClusterFolder) async throws {
         try await Task.detached {
             guard FileManager.default.fileExists(atPath: folder.path) else { return }
             guard let lock = FileLock.tryAcquire(folder.upLock) else {
                 throw LocalClusterError(
                     .wrongState,
-                    "cluster '\(folder.name)' is coming up or going down in another process; try again then")
+                    "cluster '\(folder.name)' is coming up or going down in another process; try again later")
             }
             defer { withExtendedLifetime(lock) {} }
             let supervisor = (try? folder.load())?.supervisor
-            // Without the record the supervisor ends by itself.
+            // The supervisor ends when the record is gone.
             unlink(folder.recordFile)
             let deadline = ContinuousClock.now + .seconds(3)
             while FileLock.isHeld(folder.supervisorLock) {

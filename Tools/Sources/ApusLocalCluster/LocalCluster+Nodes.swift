@@ -1,7 +1,7 @@
 import Foundation
 
 extension LocalCluster {
-    /// Shuts a node down in order: sessions are ended, data is written. Nothing happens if it is down.
+    /// Shuts a node down cleanly: sessions are ended and data is written. Does nothing if the node is down.
     ///
     /// - Throws: ``LocalClusterError`` (`noSuchNode`, `notRunning`), as all calls for one node.
     public func stop(_ number: Int) async throws {
@@ -11,7 +11,7 @@ extension LocalCluster {
         }
     }
 
-    /// Starts a stopped or killed node and returns when it accepts connections. Nothing happens if it does already.
+    /// Starts a stopped or killed node and returns when it accepts connections. Does nothing if it is running.
     ///
     /// - Throws: ``LocalClusterError``, `wrongState` if the node is frozen.
     public func start(_ number: Int) async throws {
@@ -28,7 +28,7 @@ extension LocalCluster {
         }
     }
 
-    /// SIGKILL to the server and all its sessions: clients see their connections reset.
+    /// Kills the server and all its sessions with SIGKILL. Clients see a connection reset.
     public func kill(_ number: Int) async throws {
         try await withNode(number) { node in
             try change(number) { $0.isStopped = false }
@@ -37,8 +37,7 @@ extension LocalCluster {
         }
     }
 
-    /// Stops a node's processes where they are: it accepts connections, and never answers. Nothing happens if it is
-    /// frozen already.
+    /// Suspends the processes of a node: it accepts connections but never answers. Does nothing if it is frozen.
     ///
     /// - Throws: ``LocalClusterError``, `wrongState` if the node is down.
     public func freeze(_ number: Int) async throws {
@@ -51,7 +50,7 @@ extension LocalCluster {
         }
     }
 
-    /// Lets a frozen node go on.
+    /// Resumes a frozen node.
     ///
     /// - Throws: ``LocalClusterError``, `wrongState` if the node is down.
     public func thaw(_ number: Int) async throws {
@@ -64,23 +63,23 @@ extension LocalCluster {
         }
     }
 
-    /// Delays every answer of a node, on connections that exist and on new ones; zero ends that.
+    /// Delays every response of a node, on existing and new connections; zero removes the delay.
     ///
-    /// The first delay of a node restarts it behind a proxy, unless the cluster was started with
-    /// ``Options/delayable``; later changes interrupt nothing. The proxy stays until the cluster goes down.
+    /// The first delay of a node restarts it behind a proxy, unless the cluster was started with ``Options/delayable``;
+    /// later changes do not interrupt sessions. The proxy stays until the cluster goes down.
     ///
     /// - Parameter delay: 0 to 600 s, in whole milliseconds.
     /// - Throws: ``LocalClusterError``, `wrongState` if the cluster's supervisor, which runs the proxy, is gone.
     public func delay(_ number: Int, by delay: Duration) async throws {
-        // Before `components`, which traps for more seconds than Int64 holds.
+        // Checked before `components`, which traps if the seconds do not fit Int64.
         guard delay >= .zero, delay <= .seconds(600) else {
-            throw LocalClusterError(.invalidValue, "a delay of \(delay) is not possible: 0 to 600,000 ms")
+            throw LocalClusterError(.invalidValue, "the delay must be 0 to 600,000 ms, not \(delay)")
         }
         let (seconds, attoseconds) = delay.components
         let milliseconds = Int(seconds) * 1000 + Int(attoseconds / 1_000_000_000_000_000)
         guard isSupervised else {
             throw LocalClusterError(
-                .wrongState, "the supervisor of cluster '\(name)' is gone, so nothing can be delayed")
+                .wrongState, "the supervisor of cluster '\(name)' does not run, so nodes cannot be delayed")
         }
         guard record.tlsRecordSize == nil else {
             throw LocalClusterError(
@@ -104,26 +103,25 @@ extension LocalCluster {
                 }
             }
             try change(number) { $0.delayMilliseconds = milliseconds }
-            // The proxy looks once per beat.
+            // The proxy reads the new delay once per beat.
             try await Task.sleep(for: Supervisor.beat + .milliseconds(50))
         }
     }
 
-    /// Changes what `yb_servers()` says of a node's place.
+    /// Changes the placement of a node in `yb_servers()`.
     public func setPlacement(_ number: Int, _ placement: Placement) throws {
         try change(number) { $0.placement = placement }
     }
 
-    /// Changes what `yb_servers()` says of a node's public address; an empty text means none.
+    /// Changes the public address of a node in `yb_servers()`; an empty string means none.
     public func setPublicIP(_ number: Int, _ address: String) throws {
         try change(number) { $0.publicIP = address }
     }
 
-    /// Changes the host under which `yb_servers()` lists a node. With TLS the node gets a certificate for that host
-    /// alone.
+    /// Changes the host of a node in `yb_servers()`. With TLS, the node gets a certificate for this host only.
     ///
     /// - Parameter resolvable: whether the cluster makes the name resolve to the node's address, as it does for its own
-    ///   names. Otherwise it resolves to whatever it does, or not at all.
+    ///   names. Otherwise it is not made resolvable.
     public func setHost(_ number: Int, _ host: String, resolvable: Bool = false) async throws {
         guard !host.isEmpty, host.utf8.allSatisfy({ $0 > 32 && $0 < 127 && $0 != UInt8(ascii: ",") }) else {
             throw LocalClusterError(.invalidValue, "'\(host)' is not a host name or an address")
@@ -143,11 +141,11 @@ extension LocalCluster {
         }
     }
 
-    /// Adds a node at the next address and returns its number when it accepts connections.
+    /// Adds a node at the next free address and returns its number once it accepts connections.
     ///
     /// - Parameters:
     ///   - placement: nil for ``Placement/standard``.
-    ///   - universe: the universe that it joins, from 1.
+    ///   - universe: the number of the universe that the node joins, from 1.
     @discardableResult
     public func addNode(
         placement: Placement? = nil, type: NodeType = .primary, publicIP: String = "", universe: Int = 1
@@ -171,7 +169,7 @@ extension LocalCluster {
                 delayMilliseconds: 0,
                 host: record.hostNames ? "node\(number).\(record.name).apus.test" : address.description,
                 ownsHostName: record.hostNames, publicIP: publicIP, placement: placement ?? .standard, type: type,
-                // Listed from its first heartbeat on.
+                // The node is listed once the supervisor has seen it running.
                 isStopped: true, lostAt: 0)
             record.nodes.append(node)
             return node
@@ -196,7 +194,7 @@ extension LocalCluster {
         return node.number
     }
 
-    /// Takes a node out of the cluster: its server ends, its data is removed, and it is no longer listed.
+    /// Removes a node from the cluster: stops its server, deletes its data, and removes it from the list.
     ///
     /// - Throws: ``LocalClusterError``, `wrongState` for the last node.
     public func removeNode(_ number: Int) async throws {
@@ -217,7 +215,7 @@ extension LocalCluster {
         unlink(folder.lock(number))
     }
 
-    /// Does something to a node that no other command may interrupt, and brings the list up to date.
+    /// Runs `body` while no other command can change the node, and then updates the list.
     private func withNode<R>(_ number: Int, _ body: (ClusterRecord.Node) async throws -> R) async throws -> R {
         let record = try folder.load()
         _ = try record.index(of: number)
@@ -233,15 +231,15 @@ extension LocalCluster {
         try folder.update { record in change(&record.nodes[try record.index(of: number)]) }
     }
 
-    /// Waits until the proxy before a node accepts connections, or refuses them.
+    /// Waits until the proxy in front of a node accepts connections, or refuses them.
     func awaitProxy(_ node: ClusterRecord.Node, accepting: Bool = true) async throws {
         let address = try LoopbackAddress(parsing: node.address)
         let deadline = ContinuousClock.now + .seconds(10)
         while true {
-            // An address that can be bound is one that no process listens at.
+            // If the address can be bound, no process is listening on it.
             if ((try? BoundSocket(.stream, address, port: node.port)) == nil) == accepting { return }
             guard ContinuousClock.now < deadline else {
-                throw LocalClusterError(.timedOut, "the proxy before node \(node.number) did not react")
+                throw LocalClusterError(.timedOut, "the proxy in front of node \(node.number) did not respond")
             }
             try await Task.sleep(for: .milliseconds(10))
         }

@@ -2,19 +2,19 @@ import Foundation
 import Synchronization
 
 extension LocalCluster {
-    /// Who watches over a cluster once it is up.
+    /// Where the supervisor of a cluster runs.
     public enum Supervision: Sendable, Hashable {
-        /// A thread of this process. The cluster goes down when the process ends, however it ends.
+        /// A thread of this process. The cluster goes down when the process ends, including after a crash.
         case thisProcess
-        /// A process of its own, so that the cluster outlives this one: the program at `executable`, called with
-        /// `arguments`, which must call ``Supervisor/runDetached(name:)``.
+        /// A separate process, so that the cluster outlives this one: the program at `executable` with `arguments`,
+        /// which must call ``Supervisor/runDetached(name:)``.
         case detached(executable: String, arguments: [String])
     }
 
-    /// Brings a cluster up and returns when every node accepts connections. Cancelling the task takes back all that was
-    /// done.
+    /// Starts a cluster and returns when every node accepts connections. If the task is cancelled, the partly started
+    /// cluster is removed.
     ///
-    /// - Parameter progress: told what goes on, a sentence at a time.
+    /// - Parameter progress: called with progress messages.
     /// - Throws: ``LocalClusterError``, `CancellationError`.
     public static func up(
         _ options: Options = .init(), supervision: Supervision = .thisProcess,
@@ -36,7 +36,7 @@ extension LocalCluster {
                 folder: folder, watchdog: watchdog, progress: progress
             ).run()
         } catch {
-            // A task of its own, for this one may have been cancelled, and then could not even wait.
+            // A separate task, because this one may have been cancelled and could then not wait.
             await Task.detached {
                 try? await folder.erase()
                 await watchdog?.dismiss()
@@ -47,8 +47,7 @@ extension LocalCluster {
 
     private static let bringingUp = Mutex(0)
 
-    /// Lets this process bring up two clusters at a time: tests that all start at once would otherwise keep each other
-    /// from ending.
+    /// Limits this process to starting two clusters at a time, because many concurrent starts would all time out.
     private static func awaitTurn() async throws {
         while true {
             let isOurTurn = bringingUp.withLock { count in
@@ -63,7 +62,7 @@ extension LocalCluster {
 
     private static let testClusters = Mutex(0)
 
-    /// Several in one process, and several processes, must not get into each other's way.
+    /// A name that is unique among clusters of this process and of other processes.
     private static func nextTestName() -> String {
         let number = testClusters.withLock { count in
             count += 1
@@ -72,11 +71,11 @@ extension LocalCluster {
         return "test-\(getpid())-\(number)"
     }
 
-    /// Makes the cluster's folder and locks it. What a crashed cluster of the same name left is removed first.
+    /// Creates and locks the folder of the cluster. Remains of a crashed cluster with the same name are removed first.
     private static func occupy(_ folder: ClusterFolder, _ progress: (String) -> Void) async throws -> FileLock {
         for _ in 0..<3 {
             if let lock = try folder.create() { return lock }
-            if !folder.isLive { progress("Removing what a crashed cluster named '\(folder.name)' left") }
+            if !folder.isLive { progress("Removing the remains of crashed cluster '\(folder.name)'") }
             guard try await folder.eraseIfAbandoned() else {
                 let record = try? folder.load()
                 let nodes = record.map { " with \($0.nodes.count) nodes from \($0.nodes.first?.address ?? "?")" } ?? ""
@@ -92,18 +91,18 @@ extension LocalCluster {
         throw LocalClusterError(.alreadyRunning, "another program keeps taking the name '\(folder.name)'")
     }
 
-    /// Removes what test processes left that crashed along with their watchdogs.
+    /// Removes clusters of test processes that crashed together with their watchdogs.
     private static func sweep(_ progress: (String) -> Void) async {
         for folder in ClusterFolder.all() where !folder.isLive {
-            // The nodes of a detached cluster may still be in use.
+            // The nodes of a detached cluster may still be used.
             if let supervisor = (try? folder.load())?.supervisor, supervisor.isDetached { continue }
-            progress("Removing what cluster '\(folder.name)' left when its process crashed")
+            progress("Removing the remains of cluster '\(folder.name)', whose process crashed")
             _ = try? await folder.eraseIfAbandoned()
         }
     }
 }
 
-/// The steps from an empty folder to a cluster that answers.
+/// The steps from an empty folder to a running cluster.
 private struct BringUp: Sendable {
     let options: LocalCluster.Options
     let supervision: LocalCluster.Supervision
@@ -159,7 +158,7 @@ private struct BringUp: Sendable {
         do {
             return try AddressBlock(base: LoopbackAddress(parsing: base), count: options.nodes, port: options.port)
         } catch let error as LocalClusterError where error.code == .addressUnavailable {
-            // Our own clusters can be named.
+            // If another local cluster uses the address, name that cluster.
             for other in ClusterFolder.all() where other != folder {
                 guard let record = try? other.load(), record.port == options.port,
                     let node = record.nodes.first(where: { error.message.hasPrefix("\($0.address):") })
@@ -168,7 +167,7 @@ private struct BringUp: Sendable {
                     .addressUnavailable,
                     """
                     \(node.address):\(node.port) is node \(node.number) of cluster '\(other.name)'. Choose another \
-                    base address (--base-address 127.0.1.1, say) or port (--port), or take that cluster down.
+                    base address (for example --base-address 127.0.1.1) or port (--port), or take that cluster down.
                     """)
             }
             throw error
@@ -221,8 +220,8 @@ private struct BringUp: Sendable {
 }
 
 extension ClusterFolder {
-    /// Makes the nodes' names resolvable: for everybody by /etc/hosts where that may be written, and in any case by a
-    /// file of the same format in the cluster's folder.
+    /// Makes the names of the nodes resolvable: in /etc/hosts, if it is writable, and in a file of the same format in
+    /// the cluster's folder.
     func publishNames(_ record: ClusterRecord, _ progress: (String) -> Void) throws {
         let lines = record.nodes.filter(\.ownsHostName).map { "\($0.address) \($0.host)" }
         try Self.write(Data(lines.map { $0 + "\n" }.joined().utf8), to: hostsFile)
@@ -231,7 +230,7 @@ extension ClusterFolder {
         } else {
             progress(
                 """
-                /etc/hosts cannot be written by this user, so the nodes' names resolve nowhere yet. Run programs with
+                /etc/hosts is not writable for this user, so the names of the nodes do not resolve yet. Run programs with
                   LD_PRELOAD=libnss_wrapper.so NSS_WRAPPER_HOSTS=\(hostsFile)
                 (apt-get install libnss-wrapper), or have an administrator append \(hostsFile) to /etc/hosts.
                 """)

@@ -1,28 +1,28 @@
 import Foundation
 import Synchronization
 
-/// A cluster of real PostgreSQL servers on this machine that present themselves as a YugabyteDB cluster: one server per
-/// loopback address, all at one port, each with `yb_servers()`.
+/// A cluster of PostgreSQL servers on this machine that looks like a YugabyteDB cluster: one server per loopback
+/// address, all with the same port and with `yb_servers()`. The servers do not share data.
 ///
 ///     try await withLocalCluster(.init(nodes: 3)) { cluster in
 ///         try await cluster.kill(2)
 ///         …
 ///     }
 ///
-/// A cluster can be worked on by any number of processes at once, by this type or by `apus cluster`; all that they need
-/// to agree on is its name.
+/// Any number of processes can use the same cluster at the same time, with this type or with `apus cluster`, by its
+/// name.
 public final class LocalCluster: Sendable {
     /// The superuser of every server.
     public static let user = "yugabyte"
-    /// The password of ``user``, asked for with ``Authentication/scram``.
+    /// The password of ``user``, required with ``Authentication/scram``.
     public static let password = "yugabyte"
     /// The database that every server has, besides `postgres`.
     public static let database = "yugabyte"
 
-    /// What the cluster is found by.
+    /// The name that identifies the cluster.
     public let name: String
     let folder: ClusterFolder
-    /// What this process does for the cluster, if it started it.
+    /// The supervisor and the watchdog, if this process started the cluster.
     let keepers: Mutex<Keepers?>
     private let lastRecord: Mutex<ClusterRecord>
 
@@ -38,7 +38,7 @@ public final class LocalCluster: Sendable {
         lastRecord = Mutex(record)
     }
 
-    /// The running cluster of that name, whatever process started it.
+    /// Returns the running cluster with this name, which any process may have started.
     ///
     /// - Throws: ``LocalClusterError`` (`notRunning`).
     public static func running(_ name: String = "default") throws -> LocalCluster {
@@ -47,38 +47,38 @@ public final class LocalCluster: Sendable {
         return LocalCluster(folder, try folder.load(), keepers: nil)
     }
 
-    /// The names of this account's clusters.
+    /// The names of the clusters of this account.
     public static var runningNames: [String] {
         ClusterFolder.all().filter { (try? $0.load()) != nil }.map(\.name)
     }
 
-    /// What is known of the cluster now, or what was known last if it is gone.
+    /// The current record of the cluster, or the last known one if the cluster is gone.
     var record: ClusterRecord {
         guard let record = try? folder.load() else { return lastRecord.withLock { $0 } }
         lastRecord.withLock { $0 = record }
         return record
     }
 
-    /// The folder with everything of the cluster, which ``down(purgeCache:)`` removes.
+    /// The folder with all files of the cluster, which ``down(purgeCache:)`` removes.
     public var directory: String { folder.path }
 
-    /// The certificate by which clients know the nodes' certificates, if there is TLS.
+    /// The path of the certificate authority's certificate, for clients; nil without TLS.
     public var authorityCertificate: String? { record.encryption == .off ? nil : folder.authorityCertificate }
 
-    /// Whether a supervisor notices deaths and runs proxies. False after the supervising process was killed; everything
-    /// but ``delay(_:by:)`` and the detection of nodes killed by others works without.
+    /// True if a supervisor detects deaths and runs proxies. False if its process was killed; then only
+    /// ``delay(_:by:)`` and the detection of nodes killed from outside do not work.
     public var isSupervised: Bool { FileLock.isHeld(folder.supervisorLock) }
 
-    /// Whether every node has been up once: false while ``up(_:supervision:progress:)`` is at work.
+    /// True once every node has accepted connections; false while ``up(_:supervision:progress:)`` runs.
     public var isUp: Bool { record.isUp }
 
-    /// The nodes in the order of their numbers, each as it is at this moment.
+    /// The current nodes, ordered by number.
     public var nodes: [Node] {
         let record = self.record
         return record.nodes.map { Node($0, record, folder) }
     }
 
-    /// Node `number`, as it is at this moment.
+    /// Returns the current state of node `number`.
     ///
     /// - Throws: ``LocalClusterError`` (`noSuchNode`).
     public func node(_ number: Int) throws -> Node {
@@ -86,7 +86,8 @@ public final class LocalCluster: Sendable {
         return Node(record.nodes[try record.index(of: number)], record, folder)
     }
 
-    /// A libpq connection string for one node, with user, database, password and, with TLS, the authority.
+    /// Returns a libpq connection string for one node, with user, database, password and, with TLS, the certificate
+    /// authority.
     ///
     /// - Throws: ``LocalClusterError`` (`noSuchNode`).
     public func connectionString(_ number: Int) throws -> String {
@@ -98,45 +99,53 @@ public final class LocalCluster: Sendable {
         return text
     }
 
-    /// A node of a cluster, as it was when asked for.
+    /// A snapshot of a node.
     public struct Node: Sendable, Hashable {
+        /// The state of a node.
         public enum State: String, Sendable, Hashable, CaseIterable {
             /// It accepts connections.
             case running
-            /// It starts or recovers.
+            /// It is starting or in recovery.
             case starting
-            /// It was stopped by command.
+            /// It was stopped by a command.
             case stopped
-            /// Its processes stand still: connections are accepted and nothing is answered.
+            /// Its processes are suspended: connections are accepted but not answered.
             case frozen
             /// It was killed.
             case dead
         }
 
-        /// From 1; a number is never used again.
+        /// Numbers start at 1 and are never reused.
         public let number: Int
-        /// What `yb_servers()` calls it: its address or a name.
+        /// Its host in `yb_servers()`: its address or a name.
         public let host: String
         /// The loopback address that it listens on.
         public let address: String
+        /// The port for clients.
         public let port: Int
         /// Empty if it has none.
         public let publicIP: String
+        /// Primary or read replica.
         public let type: NodeType
+        /// Its placement in `yb_servers()`.
         public let placement: Placement
+        /// Its state when the snapshot was taken.
         public let state: State
-        /// Whether `yb_servers()` lists it.
+        /// True if `yb_servers()` lists it.
         public let isListed: Bool
-        /// The postmaster's process number, if it lives.
+        /// The process ID of the postmaster, if it is alive.
         public let pid: Int32?
+        /// The path of the server's data folder.
         public let dataDirectory: String
+        /// The path of the server's log.
         public let logFile: String
         /// 32 hexadecimal digits.
         public let uuid: String
         /// The number of its universe, from 1.
         public let universe: Int
+        /// The UUID of its universe: 32 hexadecimal digits.
         public let universeUUID: String
-        /// What every answer is delayed by.
+        /// The delay of every response.
         public let delay: Duration
 
         init(_ node: ClusterRecord.Node, _ record: ClusterRecord, _ folder: ClusterFolder) {
@@ -167,10 +176,10 @@ public final class LocalCluster: Sendable {
     }
 }
 
-/// Brings a cluster up, hands it to `body` and takes it down again, whatever happens in between. Without a base address
-/// it takes loopback addresses that are free, so that any number of processes can do this at the same time.
+/// Starts a cluster, calls `body`, and takes the cluster down, also if `body` throws. Without a base address it uses
+/// free loopback addresses, so that any number of processes can do this at the same time.
 ///
-/// - Throws: ``LocalClusterError`` from bringing it up, or what `body` throws.
+/// - Throws: ``LocalClusterError`` from starting the cluster, or the error that `body` throws.
 public func withLocalCluster<Result>(
     _ options: LocalCluster.Options = .init(), _ body: (LocalCluster) async throws -> Result
 ) async throws -> Result {

@@ -1,25 +1,25 @@
 extension LocalCluster {
-    /// How nodes check who connects.
+    /// How nodes authenticate clients.
     public enum Authentication: String, Sendable, Hashable, Codable, CaseIterable {
-        /// No client is asked for a password.
+        /// No password is required.
         case trust
-        /// SCRAM-SHA-256; the password of user `yugabyte` is `yugabyte`.
+        /// SCRAM-SHA-256. The password of user `yugabyte` is `yugabyte`.
         case scram
     }
 
-    /// Whether nodes speak TLS.
+    /// Whether nodes use TLS.
     public enum Encryption: String, Sendable, Hashable, Codable, CaseIterable {
         /// No TLS.
         case off
-        /// TLS for clients that ask for it; plain connections are accepted too.
+        /// TLS for clients that request it; connections without TLS are accepted too.
         case offered
-        /// TLS only; plain connections are turned away.
+        /// TLS only; connections without TLS are rejected.
         case required
     }
 
-    /// What the nodes' `yb_servers()` looks like, which depends on YugabyteDB's version.
+    /// The columns of `yb_servers()`, which depend on the YugabyteDB version.
     public enum ServersFunction: String, Sendable, Hashable, Codable, CaseIterable {
-        /// Plain PostgreSQL: there is no such function.
+        /// Plain PostgreSQL, without the function.
         case absent = "none"
         /// Without `uuid` and `universe_uuid`.
         case columns8 = "8"
@@ -29,44 +29,48 @@ extension LocalCluster {
         case columns10 = "10"
     }
 
-    /// What a cluster is to be like.
+    /// The options of a cluster.
     ///
     ///     let cluster = try await LocalCluster.up(.init(nodes: 3, placements: ["aws.us.a", "aws.us.b", "aws.us.c"]))
     public struct Options: Sendable, Hashable {
-        /// The name by which the cluster is found again; nil makes up one for this process.
+        /// The name of the cluster; nil generates one for this process.
         public var name: String?
-        /// How many nodes; they are numbered from 1.
+        /// The number of nodes. They are numbered from 1.
         public var nodes: Int
-        /// `cloud.region.zone` per node. Fewer than nodes repeat in turn; none gives every node
+        /// `cloud.region.zone` per node. They are repeated if there are more nodes; if empty, every node has
         /// ``Placement/standard``.
         public var placements: [String]
         /// The numbers of the nodes that are read replicas.
         public var readReplicas: Set<Int>
-        /// The public address per node; an empty text means none, as does a missing one.
+        /// The public address per node. An empty or missing entry means none.
         public var publicIPs: [String]
-        /// The sizes of the universes that the nodes form, in the order of their numbers; they add up to `nodes`.
-        /// Empty means one universe. Nodes list only nodes of their own universe.
+        /// The sizes of the universes, in the order of node numbers; their sum is `nodes`. Empty means one universe.
+        /// Nodes list only nodes of their own universe.
         public var groups: [Int]
-        /// Node 1's loopback address; node N has the address N - 1 above. Nil looks for free ones.
+        /// The loopback address of node 1; the other nodes have the following addresses. Nil searches for free
+        /// addresses.
         public var baseAddress: String?
         /// The port of every node.
         public var port: Int
+        /// How nodes authenticate clients.
         public var authentication: Authentication
+        /// Whether nodes use TLS.
         public var encryption: Encryption
-        /// Whether nodes are listed by name (`node1.NAME.apus.test`) rather than by address. With TLS the certificates
-        /// then carry that name alone, so that `verify-full` succeeds only for who connects by name.
+        /// Whether nodes are listed by name (`node1.NAME.apus.test`) rather than by address. TLS certificates then
+        /// contain only that name, so `verify-full` succeeds only for clients that connect by name.
         public var hostNames: Bool
-        /// How long a dead node stays listed, in seconds (0 or more). YugabyteDB's default is 60.
+        /// How long a dead node stays listed, in seconds, 0 to 86400. YugabyteDB's default is 60.
         public var listedTTL: Double
+        /// The columns of `yb_servers()`.
         public var serversFunction: ServersFunction
-        /// Starts every node behind the proxy that ``LocalCluster/delay(_:by:)`` needs, so that the first delay does
-        /// not restart it.
+        /// True starts every node behind the proxy that ``LocalCluster/delay(_:by:)`` needs, so that the first delay
+        /// does not restart it.
         public var delayable: Bool
-        /// Starts every node behind a proxy that ends TLS and writes records of so many bytes, 1 to 16,384, as poolers
-        /// and balancers do; nil leaves TLS to PostgreSQL, which writes records of 8,192. Needs ``encryption``, and
-        /// makes it required. Nodes behind such a proxy cannot be delayed.
+        /// Starts every node behind a proxy that terminates TLS, as poolers and load balancers do, and writes records
+        /// of this many bytes, 1 to 16,384. Nil leaves TLS to PostgreSQL, which writes records of 8,192 bytes. It needs
+        /// ``encryption``, and makes TLS required. Nodes behind such a proxy cannot be delayed.
         public var tlsRecordSize: Int?
-        /// The folder of PostgreSQL's server binaries; nil looks for it.
+        /// The folder of the PostgreSQL server programs; nil searches for it.
         public var postgresBinaries: String?
 
         public init(
@@ -97,7 +101,7 @@ extension LocalCluster {
 }
 
 extension LocalCluster.Options {
-    /// Checks everything that can be checked without touching the machine.
+    /// Checks everything that can be checked without accessing the machine.
     func validate() throws {
         func invalid(_ message: String) -> LocalClusterError { LocalClusterError(.invalidValue, message) }
         if let name { try Self.validate(name: name) }
@@ -137,10 +141,10 @@ extension LocalCluster.Options {
         }
     }
 
-    /// Whether every node starts behind a proxy.
+    /// True if every node starts behind a proxy.
     var hasProxies: Bool { delayable || tlsRecordSize != nil }
 
-    /// A name becomes part of a path and of host names.
+    /// Checks a cluster name, which becomes part of a path and of host names.
     static func validate(name: String) throws {
         let valid = name.utf8.allSatisfy { byte in
             switch byte {
@@ -150,11 +154,11 @@ extension LocalCluster.Options {
         }
         guard valid, (1...40).contains(name.utf8.count), !name.hasPrefix("-"), !name.hasSuffix("-") else {
             throw LocalClusterError(
-                .invalidValue, "'\(name)' is not a cluster's name: 1 to 40 of a-z, 0-9 and '-', not '-' at an end")
+                .invalidValue, "'\(name)' is not a cluster's name: use 1 to 40 of a-z, 0-9 and '-', no '-' at an end")
         }
     }
 
-    /// The placement of node `number`, which need not be one of the first nodes.
+    /// The placement of node `number`, which may have been added later.
     func placement(of number: Int) throws -> LocalCluster.Placement {
         placements.isEmpty
             ? .standard : try LocalCluster.Placement(parsing: placements[(number - 1) % placements.count])

@@ -1,11 +1,11 @@
 import Foundation
 
-/// The file that all servers of a universe read when they are asked who is there, and the function that reads it.
+/// The file from which all servers of a universe answer `yb_servers()`, and the definition of that function.
 ///
-/// One file for all is why all nodes always list the same. A dead node's row carries the moment at which it ends, so
-/// rows vanish on time even if the file is not written any more.
+/// All servers read one file, so all nodes always list the same. The row of a dead node contains its expiry time, so it
+/// disappears on time even if the file is no longer written.
 enum MemberList {
-    /// The names are those of the function's columns.
+    /// The property names are the column names of the function.
     private struct Row: Encodable {
         var host: String
         var port: Int
@@ -30,16 +30,17 @@ enum MemberList {
         return try JSONEncoder().encode(rows)
     }
 
-    /// Whether `yb_servers()` shows the node now.
+    /// Returns true if `yb_servers()` currently lists the node.
     static func lists(_ node: ClusterRecord.Node, _ record: ClusterRecord) -> Bool {
         node.lostAt.map { $0 + record.listedTTL > Date().timeIntervalSince1970 } ?? true
     }
 
-    /// Creates `yb_servers()` in the system catalogue, where YugabyteDB has it: it is found whatever the search path.
+    /// Returns the definition of `yb_servers()`. It is in the system catalog, as in YugabyteDB, so that it is found
+    /// with every search path.
     ///
     /// Columns, their order and types: YugabyteDB's `yb_system_views.sql` migrations V6, V22 and V59.5. Any role may
-    /// call it; it reads the file with its owner's rights, and the path is fixed, so that nothing else can be read by
-    /// it.
+    /// call it. It reads the file with its owner's privileges, and the path is fixed, so that it cannot read other
+    /// files.
     static func definition(_ kind: LocalCluster.ServersFunction) -> String? {
         var columns = [
             "host text", "port int8", "num_connections int8", "node_type text", "cloud text", "region text",

@@ -1,12 +1,12 @@
 import Foundation
 
-/// Makes one server's folder, and starts servers.
+/// Creates the folder of a server, and starts the server.
 struct NodeBuilder: Sendable {
     let record: ClusterRecord
     let node: ClusterRecord.Node
     let folder: ClusterFolder
 
-    /// From nothing to a server that accepts connections.
+    /// Creates the folder and starts the server; returns when it accepts connections.
     func build(from source: String, _ template: DataTemplate) async throws {
         try await template.copy(source, to: folder.data(node))
         try ClusterFolder.write(Data(), to: folder.log(node.number))
@@ -17,7 +17,7 @@ struct NodeBuilder: Sendable {
         try await start()
     }
 
-    /// Writes the settings and starts the server, returning when it accepts connections.
+    /// Writes the settings and starts the server; returns when it accepts connections.
     ///
     /// - Throws: ``LocalClusterError`` (`commandFailed`) with the end of the server's log.
     func start() async throws {

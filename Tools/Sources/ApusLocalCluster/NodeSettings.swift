@@ -1,6 +1,6 @@
 import Foundation
 
-/// The configuration files of one server.
+/// The configuration files of a server.
 struct NodeSettings {
     let record: ClusterRecord
     let node: ClusterRecord.Node
@@ -19,23 +19,23 @@ struct NodeSettings {
         var lines = [
             "listen_addresses = '\(node.address)'",
             "port = \(node.portBehindProxy ?? node.port)",
-            // No socket file: its path could be too long, and it would be one more thing to remove.
+            // No Unix socket: its path could be too long, and it would have to be removed.
             "unix_socket_directories = ''",
             "cluster_name = 'apus \(record.name) node\(node.number)'",
-            // Room for tests that open hundreds; little memory, for there are many nodes on one machine.
+            // Enough for tests that open hundreds of connections. Little memory, because many nodes share one machine.
             "max_connections = 400",
             "shared_buffers = 32MB",
             "max_wal_size = 256MB",
             "min_wal_size = 5MB",
             "jit = off",
             "huge_pages = off",
-            // Segments as files in the data folder, so that none is left in /dev/shm by a killed server.
+            // Segments are files in the data folder, so that a killed server leaves none in /dev/shm.
             "dynamic_shared_memory_type = mmap",
-            // Speed: data lasts as long as the cluster.
+            // For speed: the data need not survive the cluster.
             "fsync = off",
             "synchronous_commit = off",
             "full_page_writes = off",
-            // Two-phase commit and both kinds of replication, so that drivers can be tried on them.
+            // Two-phase commit and both kinds of replication are enabled for driver tests.
             "wal_level = logical",
             "max_wal_senders = 10",
             "max_replication_slots = 10",
@@ -54,7 +54,7 @@ struct NodeSettings {
         return lines.joined(separator: "\n") + "\n"
     }
 
-    /// Whether the server itself speaks TLS, and no proxy before it.
+    /// True if the server itself terminates TLS, not a proxy in front of it.
     private var speaksTLS: Bool { record.encryption != .off && record.tlsRecordSize == nil }
 
     private var access: String {

@@ -1,11 +1,11 @@
 extension LocalCluster {
-    /// Where a node stands: `cloud.region.zone`, as `yb_servers()` reports it in three columns.
+    /// The location of a node, `cloud.region.zone`, which `yb_servers()` returns in three columns.
     public struct Placement: Sendable, Hashable, Codable, CustomStringConvertible {
         public var cloud: String
         public var region: String
         public var zone: String
 
-        /// The placement that YugabyteDB gives to nodes started without one.
+        /// YugabyteDB's placement for nodes that are started without one.
         public static let standard = Placement(cloud: "cloud1", region: "datacenter1", zone: "rack1")
 
         public init(cloud: String, region: String, zone: String) {
@@ -14,7 +14,7 @@ extension LocalCluster {
             self.zone = zone
         }
 
-        /// Reads `cloud.region.zone`. A part may be empty, as it is in YugabyteDB when nothing was set.
+        /// Parses `cloud.region.zone`. A part may be empty, as in YugabyteDB if it was not set.
         ///
         /// - Throws: ``LocalClusterError`` (`invalidValue`) unless there are exactly three parts.
         public init(parsing text: String) throws {
@@ -30,7 +30,7 @@ extension LocalCluster {
         public var description: String { "\(cloud).\(region).\(zone)" }
     }
 
-    /// The two kinds of node, under the names that `yb_servers()` has for them.
+    /// The two kinds of node, with their names in `yb_servers()`.
     public enum NodeType: String, Sendable, Hashable, Codable, CaseIterable {
         case primary
         case readReplica = "read_replica"

@@ -1,18 +1,18 @@
 import Foundation
 
-/// PostgreSQL's server binaries on this machine.
+/// The PostgreSQL server programs on this machine.
 struct PostgresInstallation: Sendable, Hashable {
-    /// The folder that has `postgres`, `initdb` and `pg_ctl`.
+    /// The folder that contains `postgres`, `initdb` and `pg_ctl`.
     let binaries: String
-    /// What `postgres --version` prints after the program's name, for example `15.18 (Debian 15.18-0+deb12u1)`.
+    /// The version that `postgres --version` prints, for example `15.18 (Debian 15.18-0+deb12u1)`.
     let version: String
 
     var initdb: String { binaries + "/initdb" }
     var postgres: String { binaries + "/postgres" }
     var control: String { binaries + "/pg_ctl" }
 
-    /// Looks where `explicit` says, or else in `APUS_POSTGRES_BIN`, where `pg_config` says, where Debian, Homebrew and
-    /// Postgres.app put servers (the newest first), and in `PATH`.
+    /// Searches the folder `explicit` or, without it, `APUS_POSTGRES_BIN`, the folder that `pg_config` reports, the
+    /// folders of Debian, Homebrew and Postgres.app (newest version first), and `PATH`.
     static func find(explicit: String?) async throws -> PostgresInstallation {
         let environment = ProcessInfo.processInfo.environment
         if let folder = explicit ?? environment["APUS_POSTGRES_BIN"], !folder.isEmpty {
@@ -20,7 +20,10 @@ struct PostgresInstallation: Sendable, Hashable {
                 let source = explicit == nil ? "APUS_POSTGRES_BIN" : "The PostgreSQL folder given"
                 throw LocalClusterError(
                     .postgresNotFound,
-                    "\(source), \(folder), lacks the programs postgres, initdb and pg_ctl (scripts do not count)."
+                    """
+                    \(source), \(folder), does not contain the programs postgres, initdb and pg_ctl; wrapper scripts \
+                    are not accepted.
+                    """
                 )
             }
             return try await at(folder)
@@ -55,7 +58,7 @@ struct PostgresInstallation: Sendable, Hashable {
             binaries: folder, version: version.hasPrefix(prefix) ? String(version.dropFirst(prefix.count)) : version)
     }
 
-    /// The folders of several versions side by side, the highest version first.
+    /// The folders of all installed versions, highest version first.
     private static func versions(under parent: String, prefix: String, suffix: String) -> [String] {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: parent)) ?? []
         return names.filter { $0.hasPrefix(prefix) }
@@ -63,8 +66,8 @@ struct PostgresInstallation: Sendable, Hashable {
             .map { parent + "/" + $0 + suffix }
     }
 
-    /// Whether the folder holds the programs themselves. Scripts of the same names are wrappers that a distribution or
-    /// an administrator put before them; they may demand root or other arguments.
+    /// Returns true if the folder contains the programs themselves. Scripts with these names are wrappers of a
+    /// distribution or an administrator, which may need root or other arguments.
     private static func isServerFolder(_ folder: String) -> Bool {
         ["postgres", "initdb", "pg_ctl"].allSatisfy { name in
             let path = folder + "/" + name

@@ -1,14 +1,14 @@
 import Foundation
 
-/// The account that servers run as. PostgreSQL refuses to run as root, so root lends itself to another account.
+/// The account that servers run as. PostgreSQL refuses to run as root, so root uses another account.
 struct ServerAccount: Sendable, Hashable, Codable {
     var name: String
     var userID: UInt32
     var groupID: UInt32
-    /// Whether commands must change to the account, because this process is root's.
+    /// True if commands must switch to the account, because this process runs as root.
     var isBorrowed: Bool
 
-    /// This process's own account, or for root `postgres` if it exists and else `nobody`.
+    /// The account of this process or, for root, `postgres` if it exists, else `nobody`.
     static func current() throws -> ServerAccount {
         guard geteuid() == 0 else {
             let name = getpwuid(geteuid()).map { String(cString: $0.pointee.pw_name) }
@@ -22,11 +22,11 @@ struct ServerAccount: Sendable, Hashable, Codable {
             }
         }
         throw LocalClusterError(
-            .wrongState, "PostgreSQL does not run as root, and there is neither a user postgres nor nobody to run it as"
+            .wrongState, "PostgreSQL refuses to run as root, and there is no user postgres or nobody to run it as"
         )
     }
 
-    /// Makes a folder that only the account may enter.
+    /// Creates a folder that only the account can access.
     func makeFolder(_ path: String) throws {
         guard mkdir(path, 0o700) == 0 || errno == EEXIST else {
             throw LocalClusterError(.fileSystem, "cannot create \(path): \(String(cString: strerror(errno)))")
@@ -34,7 +34,7 @@ struct ServerAccount: Sendable, Hashable, Codable {
         try take(path)
     }
 
-    /// Hands a file or folder to the account.
+    /// Makes the account the owner of a file or folder.
     func take(_ path: String) throws {
         guard isBorrowed else { return }
         guard chown(path, userID, groupID) == 0 else {

@@ -1,8 +1,8 @@
 import Foundation
 
-/// The processes of one server, found by their working folder: every PostgreSQL process, from the postmaster to the
-/// last backend, lives in the data folder. No other process is ever mistaken for one, not even when a process
-/// number was used again, and backends that outlive a killed postmaster are found as well.
+/// The processes of one server, found by their working folder, which is the data folder for every PostgreSQL process.
+/// Unlike process IDs, this cannot match an unrelated process if an ID is reused, and it also finds backends that
+/// outlive a killed postmaster.
 struct ServerProcesses: Sendable {
     let dataFolder: String
 
@@ -10,19 +10,19 @@ struct ServerProcesses: Sendable {
         case running, frozen, gone
     }
 
-    /// The postmaster's process number, if the folder names one that lives.
+    /// The process ID of the postmaster, if it is alive.
     var postmaster: Int32? {
         guard let lines = lockFile, let first = lines.first, let pid = Int32(first), pid > 1 else { return nil }
         return condition(of: pid) == .gone ? nil : pid
     }
 
-    /// What the postmaster is up to.
+    /// The state of the postmaster.
     var condition: Condition {
         postmaster.map { condition(of: $0) } ?? .gone
     }
 
-    /// Whether the postmaster runs and says that it accepts connections ("postmaster.pid", line 8, which pg_ctl reads
-    /// as well).
+    /// True if the postmaster runs and reports that it accepts connections (in line 8 of "postmaster.pid", as pg_ctl
+    /// does).
     var isReady: Bool {
         guard let lines = lockFile, lines.count >= 8, condition == .running else { return false }
         return ["ready", "standby"].contains(lines[7].trimmingCharacters(in: .whitespaces))
@@ -35,26 +35,26 @@ struct ServerProcesses: Sendable {
         return text.split(separator: "\n", omittingEmptySubsequences: false)
     }
 
-    /// Sends a signal to the postmaster, if it lives.
+    /// Sends a signal to the postmaster, if it is alive.
     func signalPostmaster(_ signal: Int32) {
         if let pid = postmaster { Foundation.kill(pid, signal) }
     }
 
-    /// Stops the postmaster and then all its processes: new connections wait in the kernel's queue, and nothing
-    /// answers. The postmaster goes first, so that no process is born behind our back.
+    /// Suspends the postmaster and then all its processes: new connections wait in the kernel's queue and are not
+    /// answered. The postmaster is first, so that it cannot fork new processes meanwhile.
     func freeze() {
         signalPostmaster(SIGSTOP)
         for pid in all() { Foundation.kill(pid, SIGSTOP) }
     }
 
-    /// Lets everything go on; the postmaster last.
+    /// Resumes all processes, the postmaster last.
     func thaw() {
         let postmaster = self.postmaster
         for pid in all() where pid != postmaster { Foundation.kill(pid, SIGCONT) }
         if let postmaster { Foundation.kill(postmaster, SIGCONT) }
     }
 
-    /// SIGKILL to everything, until nothing is left (at most two seconds of trying).
+    /// Sends SIGKILL until no process is left, for at most two seconds.
     func killAll() async {
         signalPostmaster(SIGSTOP)
         for _ in 0..<200 {
@@ -66,8 +66,8 @@ struct ServerProcesses: Sendable {
         removeLeftovers()
     }
 
-    /// Asks the postmaster to shut down by a signal (SIGINT: fast, SIGQUIT: at once) and kills what is left after
-    /// `limit`.
+    /// Asks the postmaster to shut down with a signal (SIGINT: fast, SIGQUIT: immediate), and kills the remaining
+    /// processes after `limit`.
     func shutDown(_ signal: Int32, within limit: Duration) async {
         signalPostmaster(signal)
         thaw()
@@ -78,7 +78,7 @@ struct ServerProcesses: Sendable {
         await killAll()
     }
 
-    /// A killed server leaves its lock file and a small segment of System V shared memory, named in the file's line 7.
+    /// Removes the lock file of a killed server and its System V shared memory segment, which line 7 of the file names.
     private func removeLeftovers() {
         guard postmaster == nil, let lines = lockFile else { return }
         if lines.count >= 7, let id = lines[6].split(separator: " ").last.flatMap({ Int32($0) }) {
@@ -89,7 +89,7 @@ struct ServerProcesses: Sendable {
     }
 
     #if canImport(Darwin)
-    // Compiled on macOS, not yet run there by its authors.
+    // Compiled on macOS, but not yet run there.
 
     /// All processes that live in the folder.
     func all() -> [Int32] {

@@ -1,22 +1,22 @@
 import Foundation
 import Synchronization
 
-/// Watches over a cluster: notices nodes that die or come back by whatever cause, keeps the list that `yb_servers()`
-/// reads, and runs the proxies of nodes. It starts and kills nothing.
+/// Supervises a cluster: detects nodes that died or came back for any reason, updates the list that `yb_servers()`
+/// reads, and runs the proxies of nodes. It starts and kills no processes.
 ///
-/// One thread, in the process that started the cluster or in one of its own. What commands change, it finds in the
-/// cluster's record.
+/// It is one thread, in the process that started the cluster or in a separate process. It reads changes made by
+/// commands from the cluster's record.
 public final class Supervisor: Sendable {
-    /// How long a death may go unnoticed.
+    /// The interval of checks: how long a death can go undetected.
     static let beat: Duration = .milliseconds(100)
 
     private let stopping = Mutex(false)
     private let finished: DispatchSemaphore
 
-    /// Starts watching.
+    /// Starts the thread.
     ///
-    /// - Parameter claim: the hold on the cluster's addresses, kept as long as the watch lasts.
-    /// - Throws: ``LocalClusterError`` (`alreadyRunning`) if another supervisor watches this cluster.
+    /// - Parameter claim: the reservation of the cluster's addresses, kept until the supervisor ends.
+    /// - Throws: ``LocalClusterError`` (`alreadyRunning`) if the cluster already has a supervisor.
     init(_ folder: ClusterFolder, isDetached: Bool, claim: BoundSocket?) throws {
         guard let lock = FileLock.tryAcquire(folder.supervisorLock) else {
             throw LocalClusterError(.alreadyRunning, "cluster '\(folder.name)' has a supervisor already")
@@ -35,15 +35,15 @@ public final class Supervisor: Sendable {
         thread.start()
     }
 
-    /// Ends the watch and waits for its end, a tenth of a second at most.
+    /// Stops the thread and waits for its end, which takes at most 0.1 s.
     func stop() {
         stopping.withLock { $0 = true }
         finished.wait()
         finished.signal()
     }
 
-    /// Watches over cluster `name` in this process until the cluster is taken down: the whole life of a supervising
-    /// process.
+    /// Supervises cluster `name` in this process until the cluster is taken down. This is all that a supervisor process
+    /// does.
     public static func runDetached(name: String) throws {
         let folder = ClusterFolder(name: name)
         let record = try folder.load()
@@ -56,7 +56,7 @@ public final class Supervisor: Sendable {
     }
 }
 
-/// What the supervisor's thread holds.
+/// The state of the supervisor's thread.
 private struct Watch: ~Copyable {
     let folder: ClusterFolder
     private var record: ClusterRecord?
@@ -69,7 +69,7 @@ private struct Watch: ~Copyable {
         self.folder = folder
     }
 
-    /// One wait and what follows from it; false when the cluster is gone.
+    /// Waits once and handles the events. Returns false when the cluster is gone.
     mutating func turn() -> Bool {
         var now = ContinuousClock.now
         if now >= nextBeat {
@@ -89,7 +89,7 @@ private struct Watch: ~Copyable {
             spans.append((proxy, start..<list.count))
             if let due = proxy.nextDue { wake = min(wake, due) }
         }
-        // Rounded up, so that what is due is due when the wait ends.
+        // Rounded up, so that events are due when the wait ends.
         let left = now.duration(to: wake).components
         let milliseconds = left.seconds * 1000 + left.attoseconds / 1_000_000_000_000_000 + 1
         _ = poll(&list, nfds_t(list.count), Int32(clamping: max(0, milliseconds)))
@@ -98,7 +98,7 @@ private struct Watch: ~Copyable {
         return true
     }
 
-    /// Reads the record again if it has changed; false if there is none any more.
+    /// Reads the record again if it has changed. Returns false if it no longer exists.
     private mutating func reload() -> Bool {
         var status = stat()
         guard stat(folder.recordFile, &status) == 0 else { return false }
@@ -117,7 +117,7 @@ private struct Watch: ~Copyable {
         return true
     }
 
-    /// A proxy for every node that wants one and has a server: without a server, connections are refused.
+    /// Runs a proxy for every node that needs one and has a server. Without a server, connections must be refused.
     private mutating func reconcile(_ record: ClusterRecord) {
         var wanted: Set<Int> = []
         for node in record.nodes {

@@ -1,6 +1,6 @@
 import Foundation
 
-/// The cluster's names in /etc/hosts, between two lines that carry the cluster's name.
+/// The names of a cluster in /etc/hosts, between two marker lines.
 struct SystemHosts {
     let cluster: String
     var path = "/etc/hosts"
@@ -8,10 +8,10 @@ struct SystemHosts {
     private var begin: String { "# begin apus cluster \(cluster)" }
     private var end: String { "# end apus cluster \(cluster)" }
 
-    /// Puts the names there, in place of what was there of this cluster.
+    /// Writes the names, replacing those of this cluster.
     func write(_ lines: [String]) throws { try edit { $0 + [begin] + lines + [end] } }
 
-    /// Takes the names out.
+    /// Removes the names.
     func remove() throws {
         guard let text = try? String(contentsOfFile: path, encoding: .utf8), text.contains(begin) else { return }
         try edit { $0 }
@@ -22,8 +22,8 @@ struct SystemHosts {
         guard descriptor >= 0 else {
             throw LocalClusterError(.fileSystem, "cannot write \(path): \(String(cString: strerror(errno)))")
         }
-        // Written in place, for in a container the file is a mount that cannot be replaced. The lock keeps clusters
-        // that come and go at the same time apart.
+        // Written in place, because in a container the file is a mount that cannot be replaced. The lock prevents
+        // concurrent changes by other clusters.
         let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
         guard flock(descriptor, LOCK_EX) == 0 else {
             throw LocalClusterError(.fileSystem, "cannot lock \(path): \(String(cString: strerror(errno)))")

@@ -1,8 +1,8 @@
 import Foundation
 import Subprocess
 
-/// A shell that waits for this process to end. If it ends without taking its cluster down (it crashed, or Ctrl-C ended
-/// a test run), the shell does, so that no server is left behind.
+/// A shell that waits for this process to end. If the process ends without taking its cluster down (a crash, or Ctrl-C
+/// during a test run), the shell takes it down, so that no server keeps running.
 final class Watchdog: Sendable {
     private let dismissal: AsyncStream<Void>.Continuation
     private let shell: Task<Void, Never>
@@ -14,7 +14,7 @@ final class Watchdog: Sendable {
         options.createSession = true
         let arguments: Arguments = ["-c", Self.script, "apus-watchdog", folder.path, folder.name]
         shell = Task.detached { [options] in
-            // The standard input is a pipe whose other end is here and is closed by the kernel when this process ends.
+            // Standard input is a pipe from this process. The kernel closes it when the process ends.
             _ = try? await Subprocess.run(
                 .name("sh"), arguments: arguments, platformOptions: options,
                 input: .inputWriter, output: .discarded, error: .discarded
@@ -26,7 +26,7 @@ final class Watchdog: Sendable {
         }
     }
 
-    /// Sends the shell away and waits until it is gone.
+    /// Ends the shell and waits until it has ended.
     func dismiss() async {
         dismissal.finish()
         await shell.value

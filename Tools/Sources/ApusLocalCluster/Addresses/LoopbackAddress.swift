@@ -1,6 +1,6 @@
 import Foundation
 
-/// An address in 127.0.0.0/8. On Linux all of them can be listened on; on macOS all but 127.0.0.1 need an alias.
+/// An address in 127.0.0.0/8. On Linux all of them are available; on macOS all but 127.0.0.1 need an alias.
 struct LoopbackAddress: Sendable, Hashable, CustomStringConvertible {
     /// In host byte order.
     let bits: UInt32
@@ -21,17 +21,17 @@ struct LoopbackAddress: Sendable, Hashable, CustomStringConvertible {
 
     var description: String { "\(bits >> 24).\(bits >> 16 & 255).\(bits >> 8 & 255).\(bits & 255)" }
 
-    /// The highest address that a node may have in this one's block of 254.
+    /// The last usable address in this address's block of 254.
     var lastOfBlock: LoopbackAddress { LoopbackAddress(bits: bits & ~255 | 254) }
 
-    /// The address `distance` above, unless that leaves the block.
+    /// The address `distance` above this one; nil if it is outside the block.
     func advanced(by distance: Int) -> LoopbackAddress? {
         let last = Int(bits & 255) + distance
         guard (1...254).contains(last) else { return nil }
         return LoopbackAddress(bits: bits & ~255 | UInt32(last))
     }
 
-    /// Calls `body` with the address as the socket calls want it.
+    /// Calls `body` with the address as a `sockaddr`.
     func withSocketAddress<R>(port: Int, _ body: (UnsafePointer<sockaddr>, socklen_t) -> R) -> R {
         var address = sockaddr_in()
         #if canImport(Darwin)
@@ -48,13 +48,13 @@ struct LoopbackAddress: Sendable, Hashable, CustomStringConvertible {
     }
 }
 
-/// A bound socket: proof that an address and port were free, and, while it is kept, the claim to them.
+/// A bound socket. It shows that an address and port were free, and reserves them while it exists.
 final class BoundSocket: Sendable {
     let descriptor: Int32
 
     enum Kind { case stream, datagram }
 
-    /// Binds, or throws an error that says why not and what to do.
+    /// Binds the socket, or throws an error with the reason and a remedy.
     init(_ kind: Kind, _ address: LoopbackAddress, port: Int) throws {
         #if canImport(Darwin)
         let type = kind == .stream ? SOCK_STREAM : SOCK_DGRAM
@@ -79,7 +79,7 @@ final class BoundSocket: Sendable {
         if descriptor >= 0 { close(descriptor) }
     }
 
-    /// The port, where 0 was asked for.
+    /// The actual port, also if 0 was requested.
     var port: Int {
         var address = sockaddr_in()
         var length = socklen_t(MemoryLayout<sockaddr_in>.size)
@@ -96,18 +96,18 @@ final class BoundSocket: Sendable {
                 .addressUnavailable,
                 """
                 \(address):\(port) is in use by another program. Choose another port (--port) or another base address \
-                (--base-address 127.0.1.1, say), or stop that program.
+                (for example --base-address 127.0.1.1), or stop that program.
                 """)
         case EADDRNOTAVAIL:
             return LocalClusterError(
                 .addressUnavailable,
                 """
-                This machine has no address \(address). On macOS every loopback address but 127.0.0.1 must be made \
-                first: sudo ifconfig lo0 alias \(address) up
+                This machine has no address \(address). On macOS, create every loopback address but 127.0.0.1 first: \
+                sudo ifconfig lo0 alias \(address) up
                 """)
         case EACCES:
             return LocalClusterError(
-                .addressUnavailable, "\(address):\(port) may not be listened on: choose a port of 1024 or above.")
+                .addressUnavailable, "\(address):\(port) needs privileges: choose port 1024 or above.")
         default:
             return LocalClusterError(
                 .addressUnavailable, "\(address):\(port) cannot be listened on: \(String(cString: strerror(code)))")
@@ -115,21 +115,21 @@ final class BoundSocket: Sendable {
     }
 }
 
-/// A run of neighbouring loopback addresses for the nodes of one cluster.
+/// Consecutive loopback addresses for the nodes of one cluster.
 struct AddressBlock: Sendable {
     let addresses: [LoopbackAddress]
-    /// A datagram socket on the first address. PostgreSQL does not mind it, but another cluster that looks for free
-    /// addresses does, even while every node here is stopped.
+    /// A datagram socket on the first address. It does not conflict with PostgreSQL, but shows other clusters that the
+    /// addresses are in use, even while every node is stopped.
     let claim: BoundSocket
 
-    /// Exactly these addresses, provided all are free.
+    /// Reserves exactly these addresses; throws if one is not free.
     init(base: LoopbackAddress, count: Int, port: Int) throws {
         claim = try BoundSocket(.datagram, base, port: port)
         addresses = (0..<count).compactMap { base.advanced(by: $0) }
         for address in addresses { _ = try BoundSocket(.stream, address, port: port) }
     }
 
-    /// Free addresses, looked for in 127.64.0.0/10: far from where people put things by hand.
+    /// Finds free addresses in 127.64.0.0/10, which is rarely used for other purposes.
     static func anyFree(count: Int, port: Int) throws -> AddressBlock {
         for _ in 0..<200 {
             let base = LoopbackAddress(

@@ -1,31 +1,32 @@
-/// Why a local cluster could not do what was asked, in words that name the value and what would be valid.
+/// An error of a local cluster. Its message names the value and the valid values.
 public struct LocalClusterError: Error, Sendable, Hashable, CustomStringConvertible {
-    /// The kind of failure, for programs.
+    /// The kind of error, for programs.
     public enum Code: String, Sendable, Hashable {
-        /// An option or an argument has a value that makes no sense.
+        /// An option or an argument is invalid.
         case invalidValue
-        /// A cluster of that name is running already.
+        /// A cluster with this name is already running.
         case alreadyRunning
-        /// No cluster of that name is running.
+        /// No cluster with this name is running.
         case notRunning
-        /// The cluster has no node of that number.
+        /// The cluster has no node with this number.
         case noSuchNode
-        /// PostgreSQL's server binaries were not found.
+        /// The PostgreSQL server programs were not found.
         case postgresNotFound
-        /// An address or port cannot be listened on.
+        /// An address or port is not available for listening.
         case addressUnavailable
-        /// The node is in a state in which this cannot be done.
+        /// The operation is not possible in the current state of the node or cluster.
         case wrongState
-        /// Something took longer than it may.
+        /// An operation took too long.
         case timedOut
-        /// A command that the cluster is built with failed.
+        /// A command, such as initdb, failed.
         case commandFailed
         /// A file could not be read or written.
         case fileSystem
     }
 
+    /// The kind of error.
     public let code: Code
-    /// One or more sentences for people.
+    /// One or more sentences, for display.
     public let message: String
 
     public init(_ code: Code, _ message: String) {

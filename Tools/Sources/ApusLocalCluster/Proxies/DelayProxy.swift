@@ -1,8 +1,9 @@
 import Foundation
 
-/// A TCP proxy that hands on what clients send at once and what the server answers later.
+/// A TCP proxy that forwards client data immediately and server data after a delay.
 ///
-/// The order of bytes is kept; each answer waits for the whole delay, so answers that arrive together leave together.
+/// It keeps the order of bytes. Each response waits for the whole delay, so responses that arrive together are sent
+/// together.
 final class DelayProxy: NodeProxy {
     private struct Answer {
         var due: ContinuousClock.Instant
@@ -35,7 +36,7 @@ final class DelayProxy: NodeProxy {
         }
     }
 
-    /// No more is read from a side while this much (in bytes, in answers) waits for the other.
+    /// Reading from one side stops while this many bytes or responses wait for the other side.
     private static let mostBytes = 1 << 20
     private static let mostAnswers = 1024
 
@@ -48,7 +49,7 @@ final class DelayProxy: NodeProxy {
 
     var target: Int { pairs.target }
 
-    /// It hands on what the server shows.
+    /// Always true: the server itself presents a certificate.
     func speaks(for host: String) -> Bool { true }
 
     var nextDue: ContinuousClock.Instant? { pairs.all.compactMap { $0.toClient.first?.due }.min() }
@@ -98,7 +99,7 @@ final class DelayProxy: NodeProxy {
         }
         while let first = pair.toClient.first, first.due <= now {
             guard ProxySocket.send(&pair.toClient[0].bytes, to: pair.client) else {
-                // The client is gone, and with it everybody who wanted answers.
+                // The client has disconnected, so drop its responses.
                 pair.toClient = []
                 pair.serverEnded = true
                 return

@@ -1,23 +1,23 @@
 import Foundation
 
-/// Something that stands before a node's server, at the node's address. One thread drives it: it says what to wait for,
-/// and is told what became ready.
+/// A proxy in front of a node's server, at the node's address. The supervisor's thread drives it with `appendInterests`
+/// and `advance`.
 protocol NodeProxy: AnyObject {
     /// The server's port, at the same address.
     var target: Int { get }
-    /// Whether what it shows clients is meant for a host; a node may be listed under another one later.
+    /// Returns true if its certificate is for the host. A node's host can change.
     func speaks(for host: String) -> Bool
-    /// When something falls due that no descriptor announces.
+    /// The time at which it must be advanced even if no descriptor is ready; nil if there is none.
     var nextDue: ContinuousClock.Instant? { get }
-    /// Appends what to wait for.
+    /// Appends the descriptors to wait for.
     func appendInterests(to list: inout [pollfd], now: ContinuousClock.Instant)
-    /// Moves bytes. `ready` is what `appendInterests` appended, after the wait.
+    /// Forwards data. `ready` contains the entries that `appendInterests` appended, after the wait.
     func advance(_ ready: ArraySlice<pollfd>, now: ContinuousClock.Instant)
 }
 
-/// The calls on non-blocking sockets that proxies share.
+/// Helpers for non-blocking sockets.
 enum ProxySocket {
-    /// A listener at a node's address.
+    /// Listens at a node's address.
     static func listen(_ address: LoopbackAddress, port: Int) throws -> BoundSocket {
         let listener = try BoundSocket(.stream, address, port: port)
         guard Foundation.listen(listener.descriptor, 1024) == 0, prepare(listener.descriptor) else {
@@ -27,7 +27,7 @@ enum ProxySocket {
         return listener
     }
 
-    /// Accepts one client and begins to connect to the server behind it; nil when no client is left.
+    /// Accepts one client and starts connecting to the server; returns nil if no client is waiting.
     static func accept(
         from listener: BoundSocket, to address: LoopbackAddress, port: Int
     ) -> (client: Int32, server: Int32)? {
@@ -49,7 +49,7 @@ enum ProxySocket {
         }
     }
 
-    /// Whether a connection that was under way has been made, once the socket is ready.
+    /// Returns true if a pending connection succeeded, once its socket is ready.
     static func isConnected(_ descriptor: Int32) -> Bool {
         var code: Int32 = 0
         var length = socklen_t(MemoryLayout<Int32>.size)
@@ -74,7 +74,7 @@ enum ProxySocket {
         return bytes.isEmpty ? .end : .bytes(bytes)
     }
 
-    /// Sends as much as goes and drops it from `bytes`; false when the other side is gone.
+    /// Sends as much as possible and removes it from `bytes`. Returns false if the other side has disconnected.
     static func send(_ bytes: inout ArraySlice<UInt8>, to descriptor: Int32) -> Bool {
         while !bytes.isEmpty {
             #if canImport(Darwin)
@@ -89,7 +89,7 @@ enum ProxySocket {
         return true
     }
 
-    /// Not blocking, not inherited by programs, and without Nagle's own delays.
+    /// Makes a socket non-blocking, close-on-exec, and disables Nagle's algorithm.
     private static func prepare(_ descriptor: Int32) -> Bool {
         guard descriptor >= 0, fcntl(descriptor, F_SETFL, O_NONBLOCK) == 0, fcntl(descriptor, F_SETFD, FD_CLOEXEC) == 0
         else { return false }

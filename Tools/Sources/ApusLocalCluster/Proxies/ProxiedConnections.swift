@@ -1,18 +1,18 @@
 import Foundation
 
-/// One connection of a client, and that to the server which stands for it.
+/// A client's connection and the corresponding connection to the server.
 protocol ProxiedConnection {
     init(client: Int32, server: Int32)
 
     var client: Int32 { get }
     var server: Int32 { get }
-    /// Whether nothing more is to be moved: both sockets are closed then.
+    /// True if no more data will be forwarded; both sockets are then closed.
     var isOver: Bool { get }
-    /// What to wait for on the client and on the server: `POLLIN`, `POLLOUT`, or nothing.
+    /// The events to wait for on each socket: `POLLIN`, `POLLOUT`, both, or 0.
     func interests(now: ContinuousClock.Instant) -> (client: Int32, server: Int32)
 }
 
-/// The connections of a proxy, and the listener that they come from. It owns all their sockets.
+/// The listener and the connections of a proxy. It owns all their sockets.
 final class ProxiedConnections<Connection: ProxiedConnection> {
     private let listener: BoundSocket
     private let address: LoopbackAddress
@@ -28,21 +28,21 @@ final class ProxiedConnections<Connection: ProxiedConnection> {
 
     deinit { for connection in all { Self.close(connection) } }
 
-    /// Appends what to wait for: the listener, then two entries per connection.
+    /// Appends the descriptors to wait for: the listener, then two entries per connection.
     func appendInterests(to list: inout [pollfd], now: ContinuousClock.Instant) {
         list.append(pollfd(fd: listener.descriptor, events: Int16(POLLIN), revents: 0))
         for connection in all {
             let (client, server) = connection.interests(now: now)
-            // A descriptor nothing is wanted of is left out: a hang-up on it would end every wait at once.
+            // Descriptors without events are excluded, because a hang-up would end every wait immediately.
             list.append(pollfd(fd: client == 0 ? -1 : connection.client, events: Int16(client), revents: 0))
             list.append(pollfd(fd: server == 0 ? -1 : connection.server, events: Int16(server), revents: 0))
         }
     }
 
-    /// Moves the bytes of every connection, closes those that are over, and accepts new ones.
+    /// Forwards data on every connection, closes those that are over, and accepts new ones.
     /// - Parameters:
-    ///   - ready: what `appendInterests` appended, after the wait.
-    ///   - move: moves the bytes of one connection, and hears which of its sockets became ready.
+    ///   - ready: the entries that `appendInterests` appended, after the wait.
+    ///   - move: forwards the data of one connection; its arguments are the sockets that are ready.
     func advance(
         _ ready: ArraySlice<pollfd>, _ move: (inout Connection, _ clientReady: Bool, _ serverReady: Bool) -> Void
     ) {

@@ -1,10 +1,10 @@
 import Foundation
 
-/// A proxy that ends TLS, as poolers and balancers do, and gathers what the server answers into records of a chosen
+/// A proxy that terminates TLS, as poolers and load balancers do, and sends the server's data in records of a given
 /// size.
 ///
-/// PostgreSQL writes records of 8 KiB; YugabyteDB, poolers and balancers write up to 16 KiB, of which libpq takes only
-/// a part at once. Clients that do not ask for TLS are turned away.
+/// PostgreSQL writes records of 8 KiB. YugabyteDB, poolers and load balancers write up to 16 KiB, of which libpq reads
+/// only a part at once. Connections without TLS are rejected.
 final class RecordProxy: NodeProxy {
     private struct Pair: ProxiedConnection {
         let client: Int32
@@ -12,16 +12,16 @@ final class RecordProxy: NodeProxy {
         var isConnecting = true
         /// nil until the client has asked for TLS.
         var tls: TLSServer?
-        /// What the client said before that.
+        /// Data from the client before the TLS request.
         var greeting: [UInt8] = []
         var toServer: ArraySlice<UInt8> = []
         var toClient: ArraySlice<UInt8> = []
-        /// What the server answered, until it fills a record or is due.
+        /// Data from the server, until it fills a record or is due.
         var gathered: ArraySlice<UInt8> = []
         var due: ContinuousClock.Instant?
         var clientEnded = false
         var serverEnded = false
-        /// Nothing can be said to the client any more.
+        /// True if no more data can be sent to the client.
         var isOver = false
 
         init(client: Int32, server: Int32) {
@@ -39,9 +39,9 @@ final class RecordProxy: NodeProxy {
         }
     }
 
-    /// How long the end of an answer is held back for more to come.
+    /// How long an incomplete record is held back.
     private static let linger: Duration = .milliseconds(1)
-    /// No more is read from a side while this many bytes wait for the other.
+    /// Reading from one side stops while this many bytes wait for the other side.
     private static let mostBytes = 1 << 20
 
     private let identity: TLSIdentity
@@ -50,7 +50,7 @@ final class RecordProxy: NodeProxy {
     private let pairs: ProxiedConnections<Pair>
 
     /// - Parameters:
-    ///   - host: what the certificate is for.
+    ///   - host: the host of the certificate.
     ///   - recordSize: 1 to 16,384 bytes.
     init(
         _ address: LoopbackAddress, port: Int, target: Int, identity: TLSIdentity, host: String, recordSize: Int
@@ -106,8 +106,8 @@ final class RecordProxy: NodeProxy {
         }
     }
 
-    /// Answers what a client asks before anything is encrypted.
-    /// Source: PostgreSQL's manual, "Message Formats", SSLRequest and GSSENCRequest.
+    /// Answers the client's requests for encryption. Source: PostgreSQL's manual, "Message Formats", SSLRequest and
+    /// GSSENCRequest.
     private func greet(_ pair: inout Pair, _ bytes: [UInt8]) {
         pair.greeting += bytes
         while pair.tls == nil, pair.greeting.count >= 8 {

@@ -1,17 +1,17 @@
 import CApusOpenSSL
 import Foundation
 
-/// What a TLS server shows: a certificate and its key.
+/// The certificate and the key of a TLS server.
 final class TLSIdentity {
     fileprivate let context: OpaquePointer
 
     /// - Parameters:
     ///   - certificate: the path of a file in PEM.
-    ///   - key: the path of its key, likewise.
+    ///   - key: the path of its key, a file in PEM.
     /// - Throws: ``LocalClusterError`` (`fileSystem`) for files that OpenSSL cannot use.
     init(certificate: String, key: String) throws {
         guard let context = SSL_CTX_new(TLS_server_method()) else {
-            throw LocalClusterError(.commandFailed, "OpenSSL has no memory for a server")
+            throw LocalClusterError(.commandFailed, "OpenSSL is out of memory")
         }
         self.context = context
         apus_ssl_forbid_resumption(context)
@@ -28,7 +28,7 @@ final class TLSServer {
     private let ssl: OpaquePointer
     private let incoming: OpaquePointer
     private let outgoing: OpaquePointer
-    /// Whether the client ended the connection, or broke the protocol.
+    /// True if the client closed the connection or violated the protocol.
     private(set) var isOver = false
 
     init?(_ identity: TLSIdentity) {
@@ -45,7 +45,7 @@ final class TLSServer {
 
     deinit { SSL_free(ssl) }
 
-    /// Takes what the client sent; returns what it says, decrypted. The handshake goes on by itself.
+    /// Processes data from the client, including the handshake, and returns the decrypted data.
     func receive(_ bytes: [UInt8]) -> [UInt8] {
         _ = bytes.withUnsafeBytes { BIO_write(incoming, $0.baseAddress, Int32(clamping: $0.count)) }
         var plain: [UInt8] = []
@@ -64,13 +64,13 @@ final class TLSServer {
 
     var isReady: Bool { SSL_is_init_finished(ssl) == 1 }
 
-    /// Encrypts bytes as one record; 16,384 at most.
+    /// Encrypts at most 16,384 bytes as one record.
     func send(record bytes: ArraySlice<UInt8>) {
         let count = bytes.withUnsafeBytes { SSL_write(ssl, $0.baseAddress, Int32(clamping: $0.count)) }
         if count <= 0 { isOver = true }
     }
 
-    /// What is to be sent to the client.
+    /// Returns the encrypted data to send to the client.
     func takeOutput() -> [UInt8] {
         let pending = BIO_ctrl_pending(outgoing)
         if pending == 0 { return [] }
