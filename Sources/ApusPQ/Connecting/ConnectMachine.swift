@@ -10,7 +10,7 @@ import CApusLibPQ
 /// A step may block in name resolution and for some milliseconds of SCRAM's arithmetic, so an event loop advances it
 /// on a thread of its own.
 public struct ConnectMachine: ~Copyable, StepMachine, @unchecked Sendable {
-    private var targets: ConnectTargets
+    private var hosts: RemainingHosts
     private let parameters: [ConnectionParameter]
     private let timeout: Duration?
     private let notices = NoticeCollector()
@@ -32,7 +32,7 @@ public struct ConnectMachine: ~Copyable, StepMachine, @unchecked Sendable {
     public init(parameters: [ConnectionParameter], timeout: Duration?) {
         self.parameters = parameters
         self.timeout = timeout
-        targets = ConnectTargets(parameters)
+        hosts = RemainingHosts(parameters)
     }
 
     /// The meaning of `connect_timeout`: seconds; zero, negative and none wait for ever.
@@ -53,13 +53,13 @@ public struct ConnectMachine: ~Copyable, StepMachine, @unchecked Sendable {
         LibraryExit.watchBeforeConnecting()
         while true {
             if attempt == nil { try begin(now) }
-            guard let place = attempt?.place, let pointer = attempt?.pointer else {
+            guard let entry = attempt?.entry, let pointer = attempt?.pointer else {
                 throw ConnectFailure(.system, "out of memory")
             }
             // libpq moved on to another host or address: its time begins now.
-            let current = ConnectPlace(pointer)
-            if current != place {
-                attempt?.place = current
+            let current = HostList.Entry(of: pointer)
+            if current != entry {
+                attempt?.entry = current
                 attempt?.deadline = timeout.map { now + $0 }
             }
             if let deadline = attempt?.deadline, now >= deadline {
@@ -92,8 +92,8 @@ public struct ConnectMachine: ~Copyable, StepMachine, @unchecked Sendable {
     // MARK: One PGconn
 
     private mutating func begin(_ now: Duration) throws(ConnectFailure) {
-        var list = parameters.filter { !ConnectTargets.keywords.contains($0.keyword) }
-        list += targets.parameters
+        var list = parameters.filter { !HostList.keywords.contains($0.keyword) }
+        list += hosts.parameters
         guard let pointer = Self.start(list) else { throw ConnectFailure(.system, "out of memory") }
         let attempt = Attempt(owning: pointer)
         if PQstatus(pointer) == CONNECTION_BAD {
@@ -103,7 +103,7 @@ public struct ConnectMachine: ~Copyable, StepMachine, @unchecked Sendable {
         }
         PQsetErrorVerbosity(pointer, PQERRORS_VERBOSE)
         notices.attach(to: pointer)
-        attempt.place = ConnectPlace(pointer)
+        attempt.entry = HostList.Entry(of: pointer)
         attempt.deadline = timeout.map { now + $0 }
         self.attempt = attempt
     }
@@ -136,9 +136,9 @@ public struct ConnectMachine: ~Copyable, StepMachine, @unchecked Sendable {
             return nil
         case PGRES_POLLING_READING, PGRES_POLLING_WRITING:
             let interest: Wait.Interest = progress == PGRES_POLLING_READING ? .read : .write
-            let current = ConnectPlace(pointer)
-            if current != attempt?.place {
-                attempt?.place = current
+            let current = HostList.Entry(of: pointer)
+            if current != attempt?.entry {
+                attempt?.entry = current
                 attempt?.deadline = timeout.map { now + $0 }
             }
             let wait = Wait(descriptor: PQsocket(pointer), interest: interest, deadline: attempt?.deadline)
@@ -151,14 +151,14 @@ public struct ConnectMachine: ~Copyable, StepMachine, @unchecked Sendable {
 
     /// The present address gave no answer in time: goes on to the next one, or fails.
     private mutating func giveUpAddress() throws(ConnectFailure) {
-        guard let place = attempt?.place, let pointer = attempt?.pointer else { return }
+        guard let entry = attempt?.entry, let pointer = attempt?.pointer else { return }
         let message = VerboseMessage(PQerrorMessage(pointer).map { String(cString: $0) } ?? "").text
         // libpq may have begun a line for this address, and found nothing to say yet.
         if !message.isEmpty && !message.utf8.suffix(2).elementsEqual(": ".utf8) { earlier += message + "\n" }
-        earlier += "connection to server \(place.description) failed: timeout expired\n"
-        targets.learn(pointer)
+        earlier += "connection to server \(entry.description) failed: timeout expired\n"
+        hosts.learn(from: pointer)
         attempt = nil
-        if !targets.drop(place) { throw ConnectFailure(.timedOut, earlier) }
+        if !hosts.drop(entry) { throw ConnectFailure(.timedOut, earlier) }
     }
 
     private func failure(_ pointer: OpaquePointer, before: ConnStatusType, lost: Bool) -> ConnectFailure {
@@ -181,7 +181,7 @@ public struct ConnectMachine: ~Copyable, StepMachine, @unchecked Sendable {
     /// host has a message of its own. The words may be translated; whether they are equal is all that counts.
     private static func isRefused(_ parameters: [ConnectionParameter], _ failure: ConnectFailure) -> Bool {
         let nowhere =
-            parameters.filter { !ConnectTargets.keywords.contains($0.keyword) }
+            parameters.filter { !HostList.keywords.contains($0.keyword) }
             + [ConnectionParameter("host", "/dev/null/no-such-directory"), ConnectionParameter("port", "1")]
         guard let pointer = start(nowhere) else { return false }
         defer { PQfinish(pointer) }
@@ -226,7 +226,7 @@ public struct ConnectMachine: ~Copyable, StepMachine, @unchecked Sendable {
 private final class Attempt {
     let pointer: OpaquePointer
     let generation = ForkGeneration.current
-    var place: ConnectPlace?
+    var entry: HostList.Entry?
     var deadline: Duration?
     var polled = false
     var wait: Wait?
