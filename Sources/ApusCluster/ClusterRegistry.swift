@@ -82,8 +82,8 @@ public final class ClusterRegistry: Sendable {
             .sorted { $0.1.lexicographicallyPrecedes($1.1, by: isBefore) }
     }
 
-    /// Where a list of nodes came from.
-    public enum Source: Sendable, Hashable {
+    /// What a server that gave a list of nodes is to the caller.
+    public enum SourceKind: Sendable, Hashable {
         /// One of the caller's contact points: whatever answers there is what the caller means.
         case contactPoint
         /// A node of the list: should another cluster answer at its address, that is not what the caller means.
@@ -96,7 +96,8 @@ public final class ClusterRegistry: Sendable {
     ///   lead to a cluster that is known already join it. `nil` when the list belongs to a different cluster than the
     ///   one that was asked for, or has no nodes, and must be fetched elsewhere; the ticket is then still open.
     public func finish(
-        _ ticket: RefreshTicket, nodes: [ClusterNode], from source: Source, contactPoints: Set<Endpoint>, now: Duration
+        _ ticket: RefreshTicket, nodes: [ClusterNode], from source: SourceKind, contactPoints: Set<Endpoint>,
+        now: Duration
     ) -> Cluster? {
         guard belongsHere(), !nodes.isEmpty else { return nil }
         let current = ticket.cluster

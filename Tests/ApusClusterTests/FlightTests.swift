@@ -139,7 +139,7 @@ struct FlightTests {
         #expect(cold.flight.outcome == nil)
         cold.abandon()
         try refresh(at: .zero)
-        for source in [ClusterRegistry.Source.contactPoint, .knownNode] {
+        for source in [ClusterRegistry.SourceKind.contactPoint, .knownNode] {
             let ticket = try #require(cluster.ticket(now: .seconds(300)))
             #expect(
                 registry.finish(ticket, nodes: [], from: source, contactPoints: contact, now: .seconds(300)) == nil)

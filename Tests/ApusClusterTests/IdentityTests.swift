@@ -9,7 +9,7 @@ struct IdentityTests {
     /// Asks a contact point, which answers with that list.
     @discardableResult
     func ask(
-        _ contact: String..., answer: [ClusterNode], from source: ClusterRegistry.Source = .contactPoint
+        _ contact: String..., answer: [ClusterNode], from source: ClusterRegistry.SourceKind = .contactPoint
     ) throws -> Cluster? {
         let contactPoints = Set(contact.map(Endpoint.at))
         let ticket = try #require(registry.cluster(behind: contactPoints).ticket(interval: .zero))

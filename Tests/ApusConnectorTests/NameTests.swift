@@ -176,7 +176,7 @@ struct NameTests {
             #expect(lookup.outcome == .failed("no"))
         }
         #expect(Set(asked.withLock { $0 }) == [Array(composed.utf8), Array(decomposed.utf8)])
-        let targets = [composed, decomposed].map { NodeTarget(host: $0, address: "", port: 5433) }
+        let targets = [composed, decomposed].map { Target(host: $0, port: 5433) }
         #expect(Set(targets).count == 2, "one that was tried is not the other")
     }
 

@@ -18,8 +18,8 @@ final class Attempt: @unchecked Sendable {
         case wait
         /// See ``takeConnection()``.
         case opened
-        /// The list of nodes, the host that was asked for, and the address that it had, in numbers.
-        case list([ClusterNode], host: String, address: String)
+        /// The list of nodes, and where it was read: the name that was connected to, and the address that it has.
+        case list([ClusterNode], at: Target)
         case failed(ConnectFailure)
     }
 
@@ -33,12 +33,12 @@ final class Attempt: @unchecked Sendable {
     /// What to wait for before the next step.
     private(set) var wait = Wait(descriptor: nil, interest: [])
     /// The addresses of the name that are left, once it was resolved.
-    private(set) var otherTargets: [NodeTarget] = []
+    private(set) var otherTargets: [Target] = []
 
     private let purpose: Purpose
     private let options: ConnectionOptions
     private let timeout: Duration?
-    private var target: NodeTarget
+    private var target: Target
     private var lookup: HostLookup?
     private var connect: ConnectMachine?
     private var connection: PQConnection?
@@ -57,7 +57,7 @@ final class Attempt: @unchecked Sendable {
         began = now
         lastHeard = now
         // Without a thread to resolve the name, libpq does it, and blocks.
-        if HostLookups.isNeeded(for: target) { lookup = lookups.lookup(target.host) }
+        if HostLookups.isNeeded(for: target) { lookup = lookups.lookup(target.endpoint.host) }
         if lookup == nil { beginConnect() }
     }
 
@@ -88,7 +88,9 @@ final class Attempt: @unchecked Sendable {
     private func resolve(_ now: Duration) -> Step? {
         guard let lookup else { return nil }
         func failed(_ reason: ConnectFailure.Reason, _ words: String) -> Step {
-            .failed(ConnectFailure(reason, "could not translate host name \"\(target.host)\" to address: \(words)"))
+            .failed(
+                ConnectFailure(reason, "could not translate host name \"\(target.endpoint.host)\" to address: \(words)")
+            )
         }
         let deadline = timeout.map { began + $0 }
         switch lookup.outcome {
@@ -101,7 +103,7 @@ final class Attempt: @unchecked Sendable {
         case .addresses(let addresses):
             self.lookup = nil
             hear(now)
-            let targets = addresses.map { NodeTarget(host: target.host, address: $0, port: target.port) }
+            let targets = addresses.map { Target(target.endpoint, address: $0) }
             otherTargets = Array(targets.dropFirst())
             target = targets.first ?? target
             beginConnect()
@@ -168,7 +170,9 @@ final class Attempt: @unchecked Sendable {
                 if nodes.isEmpty {
                     return .failed(ConnectFailure(.unsuitable, "yb_servers() returned no usable node"))
                 }
-                return .list(nodes, host: connection?.host ?? "", address: connection?.hostAddress ?? "")
+                let host = connection?.host ?? ""
+                let address = connection?.hostAddress ?? ""
+                return .list(nodes, at: Target(host: host, address: address, port: target.endpoint.port))
             }
         } catch {
             let reason: ConnectFailure.Reason = error.kind == .server ? .unsuitable : .unreachable

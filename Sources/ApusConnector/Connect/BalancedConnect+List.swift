@@ -10,7 +10,7 @@ extension BalancedConnect {
 
     private var patience: Duration { min(options.connectTimeout ?? Self.longestPatience, Self.longestPatience) }
 
-    private var contactEndpoints: Set<Endpoint> { Set(options.contactPoints.map(\.endpoint)) }
+    private var contactEndpoints: Set<Endpoint> { Set(options.contactPoints.map(\.namedEndpoint)) }
 
     private var silence: Duration {
         Race.silence(timeout: options.connectTimeout, usual: cluster?.usualSilence ?? .zero)
@@ -79,15 +79,15 @@ extension BalancedConnect {
     }
 
     /// Whom to ask for the list: nodes that are well, then the contact points, then nodes that were not.
-    private func sources(_ cluster: Cluster, _ now: Duration) -> [RefreshMachine.Source] {
+    private func sources(_ cluster: Cluster, _ now: Duration) -> [PlaceAddress] {
         let status = cluster.status.filter(\.isListed).shuffled()
         let addressing = cluster.addressing
-        func source(_ status: Cluster.NodeStatus) -> RefreshMachine.Source? {
-            PlaceAddress.targets(of: status.node, addressing).first.map { .init(target: $0.target, kind: .knownNode) }
+        func source(_ status: Cluster.NodeStatus) -> PlaceAddress? {
+            Place(.source(.knownNode)).addresses(of: status.node, addressing).first
         }
         let well = status.filter { $0.downUntil.map { $0 <= now } ?? true }.prefix(3)
         let others = status.filter { $0.downUntil.map { $0 > now } ?? false }.prefix(3)
-        let contacts = options.contactPoints.map { RefreshMachine.Source(target: $0.target, kind: .contactPoint) }
+        let contacts = options.contactPoints.map { PlaceAddress(Place(.source(.contactPoint)), $0) }
         let all = well.compactMap(source) + contacts + others.compactMap(source)
         var seen = triedTargets.union(sessions.attempts.map(\.address.target))
         return all.filter { seen.insert($0.target).inserted }
@@ -124,16 +124,16 @@ extension BalancedConnect {
         switch outcome {
         case nil:
             return false
-        case .list(let nodes, let source, let host, let address):
+        case .list(let fetched):
             let found = registry.finish(
-                ticket, nodes: nodes, from: source.kind, contactPoints: contactEndpoints, now: now)
+                ticket, nodes: fetched.nodes, from: fetched.kind, contactPoints: contactEndpoints, now: now)
             guard let found else {
-                refresh.reject(source)
+                refresh.reject(fetched.source)
                 list = .fetched(refresh, ticket)
                 return true
             }
-            if source.kind == .contactPoint {
-                let addressing = ServerList.addressing(of: nodes, host: host, address: address)
+            if fetched.kind == .contactPoint {
+                let addressing = ServerList.addressing(of: fetched.nodes, at: fetched.reached)
                 if addressing != .undecided || found.addressing == .undecided { found.addressing = addressing }
             }
             // Contact points may be nodes of the list that is known only now.

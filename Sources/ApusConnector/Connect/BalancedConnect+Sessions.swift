@@ -31,10 +31,7 @@ extension BalancedConnect {
             if let cluster, let picked = cluster.pick(balance.policy, excluding: picked, now: now) {
                 self.picked.append(picked)
                 let place = Place(.node(picked))
-                sessions.enter(
-                    PlaceAddress.targets(of: picked.node, cluster.addressing).map {
-                        PlaceAddress(place, $0.target, $0.addressing)
-                    })
+                sessions.enter(place.addresses(of: picked.node, cluster.addressing))
                 return sessions.beginNext(now)
             }
             if !isFresh {
@@ -55,8 +52,8 @@ extension BalancedConnect {
         let inFlight = Set(sessions.attempts.map(\.address.target))
         defer { contactPoints = left }
         while let contact = left.popFirst() {
-            if triedTargets.contains(contact.target) || inFlight.contains(contact.target) { continue }
-            sessions.enter([PlaceAddress(Place(.contactPoint), contact.target)])
+            if triedTargets.contains(contact) || inFlight.contains(contact) { continue }
+            sessions.enter([PlaceAddress(Place(.contactPoint), contact)])
             return sessions.beginNext(now)
         }
         return false
@@ -65,7 +62,7 @@ extension BalancedConnect {
     private func needsCluster(_ balance: BalanceOptions) -> PQError {
         PQError(
             noServer: "\(balance.policy.description) needs a YugabyteDB cluster: the server at "
-                + options.contactPoints.map(\.target.description).joined(separator: ", ")
+                + options.contactPoints.map(\.description).joined(separator: ", ")
                 + " has no function yb_servers() in database \"\(options.database)\"", after: failed)
     }
 
@@ -79,7 +76,7 @@ extension BalancedConnect {
                 cluster.addressing = attempt.address.addressing
             }
         case .contactPoint, .source:
-            reservation = cluster?.adopt(attempt.address.target.endpoint)
+            reservation = cluster?.adopt(attempt.address.target.namedEndpoint)
         }
         if !wasLate { cluster?.noteSilence(attempt.longestSilence) }
         // The next connect that picks a node which was silent all the time would wait for it again.

@@ -32,10 +32,10 @@ public struct BalancedConnect: ~Copyable, StepMachine {
     /// Nodes that were picked: they are not picked again.
     var picked: [Reservation] = []
     /// The contact points that are left, once it came to them.
-    var contactPoints: ArraySlice<ContactPoint>?
+    var contactPoints: ArraySlice<Target>?
     var failed: [FailedAttempt] = []
     /// What was tried: it is not tried again in another role.
-    var triedTargets: Set<NodeTarget> = []
+    var triedTargets: Set<Target> = []
     /// Nothing is left to be tried, for the present.
     var isExhausted = false
 

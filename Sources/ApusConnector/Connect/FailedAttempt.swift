@@ -2,7 +2,7 @@ import ApusPQ
 
 /// A node that was tried, and why it did not serve.
 struct FailedAttempt: Sendable {
-    var target: NodeTarget
+    var target: Target
     /// What the place is, such as the node's placement.
     var role: String
     var failure: ConnectFailure

@@ -15,9 +15,10 @@ final class HostLookups: Sendable {
     }
 
     /// Whether a target has to be looked up before libpq can connect to it without blocking.
-    static func isNeeded(for target: NodeTarget) -> Bool {
-        target.address.isEmpty && !target.host.isEmpty && !HostAddresses.isUnixSocket(target.host)
-            && !HostAddresses.isNumeric(target.host)
+    static func isNeeded(for target: Target) -> Bool {
+        let name = target.endpoint.host
+        return target.address.isEmpty && !name.isEmpty && !HostAddresses.isUnixSocket(name)
+            && !HostAddresses.isNumeric(name)
     }
 
     /// The lookup of a name, begun now or by another caller.

@@ -6,14 +6,19 @@ import ApusWaiting
 /// deadline, closed as soon as the list is read. The sources are asked one after the other, and beside each other while
 /// they are silent.
 struct RefreshMachine: Sendable {
-    struct Source: Sendable {
-        var target: NodeTarget
-        var kind: ClusterRegistry.Source
+    /// A list of nodes, and where it was read.
+    struct FetchedList: Sendable {
+        var nodes: [ClusterNode]
+        /// The source that was asked, as it was given.
+        var source: PlaceAddress
+        var kind: ClusterRegistry.SourceKind
+        /// What was connected to: the address is that of the source's name.
+        var reached: Target
     }
 
     enum Outcome: Sendable {
         /// If the list is of another cluster, advance again: the other sources are still to be asked.
-        case list([ClusterNode], from: Source, host: String, address: String)
+        case list(FetchedList)
         /// The caller's database at a contact point has no `yb_servers()`.
         case plainServer
         /// The login was refused: every node would say the same.
@@ -23,7 +28,7 @@ struct RefreshMachine: Sendable {
     }
 
     private var race: Race
-    private var sources: ArraySlice<Source>
+    private var sources: ArraySlice<PlaceAddress>
     private var failed: [FailedAttempt] = []
     private var canOverlap = true
     private let hasList: Bool
@@ -38,7 +43,7 @@ struct RefreshMachine: Sendable {
     ///   - hasList: whether there is a last good list; then a server without `yb_servers()` is a failed source.
     ///   - silence: how long sources may be silent before the next is asked beside them.
     init(
-        _ options: ConnectionOptions, deadline: Duration, sources: [Source], hasList: Bool, silence: Duration,
+        _ options: ConnectionOptions, deadline: Duration, sources: [PlaceAddress], hasList: Bool, silence: Duration,
         lookups: HostLookups
     ) {
         self.sources = sources[...]
@@ -95,16 +100,15 @@ struct RefreshMachine: Sendable {
     }
 
     /// The list was of another cluster than the one that is asked for.
-    mutating func reject(_ source: Source) {
+    mutating func reject(_ source: PlaceAddress) {
         let failure = ConnectFailure(.unsuitable, "another cluster answers at this address")
-        failed.append(
-            FailedAttempt(target: source.target, role: Place(.source(source.kind)).description, failure: failure))
+        failed.append(FailedAttempt(target: source.target, role: source.place.description, failure: failure))
     }
 
     private mutating func begin(_ now: Duration) -> Bool {
         if race.beginNext(now) { return true }
         guard let source = sources.popFirst() else { return false }
-        race.enter([PlaceAddress(Place(.source(source.kind)), source.target)])
+        race.enter([source])
         return race.beginNext(now)
     }
 
@@ -113,11 +117,11 @@ struct RefreshMachine: Sendable {
         switch end {
         case .wait, .opened:
             return nil
-        case .list(let nodes, let host, let address):
+        case .list(let nodes, let reached):
             for place in race.places(silentSince: attempt.began) {
-                unreachable += race.attempts.filter { $0.place === place }.map(\.address.target.endpoint)
+                unreachable += race.attempts.filter { $0.place === place }.map(\.address.target.namedEndpoint)
             }
-            return .list(nodes, from: Source(target: attempt.address.target, kind: kind), host: host, address: address)
+            return .list(FetchedList(nodes: nodes, source: attempt.address, kind: kind, reached: reached))
         case .failed(let failure):
             if failure.sqlState == .undefinedFunction && kind == .contactPoint && !hasList { return .plainServer }
             // What a statement is answered says nothing of the login.
@@ -128,7 +132,7 @@ struct RefreshMachine: Sendable {
             if case .leave(let quarantine) = action {
                 race.leave(attempt.place)
                 // Where the list does not come although the login did, the node itself is well.
-                if quarantine && !attempt.isAsking { unreachable.append(attempt.address.target.endpoint) }
+                if quarantine && !attempt.isAsking { unreachable.append(attempt.address.target.namedEndpoint) }
             }
             return nil
         }

@@ -42,11 +42,11 @@ enum ServerList {
     /// Whether an address that a contact point was reached at is a node's own or its public one, as far as that can be
     /// seen. Names are not resolved for it: that could take long, and where it is undecided the first connect finds
     /// out.
-    /// - Parameters:
-    ///   - host: the name that was given.
-    ///   - address: the address that was reached, in numbers; empty for a Unix socket.
-    static func addressing(of nodes: [ClusterNode], host: String, address: String) -> Cluster.Addressing {
-        func isReached(_ name: String) -> Bool { !name.isEmpty && (name == host || name == address) }
+    /// - Parameter reached: what the list was read from. Its address is empty for a Unix socket.
+    static func addressing(of nodes: [ClusterNode], at reached: Target) -> Cluster.Addressing {
+        func isReached(_ name: String) -> Bool {
+            !name.isEmpty && (name == reached.endpoint.host || name == reached.address)
+        }
         if nodes.contains(where: { isReached($0.endpoint.host) }) { return .privateHost }
         if nodes.contains(where: { isReached($0.publicHost ?? "") }) { return .publicHost }
         return .undecided

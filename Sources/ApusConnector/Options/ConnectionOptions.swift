@@ -18,7 +18,7 @@ public struct ConnectionOptions: Sendable {
     let misplacedPassword: PQError?
 
     /// Where to connect first, in order. Empty values are libpq's to fill.
-    let contactPoints: [ContactPoint]
+    let contactPoints: [Target]
     private let effective: [String: String]
     /// The database, as libpq finds its name; empty when even the user is unknown.
     let database: String
@@ -96,7 +96,7 @@ public struct ConnectionOptions: Sendable {
         contactPoints =
             balance == nil
             ? []
-            : try ContactPoint.list(
+            : try Target.contactPoints(
                 hosts: value("host"), addresses: value("hostaddr"), ports: value("port"))
         var effective: [String: String] = [:]
         for keyword in ["user", "dbname", "password", "passfile"] { effective[keyword] = value(keyword) }
@@ -117,37 +117,37 @@ public struct ConnectionOptions: Sendable {
     // MARK: For one node
 
     /// libpq's parameters for one host: the caller's, with the host in place of the contact points.
-    func parameters(for target: NodeTarget) -> [ConnectionParameter] {
+    func parameters(for target: Target) -> [ConnectionParameter] {
         let replaced: Set<String> = ["host", "hostaddr", "port", "connect_timeout"]
         var list = parameters.filter { !replaced.contains($0.keyword) }
         // Explicit even when empty: what is missing would come from the environment, and lead elsewhere.
-        list.append(ConnectionParameter("host", target.host))
+        list.append(ConnectionParameter("host", target.endpoint.host))
         list.append(ConnectionParameter("hostaddr", target.address))
-        list.append(ConnectionParameter("port", String(target.port)))
+        list.append(ConnectionParameter("port", String(target.endpoint.port)))
         if let password = contactPassword(for: target) { list.append(ConnectionParameter("password", password)) }
         return list
     }
 
     /// libpq's parameters for a control connection, which only reads the list of nodes: the caller's identity and
     /// TLS, without what asks for a special kind of session.
-    func controlParameters(for target: NodeTarget) -> [ConnectionParameter] {
+    func controlParameters(for target: Target) -> [ConnectionParameter] {
         let dropped: Set<String> = ["replication", "target_session_attrs", "client_encoding"]
         return parameters(for: target).filter { !dropped.contains($0.keyword) }
             + [ConnectionParameter("target_session_attrs", "any"), ConnectionParameter("client_encoding", "UTF8")]
     }
 
     /// The password that the password file has for a contact point, where it has none for the node itself.
-    private func contactPassword(for target: NodeTarget) -> String? {
+    private func contactPassword(for target: Target) -> String? {
         guard effective["password"] == nil,
             let path = effective["passfile"] ?? TextFile.home(Self.environmentVariable).map({ $0 + "/.pgpass" }),
             TextFile.isPrivate(path), let user = effective["user"] ?? TextFile.userName
         else { return nil }
         let database = effective["dbname"] ?? user
-        func password(_ host: String, _ port: Int) -> String? {
-            PasswordFile.password(path: path, host: host, port: port, database: database, user: user)
+        func password(_ endpoint: Endpoint) -> String? {
+            PasswordFile.password(path: path, endpoint: endpoint, database: database, user: user)
         }
-        if password(target.host, target.port) != nil { return nil }
-        return contactPoints.lazy.compactMap { password($0.host.isEmpty ? $0.address : $0.host, $0.port) }.first
+        if password(target.endpoint) != nil { return nil }
+        return contactPoints.lazy.compactMap { password($0.namedEndpoint) }.first
     }
 }
 

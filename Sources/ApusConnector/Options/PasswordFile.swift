@@ -1,3 +1,4 @@
+import ApusCluster
 import ApusPQ
 
 /// The password file (libpq's documentation, "The Password File").
@@ -7,11 +8,11 @@ import ApusPQ
 enum PasswordFile {
     /// The password for a host, or `nil` where the file has none, cannot be read, or is open to others: libpq then
     /// ignores it, and warns.
-    static func password(path: String, host: String, port: Int, database: String, user: String) -> String? {
+    static func password(path: String, endpoint: Endpoint, database: String, user: String) -> String? {
         guard TextFile.isPrivate(path), let lines = TextFile.lines(of: path) else { return nil }
         // A socket stands for localhost in the file.
-        let host = host.isEmpty || HostAddresses.isUnixSocket(host) ? "localhost" : host
-        let wanted = [host, String(port), database, user]
+        let isSocket = endpoint.host.isEmpty || HostAddresses.isUnixSocket(endpoint.host)
+        let wanted = [isSocket ? "localhost" : endpoint.host, String(endpoint.port), database, user]
         for line in lines where line.first != UInt8(ascii: "#") {
             if let password = password(in: line, for: wanted) { return password }
         }
