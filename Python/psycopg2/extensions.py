@@ -112,7 +112,18 @@ def register_adapter(typ, callable):
 
 def make_dsn(dsn=None, **kwargs):
     """Return a connection string of another one and of keywords, which take precedence. None leaves a keyword out."""
-    given = {name: value for name, value in kwargs.items() if value is not None}
+    merged, keywords = _merge_dsn(dsn, kwargs)
+    try:
+        parse_dsn(merged)
+    except _psycopg.ProgrammingError:
+        _check_keywords(keywords)
+        raise
+    return merged
+
+
+def _merge_dsn(dsn, keywords):
+    """Return what make_dsn() does, unchecked, and the keywords under libpq's names that are not None."""
+    given = {name: value for name, value in keywords.items() if value is not None}
     if "database" in given:
         if "dbname" in given:
             raise TypeError("you can't specify both 'database' and 'dbname' arguments")
@@ -120,18 +131,18 @@ def make_dsn(dsn=None, **kwargs):
     if dsn is None:
         dsn = ""
     if not given:
-        parse_dsn(dsn)
-        return dsn
-    settings = {**parse_dsn(dsn), **given} if dsn else given
-    result = " ".join(f"{name}={_param_escape(_setting(value))}" for name, value in settings.items())
-    try:
-        parse_dsn(result)
-    except _psycopg.ProgrammingError:
-        # A word behind a password is not shown, because it may be a part of it. A keyword of this call is none.
-        for name in given:
-            parse_dsn(f"{name}=''")
-        raise
-    return result
+        return dsn, given
+    given = {name: _setting(value) for name, value in given.items()}
+    return _psycopg._format_dsn({**parse_dsn(dsn), **given} if dsn else given), given
+
+
+def _check_keywords(keywords):
+    """Raise the ProgrammingError that names the first keyword which is none.
+
+    The error for a whole connection string does not show a word behind a password, because it may be a part of it.
+    """
+    for name in keywords:
+        parse_dsn(f"{name}=''")
 
 
 def _setting(value):
@@ -139,14 +150,6 @@ def _setting(value):
         # Hosts, ports and topology keys are lists with commas.
         return ",".join(map(str, value))
     return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _param_escape(text):
-    """Quote a value for a connection string, where it needs that."""
-    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
-    if text and not any(character.isspace() for character in text):
-        return escaped
-    return f"'{escaped}'"
 
 
 JSON, JSONARRAY = _json.register_default_json()

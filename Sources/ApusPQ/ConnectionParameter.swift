@@ -39,16 +39,20 @@ public struct ConnectionParameter: Sendable, Hashable {
         parameters.map { "\($0.keyword)=\(quoted($0.value))" }.joined(separator: " ")
     }
 
-    /// A value for a connection string, in quotes where libpq needs them.
+    /// A value for a connection string: quotes and backslashes are escaped, and a value that is empty or has white space
+    /// is in quotes, as psycopg2's `make_dsn()` writes it.
     public static func quoted(_ value: String) -> String {
-        let isPlain = !value.isEmpty && value.utf8.allSatisfy { $0 > 0x20 && $0 != 0x27 && $0 != 0x5C }
+        let isPlain = !value.isEmpty && value.utf8.allSatisfy { (0x21...0x7E).contains($0) && $0 != 0x27 && $0 != 0x5C }
         if isPlain { return value }
-        var text = "'"
+        var text = String.UnicodeScalarView()
+        var needsQuotes = value.isEmpty
         for scalar in value.unicodeScalars {
-            if scalar == "'" || scalar == "\\" { text.unicodeScalars.append("\\") }
-            text.unicodeScalars.append(scalar)
+            if scalar == "'" || scalar == "\\" { text.append("\\") }
+            text.append(scalar)
+            // Python's white space, of which libpq's is a part, has the separators U+001C to U+001F besides Unicode's.
+            if scalar.properties.isWhitespace || (0x1C...0x1F).contains(scalar.value) { needsQuotes = true }
         }
-        return text + "'"
+        return needsQuotes ? "'\(text)'" : String(text)
     }
 
     /// Parses a connection string or URI by libpq's own rules.

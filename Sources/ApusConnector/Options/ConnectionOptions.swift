@@ -39,16 +39,21 @@ public struct ConnectionOptions: Sendable {
         _ connectionString: String = "", keywords: [ConnectionParameter] = [],
         environment: (String) -> String? = Self.environmentVariable
     ) throws(PQError) {
+        try self.init(ConnectionString(connectionString), keywords: keywords, environment: environment)
+    }
+
+    /// The same, of a string that is parsed already.
+    public init(
+        _ connectionString: ConnectionString, keywords: [ConnectionParameter] = [],
+        environment: (String) -> String? = Self.environmentVariable
+    ) throws(PQError) {
         var given: [ConnectionParameter] = []
-        for parameter in try ConnectionString.parse(connectionString) { Self.put(parameter, in: &given) }
+        for parameter in connectionString.parameters { Self.put(parameter, in: &given) }
         for keyword in keywords { Self.put(try ConnectionString.recognised(keyword), in: &given) }
-        var misplaced: PQError?
-        if ConnectionString.isURI(connectionString),
-            !keywords.contains(where: { $0.keyword == "host" || $0.keyword == "port" })
-        {
-            misplaced = ConnectionURI(connectionString).misplacedPassword
-        }
-        try self.init(merged: given, misplacedPassword: misplaced, environment: environment)
+        let isElsewhere = keywords.contains { $0.keyword == "host" || $0.keyword == "port" }
+        try self.init(
+            merged: given, misplacedPassword: isElsewhere ? nil : connectionString.misplacedPassword,
+            environment: environment)
     }
 
     private init(

@@ -1,16 +1,46 @@
 import ApusPQ
 
-/// Connection strings in both of libpq's forms, with the smart driver's properties among libpq's own keywords.
+/// A parsed connection string, in either of libpq's forms, with the smart driver's properties among libpq's own
+/// keywords.
 ///
-/// libpq refuses a keyword that it does not know, so the strings are taken apart here, by libpq's rules
-/// (documentation, "Connection Strings"), and never rewritten.
-public enum ConnectionString {
-    /// Takes a connection string or URI apart, into keywords and values in their order. The smart driver's properties
-    /// come under their canonical names; libpq's under libpq's.
+/// libpq refuses a keyword that it does not know, so the strings are parsed here, by libpq's rules, and never rewritten.
+/// Source: <https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING>
+public struct ConnectionString: Sendable {
+    /// Keywords and values in the order of the string. The smart driver's properties have their canonical names, and
+    /// libpq's parameters libpq's names.
+    public let parameters: [ConnectionParameter]
+    /// The error that a plain connect fails with, where libpq's own would show what may be a part of a password.
+    let misplacedPassword: PQError?
+
+    /// Parses keywords and values, or a URI; both may be empty.
     /// - Throws: ``PQError/Kind/options`` for a malformed string or an unknown keyword. The message never shows what
     ///   may be a password, or a part of one.
-    public static func parse(_ text: String) throws(PQError) -> [ConnectionParameter] {
-        if isURI(text) { return try ConnectionURI(text).parameters() }
+    public init(_ text: String) throws(PQError) {
+        if Self.isURI(text) {
+            let uri = ConnectionURI(text)
+            parameters = try uri.parameters()
+            misplacedPassword = uri.misplacedPassword
+        } else {
+            parameters = try Self.parse(text)
+            misplacedPassword = nil
+        }
+    }
+
+    /// The string as it may be shown: with `xxx` in place of passwords. `nil` if there is no password in it, so that
+    /// the given text may be shown as it is.
+    public var withHiddenSecrets: String? {
+        if !parameters.contains(where: { $0.isSecret && !$0.value.isEmpty }) { return nil }
+        return ConnectionParameter.format(parameters.map(\.shown))
+    }
+
+    /// A connection string as it may be shown: with `xxx` in place of passwords. One that cannot be parsed is not shown
+    /// at all, because it is unknown where a password begins and ends.
+    public static func hidingSecrets(in text: String) -> String {
+        guard let string = try? ConnectionString(text) else { return "(malformed)" }
+        return string.withHiddenSecrets ?? text
+    }
+
+    private static func parse(_ text: String) throws(PQError) -> [ConnectionParameter] {
         var parameters: [ConnectionParameter] = []
         let pairs = try parsePairs(text)
         for (index, pair) in pairs.enumerated() {
@@ -24,7 +54,7 @@ public enum ConnectionString {
     }
 
     /// Whether libpq takes a text for a URI.
-    static func isURI(_ text: String) -> Bool {
+    private static func isURI(_ text: String) -> Bool {
         ["postgresql://", "postgres://"].contains { text.utf8.starts(with: $0.utf8) }
     }
 
@@ -111,13 +141,5 @@ public enum ConnectionString {
                 default: false
                 }
             }
-    }
-
-    /// A connection string as it may be shown: with `xxx` in place of passwords. One that cannot be parsed is not shown
-    /// at all, because it cannot be told where a password begins and ends.
-    public static func hidingSecrets(in text: String) -> String {
-        guard let parameters = try? parse(text) else { return "(malformed)" }
-        if !parameters.contains(where: { $0.isSecret && !$0.value.isEmpty }) { return text }
-        return ConnectionParameter.format(parameters.map(\.shown))
     }
 }
