@@ -51,15 +51,10 @@ public enum ArrayText {
         ///   - delimiter: the element type's `typdelim`: a comma for all built-in types but `box`, which has `;`.
         public init(_ bytes: UnsafeRawBufferPointer, delimiter: UInt8 = UInt8(ascii: ",")) {
             self.delimiter = delimiter
-            if let cursor = ByteCursor(bytes) {
-                position = cursor.position
-                limit = cursor.end
-                expectation = .start
-            } else {
-                position = StaticString("").utf8Start
-                limit = position
-                expectation = .malformed
-            }
+            let cursor = ByteCursor(bytes) ?? .empty
+            position = cursor.position
+            limit = cursor.end
+            expectation = cursor.isAtEnd ? .malformed : .start
         }
 
         @inlinable

@@ -32,24 +32,20 @@ public struct PGTime: Hashable, Sendable {
     }
 }
 
-extension PGTime: Comparable {
-    @inlinable
-    public static func < (left: Self, right: Self) -> Bool {
-        left.microsecondsSinceMidnight < right.microsecondsSinceMidnight
-    }
-}
+extension PGTime: CountedTime {
+    @inlinable public static var typeName: StaticString { "time" }
+    @inlinable public var unitsSinceOrigin: Int64 { microsecondsSinceMidnight }
+    @inlinable public init(unitsSinceOrigin count: Int64) { self.init(microsecondsSinceMidnight: count) }
 
-extension PGTime: BinaryValue {
+    /// - Throws: `outOfRange` for a time outside of a day.
     public init(binary bytes: UnsafeRawBufferPointer) throws(ValueFormatError) {
-        guard bytes.count == 8 else { throw ValueFormatError(.wrongLength, "time") }
-        microsecondsSinceMidnight = Int64(bigEndian: bytes.loadUnaligned(as: Int64.self))
+        var reader = BinaryReader(bytes, Self.typeName)
+        microsecondsSinceMidnight = try reader.read()
+        try reader.finish()
         guard microsecondsSinceMidnight >= 0, microsecondsSinceMidnight <= Self.microsecondsPerDay else {
-            throw ValueFormatError(.outOfRange, "time")
+            throw reader.error(.outOfRange)
         }
     }
-
-    @inlinable
-    public func writeBinary(to writer: inout ByteWriter) { writer.append(bigEndian: microsecondsSinceMidnight) }
 }
 
 /// A `timetz`: a time of day in a zone of fixed displacement.
