@@ -9,7 +9,7 @@ import CApusLibPQ
 ///
 /// A step may block in name resolution and for some milliseconds of SCRAM's arithmetic, so an event loop advances it
 /// on a thread of its own.
-public struct ConnectMachine: ~Copyable, StepMachine, @unchecked Sendable {
+public struct ConnectMachine: ~Copyable, StepMachine, Sendable {
     private var hosts: RemainingHosts
     private let parameters: [ConnectionParameter]
     private let timeout: Duration?
@@ -223,7 +223,10 @@ public struct ConnectMachine: ~Copyable, StepMachine, @unchecked Sendable {
 }
 
 /// A `PGconn` that is being opened; finished unless it is released.
-private final class Attempt {
+///
+/// It is `Sendable` because only one machine has it, and a machine, which cannot be copied, is used by one thread at a
+/// time.
+private final class Attempt: @unchecked Sendable {
     let pointer: OpaquePointer
     let generation = ForkGeneration.current
     var entry: HostList.Entry?
