@@ -8,6 +8,12 @@ public enum BalanceProperty: String, Sendable, CaseIterable {
     case failedHostTTL = "failed_host_ttl_seconds"
     case fallbackToTopologyKeysOnly = "fallback_to_topology_keys_only"
 
+    /// Another name of ``failedHostTTL``, which the drivers of other languages use.
+    private static let alternateFailedHostTTL = "failed_host_reconnect_delay_secs"
+
+    /// The names of all properties, in small letters and with underscores.
+    public static var keywords: [String] { allCases.map(\.rawValue) + [alternateFailedHostTTL] }
+
     /// The property that a keyword means: dashes count as underscores, case does not count, and
     /// `failed_host_reconnect_delay_secs`, the name that the drivers of other languages use, is accepted.
     public init?(keyword: String) {
@@ -19,7 +25,7 @@ public enum BalanceProperty: String, Sendable, CaseIterable {
         let dash = UInt8(ascii: "-")
         let name = String(
             decoding: ASCII.lowercased(keyword).utf8.map { $0 == dash ? UInt8(ascii: "_") : $0 }, as: UTF8.self)
-        if name == "failed_host_reconnect_delay_secs" {
+        if name == Self.alternateFailedHostTTL {
             self = .failedHostTTL
         } else {
             self.init(rawValue: name)

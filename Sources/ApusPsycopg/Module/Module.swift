@@ -1,3 +1,4 @@
+import ApusConnector
 import CApusLibPQ
 import CApusPython
 
@@ -106,6 +107,8 @@ enum Module {
         try check(PyModule_AddIntConstant(object, "__libpq_version__", Int(PQlibVersion())))
         try check(PyModule_AddIntConstant(object, "REPLICATION_PHYSICAL", 12_345_678))
         try check(PyModule_AddIntConstant(object, "REPLICATION_LOGICAL", 87_654_321))
+        try check(
+            PyModule_AddStringConstant(object, "_balance_keywords", BalanceProperty.keywords.joined(separator: " ")))
     }
 
     /// It begins with the version of psycopg2 whose behaviour the module has: frameworks read it.
