@@ -39,8 +39,8 @@ public struct ConnectionParameter: Sendable, Hashable {
         parameters.map { "\($0.keyword)=\(quoted($0.value))" }.joined(separator: " ")
     }
 
-    /// A value for a connection string: quotes and backslashes are escaped, and a value that is empty or has white space
-    /// is in quotes, as psycopg2's `make_dsn()` writes it.
+    /// A value for a connection string: quotes and backslashes are escaped, and a value that is empty or has white
+    /// space is in quotes, as psycopg2's `make_dsn()` writes it.
     public static func quoted(_ value: String) -> String {
         let isPlain = !value.isEmpty && value.utf8.allSatisfy { (0x21...0x7E).contains($0) && $0 != 0x27 && $0 != 0x5C }
         if isPlain { return value }

@@ -4,8 +4,8 @@ import Testing
 
 /// YugabyteDB's documentation, "Smart drivers", order of node selection: every cell as an example.
 ///
-/// Two nodes of each kind stand in zone A (1), zone B (2) and elsewhere (3); they are named after kind and zone, so that
-/// `pA` is any of the primaries in zone A.
+/// Two nodes of each kind stand in zone A (1), zone B (2) and elsewhere (3); they are named after kind and zone, so
+/// that `pA` is any of the primaries in zone A.
 @Suite("The selection table")
 struct SelectionTableTests {
     enum Keys: CaseIterable { case none, keys, keysOnly }

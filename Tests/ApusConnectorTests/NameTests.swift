@@ -76,7 +76,7 @@ struct NameTests {
         let nodes = [node("slow.test", 1), node("quick.test", server.port)]
         registry.enter(nodes, behind: server.endpoint, now: Self.start)
         // Make the slow one the least loaded.
-        let held = try #require(registry.clusters.first?.adopt(nodes[1].endpoint))
+        let held = try #require(registry.clusters.first?.countSession(at: nodes[1].endpoint))
         var connect = try ClockedConnect(
             "host=127.0.0.1 port=\(server.port) load_balance=any", registry, lookups: lookups)
         try connect.advance(Self.start)

@@ -81,7 +81,7 @@ struct OverlapTests {
         var connect = try connect(servers)
         try connect.advance(Self.start)
         let node = try #require(order(servers).first)
-        let other = try #require(registry.clusters.first?.adopt(node.endpoint))
+        let other = try #require(registry.clusters.first?.countSession(at: node.endpoint))
         other.markAnswered(at: Self.moment(300))
         try connect.advance(Self.moment(600))
         #expect(order(servers).count == 1)

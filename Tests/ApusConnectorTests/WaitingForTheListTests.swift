@@ -20,7 +20,7 @@ struct WaitingForTheListTests {
 
     /// The right to refresh; it is an error if the plan is another.
     func ticket(force: Bool) throws -> RefreshTicket {
-        let plan = registry.cluster(behind: contactPoints).plan(
+        let plan = registry.cluster(behind: contactPoints).planRefresh(
             interval: .seconds(300), force: force, now: Monotonic.now)
         guard case .refresh(let ticket) = plan else { throw PQError(.connect, "somebody else refreshes") }
         return ticket
@@ -29,7 +29,7 @@ struct WaitingForTheListTests {
     func finish(_ ticket: RefreshTicket) {
         let primary = ClusterNode(
             endpoint: Endpoint(host: "127.0.0.1", port: 1), placement: Placement(cloud: "c", region: "r", zone: "z"))
-        _ = registry.finish(
+        _ = registry.finishRefresh(
             ticket, nodes: [primary], from: .contactPoint, contactPoints: contactPoints, now: Monotonic.now)
     }
 

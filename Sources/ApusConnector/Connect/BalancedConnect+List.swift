@@ -21,10 +21,10 @@ extension BalancedConnect {
     mutating func advanceList(_ balance: BalanceOptions, _ now: Duration) throws(PQError) -> Bool {
         switch list {
         case .unknown(let force):
-            try plan(force, balance, now)
+            try planList(force, balance, now)
             return true
-        case .awaited(let flight, _, let moment, let force):
-            if let outcome = flight.outcome {
+        case .awaited(let refresh, _, let moment, let force):
+            if let outcome = refresh.outcome {
                 try take(outcome, force)
             } else if now >= moment {
                 list = .unknown(force: force)
@@ -39,10 +39,10 @@ extension BalancedConnect {
         }
     }
 
-    private mutating func plan(_ force: Bool, _ balance: BalanceOptions, _ now: Duration) throws(PQError) {
+    private mutating func planList(_ force: Bool, _ balance: BalanceOptions, _ now: Duration) throws(PQError) {
         let cluster = registry.cluster(behind: contactEndpoints)
-        use(cluster)
-        let plan = cluster.plan(
+        setCluster(cluster)
+        let plan = cluster.planRefresh(
             interval: balance.refreshInterval, force: force, database: options.database, patience: patience,
             lifetime: balance.refreshTimeout, now: now)
         switch plan {
@@ -50,10 +50,10 @@ extension BalancedConnect {
             list = .present(isFresh: force)
         case .connectPlainly:
             list = .absent
-        case .wait(let flight):
+        case .wait(let refresh):
             let signal = try PQError.system(Signal.init)
-            flight.whenEnded { signal.raise() }
-            list = .awaited(flight, signal, until: flight.began + patience, force: force)
+            refresh.whenEnded { signal.raise() }
+            list = .awaited(refresh, signal, until: refresh.began + patience, force: force)
         case .refresh(let ticket):
             let hasList = !cluster.nodes.isEmpty
             let refresh = RefreshMachine(
@@ -71,7 +71,7 @@ extension BalancedConnect {
     }
 
     /// From now on this cluster's nodes are picked.
-    private mutating func use(_ cluster: Cluster) {
+    private mutating func setCluster(_ cluster: Cluster) {
         self.cluster = cluster
         if sessions.isEmpty && !sessions.hasAddressesLeft {
             sessions = Self.race(options, usualSilence: cluster.usualSilence, lookups)
@@ -94,9 +94,9 @@ extension BalancedConnect {
     }
 
     /// Takes over what became of another caller's refresh.
-    private mutating func take(_ outcome: Flight.Outcome, _ force: Bool) throws(PQError) {
+    private mutating func take(_ outcome: ListRefresh.Outcome, _ force: Bool) throws(PQError) {
         let cluster = registry.cluster(behind: contactEndpoints)
-        use(cluster)
+        setCluster(cluster)
         let hasList = !cluster.nodes.isEmpty
         switch outcome {
         case .refreshed:
@@ -125,7 +125,7 @@ extension BalancedConnect {
         case nil:
             return false
         case .list(let fetched):
-            let found = registry.finish(
+            let found = registry.finishRefresh(
                 ticket, nodes: fetched.nodes, from: fetched.kind, contactPoints: contactEndpoints, now: now)
             guard let found else {
                 refresh.reject(fetched.source)
@@ -138,7 +138,7 @@ extension BalancedConnect {
             }
             // Contact points may be nodes of the list that is known only now.
             quarantine(unreachable, in: found, balance, now)
-            use(found)
+            setCluster(found)
             list = .present(isFresh: true)
         case .plainServer:
             if balance.policy.fallsBackToContactPoints && cluster?.shouldWarnOfPlainServer(options.database) == true {
@@ -146,7 +146,7 @@ extension BalancedConnect {
                     "load_balance is on, but the server has no function yb_servers() in database"
                         + " \"\(options.database)\": connecting to the contact points without balancing")
             }
-            ticket.findPlainServer(options.database, now: now)
+            ticket.reportPlainServer(options.database, now: now)
             list = .absent
         case .rejected(let failure):
             throw PQError(failure)

@@ -76,9 +76,9 @@ extension BalancedConnect {
                 cluster.addressing = attempt.address.addressing
             }
         case .contactPoint, .source:
-            reservation = cluster?.adopt(attempt.address.target.namedEndpoint)
+            reservation = cluster?.countSession(at: attempt.address.target.namedEndpoint)
         }
-        if !wasLate { cluster?.noteSilence(attempt.longestSilence) }
+        if !wasLate { cluster?.recordSilence(attempt.longestSilence) }
         // The next connect that picks a node which was silent all the time would wait for it again.
         for place in sessions.places(silentSince: attempt.began) where place !== attempt.place {
             place.reservation?.markUnreachable(until: now + balance.failedHostTTL)

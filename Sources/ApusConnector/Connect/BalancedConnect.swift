@@ -52,7 +52,7 @@ public struct BalancedConnect: ~Copyable, StepMachine {
         /// The cluster is asked what to do.
         case unknown(force: Bool)
         /// Another caller fetches the list; it is waited for until a moment.
-        indirect case awaited(Flight, Signal, until: Duration, force: Bool)
+        indirect case awaited(ListRefresh, Signal, until: Duration, force: Bool)
         /// This caller fetches the list.
         indirect case fetched(RefreshMachine, RefreshTicket)
         /// There is a list. If none of its nodes can be reached and it is not of just now, it is fetched again.
@@ -82,7 +82,7 @@ public struct BalancedConnect: ~Copyable, StepMachine {
         self.registry = registry
         self.lookups = lookups
         sessions = Self.race(options, usualSilence: .zero, lookups)
-        if let balance = options.balance { registry.note(balance.policy) }
+        if let balance = options.balance { registry.recordPolicy(balance.policy) }
     }
 
     static func race(_ options: ConnectionOptions, usualSilence: Duration, _ lookups: HostLookups) -> Race {

@@ -3,8 +3,8 @@ import ApusPQ
 /// A parsed connection string, in either of libpq's forms, with the smart driver's properties among libpq's own
 /// keywords.
 ///
-/// libpq refuses a keyword that it does not know, so the strings are parsed here, by libpq's rules, and never rewritten.
-/// Source: <https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING>
+/// libpq refuses a keyword that it does not know, so the strings are parsed here, by libpq's rules, and never
+/// rewritten. Source: <https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING>
 public struct ConnectionString: Sendable {
     /// Keywords and values in the order of the string. The smart driver's properties have their canonical names, and
     /// libpq's parameters libpq's names.

@@ -4,8 +4,8 @@ import CApusLibPQ
 ///
 /// Source: <https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-MULTIPLE-HOSTS>
 package struct HostList {
-    /// One host, as it was given. An entry keeps libpq's texts, because an empty one stands for libpq's default and only
-    /// libpq refuses a port that is no number.
+    /// One host, as it was given. An entry keeps libpq's texts, because an empty one stands for libpq's default and
+    /// only libpq refuses a port that is no number.
     package struct Entry: Sendable, Equatable {
         /// A name, an address, or a directory of Unix sockets; empty for libpq's default.
         package var host: String

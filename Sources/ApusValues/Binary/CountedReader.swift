@@ -8,8 +8,8 @@ struct CountedReader {
     /// Reads the number.
     /// - Parameters:
     ///   - type: the name that errors carry.
-    ///   - minimumSize: the bytes that the smallest part has. A number of more parts than fit into the bytes that follow
-    ///     is an error, so that a caller may allocate for `count` parts.
+    ///   - minimumSize: the bytes that the smallest part has. A number of more parts than fit into the bytes that
+    ///     follow is an error, so that a caller may allocate for `count` parts.
     init(_ bytes: UnsafeRawBufferPointer, _ type: StaticString, minimumSize: Int) throws(ValueFormatError) {
         reader = BinaryReader(bytes, type)
         count = try Int(reader.read(Int32.self))
