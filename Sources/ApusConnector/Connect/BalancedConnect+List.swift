@@ -2,10 +2,10 @@ import ApusCluster
 import ApusPQ
 import ApusWaiting
 
-/// Getting the list of nodes: from the cluster, from another caller who fetches it, or by fetching it.
+/// How the connect gets the list of nodes: from the cluster, from another caller that fetches it, or by fetching it.
 extension BalancedConnect {
-    /// How long a refresh that another caller does is waited for, from its beginning; then it is done again. That
-    /// caller's program may not get round to driving it: an asynchronous connection in the same thread, say.
+    /// How long after its beginning another caller's refresh is waited for. Then the list is fetched again, because
+    /// that caller may not advance its refresh: it may be an asynchronous connection of the same thread.
     static let longestPatience: Duration = .seconds(3)
 
     private var patience: Duration { min(options.connectTimeout ?? Self.longestPatience, Self.longestPatience) }
@@ -16,8 +16,8 @@ extension BalancedConnect {
         Race.silence(timeout: options.connectTimeout, usual: cluster?.usualSilence ?? .zero)
     }
 
-    /// Goes on with whatever brings the list.
-    /// - Returns: whether the phase changed; otherwise it is waited for, or there is nothing to do.
+    /// Advances the phase of the list.
+    /// - Returns: whether the phase changed. If not, it has to be waited for, or there is nothing to do.
     mutating func advanceList(_ balance: BalanceOptions, _ now: Duration) throws(PQError) -> Bool {
         switch list {
         case .unknown(let force):
@@ -25,7 +25,7 @@ extension BalancedConnect {
             return true
         case .awaited(let refresh, _, let moment, let force):
             if let outcome = refresh.outcome {
-                try take(outcome, force)
+                try useOutcome(outcome, force)
             } else if now >= moment {
                 list = .unknown(force: force)
             } else {
@@ -33,7 +33,7 @@ extension BalancedConnect {
             }
             return true
         case .fetched(let refresh, let ticket):
-            return try advance(refresh, ticket, balance, now)
+            return try advanceRefresh(refresh, ticket, balance, now)
         case .present, .absent:
             return false
         }
@@ -63,14 +63,14 @@ extension BalancedConnect {
         }
     }
 
-    /// Where there is a list to go on with, refreshing it leaves half of the time for the nodes.
+    /// If there is a list already, refreshing it may take half of the time that is left; the rest is for the nodes.
     private func refreshDeadline(_ balance: BalanceOptions, hasList: Bool, _ now: Duration) -> Duration {
         let own = now + balance.refreshTimeout
         guard let deadline else { return own }
         return min(own, hasList ? now + (deadline - now) / 2 : deadline)
     }
 
-    /// From now on this cluster's nodes are picked.
+    /// Sets the cluster whose nodes are picked.
     private mutating func setCluster(_ cluster: Cluster) {
         self.cluster = cluster
         if sessions.isEmpty && !sessions.hasAddressesLeft {
@@ -78,7 +78,8 @@ extension BalancedConnect {
         }
     }
 
-    /// Whom to ask for the list: nodes that are well, then the contact points, then nodes that were not.
+    /// The servers that are asked for the list, in order: nodes that are not in quarantine, the contact points, and
+    /// nodes in quarantine.
     private func sources(_ cluster: Cluster, _ now: Duration) -> [PlaceAddress] {
         let status = cluster.status.filter(\.isListed).shuffled()
         let addressing = cluster.addressing
@@ -93,17 +94,17 @@ extension BalancedConnect {
         return all.filter { seen.insert($0.target).inserted }
     }
 
-    /// Takes over what became of another caller's refresh.
-    private mutating func take(_ outcome: ListRefresh.Outcome, _ force: Bool) throws(PQError) {
+    /// Continues after another caller's refresh ended.
+    private mutating func useOutcome(_ outcome: ListRefresh.Outcome, _ force: Bool) throws(PQError) {
         let cluster = registry.cluster(behind: contactEndpoints)
         setCluster(cluster)
         let hasList = !cluster.nodes.isEmpty
         switch outcome {
         case .refreshed:
-            // The list is of just now: it need not be fetched again by everyone who waited for it.
+            // The list is new, so that the callers that waited for it need not fetch it again.
             list = hasList ? .present(isFresh: true) : .unknown(force: false)
         case .failed(let message):
-            // The caller that fetched the list asked all sources: none is left for this one to ask.
+            // The other caller asked all sources, so none is left for this one.
             guard hasList else { throw PQError(.connect, message) }
             list = .present(isFresh: true)
         case .abandoned:
@@ -113,7 +114,7 @@ extension BalancedConnect {
 
     // MARK: Fetching it
 
-    private mutating func advance(
+    private mutating func advanceRefresh(
         _ present: RefreshMachine, _ ticket: RefreshTicket, _ balance: BalanceOptions, _ now: Duration
     ) throws(PQError) -> Bool {
         var refresh = present
@@ -128,7 +129,7 @@ extension BalancedConnect {
             let found = registry.finishRefresh(
                 ticket, nodes: fetched.nodes, from: fetched.kind, contactPoints: contactEndpoints, now: now)
             guard let found else {
-                refresh.reject(fetched.source)
+                refresh.rejectSource(fetched.source)
                 list = .fetched(refresh, ticket)
                 return true
             }
@@ -136,7 +137,7 @@ extension BalancedConnect {
                 let addressing = ServerList.addressing(of: fetched.nodes, at: fetched.reached)
                 if addressing != .undecided || found.addressing == .undecided { found.addressing = addressing }
             }
-            // Contact points may be nodes of the list that is known only now.
+            // Now that the list is known, some contact points may turn out to be nodes of it.
             quarantine(unreachable, in: found, balance, now)
             setCluster(found)
             list = .present(isFresh: true)

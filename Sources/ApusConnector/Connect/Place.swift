@@ -1,12 +1,12 @@
 import ApusCluster
 import ApusPQ
 
-/// What a connect tries: a node of the list, a contact point, or a source of the list. It may have several addresses.
+/// A server that a connect tries: a node, a contact point, or a source of the list. It may have several addresses.
 final class Place: Sendable {
     enum Kind: Sendable {
-        /// A node that was picked. Its session counts as long as the place is tried.
+        /// A node that was picked. Its session is counted while the place is tried.
         case node(Reservation)
-        /// A contact point, for a session that no list has a node for.
+        /// A contact point that a session is opened on, because no node can be picked.
         case contactPoint
         /// A node or a contact point that is asked for the list.
         case source(ClusterRegistry.SourceKind)
@@ -24,7 +24,7 @@ final class Place: Sendable {
 
     init(_ kind: Kind) { self.kind = kind }
 
-    /// What the place is, for an error message: a node's placement, say.
+    /// What the place is, for an error message, such as a node's placement.
     var description: String {
         switch kind {
         case .node(let reservation): "\(reservation.node.placement), \(reservation.node.kind.rawValue)"
@@ -37,11 +37,11 @@ final class Place: Sendable {
         if case .node(let reservation) = kind { reservation } else { nil }
     }
 
-    /// The ways to address a node that this place stands for, best first.
+    /// The addresses of a node for which this is the place, best first.
     func addresses(of node: ClusterNode, _ addressing: Cluster.Addressing) -> [PlaceAddress] {
         let own = PlaceAddress(self, Target(node.endpoint), .privateHost)
         guard let publicHost = node.publicHost, publicHost != node.endpoint.host else { return [own] }
-        // A name is kept for TLS where the public address is in numbers.
+        // If the public address is in numbers, the private name is kept for TLS.
         let keepsName = HostAddresses.isNumeric(publicHost) && !HostAddresses.isNumeric(node.endpoint.host)
         let target =
             keepsName
@@ -55,7 +55,7 @@ final class Place: Sendable {
     }
 }
 
-/// One way to address a place.
+/// One of the addresses of a place.
 struct PlaceAddress: Sendable {
     let place: Place
     let target: Target

@@ -1,6 +1,6 @@
 import ApusPQ
 
-/// The smart driver's connection properties, by their canonical names.
+/// The smart driver's connection properties; the raw values are their canonical names.
 public enum BalanceProperty: String, Sendable, CaseIterable {
     case loadBalance = "load_balance"
     case topologyKeys = "topology_keys"
@@ -14,10 +14,10 @@ public enum BalanceProperty: String, Sendable, CaseIterable {
     /// The names of all properties, in small letters and with underscores.
     public static var keywords: [String] { allCases.map(\.rawValue) + [alternateFailedHostTTL] }
 
-    /// The property that a keyword means: dashes count as underscores, case does not count, and
-    /// `failed_host_reconnect_delay_secs`, the name that the drivers of other languages use, is accepted.
+    /// The property that a keyword means; `nil` if it means none. Case does not matter, and dashes are read as
+    /// underscores.
     public init?(keyword: String) {
-        // Asked of every keyword of every connect: most of libpq's begin otherwise.
+        // This runs for every keyword of every connect, and most of libpq's begin with other letters.
         switch (keyword.utf8.first ?? 0) | 0x20 {
         case UInt8(ascii: "f"), UInt8(ascii: "l"), UInt8(ascii: "t"), UInt8(ascii: "y"): break
         default: return nil
@@ -32,8 +32,8 @@ public enum BalanceProperty: String, Sendable, CaseIterable {
         }
     }
 
-    /// The environment variable that stands in for the property, named by libpq's rule: `PG` and the keyword in
-    /// capitals without underscores, as `PGLOADBALANCE`.
+    /// The environment variable that gives the property's default. As in libpq, its name is `PG` and the keyword in
+    /// capitals without underscores: `PGLOADBALANCE`.
     public var environmentVariable: String {
         switch self {
         case .loadBalance: "PGLOADBALANCE"

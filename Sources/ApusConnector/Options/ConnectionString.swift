@@ -9,7 +9,7 @@ public struct ConnectionString: Sendable {
     /// Keywords and values in the order of the string. The smart driver's properties have their canonical names, and
     /// libpq's parameters libpq's names.
     public let parameters: [ConnectionParameter]
-    /// The error that a plain connect fails with, where libpq's own would show what may be a part of a password.
+    /// The error that a plain connect fails with, if libpq's own error would show what may be a part of a password.
     let misplacedPassword: PQError?
 
     /// Parses keywords and values, or a URI; both may be empty.
@@ -53,12 +53,12 @@ public struct ConnectionString: Sendable {
         return parameters
     }
 
-    /// Whether libpq takes a text for a URI.
+    /// Whether libpq reads a text as a URI.
     private static func isURI(_ text: String) -> Bool {
         ["postgresql://", "postgres://"].contains { text.utf8.starts(with: $0.utf8) }
     }
 
-    /// A keyword under the name that counts.
+    /// A parameter with its keyword's canonical name.
     /// - Throws: ``PQError/Kind/options`` for a keyword that neither libpq nor the smart driver knows.
     public static func recognised(_ parameter: ConnectionParameter) throws(PQError) -> ConnectionParameter {
         if let known = known(parameter) { return known }
@@ -116,8 +116,8 @@ public struct ConnectionString: Sendable {
 
     // MARK: Errors
 
-    /// How an error message calls a word that stands where a keyword should. It may be a part of a password: one with
-    /// spaces and without quotes, or one in a URI of another kind.
+    /// How an error message names a word that is in the place of a keyword. It may be a part of a password that has
+    /// spaces and no quotes, or that is in a URI of another scheme.
     private static func shown(_ word: String, behind pairs: ArraySlice<ConnectionParameter>) -> String {
         if !looksLikeKeyword(word) {
             return word.utf8.contains(UInt8(ascii: ":"))
@@ -131,7 +131,7 @@ public struct ConnectionString: Sendable {
         return "\"\(word)\""
     }
 
-    /// Whether a text consists of what keywords are made of.
+    /// Whether a text has only characters that keywords have.
     static func looksLikeKeyword(_ text: String) -> Bool {
         (1...63).contains(text.utf8.count)
             && text.utf8.allSatisfy { byte in
