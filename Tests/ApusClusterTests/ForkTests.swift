@@ -4,7 +4,7 @@ import Testing
 @testable import ApusCluster
 
 /// A fork's child has the parent's objects and none of its threads: a lock may be held for ever there, and the counts
-/// are the parent's. The process is not forked here; the registry is told that it was.
+/// are the parent's. The process is not forked here: `belongsHere` answers as if it were.
 @Suite("In a fork's child")
 struct ForkTests {
     /// Whether this process is the one that made the registry.
@@ -33,7 +33,7 @@ struct ForkTests {
                 ticket, nodes: [.at("a"), .at("b")], from: .contactPoint, contactPoints: contact, now: .zero))
     }
 
-    @Test("What is given back in the child is not given back in the parent")
+    @Test("Releasing in the child does not release in the parent")
     func release() throws {
         let held = try #require(cluster.pick(BalancePolicy(), now: .zero))
         var dropped = cluster.pick(BalancePolicy(), now: .zero)
@@ -60,7 +60,7 @@ struct ForkTests {
         #expect(Set(cluster.status) == before)
     }
 
-    @Test("The parent's refresh goes on, though the child lets go of its copy of the ticket")
+    @Test("The parent's refresh continues although the child drops its copy of the ticket")
     func ticket() throws {
         var ticket = cluster.ticket(interval: .zero)
         let refresh = try #require(ticket).refresh
@@ -69,10 +69,10 @@ struct ForkTests {
             ticket = nil
         }
         #expect(refresh.outcome == nil)
-        #expect(cluster.planRefresh(interval: .zero, now: .zero).isPick, "as while somebody refreshes")
+        #expect(cluster.planRefresh(interval: .zero, now: .zero).isPick, "as while another caller refreshes")
     }
 
-    @Test("The cluster is empty and deaf: no pick, no refresh, no list")
+    @Test("Every call is a no-op: no pick, no refresh, no list")
     func deaf() throws {
         let held = try #require(cluster.pick(BalancePolicy(), now: .zero))
         let status = Set(cluster.status)
@@ -97,7 +97,7 @@ struct ForkTests {
         held.release()
     }
 
-    @Test("Nothing takes a lock: what is told is that nothing is known", .timeLimit(.minutes(1)))
+    @Test("No call takes a lock, and every answer is that nothing is known", .timeLimit(.minutes(1)))
     func takesNoLock() throws {
         let ticket = try #require(cluster.ticket(interval: .zero))
         let held = try #require(cluster.pick(BalancePolicy(), now: .zero))

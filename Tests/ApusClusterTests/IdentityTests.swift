@@ -148,13 +148,13 @@ struct IdentityTests {
         try ask("balancer", answer: Self.cluster("b"))
         #expect(registry.clusters.count == 2)
         #expect(try ask("balancer", answer: Self.cluster("a"))?.sessions == [host: 1])
-        #expect(registry.clusters.count == 1, "nobody has a session on the other")
+        #expect(registry.clusters.count == 1, "no session is open on the other")
         try ask("balancer", answer: Self.cluster("b"))
         session = nil
         #expect(registry.clusters.map { Set($0.nodes) } == [Set(Self.cluster("b"))], "nor on this one now")
     }
 
-    @Test("A known node's address that another cluster uses now: not what was asked for")
+    @Test("A list from a known node's address that another cluster uses now is refused")
     func knownNodeLeadsElsewhere() throws {
         for universe in [true, false] {
             let test = IdentityTests(registry: ClusterRegistry(seed: 1))

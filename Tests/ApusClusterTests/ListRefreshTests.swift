@@ -67,7 +67,7 @@ struct ListRefreshTests {
         #expect(cluster.planRefresh(interval: .zero, now: .seconds(1)).isRefresh)
     }
 
-    @Test("While somebody refreshes a stale list, the others go on with it")
+    @Test("While one caller refreshes a stale list, the others use it")
     func othersGoOn() throws {
         try refreshList(at: .zero)
         let ticket = try #require(cluster.ticket(now: .seconds(300)))
@@ -76,7 +76,7 @@ struct ListRefreshTests {
         ticket.abandon()
     }
 
-    @Test("Force refreshes a fresh list; one whom the list is of no use waits for a refresh under way")
+    @Test("Force refreshes a fresh list; a caller that cannot use the list waits for a running refresh")
     func force() throws {
         try refreshList(at: .zero)
         #expect(cluster.planRefresh(interval: .seconds(300), now: .seconds(1)).isPick)
@@ -87,7 +87,7 @@ struct ListRefreshTests {
         guard case .refreshed = refresh.outcome else { throw Unexpected(refresh.outcome) }
     }
 
-    @Test("A refresh that is let go of, or abandoned, blocks nobody: another takes over")
+    @Test("A refresh that is dropped or abandoned blocks no caller: another one begins")
     func abandoned() throws {
         var ticket = cluster.ticket()
         #expect(ticket != nil)
@@ -193,7 +193,7 @@ struct ListRefreshTests {
         #expect(waiting === first.refresh)
         let plan = cluster.planRefresh(interval: .zero, patience: .seconds(2), now: .seconds(2))
         guard case .refresh(let second) = plan else { throw Unexpected(plan) }
-        // The next waits for the second, with its own patience.
+        // The next caller waits for the second refresh, for its own patience.
         #expect(
             cluster.planRefresh(interval: .zero, patience: .seconds(2), now: .seconds(3)).refresh === second.refresh)
 
@@ -216,7 +216,7 @@ struct ListRefreshTests {
         _ = registry.finishRefresh(second, nodes: nodes, from: .contactPoint, contactPoints: contact, now: .seconds(3))
         let found = registry.finishRefresh(
             first, nodes: [.at("old", uuid: "ua")], from: .contactPoint, contactPoints: contact, now: .seconds(9))
-        #expect(found === cluster, "its caller goes on with the newer one")
+        #expect(found === cluster, "its caller uses the newer list")
         #expect(cluster.nodes == nodes)
         #expect(cluster.planRefresh(interval: .seconds(300), now: .seconds(302)).isPick)
         #expect(cluster.planRefresh(interval: .seconds(300), now: .seconds(303)).isRefresh)
@@ -240,7 +240,7 @@ struct ListRefreshTests {
         #expect(cluster.planRefresh(interval: .seconds(400), now: .seconds(301)).isPick)
     }
 
-    @Test("What the cluster is told of addresses and of plain servers it remembers")
+    @Test("A cluster remembers its addressing and its databases without yb_servers()")
     func remembered() {
         let cluster = cluster
         #expect(cluster.addressing == .undecided)

@@ -39,7 +39,7 @@ struct NodeListTests {
         #expect(onB.count == 3)
     }
 
-    @Test("Every node is replaced by another: old sessions give back to the old, none to the new")
+    @Test("Every node is replaced: old sessions are released on the old nodes, none on the new")
     func allReplaced() throws {
         let cluster = Cluster.listing((0..<5).map { .at("old\($0)") })
         let old = (0..<10).compactMap { _ in cluster.pick(BalancePolicy(), now: .zero) }
@@ -59,7 +59,7 @@ struct NodeListTests {
         cluster.replaceList([.at("a", "c.r.a"), .at("b", "c.r.b", .readReplica)], now: .zero)
         #expect(cluster.pick(policy, now: .zero)?.node.endpoint.host == "b")
         #expect(cluster.sessions == ["b": 1])
-        #expect(onB.first?.node.kind == .primary, "a reservation tells the node as it was picked")
+        #expect(onB.first?.node.kind == .primary, "a reservation has the node as it was picked")
     }
 
     @Test("The same uuid at another host is the same node")

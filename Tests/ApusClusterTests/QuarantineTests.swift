@@ -145,7 +145,7 @@ struct QuarantineTests {
         cluster.quarantine(.at("old"), until: .seconds(60))
         cluster.replaceList([.at("new", uuid: "u1"), .at("b", uuid: "u2")], now: .seconds(2))
         #expect(cluster.status.first { $0.node.uuid == "u1" }?.downUntil == nil)
-        // One who learns only now that the old address does not answer says nothing of the new one, and may try it.
+        // A late failure at the old address does not affect the new one, and the caller may pick the node again.
         onOld.markUnreachable(until: .seconds(60))
         #expect(cluster.status.first { $0.node.uuid == "u1" }?.downUntil == nil)
         var tried = [onOld]

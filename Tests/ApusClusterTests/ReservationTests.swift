@@ -28,7 +28,7 @@ struct ReservationTests {
         #expect(cluster.sessions == [:])
     }
 
-    @Test("Letting go of it gives it back")
+    @Test("Releasing the last reference releases the session")
     func givenBackByDeinit() throws {
         let cluster = Cluster.listing([.at("a")])
         var reservation = cluster.pick(BalancePolicy(), now: .zero)
@@ -50,7 +50,7 @@ struct ReservationTests {
         kept.release()
     }
 
-    @Test("The least loaded node is picked: what was given back is filled first")
+    @Test("The least loaded node is picked, so released sessions are replaced first")
     func fillsGaps() throws {
         let cluster = Cluster.listing([.at("a"), .at("b"), .at("c")])
         var reservations = (0..<30).compactMap { _ in cluster.pick(BalancePolicy(), now: .zero) }
@@ -83,7 +83,7 @@ struct ReservationTests {
         #expect(cluster.pick(BalancePolicy(), now: .zero)?.node.endpoint == first.node.endpoint)
     }
 
-    @Test("What was tried in another cluster excludes nobody here, and brings nobody down")
+    @Test("A reservation of another cluster excludes no node here, and puts none into quarantine")
     func excludingFromAnotherCluster() throws {
         let large = Cluster.listing((0..<10).map { .at("large\($0)") })
         let small = Cluster.listing([.at("small")])

@@ -32,14 +32,14 @@ extension Cluster {
         return Dictionary(carrying, uniquingKeysWith: +)
     }
 
-    /// The hosts that picks give, in order, when each is tried in vain: the whole order of selection.
+    /// The hosts in the order in which they are picked when each attempt fails: the whole order of selection.
     func hostsInOrder(_ policy: BalancePolicy = BalancePolicy(), now: Duration = .zero) -> [String] {
         var tried: [Reservation] = []
         while let reservation = pick(policy, excluding: tried, now: now) { tried.append(reservation) }
         return tried.map(\.node.endpoint.host)
     }
 
-    /// The ticket of whoever is told to refresh; `nil` when the plan is another.
+    /// The ticket, if the plan is to refresh; else `nil`.
     func ticket(interval: Duration = .seconds(300), force: Bool = false, now: Duration = .zero) -> RefreshTicket? {
         if case .refresh(let ticket) = planRefresh(interval: interval, force: force, now: now) { ticket } else { nil }
     }

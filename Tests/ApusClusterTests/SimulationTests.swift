@@ -28,7 +28,7 @@ struct SimulationTests {
             forget()
         }
 
-        /// A node that is not listed and carries nothing is nobody.
+        /// A node that is not listed and has no session is unknown.
         mutating func forget() { nodes = nodes.filter { $0.value.isListed || $0.value.sessions > 0 } }
 
         /// What decides between candidates, most important first; equal for those that tie.
@@ -201,7 +201,7 @@ struct SimulationTests {
         checkCounts()
         let after = counts()
         for node in nodes.suffix(250) { #expect(after[node.uuid ?? ""] == before[node.uuid ?? ""]) }
-        // Filled up from below: nobody got a session while another had two fewer.
+        // The least loaded are filled first: no node got a session while another had two fewer.
         let level = try #require(nodes.prefix(750).map { after[$0.uuid ?? ""] ?? 0 }.min())
         for node in nodes.prefix(750) {
             let (old, new) = (before[node.uuid ?? ""] ?? 0, after[node.uuid ?? ""] ?? 0)

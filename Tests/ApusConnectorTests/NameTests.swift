@@ -11,7 +11,7 @@ import Testing
 struct NameTests {
     static let start: Duration = .seconds(1000)
 
-    /// A resolver that answers for one name when it is told to, and at once for others.
+    /// A resolver that answers for one name when `finish` is called, and at once for others.
     final class SlowResolver: Sendable {
         private let answer = Mutex<HostLookup.Outcome?>(nil)
         private let asked = Atomic(0)

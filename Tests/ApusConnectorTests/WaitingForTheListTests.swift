@@ -34,7 +34,8 @@ struct WaitingForTheListTests {
     }
 
     @Test(
-        "Nobody on the list is eligible: waits once, then tells so", .timeLimit(.minutes(1)), arguments: [true, false])
+        "No node on the list is eligible: waits once, then fails with that reason", .timeLimit(.minutes(1)),
+        arguments: [true, false])
     func waitsForForcedRefresh(isAnswered: Bool) throws {
         finish(try ticket(force: false))
         let refresh = try ticket(force: true)
@@ -51,7 +52,9 @@ struct WaitingForTheListTests {
         }
     }
 
-    @Test("Without any list, the failure of whoever fetched it is everybody's", .timeLimit(.minutes(1)))
+    @Test(
+        "Without any list, the failure of the caller that fetched it is every waiting caller's", .timeLimit(.minutes(1))
+    )
     func sharesFailureOfColdStart() throws {
         let refresh = try ticket(force: false)
         var connect = BalancedConnect(options, registry: registry)
@@ -66,7 +69,7 @@ struct WaitingForTheListTests {
     }
 }
 
-/// A refresh that another caller does not get round to must hold up nobody for long.
+/// A refresh that its caller does not advance must not block other callers for long.
 @Suite("Waiting for a caller who does not come")
 struct PatienceTests {
     static let start: Duration = .seconds(1000)

@@ -11,8 +11,8 @@ public enum RecordText {
         case malformed
     }
 
-    /// Cuts a composite's text into its fields, without allocating. `()` is one NULL: the server writes a composite
-    /// without any column just like that.
+    /// Splits a composite's text into its fields without allocating. `()` is one NULL, although the server writes a
+    /// composite without any column in the same way.
     public struct Tokenizer {
         enum Expectation: UInt8 { case start, field, end, malformed }
 

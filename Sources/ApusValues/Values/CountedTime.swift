@@ -35,7 +35,7 @@ extension InfiniteTime {
     /// Earlier than every other value.
     @inlinable public static var negativeInfinity: Self { Self(unitsSinceOrigin: .min) }
 
-    /// Whether the value is a point on the calendar, or which infinity.
+    /// Whether the value is finite, or which infinity it is.
     @inlinable public var finiteness: Finiteness {
         unitsSinceOrigin == .max ? .infinity : unitsSinceOrigin == .min ? .negativeInfinity : .finite
     }

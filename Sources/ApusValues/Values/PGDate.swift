@@ -9,7 +9,7 @@ public struct PGDate: Hashable, Sendable {
         self.daysSince2000 = daysSince2000
     }
 
-    /// - Returns: `nil` if there is no such day, or PostgreSQL cannot hold it.
+    /// - Returns: `nil` if the day does not exist, or PostgreSQL cannot hold it.
     public init?(_ fields: DateFields) {
         switch fields.finiteness {
         case .infinity: self = .infinity

@@ -11,8 +11,8 @@ public struct PGTime: Hashable, Sendable {
     /// Microseconds in 24 hours.
     @inlinable public static var microsecondsPerDay: Int64 { 86_400_000_000 }
 
-    /// The fields' zone, if they have one, is left out.
-    /// - Returns: `nil` if there is no such time.
+    /// A zone in the fields is ignored.
+    /// - Returns: `nil` if the time does not exist.
     public init?(_ fields: TimeFields) {
         guard fields.isValid else { return nil }
         let seconds = Int64(fields.hour) * 3600 + Int64(fields.minute) * 60 + Int64(fields.second)
@@ -48,11 +48,11 @@ extension PGTime: CountedTime {
     }
 }
 
-/// A `timetz`: a time of day in a zone of fixed displacement.
+/// A `timetz`: a time of day in a zone with a fixed offset.
 @frozen
 public struct PGTimeTZ: Hashable, Sendable {
     public var time: PGTime
-    /// Seconds east of UTC, at most 15:59:59 either way. (The wire counts them west.)
+    /// Seconds east of UTC, at most 15:59:59 either way. (The binary form counts them west.)
     public var utcOffset: Int32
 
     @inlinable
@@ -61,7 +61,7 @@ public struct PGTimeTZ: Hashable, Sendable {
         self.utcOffset = utcOffset
     }
 
-    /// - Returns: `nil` if there is no such time, or the fields have no zone.
+    /// - Returns: `nil` if the time does not exist, or the fields have no zone.
     public init?(_ fields: TimeFields) {
         guard fields.hasOffset, let time = PGTime(fields) else { return nil }
         self.init(time: time, utcOffset: fields.utcOffset)

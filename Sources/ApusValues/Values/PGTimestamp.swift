@@ -9,8 +9,8 @@ public struct PGTimestamp: Hashable, Sendable {
         self.microsecondsSince2000 = microsecondsSince2000
     }
 
-    /// A zone in the fields is left out, as the server does.
-    /// - Returns: `nil` if there is no such time, or PostgreSQL cannot hold it.
+    /// A zone in the fields is ignored, as by the server.
+    /// - Returns: `nil` if the time does not exist, or PostgreSQL cannot hold it.
     public init?(_ fields: TimestampFields) {
         guard let microseconds = TimestampRange.microseconds(fields, utcOffset: 0) else { return nil }
         self.init(microsecondsSince2000: microseconds)
@@ -31,7 +31,7 @@ public struct PGTimestampTZ: Hashable, Sendable {
         self.microsecondsSince2000 = microsecondsSince2000
     }
 
-    /// - Returns: `nil` if there is no such time, PostgreSQL cannot hold it, or finite fields have no zone.
+    /// - Returns: `nil` if the time does not exist, PostgreSQL cannot hold it, or finite fields have no zone.
     public init?(_ fields: TimestampFields) {
         guard fields.time.hasOffset || !fields.isFinite,
             let microseconds = TimestampRange.microseconds(fields, utcOffset: fields.time.utcOffset)
@@ -39,7 +39,7 @@ public struct PGTimestampTZ: Hashable, Sendable {
         self.init(microsecondsSince2000: microseconds)
     }
 
-    /// Year to microsecond in UTC, with the displacement 0.
+    /// Year to microsecond in UTC, with the offset 0.
     public var fields: TimestampFields {
         var fields = TimestampRange.fields(microsecondsSince2000)
         fields.time.hasOffset = fields.isFinite
@@ -72,7 +72,7 @@ enum TimestampRange {
         case .negativeInfinity: return .min
         case .finite: break
         }
-        // One day more than the range has on both sides, for the zone may bring it back.
+        // One day more than the range on both sides, because the zone's offset may bring it back into the range.
         guard fields.date.isValid, fields.date.year >= -4714, fields.date.year <= 294_277,
             let time = PGTime(fields.time)
         else { return nil }
