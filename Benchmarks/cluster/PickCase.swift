@@ -32,9 +32,9 @@ struct PickCase: Sendable {
                 uuid: "uuid-\(number)", universeUUID: "universe")
         }
         guard
-            case .refresh(let ticket) = registry.cluster(behind: contactPoints).plan(
+            case .refresh(let ticket) = registry.cluster(behind: contactPoints).planRefresh(
                 interval: .seconds(300), now: .zero),
-            let cluster = registry.finish(
+            let cluster = registry.finishRefresh(
                 ticket, nodes: list, from: .contactPoint, contactPoints: contactPoints, now: .zero)
         else { throw Usage() }
         // 100 percent means all nodes of the preferred kind.

@@ -43,6 +43,7 @@ from psycopg2._psycopg import (  # noqa: F401
 )
 
 from psycopg2 import errors, extensions  # noqa: E402, F401
+from psycopg2.extensions import _check_keywords, _merge_dsn
 from psycopg2.extensions import make_dsn as _make_dsn
 from psycopg2.loadbalanceproperties import LoadBalanceProperties  # noqa: E402, F401
 from psycopg2.policies import ClusterAwareLoadBalancer, TopologyAwareLoadBalancer  # noqa: E402, F401
@@ -70,7 +71,12 @@ def connect(dsn=None, connection_factory=None, cursor_factory=None, **kwargs):
     """
     asynchronous = {name: kwargs.pop(name) for name in ("async", "async_") if name in kwargs}
     attributes = {name: kwargs.pop(name) for name in ("command_timeout", "cancellation_timeout") if name in kwargs}
-    connection = _connect(_make_dsn(dsn, **kwargs), connection_factory=connection_factory, **asynchronous)
+    merged, keywords = _merge_dsn(dsn, kwargs)
+    try:
+        connection = _connect(merged, connection_factory=connection_factory, **asynchronous)
+    except ProgrammingError:
+        _check_keywords(keywords)
+        raise
     if cursor_factory is not None:
         connection.cursor_factory = cursor_factory
     for name, value in attributes.items():

@@ -125,7 +125,18 @@ def make_dsn(dsn=None, **kwargs):
 
         make_dsn("dbname=shop", host=["node1", "node2"])  # 'dbname=shop host=node1,node2'
     """
-    given = {name: value for name, value in kwargs.items() if value is not None}
+    merged, keywords = _merge_dsn(dsn, kwargs)
+    try:
+        parse_dsn(merged)
+    except _psycopg.ProgrammingError:
+        _check_keywords(keywords)
+        raise
+    return merged
+
+
+def _merge_dsn(dsn, keywords):
+    """Return the string that make_dsn() returns, before it is checked, and the keywords that are not None."""
+    given = {name: value for name, value in keywords.items() if value is not None}
     if "database" in given:
         if "dbname" in given:
             raise TypeError("you can't specify both 'database' and 'dbname' arguments")
@@ -133,18 +144,18 @@ def make_dsn(dsn=None, **kwargs):
     if dsn is None:
         dsn = ""
     if not given:
-        parse_dsn(dsn)
-        return dsn
-    settings = {**parse_dsn(dsn), **given} if dsn else given
-    result = " ".join(f"{name}={_param_escape(_setting(value))}" for name, value in settings.items())
-    try:
-        parse_dsn(result)
-    except _psycopg.ProgrammingError:
-        # Errors hide a word that follows a password, because it may be a part of it. The keywords of this call are not.
-        for name in given:
-            parse_dsn(f"{name}=''")
-        raise
-    return result
+        return dsn, given
+    given = {name: _setting(value) for name, value in given.items()}
+    return _psycopg._format_dsn({**parse_dsn(dsn), **given} if dsn else given), given
+
+
+def _check_keywords(keywords):
+    """Raise ProgrammingError for the first keyword that is no connection parameter.
+
+    The error for a whole connection string hides the word after a password, because it may be a part of the password.
+    """
+    for name in keywords:
+        parse_dsn(f"{name}=''")
 
 
 def _setting(value):
@@ -152,14 +163,6 @@ def _setting(value):
         # Hosts, ports and topology keys are comma-separated lists.
         return ",".join(map(str, value))
     return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _param_escape(text):
-    """Return `text` as a value of a connection string, in quotes if necessary."""
-    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
-    if text and not any(character.isspace() for character in text):
-        return escaped
-    return f"'{escaped}'"
 
 
 JSON, JSONARRAY = _json.register_default_json()

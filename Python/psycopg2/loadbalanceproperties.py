@@ -12,10 +12,7 @@ from psycopg2.extensions import make_dsn, parse_dsn
 from psycopg2.policies import ClusterAwareLoadBalancer, TopologyAwareLoadBalancer
 
 _ON = ("true", "any", "1", "yes", "on")
-_PROPERTIES = (
-    "load_balance", "topology_keys", "fallback_to_topology_keys_only", "yb_servers_refresh_interval",
-    "failed_host_ttl_seconds", "failed_host_reconnect_delay_secs",
-)
+_PROPERTIES = tuple(_psycopg._balance_keywords.split())
 
 
 class ConnectionManagerMap(Mapping):

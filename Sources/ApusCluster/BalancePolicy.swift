@@ -1,9 +1,11 @@
-/// Whom a caller wants to be connected to: mode, placements, and how far to stray from them.
+/// Which nodes a caller wants to be connected to: the mode, the placements, and whether other placements will do.
 public struct BalancePolicy: Sendable, Hashable, CustomStringConvertible {
+    /// Which kinds of node are used: the value of `load_balance`.
     public var mode: LoadBalanceMode
+    /// The preferred placements: the value of `topology_keys`; empty for all.
     public var topologyKeys: [TopologyKey]
-    /// `fallback_to_topology_keys_only`: rather fail than leave the placements. It counts only with topology keys, and
-    /// not for the `prefer-…` modes.
+    /// `fallback_to_topology_keys_only`: fail rather than use a node outside of the placements. It has an effect only
+    /// with topology keys, and none in the `prefer-…` modes.
     public var fallbackToTopologyKeysOnly: Bool
 
     public init(
@@ -14,17 +16,17 @@ public struct BalancePolicy: Sendable, Hashable, CustomStringConvertible {
         self.fallbackToTopologyKeysOnly = fallbackToTopologyKeysOnly
     }
 
-    /// Whether picks never leave the placements.
+    /// Whether only nodes in the placements are picked.
     var staysInPlacements: Bool { fallbackToTopologyKeysOnly && !topologyKeys.isEmpty && !mode.crossesOver }
 
-    /// Whether a plain connection to the contact points may stand in when no node can be picked.
+    /// Whether a plain connection to the contact points is allowed when no node can be picked.
     public var fallsBackToContactPoints: Bool { mode.fallsBackToContactPoints && !staysInPlacements }
 
-    /// The nodes to choose from, best tier first: the next tier counts only when no node of the former can be had.
+    /// The nodes to choose from, best tier first. A tier is used only when no node of the tiers before it is left.
     ///
     /// Source: YugabyteDB's documentation, "Smart drivers", order of node selection.
     ///
-    /// - Parameter nodes: those that are listed now.
+    /// - Parameter nodes: the nodes on the list.
     /// - Returns: tiers of positions in `nodes`. A node may stand in several tiers.
     func tiers(of nodes: [(position: Int32, node: ClusterNode)]) -> [[Int32]] {
         var tiers: [[Int32]] = []
@@ -41,7 +43,7 @@ public struct BalancePolicy: Sendable, Hashable, CustomStringConvertible {
         return tiers.filter { !$0.isEmpty }
     }
 
-    /// In words, for an error that says why no node was eligible.
+    /// The settings as a user writes them, for an error that says why no node is eligible.
     public var description: String {
         var text = "load_balance=\(mode.rawValue)"
         if !topologyKeys.isEmpty {

@@ -1,29 +1,29 @@
 import ApusWaiting
 
-/// One cluster, as this process knows it: thread-safe, and never locked while anybody waits for a network.
+/// One cluster, as this process knows it. It is thread-safe, and its lock is never held during I/O.
 ///
-/// In a fork's child it is empty and deaf: its lock may be held by a thread that does not exist there, and what it
-/// counts is the parent's.
+/// In a forked child every call is a no-op, and every question has the answer of a cluster without nodes: the lock may
+/// be held by a thread that does not exist there, and the counts are the parent's.
 public final class Cluster: Sendable {
-    /// What a caller is to do before it picks a node.
+    /// What a caller does before it picks a node.
     public enum Plan: Sendable {
-        /// The list is fresh, or another caller refreshes it and the last good one serves meanwhile.
+        /// The list is fresh, or another caller refreshes it and the last good list is used meanwhile.
         case pick
         /// The caller refreshes the list. It must end the refresh, by success or failure.
         case refresh(RefreshTicket)
-        /// There is no list yet, or none of use to the caller, and another caller fetches it: wait for the end of that
-        /// flight, or until the caller's patience with it is over (``Flight/began``), then ask again.
-        case wait(Flight)
-        /// The contact points are no cluster: the caller's database there has no `yb_servers()`. It is asked again
-        /// after the interval.
+        /// There is no list yet, or none of use to the caller, and another caller fetches it. Wait until that refresh
+        /// ends, or until `patience` has passed since it began (``ListRefresh/began``), then ask again.
+        case wait(ListRefresh)
+        /// The contact points are no cluster, because the caller's database there has no `yb_servers()`. It is asked
+        /// again after the refresh interval.
         case connectPlainly
     }
 
-    /// Which way nodes are addressed, once it is known how the cluster was reached.
+    /// Which of their two names nodes are connected to by.
     public enum Addressing: Sendable, Hashable {
-        /// Not known yet: private first, then public.
+        /// Not known yet: the private name is tried first, then the public one.
         case undecided
-        /// By the nodes' own names.
+        /// By their private names.
         case privateHost
         /// By their public names.
         case publicHost
@@ -32,21 +32,21 @@ public final class Cluster: Sendable {
     private struct State {
         var nodes: ClusterState
         var universeUUID: String?
-        /// The refresh that was begun last. An earlier one, which took too long, may still be under way beside it.
-        var flight: Flight?
-        /// When the last good list was taken over; `nil` as long as there is none.
+        /// The refresh that was begun last. An earlier one that takes too long may still be running beside it.
+        var refresh: ListRefresh?
+        /// When the last good list arrived; `nil` while there is none.
         var lastRefresh: Duration?
         /// When the refresh began that brought the last good list.
         var listBegan: Duration?
-        /// After a failed refresh the last good list serves until then.
+        /// After a failed refresh, the last good list is used until this moment.
         var retryAfter: Duration?
         var addressing = Addressing.undecided
         var plainDatabases = PlainDatabases()
-        /// How long a server of this cluster is usually silent while it opens a session.
+        /// How long a healthy server of this cluster sends nothing while it opens a session.
         var usualSilence: Duration = .zero
     }
     private let state: ForkSafeMutex<State>
-    /// Whether the process is still the one that made this: in a fork's child nothing may be counted or locked.
+    /// Whether this process created the value. In a forked child nothing may be counted or locked.
     private let belongsHere: @Sendable () -> Bool
 
     init(seed: UInt64, belongsHere: @escaping @Sendable () -> Bool) {
@@ -56,19 +56,19 @@ public final class Cluster: Sendable {
 
     // MARK: The list of nodes
 
-    /// Decides what a caller does first. One refresh is under way at a time, unless one takes too long: whoever began
-    /// it may be a program that does not get round to its asynchronous connection.
+    /// Decides what a caller does before it picks a node. One refresh runs at a time, unless it takes too long, because
+    /// the program that began it may not be polling its asynchronous connection.
     ///
     /// - Parameters:
     ///   - interval: the caller's `yb_servers_refresh_interval`; zero asks for a refresh before every connect.
-    ///   - force: refresh though the list is fresh, because it turned out to be useless; a refresh that is under way
+    ///   - force: refresh a fresh list too, because none of its nodes could be reached. A refresh that is running
     ///     already is waited for.
     ///   - database: where the caller looks for `yb_servers()`: one database of a server may have it, and another not.
-    ///   - patience: how long, since it began, a refresh is waited for by a caller to whom the present list is of no
-    ///     use.
-    ///   - lifetime: how long the refresh may take that the caller is told to do; after that, others who find the list
-    ///     stale do it again.
-    public func plan(
+    ///   - patience: how long after its beginning a refresh is waited for by a caller that cannot use the present list.
+    ///   - lifetime: how long the refresh may take that this call asks for. After that, other callers that find the
+    ///     list stale refresh it again.
+    ///   - now: the present moment, on the clock of all callers.
+    public func planRefresh(
         interval: Duration, force: Bool = false, database: String = "", patience: Duration = .seconds(3),
         lifetime: Duration = .seconds(300), now: Duration
     ) -> Plan {
@@ -76,46 +76,48 @@ public final class Cluster: Sendable {
         return state.withLock { state in
             if let last = state.lastRefresh ?? state.plainDatabases.found(database), !force {
                 let isStale = now - last >= interval && state.retryAfter.map { now >= $0 } ?? true
-                let isRefreshing = state.flight.map { now < $0.expires } ?? false
+                let isRefreshing = state.refresh.map { now < $0.expires } ?? false
                 if !isStale || isRefreshing { return state.lastRefresh == nil ? .connectPlainly : .pick }
-            } else if let flight = state.flight, now - flight.began < patience {
-                return .wait(flight)
+            } else if let refresh = state.refresh, now - refresh.began < patience {
+                return .wait(refresh)
             }
-            let flight = Flight(began: now, lifetime: lifetime, belongsHere: belongsHere)
-            state.flight = flight
-            return .refresh(RefreshTicket(cluster: self, flight: flight))
+            let refresh = ListRefresh(began: now, lifetime: lifetime, belongsHere: belongsHere)
+            state.refresh = refresh
+            return .refresh(RefreshTicket(cluster: self, refresh: refresh))
         }
     }
 
-    /// What a refresh found where it brought no list.
+    /// A database without `yb_servers()`, and when a refresh found that.
     struct PlainServer {
         var database: String
         var now: Duration
     }
 
-    /// Takes over the outcome of a refresh, its list having been accepted already.
-    /// - Parameter plainServer: where it was found that there is no list to be had.
-    func end(_ flight: Flight, outcome: Flight.Outcome, retryAfter: Duration?, plainServer: PlainServer? = nil) {
+    /// Records the outcome of a refresh. Its list, if it has one, has been recorded before.
+    /// - Parameter plainServer: the database that was found to have no `yb_servers()`.
+    func endRefresh(
+        _ refresh: ListRefresh, outcome: ListRefresh.Outcome, retryAfter: Duration?, plainServer: PlainServer? = nil
+    ) {
         guard belongsHere() else { return }
         let isLatest = state.withLock { state in
             if let plainServer, state.lastRefresh == nil {
-                state.plainDatabases.note(plainServer.database, plainServer.now)
+                state.plainDatabases.record(plainServer.database, plainServer.now)
             }
-            guard state.flight === flight else { return false }
-            state.flight = nil
-            // Giving up for one's own reasons says nothing about the sources: an earlier back-off stands.
+            guard state.refresh === refresh else { return false }
+            state.refresh = nil
+            // An abandoned refresh says nothing about the sources, so an earlier back-off stays.
             state.retryAfter = retryAfter ?? state.retryAfter
             return true
         }
-        // A refresh that a later one has overtaken does not speak for the sources: who waits for it asks again.
-        if case .failed = outcome, !isLatest { return flight.end(.abandoned) }
-        flight.end(outcome)
+        // A later refresh is running, so the failure of this one is not final: its waiters ask again.
+        if case .failed = outcome, !isLatest { return refresh.end(.abandoned) }
+        refresh.end(outcome)
     }
 
-    /// Takes over a list of nodes.
-    /// - Parameter began: when its refresh began. Of two that were under way at once, the list counts whose refresh
-    ///   began last, whichever comes in last.
-    func accept(_ nodes: [ClusterNode], began: Duration? = nil, now: Duration) {
+    /// Replaces the list of nodes.
+    /// - Parameter began: when the refresh began that brought the list. Of two refreshes that ran at the same time, the
+    ///   list of the one that began last is kept, whichever list arrives last.
+    func replaceList(_ nodes: [ClusterNode], began: Duration? = nil, now: Duration) {
         guard belongsHere() else { return }
         state.withLock { state in
             if let began, let present = state.listBegan, began < present { return }
@@ -128,37 +130,39 @@ public final class Cluster: Sendable {
         }
     }
 
-    /// The identity that the list gave, if it gave one.
+    /// The cluster's identity, if a list had it.
     var universeUUID: String? { belongsHere() ? state.withLock { $0.universeUUID } : nil }
 
-    /// Whether any node of a list is known here by its uuid.
+    /// Whether a node of this cluster has one of the uuids.
     func overlaps(_ uuids: Set<String>) -> Bool {
         guard belongsHere() else { return false }
         return state.withLock { $0.nodes.listedNodes.contains { $0.uuid.map(uuids.contains) ?? false } }
     }
 
-    /// The nodes of the last good list; empty when there is none.
+    /// The nodes of the last good list; empty if there is none.
     public var nodes: [ClusterNode] { belongsHere() ? state.withLock { $0.nodes.listedNodes } : [] }
 
     // MARK: Picking
 
-    /// Picks a node and counts a session on it, in one step. Prefers nodes that are not in quarantine.
+    /// Picks the least loaded of the preferred nodes and counts a session on it, in one step. Nodes in quarantine are
+    /// picked only when no other node is left.
     /// - Parameter tried: reservations whose nodes must not be picked again.
     /// - Returns: `nil` when no eligible node is left.
     public func pick(_ policy: BalancePolicy, excluding tried: [Reservation] = [], now: Duration) -> Reservation? {
         guard belongsHere() else { return nil }
-        // One who was led to another cluster meanwhile has tried nodes of two.
+        // A caller whose contact points turned out to lead to another cluster has tried nodes of two clusters.
         let tried = tried.isEmpty ? [] : tried.filter { $0.cluster === self }.map(\.slot)
         let picked = state.withLock { $0.nodes.pick(policy, excluding: tried, now: now) }
         return picked.map { Reservation(cluster: self, node: $0.node, slot: $0.slot) }
     }
 
-    /// Counts a session that was opened without picking, if its node is listed.
-    /// - Parameter endpoint: where it went to: the node's own address or its public one.
-    public func adopt(_ endpoint: Endpoint) -> Reservation? {
+    /// Counts a session that was opened without picking.
+    /// - Parameter endpoint: what was connected to: a node's private or public name.
+    /// - Returns: `nil` if no listed node has that endpoint.
+    public func countSession(at endpoint: Endpoint) -> Reservation? {
         guard belongsHere() else { return nil }
-        let adopted = state.withLock { $0.nodes.adopt(endpoint) }
-        return adopted.map { Reservation(cluster: self, node: $0.node, slot: $0.slot) }
+        let counted = state.withLock { $0.nodes.countSession(at: endpoint) }
+        return counted.map { Reservation(cluster: self, node: $0.node, slot: $0.slot) }
     }
 
     func release(_ slot: ClusterState.SlotID) {
@@ -176,7 +180,8 @@ public final class Cluster: Sendable {
         state.withLock { $0.nodes.markReached(slot) }
     }
 
-    /// Keeps a node, known by its own address or its public one, from being picked until a moment.
+    /// Puts a node into quarantine until a moment.
+    /// - Parameter endpoint: the node's private or public name.
     public func quarantine(_ endpoint: Endpoint, until moment: Duration) {
         guard belongsHere() else { return }
         state.withLock { state in
@@ -184,9 +189,10 @@ public final class Cluster: Sendable {
         }
     }
 
-    // MARK: How long servers are silent
+    // MARK: Answers of servers
 
-    /// A server answered a caller that connects to it: it is alive, though it may keep other callers waiting.
+    /// Records that a server sent something to a caller that connects to it: it is alive, though other callers may
+    /// still wait for an answer.
     func markAnswered(_ slot: ClusterState.SlotID, at now: Duration) {
         guard belongsHere() else { return }
         state.withLock { $0.nodes.markAnswered(slot, at: now) }
@@ -197,47 +203,48 @@ public final class Cluster: Sendable {
         return state.withLock { $0.nodes.lastAnswer(slot) }
     }
 
-    /// How long a server of this cluster is usually silent while it opens a session; zero as long as that is not known.
+    /// The longest time for which a healthy server of this cluster sends nothing while it opens a session; zero while
+    /// that is unknown.
     public var usualSilence: Duration { belongsHere() ? state.withLock { $0.usualSilence } : .zero }
 
-    /// Tells how long a server was silent at most while it opened a session. Longer silences are believed at once, and
-    /// forgotten slowly.
-    public func noteSilence(_ silence: Duration) {
+    /// Records for how long a server sent nothing while it opened a session. A longer silence counts at once; with each
+    /// shorter one the value decays by an eighth.
+    public func recordSilence(_ silence: Duration) {
         guard belongsHere() else { return }
         state.withLock { $0.usualSilence = max(silence, $0.usualSilence - $0.usualSilence / 8) }
     }
 
     // MARK: Addressing and logging
 
+    /// Which names nodes are connected to by.
     public var addressing: Addressing {
         get { belongsHere() ? state.withLock { $0.addressing } : .undecided }
         set { if belongsHere() { state.withLock { $0.addressing = newValue } } }
     }
 
-    /// Whether this is the first time that a database of the server is found to have no `yb_servers()`: one warning is
-    /// enough.
+    /// Whether a warning is due that a database has no `yb_servers()`: true for the first call per database.
     public func shouldWarnOfPlainServer(_ database: String = "") -> Bool {
         guard belongsHere() else { return false }
         return state.withLock { $0.plainDatabases.shouldWarn(database) }
     }
 
-    /// Runs a body while the lock is held, for tests of what does not take it.
+    /// Runs `body` while the lock is held, for tests of what does not take the lock.
     func whileLocked(_ body: () throws -> Void) rethrows { try state.withLock { _ in try body() } }
 
-    // MARK: Looking in
+    // MARK: Monitoring
 
     /// A node and what this process knows of it.
     public struct NodeStatus: Sendable, Hashable {
         public var node: ClusterNode
-        /// Sessions of this process on the node, those being opened included.
+        /// This process's sessions on the node, with those that are being opened.
         public var sessions: Int
-        /// The end of its quarantine on the clock that the callers use; `nil` when it is not in one.
+        /// The end of its quarantine on the callers' clock; `nil` if it is not in quarantine.
         public var downUntil: Duration?
-        /// Whether the last good list has it; otherwise it is shown for the sessions that are still open.
+        /// Whether the last good list has the node. A node that left the list is shown while it has open sessions.
         public var isListed: Bool
     }
 
-    /// Every node that is listed or carries a session, in no particular order.
+    /// Every node that is listed or has a session, in no particular order.
     public var status: [NodeStatus] {
         guard belongsHere() else { return [] }
         return state.withLock { state in

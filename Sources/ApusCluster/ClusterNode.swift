@@ -1,6 +1,8 @@
-/// A host and a port, compared as written.
+/// A host and a port. Hosts are equal if they are written with the same bytes.
 public struct Endpoint: Sendable, Hashable, CustomStringConvertible {
+    /// A name, an address in numbers, or a directory of Unix sockets.
     public var host: String
+    /// A port number, 1 to 65535.
     public var port: Int
 
     public init(host: String, port: Int) {
@@ -12,6 +14,7 @@ public struct Endpoint: Sendable, Hashable, CustomStringConvertible {
         left.port == right.port && left.host.isWritten(as: right.host)
     }
 
+    /// `host:port`, with brackets around an IPv6 address.
     public var description: String {
         host.utf8.contains(UInt8(ascii: ":")) ? "[\(host)]:\(port)" : "\(host):\(port)"
     }
@@ -25,18 +28,19 @@ public struct ClusterNode: Sendable, Hashable {
         case readReplica = "read_replica"
     }
 
-    /// The private name or address, and the port of its YSQL service.
+    /// The private name or address, and the port of the YSQL service.
     public var endpoint: Endpoint
     /// The public name or address; `nil` where the node has none.
     public var publicHost: String?
     public var kind: Kind
+    /// Where the node runs: cloud, region and zone.
     public var placement: Placement
-    /// The node's own identity (newer versions only).
+    /// The node's identity; only newer versions report it.
     public var uuid: String?
-    /// The identity of the cluster (newest versions only).
+    /// The cluster's identity; only the newest versions report it.
     public var universeUUID: String?
 
-    /// An empty text for a public name or a uuid is none, as `yb_servers()` writes it.
+    /// An empty public name or uuid means `nil`, as in the rows of `yb_servers()`.
     public init(
         endpoint: Endpoint, publicHost: String? = nil, kind: Kind = .primary, placement: Placement,
         uuid: String? = nil, universeUUID: String? = nil
@@ -49,7 +53,7 @@ public struct ClusterNode: Sendable, Hashable {
         self.universeUUID = universeUUID?.nonEmpty
     }
 
-    /// Where it is found: one server answers there, whatever uuids are told of it.
+    /// Both names of a node. Two rows with the same names are one server, whatever their uuids are.
     struct Addresses: Hashable {
         var endpoint: Endpoint
         var publicHost: String?
@@ -61,7 +65,7 @@ public struct ClusterNode: Sendable, Hashable {
 
     var addresses: Addresses { Addresses(endpoint: endpoint, publicHost: publicHost) }
 
-    /// Whether a connection to that endpoint, private or public, led to this node.
+    /// Whether a connection to an endpoint, private or public, leads to this node.
     func answers(at endpoint: Endpoint) -> Bool {
         self.endpoint == endpoint
             || (publicHost.isWritten(as: endpoint.host) && self.endpoint.port == endpoint.port)

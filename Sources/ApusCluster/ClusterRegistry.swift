@@ -1,9 +1,9 @@
 import ApusWaiting
 
-/// The clusters that a process knows. Two clusters never mix: one is known again by its universe's uuid, else by the
-/// uuid of any of its nodes, else by the contact points that led to it.
+/// The clusters that a process knows. Two clusters never mix: a cluster is recognised by its universe's uuid, else by
+/// the uuid of any of its nodes, else by the contact points that lead to it.
 ///
-/// It is bounded: see ``ContactPointTable`` for what is forgotten, and when.
+/// Its size is bounded: see ``ContactPointTable`` for what is removed, and when.
 public final class ClusterRegistry: Sendable {
     private struct State {
         var contactPoints: ContactPointTable
@@ -16,9 +16,9 @@ public final class ClusterRegistry: Sendable {
     private let limit: Int
 
     /// - Parameters:
-    ///   - seed: of the tie-breaking; random unless a test wants to repeat itself.
-    ///   - limit: how many sets of contact points, and how many policies, are remembered though they are not in use.
-    ///   - belongsHere: whether this process is still the one that made the registry (it is not in a fork's child).
+    ///   - seed: seeds the random choice between nodes that tie. A test gives one to be repeatable.
+    ///   - limit: how many sets of contact points, and how many policies, are kept although they are not in use.
+    ///   - belongsHere: whether this process created the registry. It is false in a forked child.
     public init(
         seed: UInt64 = UInt64.random(in: .min ... .max), limit: Int = 256,
         belongsHere: @escaping @Sendable () -> Bool = { true }
@@ -28,18 +28,18 @@ public final class ClusterRegistry: Sendable {
         self.belongsHere = belongsHere
     }
 
-    /// The cluster behind contact points; one that is not known yet is entered without a list.
+    /// The cluster that contact points lead to. If it is unknown, it is added without a list of nodes.
     public func cluster(behind contactPoints: Set<Endpoint>) -> Cluster {
         guard belongsHere() else { return Cluster(seed: 0, belongsHere: belongsHere) }
         return state.withLock { state in
             if let cluster = state.contactPoints.cluster(behind: contactPoints) { return cluster }
             let cluster = Cluster(seed: state.random.next(), belongsHere: belongsHere)
-            state.contactPoints.enter(cluster, contactPoints)
+            state.contactPoints.record(cluster, behind: contactPoints)
             return cluster
         }
     }
 
-    /// Every cluster that is known, each once.
+    /// Every known cluster, each once.
     public var clusters: [Cluster] {
         guard belongsHere() else { return [] }
         var seen = Set<ObjectIdentifier>()
@@ -48,9 +48,9 @@ public final class ClusterRegistry: Sendable {
         }
     }
 
-    /// Remembers that connections are asked for under a policy. Of too many, those are forgotten that were not asked
-    /// for lately.
-    public func note(_ policy: BalancePolicy) {
+    /// Records that a connection is opened under a policy. Beyond the limit, the policy that was used least recently is
+    /// removed.
+    public func recordPolicy(_ policy: BalancePolicy) {
         guard belongsHere() else { return }
         state.withLock { state in
             state.uses &+= 1
@@ -61,16 +61,16 @@ public final class ClusterRegistry: Sendable {
         }
     }
 
-    /// Runs a body while the lock is held, for tests of what does not take it.
+    /// Runs `body` while the lock is held, for tests of what does not take the lock.
     func whileLocked(_ body: () throws -> Void) rethrows { try state.withLock { _ in try body() } }
 
-    /// Every policy that connections were asked for under, in the order of their descriptions.
+    /// Every policy under which connections were opened, sorted by description.
     public var policies: [BalancePolicy] {
         guard belongsHere() else { return [] }
         return state.withLock { Array($0.policies.keys) }.sorted { $0.description < $1.description }
     }
 
-    /// Every cluster that is known, with the contact points that led to it, in the order of their names.
+    /// Every known cluster with the contact points that lead to it, sorted by name.
     public var contactPoints: [(cluster: Cluster, contactPoints: [Endpoint])] {
         guard belongsHere() else { return [] }
         var found: [ObjectIdentifier: (cluster: Cluster, contactPoints: Set<Endpoint>)] = [:]
@@ -82,26 +82,33 @@ public final class ClusterRegistry: Sendable {
             .sorted { $0.1.lexicographicallyPrecedes($1.1, by: isBefore) }
     }
 
-    /// Where a list of nodes came from.
-    public enum Source: Sendable, Hashable {
-        /// One of the caller's contact points: whatever answers there is what the caller means.
+    /// How the caller knows the server that gave a list of nodes.
+    public enum SourceKind: Sendable, Hashable {
+        /// It is one of the caller's contact points: the cluster that answers there is the one the caller means.
         case contactPoint
-        /// A node of the list: should another cluster answer at its address, that is not what the caller means.
+        /// It is a node of the present list: if another cluster answers at its address, its list is not used.
         case knownNode
     }
 
-    /// Takes over a list of nodes that a refresh brought.
+    /// Ends a refresh with the list of nodes that it brought.
     ///
-    /// - Returns: the cluster to pick from, which may be another than the ticket's: contact points that turn out to
-    ///   lead to a cluster that is known already join it. `nil` when the list belongs to a different cluster than the
-    ///   one that was asked for, or has no nodes, and must be fetched elsewhere; the ticket is then still open.
-    public func finish(
-        _ ticket: RefreshTicket, nodes: [ClusterNode], from source: Source, contactPoints: Set<Endpoint>, now: Duration
+    /// - Parameters:
+    ///   - ticket: the refresh.
+    ///   - nodes: the list.
+    ///   - source: how the caller knows the server that gave the list.
+    ///   - contactPoints: the caller's contact points.
+    ///   - now: the present moment, on the clock of all callers.
+    /// - Returns: the cluster to pick from. It is not the ticket's if the contact points turn out to lead to another
+    ///   known cluster. `nil` if the list has no nodes, or belongs to another cluster than the one that was asked: the
+    ///   list has to be fetched from another source, and the ticket is still valid.
+    public func finishRefresh(
+        _ ticket: RefreshTicket, nodes: [ClusterNode], from source: SourceKind, contactPoints: Set<Endpoint>,
+        now: Duration
     ) -> Cluster? {
         guard belongsHere(), !nodes.isEmpty else { return nil }
         let current = ticket.cluster
-        // The list is taken over under the registry's lock: of two who bring the first lists of one cluster at the
-        // same time, the second must find the first's.
+        // The list is recorded under the registry's lock, because of two callers that bring the first lists of one
+        // cluster at the same time, the second must find the first one's.
         let target = state.withLock { state -> Cluster? in
             let universe = nodes.lazy.compactMap(\.universeUUID).first
             let uuids = Set(nodes.compactMap(\.uuid))
@@ -111,19 +118,19 @@ public final class ClusterRegistry: Sendable {
                 let known = state.contactPoints.clusters.first { $0 !== current && Self.matches($0, universe, uuids) }
                 let isNew = current.nodes.isEmpty
                 target = known ?? (isNew ? current : Cluster(seed: state.random.next(), belongsHere: belongsHere))
-                state.contactPoints.enter(target, contactPoints)
+                state.contactPoints.record(target, behind: contactPoints)
             } else {
-                // The contact points may have been forgotten since the caller asked for them.
-                state.contactPoints.keep(current, contactPoints)
+                // The contact points may have been removed since the caller asked for their cluster.
+                state.contactPoints.recordIfUnknown(current, behind: contactPoints)
             }
-            target.accept(nodes, began: ticket.flight.began, now: now)
+            target.replaceList(nodes, began: ticket.refresh.began, now: now)
             return target
         }
         if target != nil { ticket.succeed() }
         return target
     }
 
-    /// Whether a list belongs to a cluster that has one already.
+    /// Whether a list belongs to a cluster that has a list already.
     private static func isSame(_ cluster: Cluster, _ universe: String?, _ uuids: Set<String>) -> Bool {
         if cluster.nodes.isEmpty { return false }
         if let universe, let own = cluster.universeUUID { return universe == own }
@@ -131,7 +138,7 @@ public final class ClusterRegistry: Sendable {
         return !hasUUIDs || uuids.isEmpty || cluster.overlaps(uuids)
     }
 
-    /// Whether a list proves to be of a cluster that another caller found.
+    /// Whether a list proves to belong to a cluster that another caller found.
     private static func matches(_ cluster: Cluster, _ universe: String?, _ uuids: Set<String>) -> Bool {
         if let universe, let own = cluster.universeUUID { return universe == own }
         return cluster.overlaps(uuids)

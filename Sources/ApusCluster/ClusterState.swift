@@ -1,30 +1,30 @@
-/// What is known of one cluster: its nodes, who is down and until when, and how many sessions each carries.
+/// The state of one cluster: its nodes, which of them are in quarantine and until when, and how many sessions each has.
 ///
-/// A value without locks, clocks or I/O: every moment is a parameter, a time since an arbitrary fixed origin.
+/// It is a value without locks, clocks or I/O. Every moment is a parameter: a time since an arbitrary fixed origin.
 struct ClusterState {
-    /// A node and what this process knows of it. A slot keeps its position as long as sessions count on it.
+    /// A node and what this process knows of it. A slot keeps its position while it has sessions.
     struct Slot {
         var node: ClusterNode
-        /// Whether the last good list has it. One that left the list is no longer picked.
+        /// Whether the last good list has the node. A node that left the list is not picked.
         var isListed: Bool
-        /// Sessions open and being opened.
+        /// Sessions that are open or being opened.
         var sessions: Int32 = 0
-        /// Not picked before this moment, unless no other node is left.
+        /// The end of the node's quarantine: until then it is picked only if no other node is left.
         var downUntil: Duration?
-        /// When it last answered a caller that connected to it.
+        /// When the node last sent something to a caller that connected to it.
         var lastAnswer: Duration?
-        /// Counts the nodes and addresses that the slot has meant.
+        /// Counts the nodes and addresses that the slot has had.
         var incarnation: UInt32 = 0
     }
 
-    /// A slot, and the node at the address that it meant then: once no session counts on a slot it serves another node,
-    /// and what is said of the former must not hit the latter.
+    /// Identifies a slot and the node that it has. Slots are reused once they have no sessions; `incarnation` makes
+    /// late calls about the previous node have no effect.
     struct SlotID: Sendable, Hashable {
         var position: Int
         var incarnation: UInt32
     }
 
-    /// A session that was counted just now.
+    /// A session that was counted by the call that returns this.
     struct Counted {
         var slot: SlotID
         var node: ClusterNode
@@ -32,12 +32,12 @@ struct ClusterState {
 
     private(set) var slots: [Slot] = []
     private var free: [Int] = []
-    /// What picking looks at, one number a slot: its sessions, or ``excluded`` where it must not be picked.
+    /// What picking compares: for each slot its sessions, or ``excluded`` if it must not be picked.
     private var loads: [Int32] = []
-    /// The earliest end of a quarantine; `nil` when no node is in one.
-    private var nextRelease: Duration?
+    /// The earliest end of a quarantine; `nil` if no node is in quarantine.
+    private var nextQuarantineEnd: Duration?
     private var tiers: [BalancePolicy: [[Int32]]] = [:]
-    /// Room for the positions that tie in a pick.
+    /// Memory for the positions that tie in a pick.
     private var ties: [Int32] = []
     private var random: SplitMix64
 
@@ -49,15 +49,15 @@ struct ClusterState {
 
     // MARK: The list of nodes
 
-    /// Takes over a list of nodes. Nodes that stay keep their sessions and, unless they moved, their quarantine. A node
-    /// is known again by its uuid, or by its endpoint where either side has no uuid; a row that repeats a node, or the
-    /// address of one (a server that was set up anew is listed twice for a while), is ignored.
+    /// Replaces the list of nodes. Nodes that stay keep their sessions and, unless they moved, their quarantine. A node
+    /// is recognised by its uuid, or by its endpoint if one of the two rows has no uuid. A row that repeats a node, or
+    /// the address of one, is ignored, because a server that was set up anew is listed twice for a while.
     mutating func replaceList(_ nodes: [ClusterNode]) {
         var byUUID: [String: Int] = [:]
         var byEndpoint: [Endpoint: Int] = [:]
         for (position, slot) in slots.enumerated() where slot.isListed || slot.sessions > 0 {
             if let uuid = slot.node.uuid { byUUID[uuid] = position }
-            // Of two that stood at one address the listed one is meant.
+            // Of two nodes that had the same address, the listed one is meant.
             if byEndpoint[slot.node.endpoint].map({ !slots[$0].isListed }) ?? true {
                 byEndpoint[slot.node.endpoint] = position
             }
@@ -71,7 +71,7 @@ struct ClusterState {
                 ?? byEndpoint[node.endpoint].flatMap { node.uuid == nil || slots[$0].node.uuid == nil ? $0 : nil }
             if let known, slots[known].isListed { continue }
             guard taken.insert(node.addresses).inserted else { continue }
-            let position = known ?? add()
+            let position = known ?? addSlot()
             if slots[position].node.addresses != node.addresses {
                 slots[position].incarnation &+= 1
                 slots[position].downUntil = nil
@@ -88,11 +88,12 @@ struct ClusterState {
         refreshLoads()
     }
 
-    /// An unlisted slot for a node that is new.
-    private mutating func add() -> Int {
-        let nobody = ClusterNode(
+    /// Adds a slot for a new node, which is not listed yet.
+    /// - Returns: its position.
+    private mutating func addSlot() -> Int {
+        let placeholder = ClusterNode(
             endpoint: Endpoint(host: "", port: 0), placement: Placement(cloud: "", region: "", zone: ""))
-        var slot = Slot(node: nobody, isListed: false)
+        var slot = Slot(node: placeholder, isListed: false)
         if let position = free.popLast() {
             slot.incarnation = slots[position].incarnation &+ 1
             slots[position] = slot
@@ -106,14 +107,14 @@ struct ClusterState {
 
     // MARK: Picking
 
-    /// Picks the least loaded node of the best tier, ties at random, and counts a session on it at once.
+    /// Picks the least loaded node of the best tier and counts a session on it at once. Ties are broken at random.
     ///
-    /// Nodes in quarantine come last, in the same order of tiers: a node that came back early must be found when it is
-    /// the only one.
+    /// Nodes in quarantine come last, in the same order of tiers, because a node that recovered early must be found if
+    /// no other is left.
     ///
-    /// - Parameter tried: what this caller must not be given again.
+    /// - Parameter tried: the slots that are not picked.
     mutating func pick(_ policy: BalancePolicy, excluding tried: [SlotID], now: Duration) -> Counted? {
-        if let release = nextRelease, now >= release { endQuarantines(now) }
+        if let end = nextQuarantineEnd, now >= end { endQuarantines(now) }
         let tiers = tiers(for: policy)
         let tried = tried.isEmpty ? [] : tried.filter(isCurrent).map(\.position)
         let saved = tried.map { loads[$0] }
@@ -121,14 +122,14 @@ struct ClusterState {
         defer { for (position, load) in zip(tried, saved) { loads[position] = load } }
 
         guard let position = leastLoaded(tiers) ?? leastLoadedOfQuarantine(tiers, tried) else { return nil }
-        return count(position)
+        return countSession(position)
     }
 
-    /// Whether a slot still means the node at the address that it meant.
+    /// Whether a slot still has the node and address that it had when the identifier was made.
     private func isCurrent(_ slot: SlotID) -> Bool { slots[slot.position].incarnation == slot.incarnation }
 
-    /// Counts one session more.
-    private mutating func count(_ position: Int) -> Counted {
+    /// Counts one more session.
+    private mutating func countSession(_ position: Int) -> Counted {
         slots[position].sessions += 1
         if slots[position].downUntil == nil { loads[position] = slots[position].sessions }
         let slot = SlotID(position: position, incarnation: slots[position].incarnation)
@@ -139,7 +140,7 @@ struct ClusterState {
         if let known = tiers[policy] { return known }
         let listed = slots.indices.filter { slots[$0].isListed }.map { (Int32($0), slots[$0].node) }
         let computed = policy.tiers(of: listed)
-        // Policies come from applications' settings, a handful each; a program that makes them up must not grow us.
+        // An application has a handful of policies; one that generates them must not make the cache grow for ever.
         if tiers.count >= 64 { tiers = [:] }
         tiers[policy] = computed
         return computed
@@ -153,8 +154,8 @@ struct ClusterState {
         return nil
     }
 
-    /// Puts the least loaded positions of a tier first in ``ties``.
-    /// - Returns: how many they are.
+    /// Stores the least loaded positions of a tier at the beginning of ``ties``.
+    /// - Returns: how many there are.
     private mutating func collectTies(_ tier: [Int32]) -> Int {
         tier.withUnsafeBufferPointer { tier in
             loads.withUnsafeBufferPointer { loads in
@@ -162,8 +163,8 @@ struct ClusterState {
                     var least = Self.excluded - 1
                     var count = 0
                     var index = 0
-                    // Half of all nodes tie when a cluster is balanced, in no order that a processor could foresee:
-                    // each is written down, and counted only if it ties, so that nothing branches on it.
+                    // In a balanced cluster half of all nodes tie, in an order that no branch predictor can learn. Each
+                    // position is therefore stored, and counted only if it ties: there is no branch for it.
                     while index < tier.count {
                         let position = tier[index]
                         let load = loads[Int(position)]
@@ -194,9 +195,9 @@ struct ClusterState {
 
     // MARK: Sessions and quarantine
 
-    /// Gives one session back.
+    /// Counts one session less.
     mutating func release(_ slot: SlotID) {
-        // A session that counts on a slot keeps it from meaning another node: the incarnation does not matter.
+        // The incarnation does not matter, because a slot with sessions is not reused.
         let position = slot.position
         slots[position].sessions -= 1
         if slots[position].isListed {
@@ -207,7 +208,7 @@ struct ClusterState {
         }
     }
 
-    /// The listed node at an address, its own or, where none has it for its own, its public one.
+    /// The listed node whose private endpoint this is, or else the one whose public endpoint it is.
     func slot(at endpoint: Endpoint) -> SlotID? {
         let listed = slots.indices.lazy.filter { slots[$0].isListed }
         let position =
@@ -216,24 +217,27 @@ struct ClusterState {
         return position.map { SlotID(position: $0, incarnation: slots[$0].incarnation) }
     }
 
-    /// Counts a session that was opened past the picker, where it went to a node that is known.
-    mutating func adopt(_ endpoint: Endpoint) -> Counted? { slot(at: endpoint).map { count($0.position) } }
+    /// Counts a session that was opened without picking.
+    /// - Returns: `nil` if no listed node has that endpoint.
+    mutating func countSession(at endpoint: Endpoint) -> Counted? {
+        slot(at: endpoint).map { countSession($0.position) }
+    }
 
-    /// Keeps a node from being picked until a moment.
+    /// Puts a node into quarantine until a moment, or for longer if it is in one that ends later.
     mutating func quarantine(_ slot: SlotID, until moment: Duration) {
         guard isCurrent(slot) else { return }
         slots[slot.position].downUntil = max(moment, slots[slot.position].downUntil ?? moment)
         refreshLoads()
     }
 
-    /// A node answered: it is up.
+    /// Ends a node's quarantine, because a session was opened on it.
     mutating func markReached(_ slot: SlotID) {
         guard isCurrent(slot), slots[slot.position].downUntil != nil else { return }
         slots[slot.position].downUntil = nil
         refreshLoads()
     }
 
-    /// A node answered a caller that connects to it.
+    /// Records that a node sent something to a caller that connects to it.
     mutating func markAnswered(_ slot: SlotID, at now: Duration) {
         guard isCurrent(slot) else { return }
         slots[slot.position].lastAnswer = max(now, slots[slot.position].lastAnswer ?? now)
@@ -249,15 +253,15 @@ struct ClusterState {
     }
 
     private mutating func refreshLoads() {
-        nextRelease = nil
+        nextQuarantineEnd = nil
         for (position, slot) in slots.enumerated() {
             loads[position] = slot.isListed && slot.downUntil == nil ? slot.sessions : Self.excluded
-            if let moment = slot.downUntil { nextRelease = min(nextRelease ?? moment, moment) }
+            if let moment = slot.downUntil { nextQuarantineEnd = min(nextQuarantineEnd ?? moment, moment) }
         }
     }
 }
 
-/// A small generator for tie-breaking: no system call a pick, and repeatable in tests.
+/// A small random number generator for breaking ties: it makes no system call, and tests can repeat its sequence.
 /// Source: Steele, Lea, Flood, "Fast Splittable Pseudorandom Number Generators", 2014.
 struct SplitMix64: RandomNumberGenerator {
     private var state: UInt64

@@ -1,17 +1,17 @@
-/// Which contact points lead to which cluster: a value without locks.
+/// Which contact points lead to which cluster. It is a value without locks.
 ///
-/// It is bounded. As many sets of contact points as the limit says are remembered, those that were used last. Of the
-/// others, a set is remembered as long as its cluster lives, that is as long as sessions or a refresh hold on to it: a
-/// cluster with sessions is never forgotten. Of several sets that lead to one such cluster, the last is enough.
+/// Its size is bounded. The sets of contact points that were used last are kept, up to the limit. Any other set is kept
+/// only while sessions or a refresh hold a reference to its cluster, so that a cluster with sessions is never removed.
+/// Of several such sets that lead to one cluster, the one that was used last is kept.
 struct ContactPointTable {
     private struct Entry {
         weak var cluster: Cluster?
-        /// Keeps the cluster of an entry that was used lately.
+        /// The same cluster, for an entry within the limit: the reference keeps it alive.
         var kept: Cluster?
         var lastUse: UInt64
     }
 
-    /// A cluster that its contact points do not lead to any more, known as long as sessions count on it: a name may be
+    /// A cluster that its contact points no longer lead to. It is known while it has sessions, because a name may be
     /// switched from one cluster to another and back.
     private struct Former { weak var cluster: Cluster? }
 
@@ -23,10 +23,10 @@ struct ContactPointTable {
 
     init(limit: Int) { self.limit = max(1, limit) }
 
-    /// How many sets of contact points are remembered.
+    /// The number of sets of contact points.
     var count: Int { entries.count }
 
-    /// Every cluster, perhaps several times.
+    /// Every cluster. One may be there several times.
     var clusters: [Cluster] { entries.values.compactMap(\.cluster) + former.compactMap(\.cluster) }
 
     /// Every set of contact points, with the cluster that it leads to.
@@ -36,32 +36,33 @@ struct ContactPointTable {
 
     mutating func cluster(behind contactPoints: Set<Endpoint>) -> Cluster? {
         guard let cluster = entries[contactPoints]?.cluster else { return nil }
-        use(cluster, contactPoints)
+        markUsed(cluster, contactPoints)
         return cluster
     }
 
-    /// The contact points lead to this cluster from now on.
-    mutating func enter(_ cluster: Cluster, _ contactPoints: Set<Endpoint>) {
+    /// Records that contact points lead to a cluster from now on.
+    mutating func record(_ cluster: Cluster, behind contactPoints: Set<Endpoint>) {
         let old = entries[contactPoints]?.cluster
-        use(cluster, contactPoints)
+        markUsed(cluster, contactPoints)
         former.removeAll { $0.cluster == nil || $0.cluster === old }
         if let old, old !== cluster { former.append(Former(cluster: old)) }
     }
 
-    /// The contact points lead to this cluster, unless they are known to lead to another.
-    mutating func keep(_ cluster: Cluster, _ contactPoints: Set<Endpoint>) {
-        if entries[contactPoints]?.cluster == nil { enter(cluster, contactPoints) }
+    /// Records that contact points lead to a cluster, unless they are known to lead to another.
+    mutating func recordIfUnknown(_ cluster: Cluster, behind contactPoints: Set<Endpoint>) {
+        if entries[contactPoints]?.cluster == nil { record(cluster, behind: contactPoints) }
     }
 
-    private mutating func use(_ cluster: Cluster, _ contactPoints: Set<Endpoint>) {
+    private mutating func markUsed(_ cluster: Cluster, _ contactPoints: Set<Endpoint>) {
         uses &+= 1
         if entries[contactPoints]?.kept == nil { keptCount += 1 }
         entries[contactPoints] = Entry(cluster: cluster, kept: cluster, lastUse: uses)
-        if keptCount > limit { letOldestGo() }
+        if keptCount > limit { forgetOldest() }
     }
 
-    /// Lets the cluster of the entry go that was not used for longest, and forgets what leads nowhere.
-    private mutating func letOldestGo() {
+    /// Drops the reference to the cluster of the entry that was used least recently, and removes entries whose clusters
+    /// are gone.
+    private mutating func forgetOldest() {
         let oldest = entries.filter { $0.value.kept != nil }.min { $0.value.lastUse < $1.value.lastUse }?.key
         if let oldest {
             entries[oldest]?.kept = nil

@@ -1,22 +1,22 @@
-/// Which kinds of node connections are spread over: the value of `load_balance`, when it is not off.
+/// The value of `load_balance`, unless it is off: which kinds of node connections are spread over.
 public enum LoadBalanceMode: String, Sendable, Hashable, CaseIterable {
     /// Every node; also written `true`.
     case any
-    /// Nodes of the primary cluster, and no others.
+    /// Only nodes of the primary cluster.
     case onlyPrimary = "only-primary"
-    /// Read replicas, and no others.
+    /// Only read replicas.
     case onlyReadReplica = "only-rr"
-    /// Nodes of the primary cluster as long as there are any, else read replicas.
+    /// Nodes of the primary cluster; read replicas if no primary node is left.
     case preferPrimary = "prefer-primary"
-    /// Read replicas as long as there are any, else nodes of the primary cluster.
+    /// Read replicas; nodes of the primary cluster if no replica is left.
     case preferReadReplica = "prefer-rr"
 
     /// The option's name.
     public static let keyword = "load_balance"
 
-    /// Reads the option's value, without regard to case.
-    /// - Returns: `nil` for `false`: balancing is off.
-    /// - Throws: ``InvalidOption`` for every other word.
+    /// Parses the option's value, ignoring case.
+    /// - Returns: `nil` if balancing is off (`false`, `0`, `no`, `off`).
+    /// - Throws: ``InvalidOption`` for a value that is no mode.
     public static func parse(_ value: String) throws(InvalidOption) -> LoadBalanceMode? {
         switch value.lowercased() {
         case "false", "0", "no", "off": return nil
@@ -28,7 +28,7 @@ public enum LoadBalanceMode: String, Sendable, Hashable, CaseIterable {
         }
     }
 
-    /// The kind that must be exhausted first; `nil` where kinds do not matter.
+    /// The kind of node that is used first; `nil` if kinds do not matter.
     var preferredKind: ClusterNode.Kind? {
         switch self {
         case .any: nil
@@ -37,10 +37,10 @@ public enum LoadBalanceMode: String, Sendable, Hashable, CaseIterable {
         }
     }
 
-    /// Whether nodes of the other kind are used when the preferred kind is exhausted.
+    /// Whether nodes of the other kind are used when no node of the preferred kind is left.
     var crossesOver: Bool { self == .preferPrimary || self == .preferReadReplica }
 
-    /// Whether a connection to the contact points may stand in when no node can be picked: not where the mode
-    /// promises a kind of node, for a contact point's kind is unknown.
+    /// Whether a plain connection to the contact points is allowed when no node can be picked. It is not in the modes
+    /// that guarantee a kind of node, because a contact point's kind is unknown.
     public var fallsBackToContactPoints: Bool { self != .onlyPrimary && self != .onlyReadReplica }
 }

@@ -1,4 +1,4 @@
-/// Where a node stands, as `yb_servers()` reports it.
+/// Where a node runs, as `yb_servers()` reports it. Names are equal if they are written with the same bytes.
 public struct Placement: Sendable, Hashable, CustomStringConvertible {
     public var cloud: String
     public var region: String
@@ -15,6 +15,6 @@ public struct Placement: Sendable, Hashable, CustomStringConvertible {
             && left.zone.isWritten(as: right.zone)
     }
 
-    /// As topology keys write it: `cloud.region.zone`.
+    /// `cloud.region.zone`, as in topology keys.
     public var description: String { "\(cloud).\(region).\(zone)" }
 }

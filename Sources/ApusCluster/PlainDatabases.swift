@@ -1,5 +1,5 @@
-/// The databases of one server that were found to have no `yb_servers()`. The function is a database's own: another
-/// database of the same server may have it.
+/// The databases of one server that were found to have no `yb_servers()`. Another database of the server may have the
+/// function, because each database has its own functions.
 struct PlainDatabases {
     private struct Entry {
         var found: Duration?
@@ -7,19 +7,20 @@ struct PlainDatabases {
         var lastUse: UInt64 = 0
     }
 
-    /// By the names' bytes: what Swift's strings may call equal are two databases for a server.
+    /// The keys are the names' bytes, because strings that are equal in Swift may be two databases for a server.
     private var entries: [[UInt8]: Entry] = [:]
     private var uses: UInt64 = 0
 
-    /// Programs connect to a handful of databases; one that makes up names must not make this grow for ever.
+    /// A program connects to a handful of databases; one that generates names must not make this grow for ever.
     static let limit = 64
 
-    /// When the database was last found to have no function.
+    /// When a database was last found to have no `yb_servers()`; `nil` if it was not.
     func found(_ database: String) -> Duration? { entries[Array(database.utf8)]?.found }
 
-    mutating func note(_ database: String, _ now: Duration) { change(database) { $0.found = now } }
+    /// Records that a database was found to have no `yb_servers()`.
+    mutating func record(_ database: String, _ now: Duration) { change(database) { $0.found = now } }
 
-    /// Whether this was not asked before.
+    /// Whether this is the first call for the database.
     mutating func shouldWarn(_ database: String) -> Bool {
         var isFirst = false
         change(database) { entry in

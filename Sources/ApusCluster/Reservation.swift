@@ -1,11 +1,12 @@
 import Synchronization
 
-/// A session that counts on a node: made before connecting, owned by the connection, given back exactly once.
+/// A session that is counted on a node. It is made before connecting and owned by the connection, and it is released
+/// exactly once.
 ///
-/// Letting go of it gives it back as well, so that a connection that is garbage-collected, or never came to be, leaves
-/// no trace. In a fork's child it counts nowhere: the parent's counts are the parent's.
+/// Releasing the last reference releases the session too, so that a connection that is garbage-collected, or was never
+/// opened, is not counted for ever. In a forked child every call is a no-op, because the counts are the parent's.
 public final class Reservation: Sendable {
-    /// The cluster that counts it.
+    /// The cluster that counts the session.
     public let cluster: Cluster
     /// The node, as it was listed when it was picked.
     public let node: ClusterNode
@@ -20,25 +21,26 @@ public final class Reservation: Sendable {
 
     deinit { release() }
 
-    /// Gives the session back; only the first call counts.
+    /// Stops counting the session. Only the first call has an effect.
     public func release() {
         if isReleased.exchange(true, ordering: .relaxed) { return }
         cluster.release(slot)
     }
 
-    /// The node could not be reached: it is not picked again for a while, unless no other is left.
+    /// Puts the node into quarantine because it could not be reached: it is not picked again for a while, unless no
+    /// other node is left.
     ///
-    /// Like ``markReached()`` it speaks of the node at the address where it was picked, and has no effect when the node
-    /// has left the list or moved meanwhile.
-    /// - Parameter until: the end of its quarantine.
+    /// Like ``markReached()``, this has no effect if the node has left the list or moved since it was picked.
+    /// - Parameter until: the end of the quarantine, on the callers' clock.
     public func markUnreachable(until: Duration) { cluster.quarantine(slot, until: until) }
 
-    /// The node answered: its quarantine, if it is in one, is over.
+    /// Ends the node's quarantine because a session was opened on it.
     public func markReached() { cluster.markReached(slot) }
 
-    /// The node answered, though the session is not open yet: other connects can take it that the node is alive.
+    /// Records that the node sent something, although the session is not open yet: other connects then know that the
+    /// node is alive.
     public func markAnswered(at now: Duration) { cluster.markAnswered(slot, at: now) }
 
-    /// When the node last answered any caller of this process that connected to it.
+    /// When the node last sent something to any caller of this process that connected to it; `nil` if it never did.
     public var lastAnswer: Duration? { cluster.lastAnswer(slot) }
 }

@@ -1,4 +1,4 @@
-/// One entry of `topology_keys`: which nodes, and how much they are preferred.
+/// One entry of `topology_keys`: the placements of nodes, and how much they are preferred.
 ///
 /// Written `cloud.region.zone[:preference]`. The zone may be `*`, cloud and region may not; a preference is 1 (first)
 /// to 10 and 1 when missing. Source: YugabyteDB's documentation, "Smart drivers", topology keys. White space around a
@@ -9,19 +9,22 @@ public struct TopologyKey: Sendable, Hashable, CustomStringConvertible {
     /// The valid preferences.
     public static let preferences = 1...10
 
+    /// The cloud's name.
     public var cloud: String
+    /// The region's name.
     public var region: String
     /// `nil` for every zone of the region.
     public var zone: String?
+    /// 1 (first) to 10.
     public var preference: Int
 
     /// Parses one key.
-    /// - Throws: ``InvalidOption`` naming what is wrong with it.
+    /// - Throws: ``InvalidOption`` naming what is wrong with the key.
     public init(_ text: String) throws(InvalidOption) {
         try self.init(Self.trimmed(text[...]), of: text)
     }
 
-    /// Works on bytes: to Swift's characters, a separator with a combining mark behind it is none.
+    /// Works on bytes, because a separator with a combining mark behind it is another `Character`.
     private init(_ key: Substring, of whole: String) throws(InvalidOption) {
         func invalid(_ why: String) -> InvalidOption {
             let place = key.utf8.elementsEqual(whole.utf8) ? "" : " in \"\(key)\""
@@ -57,7 +60,8 @@ public struct TopologyKey: Sendable, Hashable, CustomStringConvertible {
         zone = parts[2].utf8.elementsEqual("*".utf8) ? nil : String(parts[2])
     }
 
-    /// Parses the value of `topology_keys`: keys separated by commas. An empty value is no keys.
+    /// Parses the value of `topology_keys`: keys separated by commas. An empty value has no keys.
+    /// - Throws: ``InvalidOption`` naming what is wrong with a key.
     public static func parse(_ value: String) throws(InvalidOption) -> [TopologyKey] {
         if trimmed(value[...]).isEmpty { return [] }
         var keys: [TopologyKey] = []
@@ -67,7 +71,7 @@ public struct TopologyKey: Sendable, Hashable, CustomStringConvertible {
         return keys
     }
 
-    /// Whether a node at that placement is meant.
+    /// Whether the key means nodes at a placement.
     public func matches(_ placement: Placement) -> Bool {
         Self.same(cloud, placement.cloud) && Self.same(region, placement.region)
             && (zone.map { Self.same($0, placement.zone) } ?? true)

@@ -45,19 +45,22 @@ public struct ConnectionParameter: Sendable, Hashable {
         parameters.map { "\($0.keyword)=\(quoted($0.value))" }.joined(separator: " ")
     }
 
-    /// A value as it is written in a connection string: in quotes if it is empty, or has white space, control
-    /// characters, quotes or backslashes.
+    /// A value as it is written in a connection string: quotes and backslashes are escaped, and a value that is empty or
+    /// has white space is put in quotes, as psycopg2's `make_dsn()` writes it.
     ///
     /// Source: <https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING-KEYWORD-VALUE>
     public static func quoted(_ value: String) -> String {
-        let isPlain = !value.isEmpty && value.utf8.allSatisfy { $0 > 0x20 && $0 != 0x27 && $0 != 0x5C }
+        let isPlain = !value.isEmpty && value.utf8.allSatisfy { (0x21...0x7E).contains($0) && $0 != 0x27 && $0 != 0x5C }
         if isPlain { return value }
-        var text = "'"
+        var text = String.UnicodeScalarView()
+        var needsQuotes = value.isEmpty
         for scalar in value.unicodeScalars {
-            if scalar == "'" || scalar == "\\" { text.unicodeScalars.append("\\") }
-            text.unicodeScalars.append(scalar)
+            if scalar == "'" || scalar == "\\" { text.append("\\") }
+            text.append(scalar)
+            // Python's white space, of which libpq's is a part, has the separators U+001C to U+001F besides Unicode's.
+            if scalar.properties.isWhitespace || (0x1C...0x1F).contains(scalar.value) { needsQuotes = true }
         }
-        return text + "'"
+        return needsQuotes ? "'\(text)'" : String(text)
     }
 
     /// Parses a connection string or URI with libpq.

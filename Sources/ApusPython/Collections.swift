@@ -106,6 +106,16 @@ extension PyObj {
     public func keys() throws(PythonError) -> PyRef { try PyRef(PyDict_Keys(self)) }
     public func values() throws(PythonError) -> PyRef { try PyRef(PyDict_Values(self)) }
 
+    /// Calls with each key of a dict and its value, borrowed. Nothing may change the dict meanwhile.
+    public func forEachItem(_ body: (PyObj, PyObj) throws(PythonError) -> Void) throws(PythonError) {
+        var position = 0
+        var key: PyObj?
+        var value: PyObj?
+        while PyDict_Next(self, &position, &key, &value) != 0 {
+            if let key, let value { try body(key, value) }
+        }
+    }
+
     /// Adds the items of a mapping, or of pairs, to a dict.
     public func update(from other: PyObj?) throws(PythonError) { try check(PyDict_Update(self, other)) }
 

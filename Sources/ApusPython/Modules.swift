@@ -67,6 +67,10 @@ extension PyObj {
         try check(PyModule_AddStringConstant(self, name.c, text.c))
     }
 
+    public func add(_ text: String, as name: StaticString) throws(PythonError) {
+        try check(PyModule_AddStringConstant(self, name.c, text))
+    }
+
     public func add(_ number: Int, as name: StaticString) throws(PythonError) {
         try check(PyModule_AddIntConstant(self, name.c, number))
     }

@@ -4,25 +4,27 @@ import CApusSystem
 public enum BlockingWaiter {
     /// How a wait ended.
     public enum Outcome: Sendable {
-        /// The descriptor is ready (an error or a hang-up counts: the machine looks and finds out).
+        /// The descriptor is ready. An error or a hang-up counts as well, because the next call reports it.
         case ready
         /// The deadline has come.
         case deadline
-        /// A signal arrived (`EINTR`), or the slice of time asked for is over. Nothing else is known.
+        /// A signal arrived (`EINTR`), or the slice of time is over. Whether the descriptor is ready is unknown.
         case interrupted
     }
 
     /// Waits once.
-    /// - Parameter slice: wake up after this long at the latest, as ``Outcome/interrupted``; `nil` for no limit.
+    /// - Parameters:
+    ///   - wait: the descriptor, what it is watched for, and the deadline.
+    ///   - slice: end after this long at the latest, as ``Outcome/interrupted``; `nil` for no limit.
     public static func wait(for wait: Wait, slice: Duration? = nil) -> Outcome {
         var entry = entry(of: wait)
         return outcome(until: wait.deadline, slice) { poll(&entry, wait.descriptor == nil ? 0 : 1, $0) }
     }
 
-    /// Waits once for whichever of two comes first.
-    /// - Parameter slice: as for one.
+    /// Waits once, until the first of two waits is over.
+    /// - Parameter slice: as for one wait.
     public static func wait(for wait: Wait, or other: Wait, slice: Duration? = nil) -> Outcome {
-        // poll(2) passes over what has no descriptor: its number is negative.
+        // poll(2) ignores an entry with a negative descriptor.
         var entries = [entry(of: wait), entry(of: other)]
         return outcome(until: wait.until(other.deadline).deadline, slice) { poll(&entries, 2, $0) }
     }
@@ -49,8 +51,8 @@ public enum BlockingWaiter {
         return endsBySlice ? .interrupted : .deadline
     }
 
-    /// Drives a machine to its end on this thread.
-    /// - Parameter interrupted: called when a signal cut a wait short; throw to give the operation up.
+    /// Advances a machine on this thread until it is complete.
+    /// - Parameter interrupted: called when a signal ended a wait; may throw to end the operation.
     public static func run<Machine: StepMachine & ~Copyable>(
         _ machine: inout Machine, interrupted: () throws -> Void = {}
     ) throws {

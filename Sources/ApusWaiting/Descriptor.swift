@@ -1,5 +1,6 @@
-/// Calls of the system on a descriptor, for types that have methods of the same names.
+/// System calls on a descriptor, for types that have methods of the same names.
 public enum Descriptor {
+    /// Closes a descriptor.
     public static func close(_ descriptor: Int32) { _ = systemClose(descriptor) }
 }
 

@@ -1,13 +1,15 @@
 import CApusSystem
 
-/// Descriptors to wait for, many at once: epoll on Linux, kqueue on Darwin (compiled there, unverified).
+/// Waits for many descriptors at once: epoll on Linux, kqueue on Darwin (compiled there, unverified).
 ///
-/// The queue has a descriptor of its own, which is readable while any event is pending: what a connection hands out to
-/// the application's event loop when the socket behind it changes.
+/// The queue itself is a descriptor, which is readable while any event is pending. A connection whose socket may change
+/// gives this descriptor to the application's event loop.
 public final class EventQueue: Sendable {
-    /// One report: the token of the registration, and what became ready.
+    /// One report about a descriptor.
     public struct Event: Sendable {
+        /// The token that was given at the registration.
         public var token: UInt64
+        /// What became ready.
         public var ready: Wait.Interest
     }
 
@@ -23,7 +25,12 @@ public final class EventQueue: Sendable {
     deinit { close(descriptor) }
 
     /// Registers a descriptor, or changes what it is registered for.
-    /// - Parameter once: report once, then stay silent until registered again.
+    /// - Parameters:
+    ///   - fd: the descriptor.
+    ///   - interest: what to report.
+    ///   - once: report once, and then nothing until it is registered again.
+    ///   - token: identifies the descriptor in events.
+    /// - Throws: ``SystemError`` if the descriptor cannot be watched.
     public func register(_ fd: Int32, for interest: Wait.Interest, once: Bool = false, token: UInt64)
         throws(SystemError)
     {
@@ -32,10 +39,10 @@ public final class EventQueue: Sendable {
         }
     }
 
-    /// Forgets a descriptor; one that is already closed has been forgotten by the kernel.
+    /// Removes a descriptor. The kernel removes one that is closed by itself.
     public func unregister(_ fd: Int32) { _ = apus_queue_unregister(descriptor, fd) }
 
-    /// Waits until something is ready or `timeout` is over (`nil`: for ever), and hands each event to `body`.
+    /// Waits until something is ready or `timeout` is over (`nil`: no limit), and calls `body` with each event.
     public func wait(timeout: Duration?, _ body: (Event) -> Void) {
         withUnsafeTemporaryAllocation(of: apus_event.self, capacity: 64) { events in
             let count = apus_queue_wait(descriptor, events.baseAddress, 64, timeout?.pollMilliseconds ?? -1)

@@ -1,12 +1,13 @@
-/// A value behind a lock that still works in a fork's child, unless another thread held it at the fork.
+/// A value behind a lock that still works in a forked child, unless another thread held it at the fork.
 ///
-/// `Synchronization.Mutex` does not: on Linux it keeps the number of the thread that holds it, which each thread
-/// remembers from its first use on, and the child's thread has another number than the thread that forked. As soon as
-/// threads of the child contend for a mutex, the kernel refuses the old number, and Swift ends the process.
+/// `Synchronization.Mutex` does not. On Linux it stores the number of the thread that holds it, which each thread
+/// caches at its first use, but the child's thread has another number than the thread that forked. When threads of the
+/// child contend for a mutex, the kernel refuses the cached number, and Swift ends the process.
 public struct ForkSafeMutex<Value>: ~Copyable, @unchecked Sendable {
     private let lock = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
     private let value = UnsafeMutablePointer<Value>.allocate(capacity: 1)
 
+    /// A value behind a new lock.
     public init(_ initial: consuming sending Value) {
         pthread_mutex_init(lock, nil)
         value.initialize(to: initial)
@@ -19,7 +20,7 @@ public struct ForkSafeMutex<Value>: ~Copyable, @unchecked Sendable {
         lock.deallocate()
     }
 
-    /// Runs `body` while no other thread does.
+    /// Runs `body` with the value while no other thread has it.
     public borrowing func withLock<Result: ~Copyable, Failure: Error>(
         _ body: (inout Value) throws(Failure) -> Result
     ) throws(Failure) -> Result {

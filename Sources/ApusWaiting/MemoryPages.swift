@@ -1,22 +1,23 @@
 import CApusSystem
 
-/// Memory that comes straight from the system, a page at a time, and goes straight back to it.
+/// Memory pages from the system, without the heap in between.
 public enum MemoryPages {
-    /// Bytes a page.
+    /// The size of a page in bytes.
     public static let pageSize = Int(apus_page_size())
 
     /// Maps zeroed memory.
     /// - Parameters:
     ///   - size: bytes, a multiple of ``pageSize``.
-    ///   - willFill: whether all of it will be written: its pages are then made at once, at a fraction of the cost.
-    /// - Returns: `nil` if there is no memory.
+    ///   - willFill: whether all of it will be written. If so, its pages are made at once, at a fraction of the cost.
+    /// - Returns: the start of the memory; `nil` if there is none.
     public static func map(_ size: Int, willFill: Bool) -> UnsafeMutableRawPointer? {
         apus_map_pages(size, willFill ? 1 : 0)
     }
 
-    /// Gives mapped memory back.
+    /// Returns mapped memory to the system.
+    /// - Parameter size: the bytes that were mapped.
     public static func unmap(_ start: UnsafeMutableRawPointer, _ size: Int) { apus_unmap_pages(start, size) }
 
-    /// Gives the free pages of the C library's heap back to the system.
+    /// Returns the free pages of the C library's heap to the system.
     public static func trimHeap() { apus_trim_heap() }
 }

@@ -1,4 +1,4 @@
-/// The clock that deadlines are on: it never jumps. Its origin means nothing; only differences do.
+/// The clock of all deadlines. It never jumps. Its origin is arbitrary, so only differences have a meaning.
 public enum Monotonic {
     /// Nanoseconds since the clock's origin.
     public static var nanoseconds: Int64 {
@@ -10,19 +10,19 @@ public enum Monotonic {
     /// Time since the clock's origin.
     public static var now: Duration { .nanoseconds(nanoseconds) }
 
-    /// The moment when so much time has passed from now on. A time of more than 292 years counts as 292 years: adding a
-    /// `Duration` of any length to ``now`` could overflow.
+    /// The moment that is `time` from now. A time of more than 292 years counts as 292 years, because adding a
+    /// `Duration` of any length to ``now`` may overflow.
     public static func moment(after time: Duration) -> Duration { now + .nanoseconds(time.clampedNanoseconds) }
 }
 
 extension Duration {
     /// The whole nanoseconds of this duration, clamped to what `Int64` holds (292 years).
     public var clampedNanoseconds: Int64 {
-        // Not `components`, which traps for a duration of more seconds than Int64 holds.
+        // `components` would trap for a duration of more seconds than Int64 can hold.
         Int64(clamping: attoseconds / 1_000_000_000)
     }
 
-    /// Milliseconds for `poll(2)`, rounded up so that a wait never ends before its deadline; never negative.
+    /// Milliseconds for `poll(2)`: rounded up, so that a wait does not end before its deadline, and not negative.
     var pollMilliseconds: Int32 {
         let nanoseconds = clampedNanoseconds
         if nanoseconds <= 0 { return 0 }

@@ -1,4 +1,4 @@
-// The C library, for every file that imports ApusWaiting: the rooms above have no platform conditions of their own.
+// Exports the C library to every file that imports ApusWaiting, so that the rooms above need no platform conditions.
 #if canImport(Darwin)
 @_exported import Darwin
 #elseif canImport(Musl)

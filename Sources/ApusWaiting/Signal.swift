@@ -1,12 +1,13 @@
 import CApusSystem
 
-/// A descriptor that becomes readable when raised, and stays so: any number of waiters may wait for it, and one who
-/// comes late does not wait at all.
+/// A descriptor that becomes readable when it is raised, and stays readable. Any number of waiters may wait for it, and
+/// a later one does not wait at all.
 public final class Signal: Sendable {
     /// What to wait for, for reading.
     public let descriptor: Int32
     private let writeEnd: Int32
 
+    /// - Throws: ``SystemError`` if the process has no descriptor left.
     public init() throws(SystemError) {
         var ends: (Int32, Int32) = (-1, -1)
         if apus_signal_create(&ends.0, &ends.1) < 0 { throw SystemError("cannot create a signal") }
@@ -18,9 +19,9 @@ public final class Signal: Sendable {
         if writeEnd != descriptor { close(writeEnd) }
     }
 
-    /// Wakes all who wait, now and later.
+    /// Ends all waits, present and later ones.
     public func raise() { _ = apus_signal_raise(writeEnd) }
 
-    /// Makes the signal wait for the next ``raise()``.
+    /// Makes later waits last until the next ``raise()``.
     public func clear() { apus_signal_clear(descriptor) }
 }

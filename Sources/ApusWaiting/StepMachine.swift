@@ -1,23 +1,24 @@
-/// The answer of a call that would block: its result, or what to wait for before the same call is made again.
+/// The result of a call that must not block: its output, or what to wait for before the same call is repeated.
 public enum Step<Output: ~Copyable>: ~Copyable {
-    /// Call again once this wait is over.
+    /// Repeat the call after this wait.
     case wait(Wait)
+    /// The call is complete.
     case done(Output)
 }
 
 extension Step: Copyable where Output: Copyable {}
 extension Step: Sendable where Output: Sendable & ~Copyable {}
 
-/// An operation that talks to a server without ever blocking on it.
+/// An operation that talks to a server and never blocks.
 ///
-/// A machine is advanced by its waiter: ``BlockingWaiter``, an event loop, or the application itself. It neither
-/// sleeps nor reads a clock: the time is a parameter, so that time-outs can be tested without waiting for them.
+/// A waiter advances the machine: ``BlockingWaiter``, an event loop, or the application. The machine neither sleeps nor
+/// reads a clock. The time is a parameter, so that tests of time-outs do not have to wait.
 public protocol StepMachine: ~Copyable {
     associatedtype Failure: Error
 
-    /// Goes on as far as is possible without waiting.
+    /// Advances as far as is possible without waiting.
     /// - Parameter now: the time on ``Monotonic``'s clock.
-    /// - Returns: what to wait for before the next call, or `nil` when the operation is complete; the machine then
-    ///   holds its output, and must not be advanced again.
+    /// - Returns: what to wait for before the next call; `nil` if the operation is complete. The machine then has its
+    ///   output and must not be advanced again.
     mutating func advance(now: Duration) throws(Failure) -> Wait?
 }

@@ -1,11 +1,11 @@
-/// A system call that failed, with its `errno`.
+/// The failure of a system call.
 public struct SystemError: Error, Sendable, CustomStringConvertible {
-    /// What could not be done, for people: "cannot create a timer".
+    /// What failed, for an error message: "cannot create a timer".
     public let what: String
     /// The value of `errno`.
     public let code: Int32
 
-    /// Takes `errno` as the last call left it.
+    /// Reads `errno`, which the failed call has set.
     init(_ what: String) {
         code = errno
         self.what = what

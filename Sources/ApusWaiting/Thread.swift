@@ -1,12 +1,12 @@
-/// A thread for one piece of work, with every signal blocked: signals belong to the application's threads.
+/// Starts threads. Every signal is blocked in them, because signals belong to the application's threads.
 public enum Thread {
     private final class Work {
         let body: @Sendable () -> Void
         init(_ body: @escaping @Sendable () -> Void) { self.body = body }
     }
 
-    /// Starts a detached thread.
-    /// - Returns: 0, or the system's error number.
+    /// Starts a detached thread that runs `body` and ends.
+    /// - Returns: 0, or the system's error number if there is no thread.
     public static func detach(_ body: @escaping @Sendable () -> Void) -> Int32 {
         var attributes = pthread_attr_t()
         pthread_attr_init(&attributes)

@@ -1,12 +1,14 @@
 import CApusSystem
 
-/// A queue's timer: from a moment on, the queue has an event. On Linux it is a descriptor of its own, on Darwin a
-/// filter of the queue (compiled there, unverified); a queue has one timer at most.
+/// A timer of a queue: from a moment on, the queue has an event. On Linux the timer is a descriptor, on Darwin a filter
+/// of the queue (compiled there, unverified). A queue may have one timer.
 public final class Timer: Sendable {
     private let queue: EventQueue
     private let token: UInt64
     private let timer: Int32
 
+    /// - Parameter token: identifies the timer in the queue's events.
+    /// - Throws: ``SystemError`` if the process has no descriptor left.
     public init(of queue: EventQueue, token: UInt64) throws(SystemError) {
         self.queue = queue
         self.token = token
@@ -16,7 +18,7 @@ public final class Timer: Sendable {
 
     deinit { apus_timer_close(timer) }
 
-    /// Arms the timer for a moment on ``Monotonic``'s clock; `nil` disarms it. What was set before is forgotten.
+    /// Sets the timer to a moment on ``Monotonic``'s clock, in place of the one before; `nil` disarms it.
     public func set(_ deadline: Duration?) {
         _ = apus_timer_set(timer, token, deadline.map { max(1, $0.clampedNanoseconds) } ?? 0)
     }

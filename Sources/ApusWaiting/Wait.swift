@@ -1,4 +1,4 @@
-/// What a step machine waits for: a descriptor to become ready, a moment to come, or whichever is first.
+/// What a step machine waits for: a descriptor that becomes ready, a moment, or the first of the two.
 public struct Wait: Sendable, Equatable {
     /// Readiness for reading, writing, or both.
     public struct Interest: OptionSet, Sendable {
@@ -11,13 +11,14 @@ public struct Wait: Sendable, Equatable {
         public static let write = Interest(rawValue: 2)
     }
 
-    /// The descriptor to watch; `nil` waits for ``deadline`` alone.
+    /// The descriptor to watch; `nil` to wait for ``deadline`` only.
     public var descriptor: Int32?
-    /// What to watch the descriptor for; reported when any of it is so.
+    /// What to watch the descriptor for. The wait ends when it is ready for any of it.
     public var interest: Interest
-    /// When to advance the machine again though nothing became ready, on ``Monotonic``'s clock; `nil` is never.
+    /// When the wait ends although nothing is ready, on ``Monotonic``'s clock; `nil` for never.
     public var deadline: Duration?
 
+    /// A wait for a descriptor, a deadline, or both.
     @inlinable
     public init(descriptor: Int32?, interest: Interest, deadline: Duration? = nil) {
         self.descriptor = descriptor
@@ -25,7 +26,7 @@ public struct Wait: Sendable, Equatable {
         self.deadline = deadline
     }
 
-    /// The same wait, ending at `other` at the latest.
+    /// The same wait, which ends at `other` at the latest.
     public func until(_ other: Duration?) -> Wait {
         guard let other else { return self }
         var wait = self

@@ -5,24 +5,25 @@
 #include <time.h>
 #include <unistd.h>
 
-/* How long the threads inside are waited for, in microseconds. They compute for some milliseconds. A thread that looks
-   up a name may take longer, and neither a fork nor the end of the process harms it. */
+/* How long a fork and the end of the process wait for the threads inside, in microseconds. These compute for some
+   milliseconds. A thread that resolves a name may take longer, but neither a fork nor the end of the process harms
+   it. */
 #define FORK_LIMIT 1000000
 #define EXIT_LIMIT 5000000
 
 struct gate {
-    /* How many threads are inside. */
+    /* The number of threads inside. */
     int inside;
-    /* How many forks are under way. */
+    /* The number of forks that are running. */
     int forks;
-    /* Whether the process ends. */
+    /* Whether the process is ending. */
     int exits;
 };
 
 struct visitor {
     /* How many times this thread has entered without leaving. */
     int depth;
-    /* How often this thread has closed the gate: the gate does not stop it. */
+    /* How often this thread has closed the gate. If it has, the gate does not stop it. */
     int holds;
 };
 
@@ -34,7 +35,7 @@ static void sleep_microseconds(long microseconds) {
     nanosleep(&time, NULL);
 }
 
-/* Waits until the gate is open. When the process ends it does not open again, and the thread ends here. */
+/* Waits until the gate may be open. When the process ends, the gate stays closed, and the thread waits for ever. */
 static void wait_until_open(void) {
     while (__atomic_load_n(&gate.exits, __ATOMIC_SEQ_CST)) pause();
     if (__atomic_load_n(&gate.forks, __ATOMIC_SEQ_CST)) sleep_microseconds(200);
@@ -43,7 +44,7 @@ static void wait_until_open(void) {
 void apus_gate_enter(void) {
     if (visitor.depth++ > 0) return;
     while (1) {
-        /* Counted before it looks, so that a thread which closes the gate later sees the count. */
+        /* Counted before the gate is read, so that a thread which closes the gate later sees the count. */
         __atomic_add_fetch(&gate.inside, 1, __ATOMIC_SEQ_CST);
         int closed = __atomic_load_n(&gate.forks, __ATOMIC_SEQ_CST) | __atomic_load_n(&gate.exits, __ATOMIC_SEQ_CST);
         if (!closed || visitor.holds) return;

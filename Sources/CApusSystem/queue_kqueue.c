@@ -63,8 +63,8 @@ int apus_signal_create(int *read_end, int *write_end) {
 int apus_signal_raise(int write_end) { char c = 1; return write(write_end, &c, 1) < 0 ? -1 : 0; }
 void apus_signal_clear(int read_end) { char c[64]; while (read(read_end, c, sizeof c) > 0) {} }
 
-/* A timer of kqueue is a filter of the queue, not a descriptor: the queue stands for it. A filter of the same number
-   replaces the former one; deleting it discards its pending event as well. */
+/* A timer of kqueue is a filter of the queue, not a descriptor, so its handle here is the queue. A filter with the same
+   number replaces the one before; deleting it discards its pending event as well. */
 int apus_timer_create(int queue, uint64_t token) { (void)token; return queue; }
 void apus_timer_close(int timer) { (void)timer; }
 int apus_timer_set(int timer, uint64_t token, int64_t nanoseconds) {

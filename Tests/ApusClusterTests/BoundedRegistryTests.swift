@@ -12,7 +12,7 @@ struct BoundedRegistryTests {
         let cluster = registry.cluster(behind: contact)
         guard let ticket = cluster.ticket() else { return cluster }
         return try #require(
-            registry.finish(
+            registry.finishRefresh(
                 ticket, nodes: [.at("node-of-\(name)")], from: .contactPoint, contactPoints: contact, now: .zero))
     }
 
@@ -47,9 +47,9 @@ struct BoundedRegistryTests {
         let contact: Set<Endpoint> = [.at("a")]
         let ticket = try #require(registry.cluster(behind: contact).ticket())
         for number in 0..<100 { _ = try cluster("n\(number)") }
-        #expect(registry.cluster(behind: contact).plan(interval: .zero, now: .zero).flight === ticket.flight)
+        #expect(registry.cluster(behind: contact).planRefresh(interval: .zero, now: .zero).refresh === ticket.refresh)
         for number in 0..<100 { _ = try cluster("n\(number)") }
-        let found = registry.finish(
+        let found = registry.finishRefresh(
             ticket, nodes: [.at("x")], from: .contactPoint, contactPoints: contact, now: .zero)
         #expect(found != nil && registry.cluster(behind: contact) === found)
     }
@@ -61,7 +61,7 @@ struct BoundedRegistryTests {
         for number in 0..<1000 {
             let contact: Set<Endpoint> = [.at("way\(number)")]
             guard let ticket = registry.cluster(behind: contact).ticket() else { continue }
-            let cluster = registry.finish(
+            let cluster = registry.finishRefresh(
                 ticket, nodes: nodes, from: .contactPoint, contactPoints: contact, now: .zero)
             if session == nil { session = cluster?.pick(BalancePolicy(), now: .zero) }
         }
@@ -80,7 +80,7 @@ struct BoundedRegistryTests {
         let known = try cluster("a")
         for number in 0..<10 { _ = try cluster("n\(number)") }
         let ticket = try #require(known.ticket(interval: .zero))
-        _ = registry.finish(
+        _ = registry.finishRefresh(
             ticket, nodes: [.at("node-of-a")], from: .knownNode, contactPoints: contact, now: .zero)
         #expect(registry.cluster(behind: contact) === known)
     }
@@ -88,8 +88,8 @@ struct BoundedRegistryTests {
     @Test("Policies too are bounded: those that were not asked for lately go")
     func policies() throws {
         for number in 0..<100 {
-            registry.note(BalancePolicy())
-            registry.note(BalancePolicy(topologyKeys: try TopologyKey.parse("c.r.z\(number)")))
+            registry.recordPolicy(BalancePolicy())
+            registry.recordPolicy(BalancePolicy(topologyKeys: try TopologyKey.parse("c.r.z\(number)")))
         }
         #expect(registry.policies.count == 4)
         #expect(registry.policies.contains(BalancePolicy()))
@@ -99,7 +99,7 @@ struct BoundedRegistryTests {
     func canonicallyEquivalentDatabases() {
         let (composed, decomposed) = ("caf\u{E9}", "cafe\u{301}")
         var databases = PlainDatabases()
-        databases.note(composed, .seconds(1))
+        databases.record(composed, .seconds(1))
         #expect(databases.found(composed) == .seconds(1))
         #expect(databases.found(decomposed) == nil)
         #expect([databases.shouldWarn(composed), databases.shouldWarn(decomposed)] == [true, true])
@@ -109,8 +109,8 @@ struct BoundedRegistryTests {
     func databases() {
         var databases = PlainDatabases()
         for number in 0..<1000 {
-            databases.note("kept", .seconds(number))
-            databases.note("db\(number)", .zero)
+            databases.record("kept", .seconds(number))
+            databases.record("db\(number)", .zero)
         }
         #expect(databases.found("kept") == .seconds(999))
         #expect(databases.found("db999") == .zero)

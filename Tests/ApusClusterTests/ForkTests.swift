@@ -4,7 +4,7 @@ import Testing
 @testable import ApusCluster
 
 /// A fork's child has the parent's objects and none of its threads: a lock may be held for ever there, and the counts
-/// are the parent's. The process is not forked here; the registry is told that it was.
+/// are the parent's. The process is not forked here: `belongsHere` answers as if it were.
 @Suite("In a fork's child")
 struct ForkTests {
     /// Whether this process is the one that made the registry.
@@ -29,11 +29,11 @@ struct ForkTests {
         self.process = process
         let ticket = try #require(registry.cluster(behind: contact).ticket())
         cluster = try #require(
-            registry.finish(
+            registry.finishRefresh(
                 ticket, nodes: [.at("a"), .at("b")], from: .contactPoint, contactPoints: contact, now: .zero))
     }
 
-    @Test("What is given back in the child is not given back in the parent")
+    @Test("Releasing in the child does not release in the parent")
     func release() throws {
         let held = try #require(cluster.pick(BalancePolicy(), now: .zero))
         var dropped = cluster.pick(BalancePolicy(), now: .zero)
@@ -48,8 +48,8 @@ struct ForkTests {
 
     @Test("Nor is anybody put into quarantine or taken out of it")
     func quarantine() throws {
-        let onA = try #require(cluster.adopt(.at("a")))
-        let onB = try #require(cluster.adopt(.at("b")))
+        let onA = try #require(cluster.countSession(at: .at("a")))
+        let onB = try #require(cluster.countSession(at: .at("b")))
         onA.markUnreachable(until: .seconds(5))
         let before = Set(cluster.status)
         process.asChild {
@@ -60,26 +60,26 @@ struct ForkTests {
         #expect(Set(cluster.status) == before)
     }
 
-    @Test("The parent's refresh goes on, though the child lets go of its copy of the ticket")
+    @Test("The parent's refresh continues although the child drops its copy of the ticket")
     func ticket() throws {
         var ticket = cluster.ticket(interval: .zero)
-        let flight = try #require(ticket).flight
+        let refresh = try #require(ticket).refresh
         process.asChild {
             ticket?.fail("in the child", retryAfter: .seconds(1))
             ticket = nil
         }
-        #expect(flight.outcome == nil)
-        #expect(cluster.plan(interval: .zero, now: .zero).isPick, "as while somebody refreshes")
+        #expect(refresh.outcome == nil)
+        #expect(cluster.planRefresh(interval: .zero, now: .zero).isPick, "as while another caller refreshes")
     }
 
-    @Test("The cluster is empty and deaf: no pick, no refresh, no list")
+    @Test("Every call is a no-op: no pick, no refresh, no list")
     func deaf() throws {
         let held = try #require(cluster.pick(BalancePolicy(), now: .zero))
         let status = Set(cluster.status)
         process.asChild {
             #expect(cluster.pick(BalancePolicy(), now: .zero) == nil)
-            #expect(cluster.adopt(.at("a")) == nil)
-            #expect(cluster.plan(interval: .zero, force: true, now: .seconds(900)).isPick)
+            #expect(cluster.countSession(at: .at("a")) == nil)
+            #expect(cluster.planRefresh(interval: .zero, force: true, now: .seconds(900)).isPick)
             #expect(cluster.nodes.isEmpty)
             #expect(cluster.status.isEmpty)
             cluster.addressing = .publicHost
@@ -88,7 +88,7 @@ struct ForkTests {
             #expect(registry.clusters.isEmpty)
             let stranger = registry.cluster(behind: contact)
             #expect(stranger !== cluster)
-            #expect(stranger.plan(interval: .zero, now: .zero).isPick)
+            #expect(stranger.planRefresh(interval: .zero, now: .zero).isPick)
         }
         #expect(Set(cluster.status) == status)
         #expect(cluster.addressing == .undecided)
@@ -97,7 +97,7 @@ struct ForkTests {
         held.release()
     }
 
-    @Test("Nothing takes a lock: what is told is that nothing is known", .timeLimit(.minutes(1)))
+    @Test("No call takes a lock, and every answer is that nothing is known", .timeLimit(.minutes(1)))
     func takesNoLock() throws {
         let ticket = try #require(cluster.ticket(interval: .zero))
         let held = try #require(cluster.pick(BalancePolicy(), now: .zero))
@@ -109,18 +109,18 @@ struct ForkTests {
                     #expect(registry.contactPoints.isEmpty)
                     #expect(registry.clusters.isEmpty)
                     #expect(registry.policies.isEmpty)
-                    registry.note(BalancePolicy())
+                    registry.recordPolicy(BalancePolicy())
                     #expect(cluster.universeUUID == nil)
                     #expect(!cluster.overlaps(["ua"]))
-                    cluster.accept([.at("x")], now: .zero)
+                    cluster.replaceList([.at("x")], now: .zero)
                     #expect(cluster.usualSilence == .zero)
-                    cluster.noteSilence(.seconds(1))
+                    cluster.recordSilence(.seconds(1))
                     held.markAnswered(at: .zero)
                     #expect(held.lastAnswer == nil)
                     held.markReached()
                     held.markUnreachable(until: .zero)
-                    if case .abandoned = ticket.flight.outcome {} else { Issue.record("a flight of the parent's") }
-                    ticket.flight.whenEnded {}
+                    if case .abandoned = ticket.refresh.outcome {} else { Issue.record("a refresh of the parent's") }
+                    ticket.refresh.whenEnded {}
                 }
             }
         }
@@ -133,7 +133,8 @@ struct ForkTests {
         let ticket = try #require(cluster.ticket(interval: .zero))
         process.asChild {
             #expect(
-                registry.finish(ticket, nodes: [.at("x")], from: .contactPoint, contactPoints: contact, now: .zero)
+                registry.finishRefresh(
+                    ticket, nodes: [.at("x")], from: .contactPoint, contactPoints: contact, now: .zero)
                     == nil)
         }
         #expect(cluster.nodes == [.at("a"), .at("b")])

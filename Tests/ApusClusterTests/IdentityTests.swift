@@ -9,12 +9,12 @@ struct IdentityTests {
     /// Asks a contact point, which answers with that list.
     @discardableResult
     func ask(
-        _ contact: String..., answer: [ClusterNode], from source: ClusterRegistry.Source = .contactPoint
+        _ contact: String..., answer: [ClusterNode], from source: ClusterRegistry.SourceKind = .contactPoint
     ) throws -> Cluster? {
         let contactPoints = Set(contact.map(Endpoint.at))
         let ticket = try #require(registry.cluster(behind: contactPoints).ticket(interval: .zero))
         defer { ticket.abandon() }
-        return registry.finish(ticket, nodes: answer, from: source, contactPoints: contactPoints, now: .zero)
+        return registry.finishRefresh(ticket, nodes: answer, from: source, contactPoints: contactPoints, now: .zero)
     }
 
     static func cluster(_ name: String, uuids: Bool = true, universe: Bool = false) -> [ClusterNode] {
@@ -148,13 +148,13 @@ struct IdentityTests {
         try ask("balancer", answer: Self.cluster("b"))
         #expect(registry.clusters.count == 2)
         #expect(try ask("balancer", answer: Self.cluster("a"))?.sessions == [host: 1])
-        #expect(registry.clusters.count == 1, "nobody has a session on the other")
+        #expect(registry.clusters.count == 1, "no session is open on the other")
         try ask("balancer", answer: Self.cluster("b"))
         session = nil
         #expect(registry.clusters.map { Set($0.nodes) } == [Set(Self.cluster("b"))], "nor on this one now")
     }
 
-    @Test("A known node's address that another cluster uses now: not what was asked for")
+    @Test("A list from a known node's address that another cluster uses now is refused")
     func knownNodeLeadsElsewhere() throws {
         for universe in [true, false] {
             let test = IdentityTests(registry: ClusterRegistry(seed: 1))
@@ -164,12 +164,13 @@ struct IdentityTests {
             let ticket = try #require(cluster.ticket(interval: .zero))
             let strangers = Self.cluster("b", universe: universe)
             #expect(
-                test.registry.finish(ticket, nodes: strangers, from: .knownNode, contactPoints: contact, now: .zero)
+                test.registry.finishRefresh(
+                    ticket, nodes: strangers, from: .knownNode, contactPoints: contact, now: .zero)
                     == nil)
-            #expect(ticket.flight.outcome == nil, "the ticket is still open, for the next source")
+            #expect(ticket.refresh.outcome == nil, "the ticket is still open, for the next source")
             #expect(cluster.nodes == nodes)
             #expect(
-                test.registry.finish(ticket, nodes: nodes, from: .knownNode, contactPoints: contact, now: .zero)
+                test.registry.finishRefresh(ticket, nodes: nodes, from: .knownNode, contactPoints: contact, now: .zero)
                     === cluster)
         }
     }
@@ -180,11 +181,11 @@ struct IdentityTests {
         let contact: Set<Endpoint> = [.at("a2")]
         let unknown = registry.cluster(behind: contact)
         let ticket = try #require(unknown.ticket())
-        let flight = try #require(unknown.plan(interval: .zero, now: .zero).flight)
-        let joined = registry.finish(
+        let refresh = try #require(unknown.planRefresh(interval: .zero, now: .zero).refresh)
+        let joined = registry.finishRefresh(
             ticket, nodes: Self.cluster("a"), from: .contactPoint, contactPoints: contact, now: .zero)
         #expect(joined === cluster)
-        guard case .refreshed = flight.outcome else { throw Unexpected(flight.outcome) }
+        guard case .refreshed = refresh.outcome else { throw Unexpected(refresh.outcome) }
         #expect(registry.cluster(behind: contact) === cluster)
         #expect(unknown.nodes.isEmpty)
     }
@@ -196,9 +197,10 @@ struct IdentityTests {
         let ticket = try #require(registry.cluster(behind: contact).ticket(now: .seconds(200)))
         let grown = Self.cluster("a") + [.at("a4", uuid: "uuid-a4")]
         #expect(
-            registry.finish(ticket, nodes: grown, from: .contactPoint, contactPoints: contact, now: .seconds(200))
+            registry.finishRefresh(
+                ticket, nodes: grown, from: .contactPoint, contactPoints: contact, now: .seconds(200))
                 === cluster)
         #expect(cluster.nodes.count == 4)
-        #expect(cluster.plan(interval: .seconds(300), now: .seconds(400)).isPick)
+        #expect(cluster.planRefresh(interval: .seconds(300), now: .seconds(400)).isPick)
     }
 }

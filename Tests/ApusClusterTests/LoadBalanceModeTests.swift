@@ -58,7 +58,7 @@ struct LoadBalanceModeTests {
         }
     }
 
-    @Test("A policy tells itself in the words of its options")
+    @Test("A policy's description has the words of its options")
     func description() throws {
         let keys = try TopologyKey.parse("c.r.z, c.r.*:2")
         #expect("\(BalancePolicy(mode: .onlyPrimary))" == "load_balance=only-primary")

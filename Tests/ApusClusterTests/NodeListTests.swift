@@ -6,7 +6,7 @@ import Testing
 struct NodeListTests {
     /// Opens that many sessions on a node.
     func open(_ count: Int, on host: String, of cluster: Cluster) -> [Reservation] {
-        (0..<count).compactMap { _ in cluster.adopt(.at(host)) }
+        (0..<count).compactMap { _ in cluster.countSession(at: .at(host)) }
     }
 
     func hosts(_ cluster: Cluster) -> [String] { cluster.nodes.map(\.endpoint.host).sorted() }
@@ -15,12 +15,12 @@ struct NodeListTests {
     func nodeLeaves() throws {
         let cluster = Cluster.listing([.at("a"), .at("b")])
         var onB = open(2, on: "b", of: cluster)
-        cluster.accept([.at("a")], now: .zero)
+        cluster.replaceList([.at("a")], now: .zero)
         #expect(cluster.hostsInOrder() == ["a"])
         #expect(hosts(cluster) == ["a"])
         #expect(cluster.sessions == ["b": 2])
         #expect(cluster.status.first { $0.node.endpoint.host == "b" }?.isListed == false)
-        #expect(cluster.adopt(.at("b")) == nil)
+        #expect(cluster.countSession(at: .at("b")) == nil)
         onB.removeLast()
         #expect(cluster.sessions == ["b": 1])
         onB = []
@@ -31,19 +31,19 @@ struct NodeListTests {
     func nodeReturns() throws {
         let cluster = Cluster.listing([.at("a", uuid: "ua"), .at("b", uuid: "ub")])
         let onB = open(3, on: "b", of: cluster)
-        cluster.accept([.at("a", uuid: "ua")], now: .zero)
-        cluster.accept([.at("a", uuid: "ua"), .at("b", uuid: "ub")], now: .zero)
+        cluster.replaceList([.at("a", uuid: "ua")], now: .zero)
+        cluster.replaceList([.at("a", uuid: "ua"), .at("b", uuid: "ub")], now: .zero)
         let picks = (0..<3).compactMap { _ in cluster.pick(BalancePolicy(), now: .zero) }
         #expect(picks.map(\.node.endpoint.host) == ["a", "a", "a"])
         #expect(cluster.sessions == ["a": 3, "b": 3])
         #expect(onB.count == 3)
     }
 
-    @Test("Every node is replaced by another: old sessions give back to the old, none to the new")
+    @Test("Every node is replaced: old sessions are released on the old nodes, none on the new")
     func allReplaced() throws {
         let cluster = Cluster.listing((0..<5).map { .at("old\($0)") })
         let old = (0..<10).compactMap { _ in cluster.pick(BalancePolicy(), now: .zero) }
-        cluster.accept((0..<5).map { .at("new\($0)") }, now: .zero)
+        cluster.replaceList((0..<5).map { .at("new\($0)") }, now: .zero)
         let new = (0..<10).compactMap { _ in cluster.pick(BalancePolicy(), now: .zero) }
         #expect(Set(new.map(\.node.endpoint.host)) == Set((0..<5).map { "new\($0)" }))
         for reservation in old { reservation.release() }
@@ -56,17 +56,17 @@ struct NodeListTests {
         let policy = BalancePolicy(mode: .onlyReadReplica, topologyKeys: try TopologyKey.parse("c.r.b"))
         #expect(cluster.pick(policy, now: .zero) == nil)
         let onB = open(1, on: "b", of: cluster)
-        cluster.accept([.at("a", "c.r.a"), .at("b", "c.r.b", .readReplica)], now: .zero)
+        cluster.replaceList([.at("a", "c.r.a"), .at("b", "c.r.b", .readReplica)], now: .zero)
         #expect(cluster.pick(policy, now: .zero)?.node.endpoint.host == "b")
         #expect(cluster.sessions == ["b": 1])
-        #expect(onB.first?.node.kind == .primary, "a reservation tells the node as it was picked")
+        #expect(onB.first?.node.kind == .primary, "a reservation has the node as it was picked")
     }
 
     @Test("The same uuid at another host is the same node")
     func sameUUIDNewHost() {
         let cluster = Cluster.listing([.at("a", uuid: "ua"), .at("b", uuid: "ub")])
         let onA = open(2, on: "a", of: cluster)
-        cluster.accept([.at("a2", uuid: "ua"), .at("b", uuid: "ub")], now: .zero)
+        cluster.replaceList([.at("a2", uuid: "ua"), .at("b", uuid: "ub")], now: .zero)
         #expect(cluster.sessions == ["a2": 2])
         #expect(hosts(cluster) == ["a2", "b"])
         #expect(onA.count == 2)
@@ -76,7 +76,7 @@ struct NodeListTests {
     func hostsSwapped() {
         let cluster = Cluster.listing([.at("a", uuid: "ua"), .at("b", uuid: "ub")])
         let open = open(1, on: "a", of: cluster) + open(2, on: "b", of: cluster)
-        cluster.accept([.at("b", uuid: "ua"), .at("a", uuid: "ub")], now: .zero)
+        cluster.replaceList([.at("b", uuid: "ua"), .at("a", uuid: "ub")], now: .zero)
         #expect(cluster.sessions == ["b": 1, "a": 2])
         #expect(open.count == 3)
     }
@@ -85,7 +85,7 @@ struct NodeListTests {
     func sameHostNewUUID() {
         let cluster = Cluster.listing([.at("a", uuid: "ua"), .at("b", uuid: "ub")])
         let onOld = open(3, on: "a", of: cluster)
-        cluster.accept([.at("a", uuid: "new"), .at("b", uuid: "ub")], now: .zero)
+        cluster.replaceList([.at("a", uuid: "new"), .at("b", uuid: "ub")], now: .zero)
         #expect(cluster.status.first { $0.node.uuid == "new" }?.sessions == 0)
         #expect(cluster.status.first { $0.node.uuid == "ua" }?.sessions == 3)
         let onNew = open(1, on: "a", of: cluster)
@@ -98,11 +98,11 @@ struct NodeListTests {
     @Test("Of two that stood at one address, a row without a uuid means the one that is listed")
     func listedOneIsMeant() {
         let cluster = Cluster.listing([.at("x"), .at("a", uuid: "old")])
-        cluster.accept([.at("a", uuid: "old")], now: .zero)
+        cluster.replaceList([.at("a", uuid: "old")], now: .zero)
         let onOld = open(3, on: "a", of: cluster)
-        cluster.accept([.at("a", uuid: "new")], now: .zero)
+        cluster.replaceList([.at("a", uuid: "new")], now: .zero)
         let onNew = open(1, on: "a", of: cluster)
-        cluster.accept([.at("a")], now: .zero)
+        cluster.replaceList([.at("a")], now: .zero)
         #expect(cluster.status.first { $0.isListed }?.sessions == 1)
         #expect(cluster.status.first { !$0.isListed }?.sessions == 3)
         #expect(onOld.count == 3 && onNew.count == 1)
@@ -120,7 +120,7 @@ struct NodeListTests {
     @Test("A server that was set up anew is listed under both uuids for a while: it gets one share, not two")
     func oneServerTwoUUIDs() {
         let cluster = Cluster.listing([.at("a", uuid: "old"), .at("b", uuid: "ub")])
-        cluster.accept([.at("a", uuid: "old"), .at("a", uuid: "new"), .at("b", uuid: "ub")], now: .zero)
+        cluster.replaceList([.at("a", uuid: "old"), .at("a", uuid: "new"), .at("b", uuid: "ub")], now: .zero)
         let picks = (0..<10).compactMap { _ in cluster.pick(BalancePolicy(), now: .zero) }
         #expect(cluster.sessions == ["a": 5, "b": 5])
         #expect(picks.count == 10)
@@ -155,7 +155,7 @@ struct NodeListTests {
         let cluster = Cluster.listing(eight)
         let open = open(1, on: "a", of: cluster) + open(2, on: "b", of: cluster)
         for nodes in [nine, ten, nine, eight, ten, eight, eight] {
-            cluster.accept(nodes, now: .zero)
+            cluster.replaceList(nodes, now: .zero)
             #expect(cluster.sessions == ["a": 1, "b": 2])
             #expect(cluster.nodes.map(\.uuid) == nodes.map(\.uuid))
             #expect(cluster.status.count == 2)

@@ -78,7 +78,7 @@ struct QuarantineTests {
         cluster.quarantine(.at("a"), until: .seconds(9))
         cluster.quarantine(.at("b"), until: .seconds(8))
         cluster.quarantine(.at("c"), until: .seconds(9))
-        let onA = try #require(cluster.adopt(.at("a")))
+        let onA = try #require(cluster.countSession(at: .at("a")))
         #expect(cluster.hostsInOrder(now: .seconds(1)) == ["b", "c", "a"])
         onA.release()
     }
@@ -116,8 +116,8 @@ struct QuarantineTests {
     func verdictOnOneWhoLeft() throws {
         let reservation = try reservation(on: "b")
         reservation.release()
-        cluster.accept([.at("a"), .at("c")], now: .zero)
-        cluster.accept([.at("a"), .at("c"), .at("d")], now: .zero)
+        cluster.replaceList([.at("a"), .at("c")], now: .zero)
+        cluster.replaceList([.at("a"), .at("c"), .at("d")], now: .zero)
         reservation.markUnreachable(until: .seconds(5))
         #expect(downUntil("d") == nil)
         cluster.quarantine(.at("d"), until: .seconds(5))
@@ -129,9 +129,9 @@ struct QuarantineTests {
     func triedOneWhoLeft() throws {
         let reservation = try reservation(on: "b")
         reservation.release()
-        cluster.accept([.at("a"), .at("c")], now: .zero)
-        cluster.accept([.at("d")], now: .zero)
-        cluster.accept([.at("a"), .at("c"), .at("d"), .at("e")], now: .zero)
+        cluster.replaceList([.at("a"), .at("c")], now: .zero)
+        cluster.replaceList([.at("d")], now: .zero)
+        cluster.replaceList([.at("a"), .at("c"), .at("d"), .at("e")], now: .zero)
         var tried = [reservation]
         while let next = cluster.pick(BalancePolicy(), excluding: tried, now: .zero) { tried.append(next) }
         #expect(Set(tried.dropFirst().map(\.node.endpoint.host)) == ["a", "c", "d", "e"])
@@ -143,9 +143,9 @@ struct QuarantineTests {
         cluster.quarantine(.at("b"), until: .seconds(1))
         let onOld = try #require(cluster.pick(BalancePolicy(), now: .zero))
         cluster.quarantine(.at("old"), until: .seconds(60))
-        cluster.accept([.at("new", uuid: "u1"), .at("b", uuid: "u2")], now: .seconds(2))
+        cluster.replaceList([.at("new", uuid: "u1"), .at("b", uuid: "u2")], now: .seconds(2))
         #expect(cluster.status.first { $0.node.uuid == "u1" }?.downUntil == nil)
-        // One who learns only now that the old address does not answer says nothing of the new one, and may try it.
+        // A late failure at the old address does not affect the new one, and the caller may pick the node again.
         onOld.markUnreachable(until: .seconds(60))
         #expect(cluster.status.first { $0.node.uuid == "u1" }?.downUntil == nil)
         var tried = [onOld]
@@ -157,7 +157,7 @@ struct QuarantineTests {
     @Test("A list that still has the node leaves its quarantine as it is")
     func keptByRefresh() {
         cluster.quarantine(.at("a"), until: .seconds(60))
-        cluster.accept([.at("c"), .at("b"), .at("a", "c.r.other")], now: .seconds(1))
+        cluster.replaceList([.at("c"), .at("b"), .at("a", "c.r.other")], now: .seconds(1))
         #expect(downUntil("a") == .seconds(60))
     }
 }

@@ -36,8 +36,8 @@ struct RacingThreadsTests {
             for step in 0..<200 {
                 let now = Duration.milliseconds(step)
                 switch random.below(12) {
-                case 0: cluster.accept([Self.nodes[0], Self.nodes[random.below(3)]], now: now)
-                case 1: cluster.accept(Self.nodes, now: now)
+                case 0: cluster.replaceList([Self.nodes[0], Self.nodes[random.below(3)]], now: now)
+                case 1: cluster.replaceList(Self.nodes, now: now)
                 case 2: mine.last?.markUnreachable(until: now + .milliseconds(random.below(10)))
                 case 3: mine.last?.markReached()
                 case 4, 5, 6: if !mine.isEmpty { mine.remove(at: random.below(mine.count)) }
@@ -46,7 +46,7 @@ struct RacingThreadsTests {
                 }
                 if cluster.status.contains(where: { $0.sessions < 0 }) { isNegative.store(true, ordering: .relaxed) }
             }
-            // What was released by hand counts no more.
+            // Explicitly released sessions are not counted.
             mine.removeAll { reservation in
                 reservation.release()
                 return random.chance(0.5)
@@ -73,16 +73,16 @@ struct RacingThreadsTests {
             onThreads(64) { _ in
                 planning: while true {
                     let cluster = registry.cluster(behind: contact)
-                    switch cluster.plan(interval: .seconds(300), now: .zero) {
+                    switch cluster.planRefresh(interval: .seconds(300), now: .zero) {
                     case .pick:
                         if cluster.pick(BalancePolicy(), now: .zero) != nil { picked.add(1, ordering: .relaxed) }
                         break planning
                     case .refresh(let ticket):
                         refreshes.add(1, ordering: .relaxed)
-                        _ = registry.finish(
+                        _ = registry.finishRefresh(
                             ticket, nodes: Self.nodes, from: .contactPoint, contactPoints: contact, now: .zero)
-                    case .wait(let flight):
-                        while flight.outcome == nil {}
+                    case .wait(let refresh):
+                        while refresh.outcome == nil {}
                     case .connectPlainly:
                         break planning
                     }
@@ -101,7 +101,8 @@ struct RacingThreadsTests {
             onThreads(2) { thread in
                 let contact: Set<Endpoint> = [.at("h\(thread)")]
                 guard let ticket = registry.cluster(behind: contact).ticket() else { return }
-                _ = registry.finish(ticket, nodes: nodes, from: .contactPoint, contactPoints: contact, now: .zero)
+                _ = registry.finishRefresh(
+                    ticket, nodes: nodes, from: .contactPoint, contactPoints: contact, now: .zero)
             }
             #expect(registry.clusters.count == 1)
             if registry.clusters.count != 1 { break }

@@ -28,7 +28,7 @@ struct ReservationTests {
         #expect(cluster.sessions == [:])
     }
 
-    @Test("Letting go of it gives it back")
+    @Test("Releasing the last reference releases the session")
     func givenBackByDeinit() throws {
         let cluster = Cluster.listing([.at("a")])
         var reservation = cluster.pick(BalancePolicy(), now: .zero)
@@ -50,7 +50,7 @@ struct ReservationTests {
         kept.release()
     }
 
-    @Test("The least loaded node is picked: what was given back is filled first")
+    @Test("The least loaded node is picked, so released sessions are replaced first")
     func fillsGaps() throws {
         let cluster = Cluster.listing([.at("a"), .at("b"), .at("c")])
         var reservations = (0..<30).compactMap { _ in cluster.pick(BalancePolicy(), now: .zero) }
@@ -83,7 +83,7 @@ struct ReservationTests {
         #expect(cluster.pick(BalancePolicy(), now: .zero)?.node.endpoint == first.node.endpoint)
     }
 
-    @Test("What was tried in another cluster excludes nobody here, and brings nobody down")
+    @Test("A reservation of another cluster excludes no node here, and puts none into quarantine")
     func excludingFromAnotherCluster() throws {
         let large = Cluster.listing((0..<10).map { .at("large\($0)") })
         let small = Cluster.listing([.at("small")])
@@ -96,14 +96,14 @@ struct ReservationTests {
     @Test("A session that was opened past the picker counts where its node is known")
     func adopted() throws {
         let cluster = Cluster.listing([.at("a"), .at("b", publicHost: "pub-b"), .at("pub-c", publicHost: "pub-b")])
-        let atPrivate = try #require(cluster.adopt(.at("a")))
-        let atPublic = try #require(cluster.adopt(.at("pub-b")))
+        let atPrivate = try #require(cluster.countSession(at: .at("a")))
+        let atPublic = try #require(cluster.countSession(at: .at("pub-b")))
         #expect(atPrivate.node.endpoint.host == "a")
         #expect(atPublic.node.endpoint.host == "b")
         #expect(cluster.sessions == ["a": 1, "b": 1])
-        #expect(cluster.adopt(.at("elsewhere")) == nil)
-        #expect(cluster.adopt(Endpoint(host: "a", port: 5432)) == nil)
-        #expect(cluster.adopt(Endpoint(host: "pub-b", port: 5432)) == nil)
+        #expect(cluster.countSession(at: .at("elsewhere")) == nil)
+        #expect(cluster.countSession(at: Endpoint(host: "a", port: 5432)) == nil)
+        #expect(cluster.countSession(at: Endpoint(host: "pub-b", port: 5432)) == nil)
         atPrivate.release()
         atPublic.release()
         #expect(cluster.sessions == [:])
@@ -112,7 +112,7 @@ struct ReservationTests {
     @Test("A node's own address goes before another's public one")
     func adoptedAmbiguously() throws {
         let cluster = Cluster.listing([.at("a", publicHost: "x"), .at("x")])
-        let adopted = try #require(cluster.adopt(.at("x")))
+        let adopted = try #require(cluster.countSession(at: .at("x")))
         #expect(adopted.node.endpoint.host == "x")
     }
 }

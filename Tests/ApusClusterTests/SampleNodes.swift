@@ -22,7 +22,7 @@ extension Cluster {
     /// A cluster that has just fetched that list, at moment zero.
     static func listing(_ nodes: [ClusterNode], seed: UInt64 = 1) -> Cluster {
         let cluster = Cluster(seed: seed, belongsHere: { true })
-        cluster.accept(nodes, now: .zero)
+        cluster.replaceList(nodes, now: .zero)
         return cluster
     }
 
@@ -32,16 +32,16 @@ extension Cluster {
         return Dictionary(carrying, uniquingKeysWith: +)
     }
 
-    /// The hosts that picks give, in order, when each is tried in vain: the whole order of selection.
+    /// The hosts in the order in which they are picked when each attempt fails: the whole order of selection.
     func hostsInOrder(_ policy: BalancePolicy = BalancePolicy(), now: Duration = .zero) -> [String] {
         var tried: [Reservation] = []
         while let reservation = pick(policy, excluding: tried, now: now) { tried.append(reservation) }
         return tried.map(\.node.endpoint.host)
     }
 
-    /// The ticket of whoever is told to refresh; `nil` when the plan is another.
+    /// The ticket, if the plan is to refresh; else `nil`.
     func ticket(interval: Duration = .seconds(300), force: Bool = false, now: Duration = .zero) -> RefreshTicket? {
-        if case .refresh(let ticket) = plan(interval: interval, force: force, now: now) { ticket } else { nil }
+        if case .refresh(let ticket) = planRefresh(interval: interval, force: force, now: now) { ticket } else { nil }
     }
 }
 
@@ -49,8 +49,8 @@ extension Cluster.Plan {
     var isPick: Bool { if case .pick = self { true } else { false } }
     var isRefresh: Bool { if case .refresh = self { true } else { false } }
     var isConnectPlainly: Bool { if case .connectPlainly = self { true } else { false } }
-    /// The flight to wait for.
-    var flight: Flight? { if case .wait(let flight) = self { flight } else { nil } }
+    /// The refresh to wait for.
+    var refresh: ListRefresh? { if case .wait(let refresh) = self { refresh } else { nil } }
 }
 
 extension SplitMix64 {

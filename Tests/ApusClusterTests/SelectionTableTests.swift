@@ -4,13 +4,13 @@ import Testing
 
 /// YugabyteDB's documentation, "Smart drivers", order of node selection: every cell as an example.
 ///
-/// Two nodes of each kind stand in zone A (1), zone B (2) and elsewhere (3); they are named after kind and zone, so that
-/// `pA` is any of the primaries in zone A.
+/// Two nodes of each kind stand in zone A (1), zone B (2) and elsewhere (3); they are named after kind and zone, so
+/// that `pA` is any of the primaries in zone A.
 @Suite("The selection table")
 struct SelectionTableTests {
     enum Keys: CaseIterable { case none, keys, keysOnly }
 
-    /// What is picked when everything before it was tried in vain: each group in any order, then the next.
+    /// The nodes that are picked when every attempt before fails: each group in any order, then the next.
     static let table: [(LoadBalanceMode, Keys, String)] = [
         (.any, .none, "pA+pB+pC+rA+rB+rC"),
         (.any, .keys, "pA+rA → pB+rB → pC+rC"),
@@ -65,7 +65,7 @@ struct SelectionTableTests {
         #expect(Set(Self.table.map { "\($0.0) \($0.1)" }).count == Self.table.count)
     }
 
-    @Test("Who is picked when those before are tried in vain", arguments: table)
+    @Test("Which nodes are picked when the attempts before fail", arguments: table)
     func order(mode: LoadBalanceMode, keys: Keys, cell: String) throws {
         let expected = Self.groups(cell)
         for seed in 1...20 as ClosedRange<UInt64> {
@@ -96,7 +96,7 @@ struct SelectionTableTests {
         #expect(reservations.count == first.count * 5)
     }
 
-    @Test("A kind that is missing: only-… finds nobody, prefer-… crosses over")
+    @Test("A kind that is missing: only-… finds no node, prefer-… uses the other kind")
     func missingKind() throws {
         let primaries = Cluster.listing(Self.nodes.filter { $0.kind == .primary })
         let replicas = Cluster.listing(Self.nodes.filter { $0.kind == .readReplica })
@@ -118,7 +118,7 @@ struct SelectionTableTests {
         #expect(hosts.dropFirst(3) == ["f"])
     }
 
-    @Test("Keys that match nobody: the whole cluster, or nobody")
+    @Test("Keys that match no node: the whole cluster, or none")
     func keysWithoutNodes() throws {
         let cluster = Cluster.listing([.at("a", "c.r.a")])
         let keys = try TopologyKey.parse("c.r.x")

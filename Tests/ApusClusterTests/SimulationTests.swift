@@ -28,7 +28,7 @@ struct SimulationTests {
             forget()
         }
 
-        /// A node that is not listed and carries nothing is nobody.
+        /// A node that is not listed and has no session is unknown.
         mutating func forget() { nodes = nodes.filter { $0.value.isListed || $0.value.sessions > 0 } }
 
         /// What decides between candidates, most important first; equal for those that tie.
@@ -76,7 +76,7 @@ struct SimulationTests {
                     list[moved].endpoint.host = "h\(born)"
                 }
                 list.shuffle(using: &random)
-                cluster.accept(list, now: .seconds(now))
+                cluster.replaceList(list, now: .seconds(now))
                 model.replaceList(list)
             case 2, 3, 4, 5:
                 if held.isEmpty { continue }
@@ -154,7 +154,7 @@ struct SimulationTests {
                 let isDown = random.chance(0.25)
                 let sessions = random.below(3)
                 if isDown { cluster.quarantine(node.endpoint, until: .seconds(9)) }
-                adopted += (0..<sessions).compactMap { _ in cluster.adopt(node.endpoint) }
+                adopted += (0..<sessions).compactMap { _ in cluster.countSession(at: node.endpoint) }
                 model[node.endpoint.host] = (node, isDown, sessions)
             }
             let selection = NaiveSelection.random(using: &random)
@@ -193,7 +193,7 @@ struct SimulationTests {
         // A third is closed, in no order, and a quarter of the nodes leaves.
         held.removeAll { _ in random.chance(0.33) }
         checkCounts()
-        cluster.accept(Array(nodes.prefix(750)), now: .seconds(1))
+        cluster.replaceList(Array(nodes.prefix(750)), now: .seconds(1))
         checkCounts()
         let before = counts()
         let opened = held.count
@@ -201,7 +201,7 @@ struct SimulationTests {
         checkCounts()
         let after = counts()
         for node in nodes.suffix(250) { #expect(after[node.uuid ?? ""] == before[node.uuid ?? ""]) }
-        // Filled up from below: nobody got a session while another had two fewer.
+        // The least loaded are filled first: no node got a session while another had two fewer.
         let level = try #require(nodes.prefix(750).map { after[$0.uuid ?? ""] ?? 0 }.min())
         for node in nodes.prefix(750) {
             let (old, new) = (before[node.uuid ?? ""] ?? 0, after[node.uuid ?? ""] ?? 0)
@@ -210,7 +210,7 @@ struct SimulationTests {
         #expect(opened < 70_000)
 
         // All come back, each policy sees its own part of them, and nothing remains of it in the end.
-        cluster.accept(nodes, now: .seconds(2))
+        cluster.replaceList(nodes, now: .seconds(2))
         let zone = BalancePolicy(mode: .onlyPrimary, topologyKeys: try TopologyKey.parse("c0.r0.*"))
         for _ in 0..<1_000 {
             let picked = try #require(cluster.pick(zone, now: .seconds(2)))

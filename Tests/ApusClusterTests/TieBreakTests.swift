@@ -29,7 +29,7 @@ struct TieBreakTests {
     @Test("Also where the tied nodes lie scattered among others")
     func uniformAmongSome() throws {
         let cluster = Cluster.listing((0..<9).map { .at("h\($0)") }, seed: 43)
-        let busy = ["h0", "h3", "h8"].compactMap { cluster.adopt(.at($0)) }
+        let busy = ["h0", "h3", "h8"].compactMap { cluster.countSession(at: .at($0)) }
         cluster.quarantine(.at("h5"), until: .seconds(1))
         var counts: [String: Int] = [:]
         for _ in 0..<10_000 {
@@ -49,7 +49,7 @@ struct TieBreakTests {
             let contact: Set<Endpoint> = [.at("h0")]
             let ticket = try #require(registry.cluster(behind: contact).ticket())
             let nodes = (0..<3).map { ClusterNode.at("h\($0)") }
-            let cluster = registry.finish(
+            let cluster = registry.finishRefresh(
                 ticket, nodes: nodes, from: .contactPoint, contactPoints: contact, now: .zero)
             counts[try #require(cluster?.pick(BalancePolicy(), now: .zero)).node.endpoint.host, default: 0] += 1
         }

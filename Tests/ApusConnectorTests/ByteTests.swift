@@ -23,7 +23,7 @@ struct ByteTests {
         for value in ["'\(Self.mark)", "a\\\(Self.mark)b", " \(Self.mark)", "\r\n", "x'\(Self.mark)'y", "\u{a0}"] {
             let text = ConnectionParameter.format([.init("password", value), .init("host", "h")])
             let expected = [ConnectionParameter("password", value), ConnectionParameter("host", "h")]
-            #expect(try ConnectionString.parse(text) == expected)
+            #expect(try ConnectionString(text).parameters == expected)
             let theirs = try ConnectionParameter.parse(text)
             #expect(theirs.first { $0.keyword == "password" }?.value == value)
         }
@@ -37,7 +37,8 @@ struct ByteTests {
                 + "\\*:1:d:u:four\n*:3:*:*:fi\\\\ve\r\n")
         defer { try? FileManager.default.removeItem(atPath: path) }
         func password(_ host: String, _ port: Int, _ database: String, _ user: String) -> String? {
-            PasswordFile.password(path: path, host: host, port: port, database: database, user: user)
+            PasswordFile.password(
+                path: path, endpoint: Endpoint(host: host, port: port), database: database, user: user)
         }
         #expect(password("h", 1, "\(mark)d", "u") == "\(mark)one")
         // As in libpq, the password ends at a colon too.
@@ -67,13 +68,13 @@ struct ByteTests {
 
     @Test("Lists of hosts and ports are split at bytes, and white space within a number is an error")
     func contactPoints() throws {
-        let list = try ContactPoint.list(hosts: "a,\(Self.mark)b", addresses: nil, ports: " 1 ,\t2\n")
-        #expect(list.map(\.host) == ["a", "\(Self.mark)b"])
-        #expect(list.map(\.port) == [1, 2])
-        #expect(throws: PQError.self) { try ContactPoint.list(hosts: "a", addresses: nil, ports: "54 33") }
-        #expect(throws: PQError.self) { try ContactPoint.list(hosts: "a", addresses: nil, ports: "5433\u{a0}") }
+        let list = try Target.contactPoints(hosts: "a,\(Self.mark)b", addresses: nil, ports: " 1 ,\t2\n")
+        #expect(list.map(\.endpoint.host) == ["a", "\(Self.mark)b"])
+        #expect(list.map(\.endpoint.port) == [1, 2])
+        #expect(throws: PQError.self) { try Target.contactPoints(hosts: "a", addresses: nil, ports: "54 33") }
+        #expect(throws: PQError.self) { try Target.contactPoints(hosts: "a", addresses: nil, ports: "5433\u{a0}") }
         #expect(throws: PQError.self) {
-            try ContactPoint.list(hosts: "a", addresses: nil, ports: "9223372036854775808")
+            try Target.contactPoints(hosts: "a", addresses: nil, ports: "9223372036854775808")
         }
     }
 

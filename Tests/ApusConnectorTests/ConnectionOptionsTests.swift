@@ -82,7 +82,7 @@ import Testing
     // MARK: Ports
 
     private func ports(_ text: String, environment: [String: String] = [:]) throws -> [Int] {
-        try options(text, environment: environment).contactPoints.map(\.port)
+        try options(text, environment: environment).contactPoints.map(\.endpoint.port)
     }
 
     @Test func thePortIs5433OnlyWithBalancingAndNoneGivenAnywhere() throws {
@@ -115,7 +115,7 @@ import Testing
         let options = try options(
             "host=a hostaddr=10.0.0.1 port=1 load_balance=any",
             ["password": "Xhost=42 my port=9 pw", "options": "-c my.host=abc", "dbname": "postgres://@x/"])
-        let parameters = options.parameters(for: NodeTarget(host: "n", address: "", port: 2))
+        let parameters = options.parameters(for: Target(host: "n", port: 2))
         let values = Dictionary(parameters.map { ($0.keyword, $0.value) }, uniquingKeysWith: { $1 })
         #expect(
             values == [
@@ -127,7 +127,7 @@ import Testing
     @Test func aControlConnectionIsAPlainSession() throws {
         let options = try options(
             "load_balance=any replication=database target_session_attrs=read-write client_encoding=latin1")
-        let parameters = options.controlParameters(for: NodeTarget(host: "n", address: "", port: 2))
+        let parameters = options.controlParameters(for: Target(host: "n", port: 2))
         #expect(parameters.filter { $0.keyword == "target_session_attrs" }.map(\.value) == ["any"])
         #expect(parameters.filter { $0.keyword == "client_encoding" }.map(\.value) == ["UTF8"])
         #expect(!parameters.contains { $0.keyword == "replication" })

@@ -5,7 +5,7 @@ import Testing
 
 @Suite struct ConnectionStringTests {
     private func pairs(_ text: String) throws -> [String: String] {
-        Dictionary(try ConnectionString.parse(text).map { ($0.keyword, $0.value) }, uniquingKeysWith: { $1 })
+        Dictionary(try ConnectionString(text).parameters.map { ($0.keyword, $0.value) }, uniquingKeysWith: { $1 })
     }
 
     @Test(arguments: [
@@ -72,7 +72,7 @@ import Testing
         ("postgresql://h?bogus=1&load_balance=any", "bogus"),
     ])
     func malformed(_ text: String, _ words: String) {
-        let error = #expect(throws: PQError.self) { try ConnectionString.parse(text) }
+        let error = #expect(throws: PQError.self) { try ConnectionString(text) }
         #expect(error?.kind == .options)
         #expect(error?.message.contains(words) == true, "\(error?.message ?? "")")
     }
@@ -89,7 +89,7 @@ import Testing
             let text = ConnectionParameter.format([
                 .init("password", value), .init("host", "h"), .init("load_balance", "any"),
             ])
-            let parsed = try ConnectionString.parse(text)
+            let parsed = try ConnectionString(text).parameters
             #expect(parsed.first == ConnectionParameter("password", value))
             let theirs = try ConnectionParameter.parse(
                 ConnectionParameter.format([.init("password", value), .init("host", "h")]))

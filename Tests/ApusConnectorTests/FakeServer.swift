@@ -167,9 +167,9 @@ struct ClockedConnect: ~Copyable {
 extension ClusterRegistry {
     /// Enters a list of nodes, as if it had been fetched at a moment.
     func enter(_ nodes: [ClusterNode], behind contact: Endpoint, now: Duration) {
-        let plan = cluster(behind: [contact]).plan(interval: .zero, now: now)
+        let plan = cluster(behind: [contact]).planRefresh(interval: .zero, now: now)
         guard case .refresh(let ticket) = plan else { return }
-        _ = finish(ticket, nodes: nodes, from: .contactPoint, contactPoints: [contact], now: now)
+        _ = finishRefresh(ticket, nodes: nodes, from: .contactPoint, contactPoints: [contact], now: now)
     }
 
     /// The sessions that count, on all nodes of all clusters.

@@ -35,7 +35,7 @@ import Testing
                 "service=mine user=u", keywords: [.init("port", "6002")],
                 environment: { ["PGSERVICEFILE": path, "PGLOADBALANCE": "false"][$0] })
             #expect(options.balance?.policy == BalancePolicy(topologyKeys: try TopologyKey.parse("c.r.z")))
-            #expect(options.contactPoints == [ContactPoint(host: "h", address: "", port: 6002)])
+            #expect(options.contactPoints == [Target(host: "h", port: 6002)])
             #expect(!options.parameters.contains { $0.keyword == "service" })
         }
     }
@@ -44,7 +44,7 @@ import Testing
         try withFile("[mine]\nhost=h\nport=6001\n") { path in
             let options = try ConnectionOptions(
                 "service=mine load_balance=any", environment: { ["PGSERVICEFILE": path][$0] })
-            #expect(options.contactPoints == [ContactPoint(host: "h", address: "", port: 6001)])
+            #expect(options.contactPoints == [Target(host: "h", port: 6001)])
             #expect(options.parameters.contains(.init("service", "mine")))
         }
     }
@@ -54,7 +54,7 @@ import Testing
         func password(_ path: String, _ host: String) throws -> String? {
             try ConnectionOptions(
                 "host=contact user=u dbname=d load_balance=any passfile=\(path)", environment: { _ in nil }
-            ).parameters(for: NodeTarget(host: host, address: "", port: 5433)).first { $0.keyword == "password" }?.value
+            ).parameters(for: Target(host: host, port: 5433)).first { $0.keyword == "password" }?.value
         }
         try withFile(file) { path in
             let (contacts, own) = (try password(path, "node1"), try password(path, "node2"))

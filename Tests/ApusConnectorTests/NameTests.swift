@@ -11,7 +11,7 @@ import Testing
 struct NameTests {
     static let start: Duration = .seconds(1000)
 
-    /// A resolver that answers for one name when it is told to, and at once for others.
+    /// A resolver that answers for one name when `finish` is called, and at once for others.
     final class SlowResolver: Sendable {
         private let answer = Mutex<HostLookup.Outcome?>(nil)
         private let asked = Atomic(0)
@@ -76,7 +76,7 @@ struct NameTests {
         let nodes = [node("slow.test", 1), node("quick.test", server.port)]
         registry.enter(nodes, behind: server.endpoint, now: Self.start)
         // Make the slow one the least loaded.
-        let held = try #require(registry.clusters.first?.adopt(nodes[1].endpoint))
+        let held = try #require(registry.clusters.first?.countSession(at: nodes[1].endpoint))
         var connect = try ClockedConnect(
             "host=127.0.0.1 port=\(server.port) load_balance=any", registry, lookups: lookups)
         try connect.advance(Self.start)
@@ -176,7 +176,7 @@ struct NameTests {
             #expect(lookup.outcome == .failed("no"))
         }
         #expect(Set(asked.withLock { $0 }) == [Array(composed.utf8), Array(decomposed.utf8)])
-        let targets = [composed, decomposed].map { NodeTarget(host: $0, address: "", port: 5433) }
+        let targets = [composed, decomposed].map { Target(host: $0, port: 5433) }
         #expect(Set(targets).count == 2, "one that was tried is not the other")
     }
 

@@ -42,7 +42,7 @@ struct OverlapTests {
         #expect(try connect.advance(Self.moment(410)))
         #expect(registry.sessions == 1)
         #expect(connect.machine.reservation?.node.endpoint == both[1].endpoint)
-        #expect(registry.down(Self.moment(410)) == [both[0].port], "whoever meets it would wait again")
+        #expect(registry.down(Self.moment(410)) == [both[0].port], "the next caller would wait for it again")
         #expect(registry.down(Self.moment(5410)) == [], "for failed_host_ttl_seconds")
         #expect(both[0].isGone(0), "the silent attempt is dropped")
     }
@@ -58,11 +58,11 @@ struct OverlapTests {
             for step in 1...3 {
                 if step == 1 { first[0].sendLogin() } else { first[0].sendParameter() }
                 try connect.advance(Self.moment(step * 300))
-                #expect(test.order(servers).count == 1, "it is heard of every 300 ms")
+                #expect(test.order(servers).count == 1, "it answers every 300 ms")
             }
             try connect.advance(Self.moment(1300))
             let both = test.order(servers, after: first)
-            #expect(both.count == 2, "400 ms after it was heard of last")
+            #expect(both.count == 2, "400 ms after its last answer")
             both[0].sendParameter()
             try connect.advance(Self.moment(1350))
             let winner = both[slowWins ? 0 : 1]
@@ -81,7 +81,7 @@ struct OverlapTests {
         var connect = try connect(servers)
         try connect.advance(Self.start)
         let node = try #require(order(servers).first)
-        let other = try #require(registry.clusters.first?.adopt(node.endpoint))
+        let other = try #require(registry.clusters.first?.countSession(at: node.endpoint))
         other.markAnswered(at: Self.moment(300))
         try connect.advance(Self.moment(600))
         #expect(order(servers).count == 1)
@@ -125,7 +125,7 @@ struct OverlapTests {
         #expect(first[0].isGone(0))
     }
 
-    @Test("A connect that is let go of leaves nothing behind")
+    @Test("A connect that is dropped leaves nothing behind")
     func letGo() throws {
         let servers = try (0..<3).map { _ in try FakeServer() }
         do {

@@ -37,7 +37,7 @@ struct SecretTests {
         ("password='s3cret", "unterminated quoted string"),
     ])
     func malformed(_ text: String, _ help: String) {
-        let error = #expect(throws: PQError.self) { try ConnectionString.parse(text) }
+        let error = #expect(throws: PQError.self) { try ConnectionString(text) }
         let message = error?.message ?? ""
         #expect(error?.kind == .options)
         #expect(!message.contains("s3cret") && !message.contains("w0rd"), "\(message)")
@@ -66,7 +66,7 @@ struct SecretTests {
     @Test("What cannot be a part of a password is shown as ever")
     func shown() throws {
         func message(_ text: String) -> String {
-            do { _ = try ConnectionString.parse(text) } catch { return error.message }
+            do { _ = try ConnectionString(text) } catch { return error.message }
             return ""
         }
         #expect(message("host") == "missing \"=\" after \"host\" in connection info string")

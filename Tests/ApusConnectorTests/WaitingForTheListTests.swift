@@ -20,7 +20,7 @@ struct WaitingForTheListTests {
 
     /// The right to refresh; it is an error if the plan is another.
     func ticket(force: Bool) throws -> RefreshTicket {
-        let plan = registry.cluster(behind: contactPoints).plan(
+        let plan = registry.cluster(behind: contactPoints).planRefresh(
             interval: .seconds(300), force: force, now: Monotonic.now)
         guard case .refresh(let ticket) = plan else { throw PQError(.connect, "somebody else refreshes") }
         return ticket
@@ -29,12 +29,13 @@ struct WaitingForTheListTests {
     func finish(_ ticket: RefreshTicket) {
         let primary = ClusterNode(
             endpoint: Endpoint(host: "127.0.0.1", port: 1), placement: Placement(cloud: "c", region: "r", zone: "z"))
-        _ = registry.finish(
+        _ = registry.finishRefresh(
             ticket, nodes: [primary], from: .contactPoint, contactPoints: contactPoints, now: Monotonic.now)
     }
 
     @Test(
-        "Nobody on the list is eligible: waits once, then tells so", .timeLimit(.minutes(1)), arguments: [true, false])
+        "No node on the list is eligible: waits once, then fails with that reason", .timeLimit(.minutes(1)),
+        arguments: [true, false])
     func waitsForForcedRefresh(isAnswered: Bool) throws {
         finish(try ticket(force: false))
         let refresh = try ticket(force: true)
@@ -51,7 +52,9 @@ struct WaitingForTheListTests {
         }
     }
 
-    @Test("Without any list, the failure of whoever fetched it is everybody's", .timeLimit(.minutes(1)))
+    @Test(
+        "Without any list, the failure of the caller that fetched it is every waiting caller's", .timeLimit(.minutes(1))
+    )
     func sharesFailureOfColdStart() throws {
         let refresh = try ticket(force: false)
         var connect = BalancedConnect(options, registry: registry)
@@ -66,7 +69,7 @@ struct WaitingForTheListTests {
     }
 }
 
-/// A refresh that another caller does not get round to must hold up nobody for long.
+/// A refresh that its caller does not advance must not block other callers for long.
 @Suite("Waiting for a caller who does not come")
 struct PatienceTests {
     static let start: Duration = .seconds(1000)

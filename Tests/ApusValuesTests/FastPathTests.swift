@@ -2,7 +2,7 @@ import Testing
 
 @testable import ApusValues
 
-/// What is read in one go is what is read step by step, and nothing else is taken for it.
+/// The fast paths read the same values as the step-by-step parsers, and accept nothing else.
 @Suite("Fast paths")
 struct FastPathTests {
     static func damaged(_ text: String, _ generator: inout SeededGenerator) -> [UInt8] {

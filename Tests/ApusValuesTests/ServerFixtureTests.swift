@@ -104,7 +104,7 @@ struct ServerFixtureTests {
         try check(
             "timestamptz", "UTC", parse: { TimestampText.parse($0).flatMap { PGTimestampTZ($0) } },
             write: { TimestampText.write($0, to: &$1) })
-        // What is read is written again, whatever the zone.
+        // A value that was read is written again, whatever the zone.
         for fixture in Self.fixtures("timestamptz") {
             let fields = try #require(reading(fixture.text, TimestampText.parse))
             #expect(writing { TimestampText.write(fields, to: &$0) } == fixture.text)

@@ -20,7 +20,7 @@ struct ProcessGateTests {
         }
     }
 
-    @Test("It goes on when the thread has come out, in name resolution as well")
+    @Test("It continues when the thread has left, for name resolution as well")
     func exitGoesOn() async {
         await #expect(processExitsWith: .exitCode(1)) {
             try ProcessGateTests.enter { _ in
@@ -35,7 +35,7 @@ struct ProcessGateTests {
     @Test("After that no thread comes in, but the one that ends the process may")
     func exitShuts() async {
         await #expect(processExitsWith: .exitCode(9)) {
-            // What is registered first runs last.
+            // The handler that is registered first runs last.
             atexit {
                 ProcessGate.enter()
                 ProcessGate.leave()

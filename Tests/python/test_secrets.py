@@ -71,3 +71,19 @@ def test_what_a_connection_shows(dsn):
     assert shown["password"] == shown["sslpassword"] == "xxx"
     assert shown["application_name"] == "x'\u0301\\\u0301"
     connection.close()
+
+
+@pytest.mark.parametrize("name", ["plain", "", "a b", "it's", "\\", "a\u00a0b", "e\u0301'\u0301", "\x1c", "="])
+def test_connection_dsn_is_written_as_make_dsn_writes(name):
+    connection = psycopg2.extensions.connection.__new__(psycopg2.extensions.connection)
+    with pytest.raises(psycopg2.OperationalError):
+        connection.__init__(make_dsn(host="/nonexistent", password="s3cret", application_name=name))
+    assert connection.dsn == make_dsn(host="/nonexistent", password="xxx", application_name=name)
+
+
+def test_no_factory_is_called_for_a_string_that_is_none():
+    called = []
+    for options in ({}, {"async_": True}, {"load_balance": True}):
+        with pytest.raises(psycopg2.ProgrammingError, match='^invalid dsn: missing "=" after "nonsense"'):
+            psycopg2.connect("nonsense", connection_factory=called.append, **options)
+    assert not called

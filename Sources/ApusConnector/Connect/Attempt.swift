@@ -2,14 +2,14 @@ import ApusCluster
 import ApusPQ
 import ApusWaiting
 
-/// One address that is tried: its name is resolved, it is connected to and, for the list of nodes, asked for that.
+/// An attempt to connect to one address: resolves its name, connects and, if the list of nodes is wanted, queries it.
 ///
-/// Used by one machine at a time, which is what makes it `Sendable`.
+/// It is `Sendable` because one machine has it, and a machine is used by one thread at a time.
 final class Attempt: @unchecked Sendable {
     enum Purpose: Sendable {
         /// A session for the caller.
         case session
-        /// The list of nodes, which may take as long as this to be answered.
+        /// The list of nodes; `timeout` is how long the answer to the query may take.
         case list(timeout: Duration)
     }
 
@@ -18,33 +18,33 @@ final class Attempt: @unchecked Sendable {
         case wait
         /// See ``takeConnection()``.
         case opened
-        /// The list of nodes, the host that was asked for, and the address that it had, in numbers.
-        case list([ClusterNode], host: String, address: String)
+        /// The list of nodes, and where it was read: the name that was connected to, and the address that it has.
+        case list([ClusterNode], at: Target)
         case failed(ConnectFailure)
     }
 
-    /// What is tried, as it was given: its name is not replaced by the address that it has.
+    /// The address as it was given: its name is not replaced by the address that it resolves to.
     let address: PlaceAddress
     let began: Duration
-    /// When the other side was last heard of.
-    private(set) var lastHeard: Duration
-    /// How long the other side was silent at most.
+    /// When the server, or the name server, last answered this attempt; ``began`` before the first answer.
+    private(set) var lastOwnAnswer: Duration
+    /// The longest time between two answers.
     private(set) var longestSilence: Duration = .zero
     /// What to wait for before the next step.
     private(set) var wait = Wait(descriptor: nil, interest: [])
-    /// The addresses of the name that are left, once it was resolved.
-    private(set) var otherTargets: [NodeTarget] = []
+    /// The other addresses of the name, once it is resolved.
+    private(set) var otherTargets: [Target] = []
 
     private let purpose: Purpose
     private let options: ConnectionOptions
     private let timeout: Duration?
-    private var target: NodeTarget
+    private var target: Target
     private var lookup: HostLookup?
     private var connect: ConnectMachine?
     private var connection: PQConnection?
     private var queryDeadline: Duration?
 
-    /// - Parameter timeout: how long the resolution of the name may take, and then the connect.
+    /// - Parameter timeout: how long resolving the name may take, and then connecting; `nil` for no limit.
     init(
         _ address: PlaceAddress, for purpose: Purpose, _ options: ConnectionOptions, timeout: Duration?,
         lookups: HostLookups, now: Duration
@@ -55,40 +55,42 @@ final class Attempt: @unchecked Sendable {
         self.timeout = timeout
         target = address.target
         began = now
-        lastHeard = now
-        // Without a thread to resolve the name, libpq does it, and blocks.
-        if HostLookups.isNeeded(for: target) { lookup = lookups.lookup(target.host) }
+        lastOwnAnswer = now
+        // If there is no thread to resolve the name, libpq resolves it, and blocks.
+        if HostLookups.isNeeded(for: target) { lookup = lookups.lookup(target.endpoint.host) }
         if lookup == nil { beginConnect() }
     }
 
     var place: Place { address.place }
 
-    /// Whether the session is open and the list was asked for: the server behind the address is well, at any rate.
+    /// Whether the session is open and the query for the list was sent: then the server itself is up.
     var isAsking: Bool { connection != nil }
 
-    /// The open connection, once the attempt succeeded.
+    /// Moves the open connection out, once the attempt succeeded.
     func takeConnection() -> PQConnection? { connection.take() }
 
-    /// How long the other side has been silent: this attempt's, unless the same node answered another caller meanwhile.
-    func silence(_ now: Duration) -> Duration { now - heard }
+    /// How long the server has been silent. An answer to another caller's attempt on the same node counts as well.
+    func silence(_ now: Duration) -> Duration { now - lastAnswer }
 
-    /// When the other side was last heard of, by this attempt or another caller's.
-    var heard: Duration { max(lastHeard, place.reservation?.lastAnswer ?? lastHeard) }
+    /// When the server last answered this attempt or another caller's.
+    var lastAnswer: Duration { max(lastOwnAnswer, place.reservation?.lastAnswer ?? lastOwnAnswer) }
 
     // MARK: Steps
 
-    /// Goes on as far as is possible without waiting.
+    /// Advances as far as is possible without waiting.
     func advance(_ now: Duration) -> Step {
-        if lookup != nil, let ended = resolve(now) { return ended }
+        if lookup != nil, let ended = advanceLookup(now) { return ended }
         if connect != nil, let ended = advanceConnect(now) { return ended }
-        if case .list(let timeout) = purpose { return ask(timeout, now) }
+        if case .list(let timeout) = purpose { return advanceQuery(timeout, now) }
         return .opened
     }
 
-    private func resolve(_ now: Duration) -> Step? {
+    private func advanceLookup(_ now: Duration) -> Step? {
         guard let lookup else { return nil }
         func failed(_ reason: ConnectFailure.Reason, _ words: String) -> Step {
-            .failed(ConnectFailure(reason, "could not translate host name \"\(target.host)\" to address: \(words)"))
+            .failed(
+                ConnectFailure(reason, "could not translate host name \"\(target.endpoint.host)\" to address: \(words)")
+            )
         }
         let deadline = timeout.map { began + $0 }
         switch lookup.outcome {
@@ -100,8 +102,8 @@ final class Attempt: @unchecked Sendable {
             return failed(.unreachable, words)
         case .addresses(let addresses):
             self.lookup = nil
-            hear(now)
-            let targets = addresses.map { NodeTarget(host: target.host, address: $0, port: target.port) }
+            recordAnswer(now)
+            let targets = addresses.map { Target(target.endpoint, address: $0) }
             otherTargets = Array(targets.dropFirst())
             target = targets.first ?? target
             beginConnect()
@@ -122,7 +124,7 @@ final class Attempt: @unchecked Sendable {
         let before = (progress: connect?.progress, answers: connect?.answers)
         let next: Wait?
         do { next = try connect?.advance(now: now) ?? nil } catch { return .failed(error) }
-        if connect?.progress != before.progress { hear(now) }
+        if connect?.progress != before.progress { recordAnswer(now) }
         if connect?.answers != before.answers { place.reservation?.markAnswered(at: now) }
         if let next {
             wait = next
@@ -133,20 +135,20 @@ final class Attempt: @unchecked Sendable {
         return nil
     }
 
-    private func hear(_ now: Duration) {
-        longestSilence = max(longestSilence, now - lastHeard)
-        lastHeard = max(lastHeard, now)
+    private func recordAnswer(_ now: Duration) {
+        longestSilence = max(longestSilence, now - lastOwnAnswer)
+        lastOwnAnswer = max(lastOwnAnswer, now)
     }
 
     // MARK: The list
 
-    private func ask(_ timeout: Duration, _ now: Duration) -> Step {
+    private func advanceQuery(_ timeout: Duration, _ now: Duration) -> Step {
         do {
             if queryDeadline == nil {
                 queryDeadline = now + timeout
                 try connection?.send(query: ServerList.query)
             } else if BlockingWaiter.wait(for: wait, slice: .zero) == .ready {
-                hear(now)
+                recordAnswer(now)
             }
             guard let step = try connection?.nextResult() else {
                 return .failed(ConnectFailure(.unreachable, "the connection was lost"))
@@ -168,7 +170,9 @@ final class Attempt: @unchecked Sendable {
                 if nodes.isEmpty {
                     return .failed(ConnectFailure(.unsuitable, "yb_servers() returned no usable node"))
                 }
-                return .list(nodes, host: connection?.host ?? "", address: connection?.hostAddress ?? "")
+                let host = connection?.host ?? ""
+                let address = connection?.hostAddress ?? ""
+                return .list(nodes, at: Target(host: host, address: address, port: target.endpoint.port))
             }
         } catch {
             let reason: ConnectFailure.Reason = error.kind == .server ? .unsuitable : .unreachable
@@ -178,8 +182,8 @@ final class Attempt: @unchecked Sendable {
 
     // MARK: Errors
 
-    /// What is to be said of the attempt when its time is over before it ended.
-    func unfinished(_ now: Duration) -> FailedAttempt {
+    /// The failure of an attempt whose time is over.
+    func timeoutFailure(_ now: Duration) -> FailedAttempt {
         let time = (now - began).inSeconds
         let words: String
         if lookup != nil {
@@ -188,9 +192,9 @@ final class Attempt: @unchecked Sendable {
             words = "no answer to \(ServerList.query) within \(time)"
         } else {
             words =
-                lastHeard == began
+                lastOwnAnswer == began
                 ? "no answer within \(time)"
-                : "no session within \(time); it has been silent for \((now - lastHeard).inSeconds)"
+                : "no session within \(time); it has been silent for \((now - lastOwnAnswer).inSeconds)"
         }
         return failure(ConnectFailure(.timedOut, words))
     }
@@ -201,7 +205,7 @@ final class Attempt: @unchecked Sendable {
 }
 
 extension Duration {
-    /// In words, to the hundredth of a second.
+    /// The duration in seconds for an error message, truncated to hundredths.
     var inSeconds: String {
         let hundredths = max(0, clampedNanoseconds) / 10_000_000
         let (seconds, rest) = hundredths.quotientAndRemainder(dividingBy: 100)

@@ -2,30 +2,30 @@ import ApusCluster
 import ApusPQ
 import ApusWaiting
 
-/// Getting the list of nodes: from the cluster, from another caller who fetches it, or by fetching it.
+/// How the connect gets the list of nodes: from the cluster, from another caller that fetches it, or by fetching it.
 extension BalancedConnect {
-    /// How long a refresh that another caller does is waited for, from its beginning; then it is done again. That
-    /// caller's program may not get round to driving it: an asynchronous connection in the same thread, say.
+    /// How long after its beginning another caller's refresh is waited for. Then the list is fetched again, because
+    /// that caller may not advance its refresh: it may be an asynchronous connection of the same thread.
     static let longestPatience: Duration = .seconds(3)
 
     private var patience: Duration { min(options.connectTimeout ?? Self.longestPatience, Self.longestPatience) }
 
-    private var contactEndpoints: Set<Endpoint> { Set(options.contactPoints.map(\.endpoint)) }
+    private var contactEndpoints: Set<Endpoint> { Set(options.contactPoints.map(\.namedEndpoint)) }
 
     private var silence: Duration {
         Race.silence(timeout: options.connectTimeout, usual: cluster?.usualSilence ?? .zero)
     }
 
-    /// Goes on with whatever brings the list.
-    /// - Returns: whether the phase changed; otherwise it is waited for, or there is nothing to do.
+    /// Advances the phase of the list.
+    /// - Returns: whether the phase changed. If not, it has to be waited for, or there is nothing to do.
     mutating func advanceList(_ balance: BalanceOptions, _ now: Duration) throws(PQError) -> Bool {
         switch list {
         case .unknown(let force):
-            try plan(force, balance, now)
+            try planList(force, balance, now)
             return true
-        case .awaited(let flight, _, let moment, let force):
-            if let outcome = flight.outcome {
-                try take(outcome, force)
+        case .awaited(let refresh, _, let moment, let force):
+            if let outcome = refresh.outcome {
+                try useOutcome(outcome, force)
             } else if now >= moment {
                 list = .unknown(force: force)
             } else {
@@ -33,16 +33,16 @@ extension BalancedConnect {
             }
             return true
         case .fetched(let refresh, let ticket):
-            return try advance(refresh, ticket, balance, now)
+            return try advanceRefresh(refresh, ticket, balance, now)
         case .present, .absent:
             return false
         }
     }
 
-    private mutating func plan(_ force: Bool, _ balance: BalanceOptions, _ now: Duration) throws(PQError) {
+    private mutating func planList(_ force: Bool, _ balance: BalanceOptions, _ now: Duration) throws(PQError) {
         let cluster = registry.cluster(behind: contactEndpoints)
-        use(cluster)
-        let plan = cluster.plan(
+        setCluster(cluster)
+        let plan = cluster.planRefresh(
             interval: balance.refreshInterval, force: force, database: options.database, patience: patience,
             lifetime: balance.refreshTimeout, now: now)
         switch plan {
@@ -50,10 +50,10 @@ extension BalancedConnect {
             list = .present(isFresh: force)
         case .connectPlainly:
             list = .absent
-        case .wait(let flight):
+        case .wait(let refresh):
             let signal = try PQError.system(Signal.init)
-            flight.whenEnded { signal.raise() }
-            list = .awaited(flight, signal, until: flight.began + patience, force: force)
+            refresh.whenEnded { signal.raise() }
+            list = .awaited(refresh, signal, until: refresh.began + patience, force: force)
         case .refresh(let ticket):
             let hasList = !cluster.nodes.isEmpty
             let refresh = RefreshMachine(
@@ -63,47 +63,48 @@ extension BalancedConnect {
         }
     }
 
-    /// Where there is a list to go on with, refreshing it leaves half of the time for the nodes.
+    /// If there is a list already, refreshing it may take half of the time that is left; the rest is for the nodes.
     private func refreshDeadline(_ balance: BalanceOptions, hasList: Bool, _ now: Duration) -> Duration {
         let own = now + balance.refreshTimeout
         guard let deadline else { return own }
         return min(own, hasList ? now + (deadline - now) / 2 : deadline)
     }
 
-    /// From now on this cluster's nodes are picked.
-    private mutating func use(_ cluster: Cluster) {
+    /// Sets the cluster whose nodes are picked.
+    private mutating func setCluster(_ cluster: Cluster) {
         self.cluster = cluster
         if sessions.isEmpty && !sessions.hasAddressesLeft {
             sessions = Self.race(options, usualSilence: cluster.usualSilence, lookups)
         }
     }
 
-    /// Whom to ask for the list: nodes that are well, then the contact points, then nodes that were not.
-    private func sources(_ cluster: Cluster, _ now: Duration) -> [RefreshMachine.Source] {
+    /// The servers that are asked for the list, in order: nodes that are not in quarantine, the contact points, and
+    /// nodes in quarantine.
+    private func sources(_ cluster: Cluster, _ now: Duration) -> [PlaceAddress] {
         let status = cluster.status.filter(\.isListed).shuffled()
         let addressing = cluster.addressing
-        func source(_ status: Cluster.NodeStatus) -> RefreshMachine.Source? {
-            PlaceAddress.targets(of: status.node, addressing).first.map { .init(target: $0.target, kind: .knownNode) }
+        func source(_ status: Cluster.NodeStatus) -> PlaceAddress? {
+            Place(.source(.knownNode)).addresses(of: status.node, addressing).first
         }
         let well = status.filter { $0.downUntil.map { $0 <= now } ?? true }.prefix(3)
         let others = status.filter { $0.downUntil.map { $0 > now } ?? false }.prefix(3)
-        let contacts = options.contactPoints.map { RefreshMachine.Source(target: $0.target, kind: .contactPoint) }
+        let contacts = options.contactPoints.map { PlaceAddress(Place(.source(.contactPoint)), $0) }
         let all = well.compactMap(source) + contacts + others.compactMap(source)
         var seen = triedTargets.union(sessions.attempts.map(\.address.target))
         return all.filter { seen.insert($0.target).inserted }
     }
 
-    /// Takes over what became of another caller's refresh.
-    private mutating func take(_ outcome: Flight.Outcome, _ force: Bool) throws(PQError) {
+    /// Continues after another caller's refresh ended.
+    private mutating func useOutcome(_ outcome: ListRefresh.Outcome, _ force: Bool) throws(PQError) {
         let cluster = registry.cluster(behind: contactEndpoints)
-        use(cluster)
+        setCluster(cluster)
         let hasList = !cluster.nodes.isEmpty
         switch outcome {
         case .refreshed:
-            // The list is of just now: it need not be fetched again by everyone who waited for it.
+            // The list is new, so that the callers that waited for it need not fetch it again.
             list = hasList ? .present(isFresh: true) : .unknown(force: false)
         case .failed(let message):
-            // The caller that fetched the list asked all sources: none is left for this one to ask.
+            // The other caller asked all sources, so none is left for this one.
             guard hasList else { throw PQError(.connect, message) }
             list = .present(isFresh: true)
         case .abandoned:
@@ -113,7 +114,7 @@ extension BalancedConnect {
 
     // MARK: Fetching it
 
-    private mutating func advance(
+    private mutating func advanceRefresh(
         _ present: RefreshMachine, _ ticket: RefreshTicket, _ balance: BalanceOptions, _ now: Duration
     ) throws(PQError) -> Bool {
         var refresh = present
@@ -124,21 +125,21 @@ extension BalancedConnect {
         switch outcome {
         case nil:
             return false
-        case .list(let nodes, let source, let host, let address):
-            let found = registry.finish(
-                ticket, nodes: nodes, from: source.kind, contactPoints: contactEndpoints, now: now)
+        case .list(let fetched):
+            let found = registry.finishRefresh(
+                ticket, nodes: fetched.nodes, from: fetched.kind, contactPoints: contactEndpoints, now: now)
             guard let found else {
-                refresh.reject(source)
+                refresh.rejectSource(fetched.source)
                 list = .fetched(refresh, ticket)
                 return true
             }
-            if source.kind == .contactPoint {
-                let addressing = ServerList.addressing(of: nodes, host: host, address: address)
+            if fetched.kind == .contactPoint {
+                let addressing = ServerList.addressing(of: fetched.nodes, at: fetched.reached)
                 if addressing != .undecided || found.addressing == .undecided { found.addressing = addressing }
             }
-            // Contact points may be nodes of the list that is known only now.
+            // Now that the list is known, some contact points may turn out to be nodes of it.
             quarantine(unreachable, in: found, balance, now)
-            use(found)
+            setCluster(found)
             list = .present(isFresh: true)
         case .plainServer:
             if balance.policy.fallsBackToContactPoints && cluster?.shouldWarnOfPlainServer(options.database) == true {
@@ -146,7 +147,7 @@ extension BalancedConnect {
                     "load_balance is on, but the server has no function yb_servers() in database"
                         + " \"\(options.database)\": connecting to the contact points without balancing")
             }
-            ticket.findPlainServer(options.database, now: now)
+            ticket.reportPlainServer(options.database, now: now)
             list = .absent
         case .rejected(let failure):
             throw PQError(failure)

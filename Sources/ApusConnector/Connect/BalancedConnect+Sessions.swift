@@ -1,18 +1,18 @@
 import ApusCluster
 import ApusPQ
 
-/// Picking nodes and connecting to them, and to the contact points when no node is left.
+/// How the connect picks nodes and connects to them, and to the contact points when no node is left.
 extension BalancedConnect {
-    /// Goes on with the attempts to open a session.
+    /// Advances the attempts to open a session.
     /// - Returns: whether one succeeded.
     mutating func advanceSessions(_ balance: BalanceOptions, _ now: Duration) throws(PQError) -> Bool {
         while let (attempt, end) = sessions.next(now) {
             switch end {
             case .opened:
-                succeed(attempt, balance, now)
+                finish(with: attempt, balance, now)
                 return true
             case .failed(let failure):
-                try take(failure, of: attempt, balance, now)
+                try handle(failure, of: attempt, balance, now)
             case .wait, .list:
                 break
             }
@@ -20,8 +20,8 @@ extension BalancedConnect {
         return false
     }
 
-    /// Begins to try the next address, node or contact point, or to find out what there is to try.
-    /// - Returns: `false` when nothing is left, or the list has to be waited for.
+    /// Begins an attempt on the next address, node or contact point, or asks for a newer list.
+    /// - Returns: `false` if nothing is left, or the list has to be waited for.
     mutating func beginNext(_ balance: BalanceOptions, _ now: Duration) throws(PQError) -> Bool {
         if sessions.beginNext(now) { return true }
         switch list {
@@ -31,21 +31,18 @@ extension BalancedConnect {
             if let cluster, let picked = cluster.pick(balance.policy, excluding: picked, now: now) {
                 self.picked.append(picked)
                 let place = Place(.node(picked))
-                sessions.enter(
-                    PlaceAddress.targets(of: picked.node, cluster.addressing).map {
-                        PlaceAddress(place, $0.target, $0.addressing)
-                    })
+                sessions.add(place.addresses(of: picked.node, cluster.addressing))
                 return sessions.beginNext(now)
             }
             if !isFresh {
-                // No node on the list is left, and the list is not of just now: it may have changed.
+                // No node of the list is left, and the list is not new, so it may have changed.
                 list = .unknown(force: true)
                 return true
             }
             guard balance.policy.fallsBackToContactPoints else { return false }
             return beginContactPoint(now)
         case .absent:
-            guard balance.policy.fallsBackToContactPoints else { throw needsCluster(balance) }
+            guard balance.policy.fallsBackToContactPoints else { throw noClusterError(balance) }
             return beginContactPoint(now)
         }
     }
@@ -55,21 +52,21 @@ extension BalancedConnect {
         let inFlight = Set(sessions.attempts.map(\.address.target))
         defer { contactPoints = left }
         while let contact = left.popFirst() {
-            if triedTargets.contains(contact.target) || inFlight.contains(contact.target) { continue }
-            sessions.enter([PlaceAddress(Place(.contactPoint), contact.target)])
+            if triedTargets.contains(contact) || inFlight.contains(contact) { continue }
+            sessions.add([PlaceAddress(Place(.contactPoint), contact)])
             return sessions.beginNext(now)
         }
         return false
     }
 
-    private func needsCluster(_ balance: BalanceOptions) -> PQError {
+    private func noClusterError(_ balance: BalanceOptions) -> PQError {
         PQError(
             noServer: "\(balance.policy.description) needs a YugabyteDB cluster: the server at "
-                + options.contactPoints.map(\.target.description).joined(separator: ", ")
+                + options.contactPoints.map(\.description).joined(separator: ", ")
                 + " has no function yb_servers() in database \"\(options.database)\"", after: failed)
     }
 
-    private mutating func succeed(_ attempt: Attempt, _ balance: BalanceOptions, _ now: Duration) {
+    private mutating func finish(with attempt: Attempt, _ balance: BalanceOptions, _ now: Duration) {
         connection = attempt.takeConnection()
         switch attempt.place.kind {
         case .node(let reservation):
@@ -79,18 +76,18 @@ extension BalancedConnect {
                 cluster.addressing = attempt.address.addressing
             }
         case .contactPoint, .source:
-            reservation = cluster?.adopt(attempt.address.target.endpoint)
+            reservation = cluster?.countSession(at: attempt.address.target.namedEndpoint)
         }
-        if !wasLate { cluster?.noteSilence(attempt.longestSilence) }
-        // The next connect that picks a node which was silent all the time would wait for it again.
+        if !wasLate { cluster?.recordSilence(attempt.longestSilence) }
+        // A node that was silent all the time would make the next connect that picks it wait as well.
         for place in sessions.places(silentSince: attempt.began) where place !== attempt.place {
             place.reservation?.markUnreachable(until: now + balance.failedHostTTL)
         }
         picked.removeAll { $0 === reservation }
-        giveUp()
+        releaseEverything()
     }
 
-    private mutating func take(
+    private mutating func handle(
         _ failure: ConnectFailure, of attempt: Attempt, _ balance: BalanceOptions, _ now: Duration
     ) throws(PQError) {
         let place = attempt.place
@@ -101,7 +98,7 @@ extension BalancedConnect {
         failed.append(attempt.failure(failure))
         triedTargets.insert(attempt.address.target)
         guard case .leave(let quarantine) = action else { return }
-        sessions.leave(place)
+        sessions.drop(place)
         if quarantine { place.reservation?.markUnreachable(until: now + balance.failedHostTTL) }
         place.reservation?.release()
     }

@@ -2,20 +2,20 @@ import ApusCluster
 import ApusPQ
 import ApusWaiting
 
-/// Opens a session by the caller's options: a plain connection, or the least loaded node of a cluster.
+/// Opens a session by the caller's options: a plain connection, or one to the least loaded node of a cluster.
 ///
-/// The steps, each without blocking: find the cluster behind the contact points; refresh its list if it is old and no
-/// other caller does; pick and reserve a node; connect to it; on failure, by class, go on to the next or give up
-/// (``FailureAction``). While a node is silent the next one is tried beside it (``Race``). Each address has
-/// `connect_timeout`, and the connect as a whole three times that.
+/// The steps, none of which blocks: find the cluster behind the contact points; refresh its list if it is old and no
+/// other caller does; pick and reserve a node; connect to it; after a failure, try the next node or fail, by the kind
+/// of failure (``FailureAction``). While a node is silent, the next one is tried beside it (``Race``). Each address may
+/// take `connect_timeout`, and the whole connect three times that.
 ///
-/// One step may burn milliseconds of SCRAM: an event loop advances the machine on a thread of its own. Letting go of
-/// the machine gives up at once, and gives back whatever it held.
+/// A step may take milliseconds of CPU time for SCRAM, so an event loop advances the machine on another thread.
+/// Dropping the machine ends the connect at once and releases everything that it holds.
 public struct BalancedConnect: ~Copyable, StepMachine {
-    /// The session that counts on the node; `nil` for a plain connection to a place that no list knows. The owner of
+    /// The count of the session on its node; `nil` for a plain connection to a server that is on no list. The owner of
     /// the connection releases it when the connection is closed or found broken.
     public internal(set) var reservation: Reservation?
-    /// What the application's log should hear, each worded for people.
+    /// Warnings for the application's log.
     public internal(set) var warnings: [String] = []
 
     let options: ConnectionOptions
@@ -23,41 +23,41 @@ public struct BalancedConnect: ~Copyable, StepMachine {
     let lookups: HostLookups
     var connection: PQConnection?
 
-    /// Without balancing.
+    /// The connect without balancing.
     private var plain: ConnectMachine?
 
     var cluster: Cluster?
     var list = ListPhase.unknown(force: false)
     var sessions: Race
-    /// Nodes that were picked: they are not picked again.
+    /// The nodes that were picked; none is picked twice.
     var picked: [Reservation] = []
-    /// The contact points that are left, once it came to them.
-    var contactPoints: ArraySlice<ContactPoint>?
+    /// The contact points that are left; `nil` until the first one is needed.
+    var contactPoints: ArraySlice<Target>?
     var failed: [FailedAttempt] = []
-    /// What was tried: it is not tried again in another role.
-    var triedTargets: Set<NodeTarget> = []
-    /// Nothing is left to be tried, for the present.
+    /// What was tried. It is not tried again, even if it is a node and a contact point.
+    var triedTargets: Set<Target> = []
+    /// Whether nothing is left to try for now.
     var isExhausted = false
 
-    /// When the connect is given up as a whole; `nil` for never, and before it began.
+    /// When the whole connect fails; `nil` for no limit, and before it began.
     private(set) var deadline: Duration?
-    /// When the machine asked to be advanced at the latest.
+    /// The deadline of the wait that the last call returned.
     private var expected: Duration?
-    /// The machine was advanced much later than it asked for.
+    /// Whether the machine was advanced much later than that deadline.
     private(set) var wasLate = false
     private var queue: EventQueue?
 
     /// Where the list of nodes comes from. The large payloads are boxed, because every step looks at the phase.
     enum ListPhase {
-        /// The cluster is asked what to do.
+        /// The cluster has to be asked what to do.
         case unknown(force: Bool)
-        /// Another caller fetches the list; it is waited for until a moment.
-        indirect case awaited(Flight, Signal, until: Duration, force: Bool)
+        /// Another caller fetches the list, which is waited for until a moment.
+        indirect case awaited(ListRefresh, Signal, until: Duration, force: Bool)
         /// This caller fetches the list.
         indirect case fetched(RefreshMachine, RefreshTicket)
-        /// There is a list. If none of its nodes can be reached and it is not of just now, it is fetched again.
+        /// There is a list. If none of its nodes can be reached and it is not new, it is fetched again.
         case present(isFresh: Bool)
-        /// There is no list to be had: the server is no cluster's.
+        /// There is no list, because the server belongs to no cluster.
         case absent
 
         var isUnderWay: Bool {
@@ -68,21 +68,23 @@ public struct BalancedConnect: ~Copyable, StepMachine {
         }
     }
 
-    /// How many times `connect_timeout` the connect may take as a whole: the list, all nodes, and the contact points.
+    /// How many times `connect_timeout` the whole connect may take: for the list, all nodes and the contact points.
     static let timeoutsAltogether = 3
 
-    /// - Parameter registry: the clusters that are known; the process's own unless a test says otherwise.
+    /// - Parameters:
+    ///   - options: where and how to connect.
+    ///   - registry: the clusters that are known. Tests give their own; all other callers share the process's.
     public init(_ options: ConnectionOptions, registry: ClusterRegistry = ProcessRegistry.shared) {
         self.init(options, registry: registry, lookups: ProcessRegistry.lookups)
     }
 
-    /// - Parameter lookups: resolves names.
+    /// The same, with `lookups` to resolve names.
     init(_ options: ConnectionOptions, registry: ClusterRegistry, lookups: HostLookups) {
         self.options = options
         self.registry = registry
         self.lookups = lookups
         sessions = Self.race(options, usualSilence: .zero, lookups)
-        if let balance = options.balance { registry.note(balance.policy) }
+        if let balance = options.balance { registry.recordPolicy(balance.policy) }
     }
 
     static func race(_ options: ConnectionOptions, usualSilence: Duration, _ lookups: HostLookups) -> Race {
@@ -92,9 +94,11 @@ public struct BalancedConnect: ~Copyable, StepMachine {
                 silence: Race.silence(timeout: options.connectTimeout, usual: usualSilence), lookups: lookups))
     }
 
-    /// The open connection, once ``advance(now:)`` returned `nil`; `nil` before, and when it was taken already.
+    /// Moves the open connection out. `nil` until ``advance(now:)`` has returned `nil`, and after the first call.
     public mutating func takeConnection() -> PQConnection? { connection.take() }
 
+    /// Advances as far as is possible without waiting.
+    /// - Throws: ``PQError``, for a balanced connect with the failure of every server that was tried.
     public mutating func advance(now: Duration) throws(PQError) -> Wait? {
         ProcessGate.enter()
         defer { ProcessGate.leave() }
@@ -108,13 +112,13 @@ public struct BalancedConnect: ~Copyable, StepMachine {
             expected = wait?.deadline
             return wait
         } catch {
-            giveUp()
+            releaseEverything()
             throw error
         }
     }
 
-    /// Time that passes while a program does not get round to its asynchronous connection does not count: no node is to
-    /// blame for it.
+    /// Extends the deadlines by the time for which the program did not advance its asynchronous connection, because no
+    /// node caused that delay.
     private mutating func noticeLateness(_ now: Duration) {
         guard let expected, now - expected > .milliseconds(100) else { return }
         wasLate = true
@@ -126,18 +130,18 @@ public struct BalancedConnect: ~Copyable, StepMachine {
 
     private mutating func advance(_ balance: BalanceOptions, _ now: Duration) throws(PQError) -> Wait? {
         while true {
-            // What has arrived counts, however late the caller looks at it: first the attempts, then the clock.
+            // The attempts come before the clock, because an answer that has arrived counts, however late it is read.
             if try advanceSessions(balance, now) { return nil }
             if try advanceList(balance, now) {
                 isExhausted = false
                 continue
             }
-            if let deadline, now >= deadline { throw overdue(balance, now) }
+            if let deadline, now >= deadline { throw timeoutError(balance, now) }
             if !isExhausted, sessions.isStalled(now) {
                 if sessions.isEmpty || prepareOverlap(), try beginNext(balance, now) { continue }
                 isExhausted = true
             }
-            if sessions.isEmpty && !list.isUnderWay { throw nobodyLeft(balance) }
+            if sessions.isEmpty && !list.isUnderWay { throw noNodeLeft(balance) }
             return try wait()
         }
     }
@@ -159,14 +163,14 @@ public struct BalancedConnect: ~Copyable, StepMachine {
 
     // MARK: Waiting
 
-    /// Whether several descriptors can be waited for at once: if the process has no descriptor left for the queue,
+    /// Whether several descriptors can be waited for at once. If the process has no descriptor left for the queue,
     /// nodes are tried one after the other.
     mutating func prepareOverlap() -> Bool {
         if queue == nil { queue = try? EventQueue() }
         return queue != nil
     }
 
-    /// Waits for whatever is under way.
+    /// The wait for everything that is under way.
     private mutating func wait() throws(PQError) -> Wait {
         var waits = sessions.waits
         switch list {
@@ -187,8 +191,8 @@ public struct BalancedConnect: ~Copyable, StepMachine {
             return Wait(
                 descriptor: waits.first?.descriptor, interest: waits.first?.interest ?? .read, deadline: moment)
         }
-        // Each descriptor reports once and is then registered anew: what a fork's child keeps open of a socket that was
-        // closed here reports once at most. What reported is taken out first.
+        // Each descriptor reports once and is then registered again, because a socket that is closed here but still
+        // open in a forked child would otherwise report for ever. Events that were reported are removed first.
         queue.wait(timeout: .zero) { _ in }
         try PQError.system { () throws(SystemError) in
             for (index, wait) in waits.enumerated() {
@@ -201,9 +205,9 @@ public struct BalancedConnect: ~Copyable, StepMachine {
 
     // MARK: The end
 
-    /// Gives back whatever is held.
-    mutating func giveUp() {
-        sessions.end()
+    /// Ends all attempts, and releases reservations and the refresh ticket.
+    mutating func releaseEverything() {
+        sessions.cancelAll()
         for reservation in picked { reservation.release() }
         picked = []
         if case .fetched(_, let ticket) = list { ticket.abandon() }
@@ -211,18 +215,18 @@ public struct BalancedConnect: ~Copyable, StepMachine {
         isExhausted = true
     }
 
-    /// The connect took too long as a whole.
-    private func overdue(_ balance: BalanceOptions, _ now: Duration) -> PQError {
+    /// The error of a connect that took too long as a whole.
+    private func timeoutError(_ balance: BalanceOptions, _ now: Duration) -> PQError {
         var attempts = failed
         var waited = ""
         switch list {
-        case .fetched(let refresh, _): attempts += refresh.unfinished(now)
+        case .fetched(let refresh, _): attempts += refresh.timeoutFailures(now)
         case .awaited: waited = "; the list of nodes is being fetched by another connection of this process"
         case .unknown, .present, .absent: break
         }
-        attempts += sessions.attempts.map { $0.unfinished(now) }
+        attempts += sessions.attempts.map { $0.timeoutFailure(now) }
         let time = (options.connectTimeout.map { $0 * Self.timeoutsAltogether } ?? .zero).inSeconds
-        // What is silent now would be silent for the next caller.
+        // A node that is silent now would be silent for the next caller as well.
         for place in sessions.places(silentSince: now) {
             place.reservation?.markUnreachable(until: now + balance.failedHostTTL)
         }
@@ -231,7 +235,8 @@ public struct BalancedConnect: ~Copyable, StepMachine {
             after: attempts)
     }
 
-    private func nobodyLeft(_ balance: BalanceOptions) -> PQError {
+    /// The error of a connect that has nothing left to try.
+    private func noNodeLeft(_ balance: BalanceOptions) -> PQError {
         let listed = cluster?.nodes.count ?? 0
         let reason: String
         if case .absent = list {

@@ -1,14 +1,14 @@
 import ApusPQ
 
-/// A node that was tried, and why it did not serve.
+/// A server that was tried, and why no session was opened there.
 struct FailedAttempt: Sendable {
-    var target: NodeTarget
-    /// What the place is, such as the node's placement.
+    var target: Target
+    /// What the server is to the connect, such as a node's placement.
     var role: String
     var failure: ConnectFailure
 
     var description: String {
-        // libpq's messages have several lines; a list of nodes reads better with one each.
+        // libpq's messages may have several lines, but the list of attempts has one line for each.
         let lines = failure.message.utf8.split { $0 == UInt8(ascii: "\n") || $0 == UInt8(ascii: "\r") }
         let words = lines.map { String(decoding: ASCII.trimmed($0), as: UTF8.self) }
         return "\(target) (\(role)): \(words.joined(separator: "; "))"
@@ -16,7 +16,7 @@ struct FailedAttempt: Sendable {
 }
 
 extension PQError {
-    /// The failure to connect to one place.
+    /// The error for a failure to connect to one server.
     init(_ failure: ConnectFailure) {
         let kind: Kind
         switch failure.reason {
@@ -27,9 +27,10 @@ extension PQError {
         self.init(kind, failure.message, sqlState: failure.sqlState)
     }
 
-    /// No server could be connected to. Where all nodes said the same, their SQLSTATE is the error's.
+    /// The error for a connect that found no server. If all attempts failed with the same SQLSTATE, the error has it
+    /// too.
     ///
-    /// The first sentence is psycopg2-yugabytedb's: programs look for it.
+    /// The message begins as psycopg2-yugabytedb's does, because programs look for that sentence.
     init(noServer reason: String, after attempts: [FailedAttempt]) {
         var text = "Could not find a server to connect to. Reason: \(reason)"
         for attempt in attempts { text += "\n  \(attempt.description)" }

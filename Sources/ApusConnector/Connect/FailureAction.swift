@@ -2,14 +2,14 @@ import ApusPQ
 
 /// What a connect does after an attempt failed.
 enum FailureAction: Equatable {
-    /// Every node would say the same: the connect fails with this error.
+    /// The connect fails with this error, because every node would answer the same.
     case raise
-    /// The place may be reached at another of its addresses.
+    /// The place is not dropped, because another of its addresses is tried.
     case tryOtherAddress
-    /// The place is left, in quarantine or not.
+    /// The place is dropped, and perhaps put into quarantine.
     case leave(quarantine: Bool)
 
-    /// What the place of the attempt is to the connect.
+    /// What the connect uses the place of the attempt for.
     enum Role: CaseIterable {
         case node, contactPoint, source
     }
@@ -20,10 +20,10 @@ enum FailureAction: Equatable {
         case .rejected, .invalidOptions, .system:
             self = .raise
         case .unreachable, .timedOut, .unavailable:
-            // A contact point that is tried for a session is on no list, and there is nothing to keep it from.
+            // A contact point that is tried for a session is on no list, so it cannot be in quarantine.
             self = hasOtherAddress ? .tryOtherAddress : .leave(quarantine: role != .contactPoint)
         case .overloaded, .unsuitable:
-            // The server answered: it is the same one behind all addresses, and it is well.
+            // The server answered. It is the same one at all addresses, and it is up.
             self = .leave(quarantine: false)
         }
     }

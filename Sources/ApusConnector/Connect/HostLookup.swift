@@ -2,9 +2,9 @@ import ApusCluster
 import ApusPQ
 import ApusWaiting
 
-/// The resolution of one name, on a thread of its own: the system's resolver blocks, for half a minute where no name
-/// server answers, and can be given no deadline. A caller that waits may give up at any time; the thread ends with the
-/// resolver.
+/// The resolution of one name, on a thread of its own, because the system's resolver blocks, for half a minute if no
+/// name server answers, and takes no deadline. A caller may stop waiting at any time; the thread ends when the resolver
+/// returns.
 final class HostLookup: Sendable {
     typealias Outcome = HostAddresses.Outcome
 
@@ -15,9 +15,9 @@ final class HostLookup: Sendable {
 
     /// Starts to resolve a name.
     /// - Parameters:
-    ///   - resolve: blocks until it has the addresses.
-    ///   - whenDone: runs on the thread, after ``outcome`` was set.
-    /// - Throws: ``PQError/Kind/system`` when the process has no thread or descriptor left.
+    ///   - resolve: resolves the name; may block.
+    ///   - whenDone: runs on the thread after ``outcome`` is set.
+    /// - Throws: ``PQError/Kind/system`` if the process has no thread or descriptor left.
     static func start(
         _ name: String, resolve: @escaping @Sendable (String) -> Outcome = HostAddresses.lookUp,
         whenDone: @escaping @Sendable (HostLookup) -> Void = { _ in }
@@ -35,9 +35,9 @@ final class HostLookup: Sendable {
         return lookup
     }
 
-    /// What came of it; `nil` until then.
+    /// The addresses, or why there are none; `nil` until the resolver has returned.
     var outcome: Outcome? { result.withLock { $0 } }
 
-    /// Ends when there is an outcome.
+    /// A wait that ends when there is an outcome.
     var wait: Wait { Wait(descriptor: done.descriptor, interest: .read) }
 }

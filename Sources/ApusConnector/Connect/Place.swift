@@ -1,15 +1,15 @@
 import ApusCluster
 import ApusPQ
 
-/// What a connect tries: a node of the list, a contact point, or a source of the list. It may have several addresses.
+/// A server that a connect tries: a node, a contact point, or a source of the list. It may have several addresses.
 final class Place: Sendable {
     enum Kind: Sendable {
-        /// A node that was picked. Its session counts as long as the place is tried.
+        /// A node that was picked. Its session is counted while the place is tried.
         case node(Reservation)
-        /// A contact point, for a session that no list has a node for.
+        /// A contact point that a session is opened on, because no node can be picked.
         case contactPoint
         /// A node or a contact point that is asked for the list.
-        case source(ClusterRegistry.Source)
+        case source(ClusterRegistry.SourceKind)
 
         var role: FailureAction.Role {
             switch self {
@@ -24,7 +24,7 @@ final class Place: Sendable {
 
     init(_ kind: Kind) { self.kind = kind }
 
-    /// What the place is, for an error message: a node's placement, say.
+    /// What the place is, for an error message, such as a node's placement.
     var description: String {
         switch kind {
         case .node(let reservation): "\(reservation.node.placement), \(reservation.node.kind.rawValue)"
@@ -36,35 +36,34 @@ final class Place: Sendable {
     var reservation: Reservation? {
         if case .node(let reservation) = kind { reservation } else { nil }
     }
+
+    /// The addresses of a node for which this is the place, best first.
+    func addresses(of node: ClusterNode, _ addressing: Cluster.Addressing) -> [PlaceAddress] {
+        let own = PlaceAddress(self, Target(node.endpoint), .privateHost)
+        guard let publicHost = node.publicHost, publicHost != node.endpoint.host else { return [own] }
+        // If the public address is in numbers, the private name is kept for TLS.
+        let keepsName = HostAddresses.isNumeric(publicHost) && !HostAddresses.isNumeric(node.endpoint.host)
+        let target =
+            keepsName
+            ? Target(node.endpoint, address: publicHost) : Target(host: publicHost, port: node.endpoint.port)
+        let other = PlaceAddress(self, target, .publicHost)
+        switch addressing {
+        case .privateHost: return [own]
+        case .publicHost: return [other]
+        case .undecided: return [own, other]
+        }
+    }
 }
 
-/// One way to address a place.
+/// One of the addresses of a place.
 struct PlaceAddress: Sendable {
     let place: Place
-    var target: NodeTarget
-    var addressing: Cluster.Addressing
+    let target: Target
+    let addressing: Cluster.Addressing
 
-    init(_ place: Place, _ target: NodeTarget, _ addressing: Cluster.Addressing = .privateHost) {
+    init(_ place: Place, _ target: Target, _ addressing: Cluster.Addressing = .privateHost) {
         self.place = place
         self.target = target
         self.addressing = addressing
-    }
-
-    /// The ways to address a node, best first.
-    static func targets(
-        of node: ClusterNode, _ addressing: Cluster.Addressing
-    ) -> [(target: NodeTarget, addressing: Cluster.Addressing)] {
-        let own = NodeTarget(host: node.endpoint.host, address: "", port: node.endpoint.port)
-        guard let publicHost = node.publicHost, publicHost != node.endpoint.host else { return [(own, .privateHost)] }
-        // A name is kept for TLS where the public address is in numbers.
-        let keepsName = HostAddresses.isNumeric(publicHost) && !HostAddresses.isNumeric(node.endpoint.host)
-        let other = NodeTarget(
-            host: keepsName ? node.endpoint.host : publicHost, address: keepsName ? publicHost : "",
-            port: node.endpoint.port)
-        switch addressing {
-        case .privateHost: return [(own, .privateHost)]
-        case .publicHost: return [(other, .publicHost)]
-        case .undecided: return [(own, .privateHost), (other, .publicHost)]
-        }
     }
 }

@@ -3,10 +3,10 @@ import ApusPQ
 import ApusWaiting
 import Synchronization
 
-/// The registry of the clusters that this process knows, shared by both faces and by every connection.
+/// The registry of the clusters that this process knows. Both faces and all connections share it.
 ///
-/// A fork's child starts with an empty one: what the parent counted is the parent's, and its locks may have been held
-/// at the moment of the fork.
+/// A forked child starts with an empty registry, because the parent's counts are the parent's, and its locks may have
+/// been held at the fork.
 public enum ProcessRegistry {
     private final class Generation: Sendable {
         let fork = ForkGeneration.current
@@ -18,10 +18,11 @@ public enum ProcessRegistry {
         }
     }
 
-    /// The address of the current `Generation`, never freed: a former one may still be referred to by sessions of the
-    /// parent that the child only holds in order to let go of them.
+    /// The address of the current `Generation`. It is never freed, because in a forked child the parent's sessions
+    /// still refer to it until they are released.
     private static let current = Atomic<UInt>(0)
 
+    /// The registry of this process.
     public static var shared: ClusterRegistry { generation.registry }
 
     /// The names that this process is resolving.

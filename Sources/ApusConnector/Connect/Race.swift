@@ -2,16 +2,16 @@ import ApusCluster
 import ApusPQ
 import ApusWaiting
 
-/// Attempts that overlap. While all that are under way are silent, the next address is tried beside them, and the first
-/// that succeeds ends the race: a node that is frozen costs a moment, and not its whole time-out.
+/// Attempts that overlap. While all running attempts are silent, the next address is tried beside them, and the first
+/// success ends the race. A frozen node therefore delays a connect for a moment, not for its whole time-out.
 struct Race: Sendable {
-    /// How attempts of this race are made.
+    /// How attempts are made, and when.
     struct Rules: Sendable {
         var options: ConnectionOptions
         var purpose: Attempt.Purpose
-        /// How long each address may take.
+        /// How long each address may take; `nil` for no limit.
         var timeout: Duration?
-        /// How long the attempts under way may be silent before the next is begun.
+        /// How long all running attempts have to be silent before the next one begins.
         var silence: Duration
         var lookups: HostLookups
     }
@@ -20,14 +20,14 @@ struct Race: Sendable {
     private var addressesLeft: [PlaceAddress] = []
     private let rules: Rules
 
-    /// A silence that a healthy server on another continent does not reach, and a person hardly notices.
+    /// A time in which a healthy server answers even from another continent, and which a person hardly notices.
     static let shortestSilence: Duration = .milliseconds(400)
 
-    /// How long attempts may be silent before the next is begun beside them.
+    /// How long attempts have to be silent before the next one begins beside them.
     /// - Parameters:
     ///   - timeout: how long an address may take.
-    ///   - usual: how long servers of the cluster are silent though they are well. Where all of them need their time,
-    ///     every connect would otherwise log in twice.
+    ///   - usual: how long healthy servers of the cluster are silent. Without it, every connect to a cluster of slow
+    ///     servers would log in twice.
     static func silence(timeout: Duration?, usual: Duration) -> Duration {
         let shortest = timeout.map { min(shortestSilence, $0 / 4) } ?? shortestSilence
         return min(max(shortest, usual * 2), shortest * 4)
@@ -35,26 +35,26 @@ struct Race: Sendable {
 
     init(_ rules: Rules) { self.rules = rules }
 
-    /// Whether no attempt is under way.
+    /// Whether no attempt is running.
     var isEmpty: Bool { attempts.isEmpty }
 
     var hasAddressesLeft: Bool { !addressesLeft.isEmpty }
 
     var waits: [Wait] { attempts.map(\.wait) }
 
-    /// When all attempts will have been silent for long enough, unless one of them is heard of.
-    var stallMoment: Duration? { attempts.map(\.heard).max().map { $0 + rules.silence } }
+    /// When all attempts will have been silent for long enough, unless one of them gets an answer.
+    var stallMoment: Duration? { attempts.map(\.lastAnswer).max().map { $0 + rules.silence } }
 
-    /// Whether the next attempt may be begun: none is under way, or all have been silent for long enough.
+    /// Whether the next attempt may begin: none is running, or all have been silent for long enough.
     func isStalled(_ now: Duration) -> Bool { attempts.allSatisfy { $0.silence(now) >= rules.silence } }
 
     // MARK: Places
 
-    /// Takes in a place that is to be tried, at its addresses, best first.
-    mutating func enter(_ addresses: [PlaceAddress]) { addressesLeft += addresses }
+    /// Adds the addresses of a place, best first.
+    mutating func add(_ addresses: [PlaceAddress]) { addressesLeft += addresses }
 
-    /// Begins to try the next address that is left.
-    /// - Returns: `false` when there is none.
+    /// Begins an attempt on the next address.
+    /// - Returns: `false` if no address is left.
     mutating func beginNext(_ now: Duration) -> Bool {
         if addressesLeft.isEmpty { return false }
         let address = addressesLeft.removeFirst()
@@ -64,37 +64,37 @@ struct Race: Sendable {
         return true
     }
 
-    /// Whether an address of a place is being tried, or still to be tried.
+    /// Whether an address of a place is being tried or will be.
     func isTrying(_ place: Place) -> Bool {
         attempts.contains { $0.place === place } || addressesLeft.contains { $0.place === place }
     }
 
-    /// Gives a place up.
-    mutating func leave(_ place: Place) {
+    /// Ends the attempts on a place and removes its addresses.
+    mutating func drop(_ place: Place) {
         attempts.removeAll { $0.place === place }
         addressesLeft.removeAll { $0.place === place }
     }
 
-    /// Gives all places up.
-    mutating func end() {
+    /// Ends all attempts and removes all addresses.
+    mutating func cancelAll() {
         attempts = []
         addressesLeft = []
     }
 
-    /// The places all of whose attempts have been silent since a moment, and for long enough before it.
+    /// The places all of whose attempts were silent for long enough before a moment, and have been since.
     func places(silentSince moment: Duration) -> [Place] {
         var places: [Place] = []
         for place in attempts.map(\.place) where !places.contains(where: { $0 === place }) {
             let own = attempts.filter { $0.place === place }
-            if own.allSatisfy({ !$0.isAsking && $0.heard + rules.silence <= moment }) { places.append(place) }
+            if own.allSatisfy({ !$0.isAsking && $0.lastAnswer + rules.silence <= moment }) { places.append(place) }
         }
         return places
     }
 
     // MARK: Steps
 
-    /// Advances the attempts until one of them ends, which leaves the race.
-    /// - Returns: `nil` when all of them wait.
+    /// Advances the attempts until one of them ends, and removes that one.
+    /// - Returns: `nil` if all of them wait.
     mutating func next(_ now: Duration) -> (attempt: Attempt, end: Attempt.Step)? {
         for (index, attempt) in attempts.enumerated() {
             let hadTargets = !attempt.otherTargets.isEmpty

@@ -2,43 +2,48 @@ import ApusCluster
 import ApusPQ
 import ApusWaiting
 
-/// Fetches the list of nodes on a control connection of its own: with the caller's identity, in autocommit, under a
-/// deadline, closed as soon as the list is read. The sources are asked one after the other, and beside each other while
-/// they are silent.
+/// Fetches the list of nodes on a control connection. It has the caller's identity, is in autocommit, has a deadline,
+/// and is closed as soon as the list is read. The sources are asked one after the other; while they are silent, the
+/// next one is asked beside them.
 struct RefreshMachine: Sendable {
-    struct Source: Sendable {
-        var target: NodeTarget
-        var kind: ClusterRegistry.Source
+    /// A list of nodes, and where it was read.
+    struct FetchedList: Sendable {
+        var nodes: [ClusterNode]
+        /// The source that was asked, as it was given.
+        var source: PlaceAddress
+        var kind: ClusterRegistry.SourceKind
+        /// What was connected to: the address is that of the source's name.
+        var reached: Target
     }
 
     enum Outcome: Sendable {
-        /// If the list is of another cluster, advance again: the other sources are still to be asked.
-        case list([ClusterNode], from: Source, host: String, address: String)
+        /// If the list belongs to another cluster, advance again, because other sources may be left.
+        case list(FetchedList)
         /// The caller's database at a contact point has no `yb_servers()`.
         case plainServer
-        /// The login was refused: every node would say the same.
+        /// The login was refused, as every node would refuse it.
         case rejected(ConnectFailure)
         /// No source gave a list.
         case failed([FailedAttempt])
     }
 
     private var race: Race
-    private var sources: ArraySlice<Source>
+    private var sources: ArraySlice<PlaceAddress>
     private var failed: [FailedAttempt] = []
     private var canOverlap = true
     private let hasList: Bool
     private var deadline: Duration
-    /// Sources that could not be reached, or kept silent until another answered.
+    /// Sources that could not be reached, or were silent until another one answered.
     private var unreachable: [Endpoint] = []
 
     /// How long one source may take to connect, and then to answer.
     private static let longestSource: Duration = .seconds(5)
 
     /// - Parameters:
-    ///   - hasList: whether there is a last good list; then a server without `yb_servers()` is a failed source.
-    ///   - silence: how long sources may be silent before the next is asked beside them.
+    ///   - hasList: whether there is a last good list. If there is, a server without `yb_servers()` is a failed source.
+    ///   - silence: how long sources have to be silent before the next one is asked beside them.
     init(
-        _ options: ConnectionOptions, deadline: Duration, sources: [Source], hasList: Bool, silence: Duration,
+        _ options: ConnectionOptions, deadline: Duration, sources: [PlaceAddress], hasList: Bool, silence: Duration,
         lookups: HostLookups
     ) {
         self.sources = sources[...]
@@ -51,84 +56,83 @@ struct RefreshMachine: Sendable {
             ))
     }
 
-    /// What to wait for; the moment when the next source is asked comes by itself.
+    /// What to wait for, with the moment when the next source is asked.
     var waits: [Wait] {
         let moment = canOverlap && (!sources.isEmpty || race.hasAddressesLeft) ? race.stallMoment : nil
         return race.waits.map { $0.until(deadline).until(moment) }
     }
 
-    /// The sources that turned out to be down since this was last asked.
+    /// Moves out the sources that were found to be down since the last call.
     mutating func takeUnreachable() -> [Endpoint] {
         defer { unreachable = [] }
         return unreachable
     }
 
-    /// Gives it more time.
+    /// Extends the deadline.
     mutating func extend(by time: Duration) { deadline += time }
 
-    /// What is to be said of the refresh when the caller's time is over before it ended.
-    func unfinished(_ now: Duration) -> [FailedAttempt] { failed + race.attempts.map { $0.unfinished(now) } }
+    /// The failures of a refresh whose caller's time is over.
+    func timeoutFailures(_ now: Duration) -> [FailedAttempt] { failed + race.attempts.map { $0.timeoutFailure(now) } }
 
-    /// Goes on as far as is possible without waiting.
-    /// - Parameter prepareOverlap: whether several sources can be waited for at once; asked when it comes to that.
+    /// Advances as far as is possible without waiting.
+    /// - Parameter prepareOverlap: whether several sources can be waited for at once; called only if needed.
     /// - Returns: `nil` while there is something to wait for.
     mutating func advance(_ now: Duration, prepareOverlap: () -> Bool) -> Outcome? {
         while true {
             while let (attempt, end) = race.next(now) {
-                if let outcome = take(end, of: attempt) { return outcome }
+                if let outcome = outcome(of: attempt, end) { return outcome }
             }
             if now >= deadline {
-                failed += race.attempts.map { $0.unfinished(now) }
-                race.end()
+                failed += race.attempts.map { $0.timeoutFailure(now) }
+                race.cancelAll()
                 sources = []
-            } else if race.isStalled(now), mayBegin(prepareOverlap), begin(now) {
+            } else if race.isStalled(now), mayBeginNext(prepareOverlap), beginNext(now) {
                 continue
             }
             return race.isEmpty ? .failed(failed) : nil
         }
     }
 
-    private mutating func mayBegin(_ prepareOverlap: () -> Bool) -> Bool {
+    private mutating func mayBeginNext(_ prepareOverlap: () -> Bool) -> Bool {
         if race.isEmpty { return true }
         if canOverlap { canOverlap = prepareOverlap() }
         return canOverlap
     }
 
-    /// The list was of another cluster than the one that is asked for.
-    mutating func reject(_ source: Source) {
+    /// Records that a source's list belongs to another cluster.
+    mutating func rejectSource(_ source: PlaceAddress) {
         let failure = ConnectFailure(.unsuitable, "another cluster answers at this address")
-        failed.append(
-            FailedAttempt(target: source.target, role: Place(.source(source.kind)).description, failure: failure))
+        failed.append(FailedAttempt(target: source.target, role: source.place.description, failure: failure))
     }
 
-    private mutating func begin(_ now: Duration) -> Bool {
+    private mutating func beginNext(_ now: Duration) -> Bool {
         if race.beginNext(now) { return true }
         guard let source = sources.popFirst() else { return false }
-        race.enter([PlaceAddress(Place(.source(source.kind)), source.target)])
+        race.add([source])
         return race.beginNext(now)
     }
 
-    private mutating func take(_ end: Attempt.Step, of attempt: Attempt) -> Outcome? {
+    private mutating func outcome(of attempt: Attempt, _ end: Attempt.Step) -> Outcome? {
         guard case .source(let kind) = attempt.place.kind else { return nil }
         switch end {
         case .wait, .opened:
             return nil
-        case .list(let nodes, let host, let address):
+        case .list(let nodes, let reached):
             for place in race.places(silentSince: attempt.began) {
-                unreachable += race.attempts.filter { $0.place === place }.map(\.address.target.endpoint)
+                unreachable += race.attempts.filter { $0.place === place }.map(\.address.target.namedEndpoint)
             }
-            return .list(nodes, from: Source(target: attempt.address.target, kind: kind), host: host, address: address)
+            return .list(FetchedList(nodes: nodes, source: attempt.address, kind: kind, reached: reached))
         case .failed(let failure):
             if failure.sqlState == .undefinedFunction && kind == .contactPoint && !hasList { return .plainServer }
-            // What a statement is answered says nothing of the login.
+            // Only a refused login has the reason `rejected`; a refused query has not.
             let action = FailureAction(
                 failure.reason, at: .source, hasOtherAddress: race.isTrying(attempt.place))
             if action == .raise { return .rejected(failure) }
             failed.append(attempt.failure(failure))
             if case .leave(let quarantine) = action {
-                race.leave(attempt.place)
-                // Where the list does not come although the login did, the node itself is well.
-                if quarantine && !attempt.isAsking { unreachable.append(attempt.address.target.endpoint) }
+                race.drop(attempt.place)
+                // If the login succeeded and the list did not arrive, the node itself is up.
+                if quarantine && !attempt.isAsking { unreachable.append(attempt.address.target.namedEndpoint) }
             }
             return nil
         }

@@ -3,13 +3,14 @@ import ApusPQ
 
 /// Reads the answer of `yb_servers()`.
 ///
-/// Columns are taken by name: `uuid` and `universe_uuid` came with newer versions, and a cluster that is half upgraded
-/// answers with fewer columns than its binaries know.
+/// Columns are found by name, because newer versions have added `uuid` and `universe_uuid`, and a cluster that is half
+/// upgraded answers with fewer columns than its binaries know.
 enum ServerList {
-    /// What discovery asks. Every call is a request to the cluster's master leader.
+    /// The query for the list. Every call is a request to the cluster's master leader.
     static let query = "SELECT * FROM yb_servers()"
 
-    /// - Throws: ``PQError/Kind/server`` when a column that every version has is missing.
+    /// The nodes of an answer.
+    /// - Throws: ``PQError/Kind/server`` if a column is missing that every version has.
     static func nodes(of result: borrowing PQResult) throws(PQError) -> [ClusterNode] {
         func column(_ name: String) throws(PQError) -> Int {
             if let column = result.column(named: name) { return column }
@@ -25,7 +26,7 @@ enum ServerList {
             func text(_ column: Int?) -> String? {
                 column.flatMap { result.text(row, $0) }.flatMap { $0.isEmpty ? nil : $0 }
             }
-            // A row without a usable address cannot be connected to; it hurts only itself.
+            // A row without a usable address is skipped, and does not affect the others.
             guard let name = text(host), let number = text(port).flatMap({ Int($0) }), (1...65535).contains(number)
             else { continue }
             nodes.append(
@@ -39,14 +40,13 @@ enum ServerList {
         return nodes
     }
 
-    /// Whether an address that a contact point was reached at is a node's own or its public one, as far as that can be
-    /// seen. Names are not resolved for it: that could take long, and where it is undecided the first connect finds
-    /// out.
-    /// - Parameters:
-    ///   - host: the name that was given.
-    ///   - address: the address that was reached, in numbers; empty for a Unix socket.
-    static func addressing(of nodes: [ClusterNode], host: String, address: String) -> Cluster.Addressing {
-        func isReached(_ name: String) -> Bool { !name.isEmpty && (name == host || name == address) }
+    /// Whether a contact point was reached at a node's private or public address. Names are not resolved for this,
+    /// because that may take long; if it is undecided, the first connect finds out.
+    /// - Parameter reached: what the list was read from. Its address is empty for a Unix socket.
+    static func addressing(of nodes: [ClusterNode], at reached: Target) -> Cluster.Addressing {
+        func isReached(_ name: String) -> Bool {
+            !name.isEmpty && (name == reached.endpoint.host || name == reached.address)
+        }
         if nodes.contains(where: { isReached($0.endpoint.host) }) { return .privateHost }
         if nodes.contains(where: { isReached($0.publicHost ?? "") }) { return .publicHost }
         return .undecided

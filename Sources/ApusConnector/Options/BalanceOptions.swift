@@ -1,16 +1,18 @@
 import ApusCluster
 import ApusPQ
 
-/// How connections are spread: the smart driver's properties, checked. Source of defaults and ranges: YugabyteDB's
-/// documentation, "Smart drivers".
+/// How connections are spread: the checked values of the smart driver's properties. Source of the defaults and ranges:
+/// YugabyteDB's documentation, "Smart drivers".
 public struct BalanceOptions: Sendable, Hashable {
+    /// Which nodes are picked.
     public var policy: BalancePolicy
-    /// `yb_servers_refresh_interval`: how old the list of nodes may be when a connection is asked for. 0 s (fetch it
-    /// before every connect) to 600 s, 300 s by default.
+    /// `yb_servers_refresh_interval`: how old the list of nodes may be when a connection is opened. 0 s (the list is
+    /// fetched before every connect) to 600 s; 300 s by default.
     public var refreshInterval: Duration
-    /// `failed_host_ttl_seconds`: how long a node that could not be reached is not picked. 0 s to 60 s, 5 s by default.
+    /// `failed_host_ttl_seconds`: how long a node is in quarantine after it could not be reached. 0 s to 60 s; 5 s by
+    /// default.
     public var failedHostTTL: Duration
-    /// How long a refresh of the list may take altogether, 15 s by default.
+    /// How long a refresh of the list may take as a whole; 15 s by default.
     public var refreshTimeout: Duration
 
     public init(
@@ -23,8 +25,9 @@ public struct BalanceOptions: Sendable, Hashable {
         self.refreshTimeout = refreshTimeout
     }
 
-    /// Reads the properties. Every value is checked, even with balancing off: a wrong one is never silently ignored.
-    /// - Returns: `nil` when balancing is off.
+    /// Reads the properties. Every value is checked, even if balancing is off, so that a wrong one is never ignored.
+    /// - Parameter value: the text that was given for a property, or `nil`.
+    /// - Returns: `nil` if balancing is off.
     /// - Throws: ``PQError/Kind/options`` naming the property, the value, and what would be valid.
     init?(reading value: (BalanceProperty) -> String?) throws(PQError) {
         do {

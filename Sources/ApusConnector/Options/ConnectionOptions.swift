@@ -2,14 +2,14 @@ import ApusCluster
 import ApusPQ
 import ApusWaiting
 
-/// Everything that decides where and how to connect, merged before anything is decided.
+/// All settings that decide where and how to connect, merged from all places where they can be given.
 ///
-/// By libpq's own precedence: what is given explicitly (keywords over the connection string), then the service file,
-/// then the environment, then libpq's defaults. The smart driver's properties may stand in any of them.
+/// The precedence is libpq's: explicit settings (keywords before the connection string), then the service file, then
+/// the environment, then libpq's defaults. The smart driver's properties can be given in any of them.
 public struct ConnectionOptions: Sendable {
-    /// What is handed to libpq: given explicitly, or by a service file that libpq itself would refuse.
+    /// The parameters that libpq gets: those given explicitly, and those of a service file that libpq would refuse.
     public let parameters: [ConnectionParameter]
-    /// How to spread connections; `nil` when balancing is off.
+    /// How to spread connections; `nil` if balancing is off.
     public var balance: BalanceOptions?
     /// How long each address may take to connect; `nil` for no limit.
     public let connectTimeout: Duration?
@@ -17,38 +17,44 @@ public struct ConnectionOptions: Sendable {
     /// The error that a plain connect fails with, where libpq's own would show what may be a part of a password.
     let misplacedPassword: PQError?
 
-    /// Where to connect first, in order. Empty values are libpq's to fill.
-    let contactPoints: [ContactPoint]
+    /// The servers that the caller named, in order; empty if balancing is off. libpq has defaults for empty names.
+    let contactPoints: [Target]
+    /// The values that libpq will use for the user, database, password and password file, where they are known.
     private let effective: [String: String]
-    /// The database, as libpq finds its name; empty when even the user is unknown.
+    /// The database's name, by libpq's rules; empty if the user is unknown as well.
     let database: String
 
-    /// How long a node may take when balancing is on and no `connect_timeout` is given anywhere, so that a node which
-    /// hangs cannot hold up a connect for ever while others are well. Ten seconds, as YugabyteDB's JDBC driver has it.
+    /// How long a node may take if balancing is on and no `connect_timeout` is given anywhere. Without it, a node that
+    /// hangs would block a connect for ever although others are up. YugabyteDB's JDBC driver has the same ten seconds.
     static let defaultNodeTimeout: Duration = .seconds(10)
     /// YugabyteDB's port.
     static let defaultBalancedPort = 5433
 
     /// - Parameters:
     ///   - connectionString: keywords and values, or a URI; may be empty.
-    ///   - keywords: take precedence over the string.
+    ///   - keywords: settings that take precedence over the string.
     ///   - environment: reads an environment variable.
-    /// - Throws: ``PQError/Kind/options``: a malformed string, an unknown keyword, or a wrong value, named with what
-    ///   would be valid.
+    /// - Throws: ``PQError/Kind/options`` for a malformed string, an unknown keyword, or a wrong value; the message
+    ///   names the value and what would be valid.
     public init(
         _ connectionString: String = "", keywords: [ConnectionParameter] = [],
         environment: (String) -> String? = Self.environmentVariable
     ) throws(PQError) {
+        try self.init(ConnectionString(connectionString), keywords: keywords, environment: environment)
+    }
+
+    /// The same for a string that is parsed already.
+    public init(
+        _ connectionString: ConnectionString, keywords: [ConnectionParameter] = [],
+        environment: (String) -> String? = Self.environmentVariable
+    ) throws(PQError) {
         var given: [ConnectionParameter] = []
-        for parameter in try ConnectionString.parse(connectionString) { Self.put(parameter, in: &given) }
-        for keyword in keywords { Self.put(try ConnectionString.recognised(keyword), in: &given) }
-        var misplaced: PQError?
-        if ConnectionString.isURI(connectionString),
-            !keywords.contains(where: { $0.keyword == "host" || $0.keyword == "port" })
-        {
-            misplaced = ConnectionURI(connectionString).misplacedPassword
-        }
-        try self.init(merged: given, misplacedPassword: misplaced, environment: environment)
+        for parameter in connectionString.parameters { Self.set(parameter, in: &given) }
+        for keyword in keywords { Self.set(try ConnectionString.recognised(keyword), in: &given) }
+        let isElsewhere = keywords.contains { $0.keyword == "host" || $0.keyword == "port" }
+        try self.init(
+            merged: given, misplacedPassword: isElsewhere ? nil : connectionString.misplacedPassword,
+            environment: environment)
     }
 
     private init(
@@ -62,18 +68,18 @@ public struct ConnectionOptions: Sendable {
         var section: [ConnectionParameter] = []
         if let service, !service.isEmpty { section = ServiceFile.section(service, environment: environment) ?? [] }
         if section.contains(where: { BalanceProperty(keyword: $0.keyword) != nil }) {
-            // libpq would refuse the section: it is given explicitly instead, without the service's name.
+            // libpq would refuse the section, so its settings become explicit ones, and the service's name is removed.
             given.removeAll { $0.keyword == "service" }
             for setting in section {
                 let setting = try ConnectionString.recognised(setting)
                 if explicit(setting.keyword) == nil { given.append(setting) }
             }
-            // libpq looks at PGSERVICE as soon as no service is given explicitly, and cannot be told not to.
+            // libpq reads PGSERVICE if no service is given explicitly, and no setting prevents that.
             if let named = environment("PGSERVICE"), !named.isEmpty {
                 throw PQError(
                     .options,
-                    "service \"\(service ?? named)\" holds smart driver properties, which libpq refuses to read by way of"
-                        + " PGSERVICE (\"\(named)\"): unset PGSERVICE and name the service in the connection string")
+                    "service \"\(service ?? named)\" holds smart driver properties, which libpq refuses to read by way"
+                        + " of PGSERVICE (\"\(named)\"): unset PGSERVICE and name the service in the connection string")
             }
         }
 
@@ -84,7 +90,7 @@ public struct ConnectionOptions: Sendable {
         let balance = try BalanceOptions { property in
             explicit(property.rawValue) ?? environment(property.environmentVariable)
         }
-        // Contact points are looked at below, and their errors would show the wrong port.
+        // The contact points are read below, and an error of theirs would show the wrong port.
         if balance != nil, let misplacedPassword { throw misplacedPassword }
         let timeoutText = value("connect_timeout")
         var timeout = try ConnectMachine.timeout(from: timeoutText)
@@ -96,7 +102,7 @@ public struct ConnectionOptions: Sendable {
         contactPoints =
             balance == nil
             ? []
-            : try ContactPoint.list(
+            : try Target.contactPoints(
                 hosts: value("host"), addresses: value("hostaddr"), ports: value("port"))
         var effective: [String: String] = [:]
         for keyword in ["user", "dbname", "password", "passfile"] { effective[keyword] = value(keyword) }
@@ -106,48 +112,48 @@ public struct ConnectionOptions: Sendable {
         database = named ?? user ?? (balance == nil ? nil : TextFile.userName) ?? ""
     }
 
-    /// Reads the process's environment.
+    /// Reads a variable of the process's environment.
     public static func environmentVariable(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }
 
-    private static func put(_ parameter: ConnectionParameter, in list: inout [ConnectionParameter]) {
+    private static func set(_ parameter: ConnectionParameter, in list: inout [ConnectionParameter]) {
         list.removeAll { $0.keyword == parameter.keyword }
         list.append(parameter)
     }
 
     // MARK: For one node
 
-    /// libpq's parameters for one host: the caller's, with the host in place of the contact points.
-    func parameters(for target: NodeTarget) -> [ConnectionParameter] {
+    /// The parameters for a session on one host: the caller's, with the host in place of the contact points.
+    func parameters(for target: Target) -> [ConnectionParameter] {
         let replaced: Set<String> = ["host", "hostaddr", "port", "connect_timeout"]
         var list = parameters.filter { !replaced.contains($0.keyword) }
-        // Explicit even when empty: what is missing would come from the environment, and lead elsewhere.
-        list.append(ConnectionParameter("host", target.host))
+        // They are explicit even if they are empty, because libpq would fill them from the environment otherwise.
+        list.append(ConnectionParameter("host", target.endpoint.host))
         list.append(ConnectionParameter("hostaddr", target.address))
-        list.append(ConnectionParameter("port", String(target.port)))
+        list.append(ConnectionParameter("port", String(target.endpoint.port)))
         if let password = contactPassword(for: target) { list.append(ConnectionParameter("password", password)) }
         return list
     }
 
-    /// libpq's parameters for a control connection, which only reads the list of nodes: the caller's identity and
-    /// TLS, without what asks for a special kind of session.
-    func controlParameters(for target: NodeTarget) -> [ConnectionParameter] {
+    /// The parameters for a control connection, which only reads the list of nodes: those for a session, without the
+    /// ones that ask for a special kind of session.
+    func controlParameters(for target: Target) -> [ConnectionParameter] {
         let dropped: Set<String> = ["replication", "target_session_attrs", "client_encoding"]
         return parameters(for: target).filter { !dropped.contains($0.keyword) }
             + [ConnectionParameter("target_session_attrs", "any"), ConnectionParameter("client_encoding", "UTF8")]
     }
 
-    /// The password that the password file has for a contact point, where it has none for the node itself.
-    private func contactPassword(for target: NodeTarget) -> String? {
+    /// The password that the password file has for a contact point, if it has none for the node itself.
+    private func contactPassword(for target: Target) -> String? {
         guard effective["password"] == nil,
             let path = effective["passfile"] ?? TextFile.home(Self.environmentVariable).map({ $0 + "/.pgpass" }),
             TextFile.isPrivate(path), let user = effective["user"] ?? TextFile.userName
         else { return nil }
         let database = effective["dbname"] ?? user
-        func password(_ host: String, _ port: Int) -> String? {
-            PasswordFile.password(path: path, host: host, port: port, database: database, user: user)
+        func password(_ endpoint: Endpoint) -> String? {
+            PasswordFile.password(path: path, endpoint: endpoint, database: database, user: user)
         }
-        if password(target.host, target.port) != nil { return nil }
-        return contactPoints.lazy.compactMap { password($0.host.isEmpty ? $0.address : $0.host, $0.port) }.first
+        if password(target.endpoint) != nil { return nil }
+        return contactPoints.lazy.compactMap { password($0.namedEndpoint) }.first
     }
 }
 

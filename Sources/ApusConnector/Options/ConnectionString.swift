@@ -1,16 +1,46 @@
 import ApusPQ
 
-/// Connection strings in both of libpq's forms, with the smart driver's properties among libpq's own keywords.
+/// A parsed connection string, in either of libpq's forms, with the smart driver's properties among libpq's own
+/// keywords.
 ///
-/// libpq refuses a keyword that it does not know, so the strings are taken apart here, by libpq's rules
-/// (documentation, "Connection Strings"), and never rewritten.
-public enum ConnectionString {
-    /// Takes a connection string or URI apart, into keywords and values in their order. The smart driver's properties
-    /// come under their canonical names; libpq's under libpq's.
+/// libpq refuses a keyword that it does not know, so the strings are parsed here, by libpq's rules, and never
+/// rewritten. Source: <https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING>
+public struct ConnectionString: Sendable {
+    /// Keywords and values in the order of the string. The smart driver's properties have their canonical names, and
+    /// libpq's parameters libpq's names.
+    public let parameters: [ConnectionParameter]
+    /// The error that a plain connect fails with, if libpq's own error would show what may be a part of a password.
+    let misplacedPassword: PQError?
+
+    /// Parses keywords and values, or a URI; both may be empty.
     /// - Throws: ``PQError/Kind/options`` for a malformed string or an unknown keyword. The message never shows what
     ///   may be a password, or a part of one.
-    public static func parse(_ text: String) throws(PQError) -> [ConnectionParameter] {
-        if isURI(text) { return try ConnectionURI(text).parameters() }
+    public init(_ text: String) throws(PQError) {
+        if Self.isURI(text) {
+            let uri = ConnectionURI(text)
+            parameters = try uri.parameters()
+            misplacedPassword = uri.misplacedPassword
+        } else {
+            parameters = try Self.parse(text)
+            misplacedPassword = nil
+        }
+    }
+
+    /// The string as it may be shown: with `xxx` in place of passwords. `nil` if there is no password in it, so that
+    /// the given text may be shown as it is.
+    public var withHiddenSecrets: String? {
+        if !parameters.contains(where: { $0.isSecret && !$0.value.isEmpty }) { return nil }
+        return ConnectionParameter.format(parameters.map(\.shown))
+    }
+
+    /// A connection string as it may be shown: with `xxx` in place of passwords. One that cannot be parsed is not shown
+    /// at all, because it is unknown where a password begins and ends.
+    public static func hidingSecrets(in text: String) -> String {
+        guard let string = try? ConnectionString(text) else { return "(malformed)" }
+        return string.withHiddenSecrets ?? text
+    }
+
+    private static func parse(_ text: String) throws(PQError) -> [ConnectionParameter] {
         var parameters: [ConnectionParameter] = []
         let pairs = try parsePairs(text)
         for (index, pair) in pairs.enumerated() {
@@ -23,12 +53,12 @@ public enum ConnectionString {
         return parameters
     }
 
-    /// Whether libpq takes a text for a URI.
-    static func isURI(_ text: String) -> Bool {
+    /// Whether libpq reads a text as a URI.
+    private static func isURI(_ text: String) -> Bool {
         ["postgresql://", "postgres://"].contains { text.utf8.starts(with: $0.utf8) }
     }
 
-    /// A keyword under the name that counts.
+    /// A parameter with its keyword's canonical name.
     /// - Throws: ``PQError/Kind/options`` for a keyword that neither libpq nor the smart driver knows.
     public static func recognised(_ parameter: ConnectionParameter) throws(PQError) -> ConnectionParameter {
         if let known = known(parameter) { return known }
@@ -86,8 +116,8 @@ public enum ConnectionString {
 
     // MARK: Errors
 
-    /// How an error message calls a word that stands where a keyword should. It may be a part of a password: one with
-    /// spaces and without quotes, or one in a URI of another kind.
+    /// How an error message names a word that is in the place of a keyword. It may be a part of a password that has
+    /// spaces and no quotes, or that is in a URI of another scheme.
     private static func shown(_ word: String, behind pairs: ArraySlice<ConnectionParameter>) -> String {
         if !looksLikeKeyword(word) {
             return word.utf8.contains(UInt8(ascii: ":"))
@@ -101,7 +131,7 @@ public enum ConnectionString {
         return "\"\(word)\""
     }
 
-    /// Whether a text consists of what keywords are made of.
+    /// Whether a text has only characters that keywords have.
     static func looksLikeKeyword(_ text: String) -> Bool {
         (1...63).contains(text.utf8.count)
             && text.utf8.allSatisfy { byte in
@@ -111,13 +141,5 @@ public enum ConnectionString {
                 default: false
                 }
             }
-    }
-
-    /// A connection string as it may be shown: with `xxx` in place of passwords. One that cannot be parsed is not shown
-    /// at all, because it cannot be told where a password begins and ends.
-    public static func hidingSecrets(in text: String) -> String {
-        guard let parameters = try? parse(text) else { return "(malformed)" }
-        if !parameters.contains(where: { $0.isSecret && !$0.value.isEmpty }) { return text }
-        return ConnectionParameter.format(parameters.map(\.shown))
     }
 }

@@ -1,15 +1,15 @@
 import ApusPQ
 
-/// A connection URI. libpq parses it, but for the smart driver's properties, which are picked out of the query.
+/// A connection URI. libpq parses it, except for the smart driver's properties, which are removed from the query first.
 ///
-/// libpq's messages repeat the URI, and with it the password, so its errors are found and worded here. A character that
-/// has to be percent-encoded and is not makes a part of a password look like a host, a port or a parameter. Where that
-/// may be so, nothing of the URI is shown.
+/// libpq's messages repeat the URI and its password, so errors are found and worded here. If a character of a password
+/// is not percent-encoded though it has to be, a part of the password looks like a host, a port or a parameter. Where
+/// that is possible, error messages show nothing of the URI.
 struct ConnectionURI {
     private typealias Bytes = ArraySlice<UInt8>
 
     private let bytes: [UInt8]
-    /// What stands before the first `@`, if that comes before any `/`.
+    /// What is before the first `@`, if there is no `/` before it.
     private let user: Bytes?
     /// Hosts and ports.
     private let hosts: Bytes
@@ -20,7 +20,7 @@ struct ConnectionURI {
     init(_ text: String) {
         bytes = Array(text.utf8)
         var rest = bytes[((bytes.firstIndex(of: UInt8(ascii: ":")) ?? 0) + 3)...]
-        // User and password end at the first "@" that comes before any "/"; a "?" inside them belongs to them.
+        // User and password end at the first "@", if there is no "/" before it; they may contain a "?".
         let end = rest.firstIndex { $0 == UInt8(ascii: "@") || $0 == UInt8(ascii: "/") }
         if let end, rest[end] == UInt8(ascii: "@") {
             user = rest[..<end]
@@ -35,7 +35,7 @@ struct ConnectionURI {
         query = rest.isEmpty ? nil : rest.dropFirst()
     }
 
-    /// Whether a part of the user or the password may stand behind its place, or in place of a host and its port.
+    /// Whether a part of the user or the password may be behind its place, or in place of a host and its port.
     private var mayMisplacePassword: Bool {
         let rest = hosts + database + (query ?? [])
         return rest.contains(UInt8(ascii: "@")) || (user == nil && hasOddPort)
@@ -52,6 +52,7 @@ struct ConnectionURI {
 
     // MARK: Parsing
 
+    /// The parameters of the URI.
     /// - Throws: ``PQError/Kind/options``.
     func parameters() throws(PQError) -> [ConnectionParameter] {
         var ours: [ConnectionParameter] = []
@@ -81,7 +82,7 @@ struct ConnectionURI {
         return parameters
     }
 
-    /// Options are text here: bytes that are none would silently become others.
+    /// Refuses bytes that are not UTF-8, because values are strings here, which would silently replace such bytes.
     private func checkText() throws(PQError) {
         guard bytes.contains(UInt8(ascii: "%")) else { return }
         let names = user?.split(separator: UInt8(ascii: ":"), maxSplits: 1, omittingEmptySubsequences: false) ?? []
@@ -151,7 +152,7 @@ struct ConnectionURI {
                 + " digits, and %00 is not allowed)")
     }
 
-    /// Finds out what libpq found wrong, in its order, and says it without what may be a password.
+    /// The error that libpq found, looked for in libpq's order and worded without what may be a password.
     private func explained(_ error: PQError) -> PQError {
         if let user {
             let parts = user.split(separator: UInt8(ascii: ":"), maxSplits: 1, omittingEmptySubsequences: false)
@@ -201,8 +202,8 @@ struct ConnectionURI {
         return mayMisplacePassword || !ConnectionString.looksLikeKeyword(text) ? "" : ": \"\(text)\""
     }
 
-    /// What libpq would find wrong with the hosts only when it connects, and would repeat: a port that is no number, or
-    /// a host with an `@`, while these may be parts of a password. `nil` where nothing is wrong, or may be shown.
+    /// The error for a port that is no number, or a host with an `@`, if these may be parts of a password: libpq would
+    /// find it only when it connects, and repeat them. `nil` if there is no such error, or it may be shown.
     var misplacedPassword: PQError? {
         guard mayMisplacePassword else { return nil }
         // A host that begins with an "@" is a socket in Linux's abstract namespace.

@@ -1,8 +1,8 @@
 import ApusPQ
 
-/// The keywords of the libpq that runs, and the environment variables that stand in for them.
+/// The keywords that the loaded libpq knows, and the environment variables that give their defaults.
 struct KnownKeywords: Sendable {
-    /// The environment is read at each connect; which variable belongs to which keyword never changes.
+    /// The names of the variables never change; their values are read at each connect.
     static let shared = KnownKeywords()
 
     private let variables: [String: String?]

@@ -1,24 +1,25 @@
+import ApusCluster
 import ApusPQ
 
-/// The password file (libpq's documentation, "The Password File").
+/// The password file. Source: <https://www.postgresql.org/docs/current/libpq-pgpass.html>
 ///
-/// libpq looks passwords up by the host it connects to. A node that was discovered has a name that the file may not
-/// know, although it is the same cluster behind the same contact point; only for that case is the file read here.
+/// libpq looks up passwords by the host that it connects to. The file may have no line for a discovered node, but one
+/// for a contact point of the same cluster. The file is read here only for that case.
 enum PasswordFile {
-    /// The password for a host, or `nil` where the file has none, cannot be read, or is open to others: libpq then
-    /// ignores it, and warns.
-    static func password(path: String, host: String, port: Int, database: String, user: String) -> String? {
+    /// The password for an endpoint. `nil` if the file has none, cannot be read, or is accessible to others, in which
+    /// case libpq ignores it and warns.
+    static func password(path: String, endpoint: Endpoint, database: String, user: String) -> String? {
         guard TextFile.isPrivate(path), let lines = TextFile.lines(of: path) else { return nil }
-        // A socket stands for localhost in the file.
-        let host = host.isEmpty || HostAddresses.isUnixSocket(host) ? "localhost" : host
-        let wanted = [host, String(port), database, user]
+        // In the file, Unix sockets have the name localhost.
+        let isSocket = endpoint.host.isEmpty || HostAddresses.isUnixSocket(endpoint.host)
+        let wanted = [isSocket ? "localhost" : endpoint.host, String(endpoint.port), database, user]
         for line in lines where line.first != UInt8(ascii: "#") {
             if let password = password(in: line, for: wanted) { return password }
         }
         return nil
     }
 
-    /// The last field of a line whose other fields are what is wanted.
+    /// The last field of a line whose other fields match.
     private static func password(in line: ArraySlice<UInt8>, for wanted: [String]) -> String? {
         var rest = line
         for text in wanted {
@@ -28,7 +29,7 @@ enum PasswordFile {
         return field(&rest).map { String(decoding: $0.bytes, as: UTF8.self) }
     }
 
-    /// The field before the next colon that has no backslash before it. The colon is left.
+    /// Reads the field before the next colon that has no backslash before it. The colon is not removed.
     private static func field(_ rest: inout ArraySlice<UInt8>) -> (bytes: [UInt8], isWildcard: Bool)? {
         let start = rest.startIndex
         var bytes: [UInt8] = []

@@ -1,15 +1,15 @@
 import ApusPQ
 
-/// The connection service file (libpq's documentation, "The Connection Service File").
+/// The connection service file. Source: <https://www.postgresql.org/docs/current/libpq-pgservice.html>
 ///
-/// libpq reads it by itself, but refuses a section that holds the smart driver's properties; such a section is read
-/// here and handed to libpq as if it had been given in the connection string.
+/// libpq reads the file itself, but refuses a section that has the smart driver's properties. Such a section is read
+/// here and given to libpq as if it had been in the connection string.
 enum ServiceFile {
-    /// Directories in which packagers compile libpq to look for the system-wide file.
+    /// The directories where distributions of libpq look for the system-wide file.
     private static let systemDirectories = ["/etc/postgresql-common", "/etc/sysconfig/pgsql", "/etc", "/usr/local/etc"]
 
-    /// The settings of a service, in their order; `nil` where no file that can be read here defines it, or where it
-    /// refers to an LDAP server: libpq then has the last word.
+    /// The settings of a service, in the order of the file. `nil` if no readable file defines it, or if it refers to an
+    /// LDAP server: libpq then decides.
     static func section(_ service: String, environment: (String) -> String?) -> [ConnectionParameter]? {
         var paths: [String] = []
         if let path = environment("PGSERVICEFILE") {

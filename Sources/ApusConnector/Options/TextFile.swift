@@ -1,8 +1,8 @@
 import ApusWaiting
 
-/// Small files of settings, read whole.
+/// Reads small files of settings.
 enum TextFile {
-    /// The lines of a regular file, without their ends; `nil` when it cannot be read.
+    /// The lines of a file, without line ends; `nil` if it cannot be read.
     static func lines(of path: String) -> [ArraySlice<UInt8>]? {
         guard let file = fopen(path, "re") else { return nil }
         defer { fclose(file) }
@@ -18,14 +18,14 @@ enum TextFile {
         }
     }
 
-    /// Whether a path is a regular file that only its owner may read or write, as a file of passwords must be.
+    /// Whether a path is a regular file that only its owner may read or write, as a password file has to be.
     static func isPrivate(_ path: String) -> Bool {
         var status = stat()
         guard stat(path, &status) == 0 else { return false }
         return status.st_mode & S_IFMT == S_IFREG && status.st_mode & (S_IRWXG | S_IRWXO) == 0
     }
 
-    /// The user's home directory, as libpq finds it.
+    /// The user's home directory, by libpq's rules.
     static func home(_ environment: (String) -> String?) -> String? {
         if let home = environment("HOME"), !home.isEmpty { return home }
         return withUser { $0.pw_dir.map { String(cString: $0) } }

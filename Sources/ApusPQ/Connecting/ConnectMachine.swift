@@ -15,7 +15,7 @@ import CApusLibPQ
 ///
 /// Source: <https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PQCONNECTSTARTPARAMS>
 public struct ConnectMachine: ~Copyable, StepMachine, Sendable {
-    private var targets: ConnectTargets
+    private var hosts: RemainingHosts
     private let parameters: [ConnectionParameter]
     private let timeout: Duration?
     private let notices = NoticeCollector()
@@ -39,7 +39,7 @@ public struct ConnectMachine: ~Copyable, StepMachine, Sendable {
     public init(parameters: [ConnectionParameter], timeout: Duration?) {
         self.parameters = parameters
         self.timeout = timeout
-        targets = ConnectTargets(parameters)
+        hosts = RemainingHosts(parameters)
     }
 
     /// Parses a value of `connect_timeout`.
@@ -67,13 +67,13 @@ public struct ConnectMachine: ~Copyable, StepMachine, Sendable {
         LibraryExit.watchBeforeConnecting()
         while true {
             if attempt == nil { try begin(now) }
-            guard let place = attempt?.place, let pointer = attempt?.pointer else {
+            guard let entry = attempt?.entry, let pointer = attempt?.pointer else {
                 throw ConnectFailure(.system, "out of memory")
             }
             // If libpq has moved on to another host or address, the time-out begins again.
-            let current = ConnectPlace(pointer)
-            if current != place {
-                attempt?.place = current
+            let current = HostList.Entry(of: pointer)
+            if current != entry {
+                attempt?.entry = current
                 attempt?.deadline = timeout.map { now + $0 }
             }
             if let deadline = attempt?.deadline, now >= deadline {
@@ -106,8 +106,8 @@ public struct ConnectMachine: ~Copyable, StepMachine, Sendable {
     // MARK: One PGconn
 
     private mutating func begin(_ now: Duration) throws(ConnectFailure) {
-        var list = parameters.filter { !ConnectTargets.keywords.contains($0.keyword) }
-        list += targets.parameters
+        var list = parameters.filter { !HostList.keywords.contains($0.keyword) }
+        list += hosts.parameters
         guard let pointer = Self.start(list) else { throw ConnectFailure(.system, "out of memory") }
         let attempt = Attempt(owning: pointer)
         if PQstatus(pointer) == CONNECTION_BAD {
@@ -117,7 +117,7 @@ public struct ConnectMachine: ~Copyable, StepMachine, Sendable {
         }
         PQsetErrorVerbosity(pointer, PQERRORS_VERBOSE)
         notices.attach(to: pointer)
-        attempt.place = ConnectPlace(pointer)
+        attempt.entry = HostList.Entry(of: pointer)
         attempt.deadline = timeout.map { now + $0 }
         self.attempt = attempt
     }
@@ -150,9 +150,9 @@ public struct ConnectMachine: ~Copyable, StepMachine, Sendable {
             return nil
         case PGRES_POLLING_READING, PGRES_POLLING_WRITING:
             let interest: Wait.Interest = progress == PGRES_POLLING_READING ? .read : .write
-            let current = ConnectPlace(pointer)
-            if current != attempt?.place {
-                attempt?.place = current
+            let current = HostList.Entry(of: pointer)
+            if current != attempt?.entry {
+                attempt?.entry = current
                 attempt?.deadline = timeout.map { now + $0 }
             }
             let wait = Wait(descriptor: PQsocket(pointer), interest: interest, deadline: attempt?.deadline)
@@ -165,14 +165,14 @@ public struct ConnectMachine: ~Copyable, StepMachine, Sendable {
 
     /// Ends an attempt that has timed out, and prepares one for the addresses that are left; fails if there is none.
     private mutating func giveUpAddress() throws(ConnectFailure) {
-        guard let place = attempt?.place, let pointer = attempt?.pointer else { return }
+        guard let entry = attempt?.entry, let pointer = attempt?.pointer else { return }
         let message = VerboseMessage(PQerrorMessage(pointer).map { String(cString: $0) } ?? "").text
         // libpq may have written the beginning of a line for this address only.
         if !message.isEmpty && !message.utf8.suffix(2).elementsEqual(": ".utf8) { earlier += message + "\n" }
-        earlier += "connection to server \(place.description) failed: timeout expired\n"
-        targets.readHosts(of: pointer)
+        earlier += "connection to server \(entry.description) failed: timeout expired\n"
+        hosts.learn(from: pointer)
         attempt = nil
-        if !targets.remove(place) { throw ConnectFailure(.timedOut, earlier) }
+        if !hosts.drop(entry) { throw ConnectFailure(.timedOut, earlier) }
     }
 
     private func failure(_ pointer: OpaquePointer, before: ConnStatusType, lost: Bool) -> ConnectFailure {
@@ -195,7 +195,7 @@ public struct ConnectMachine: ~Copyable, StepMachine, Sendable {
     /// host the message names the host. The messages are only compared, because they may be translated.
     private static func isRefused(_ parameters: [ConnectionParameter], _ failure: ConnectFailure) -> Bool {
         let nowhere =
-            parameters.filter { !ConnectTargets.keywords.contains($0.keyword) }
+            parameters.filter { !HostList.keywords.contains($0.keyword) }
             + [ConnectionParameter("host", "/dev/null/no-such-directory"), ConnectionParameter("port", "1")]
         guard let pointer = start(nowhere) else { return false }
         defer { PQfinish(pointer) }
@@ -242,7 +242,7 @@ public struct ConnectMachine: ~Copyable, StepMachine, Sendable {
 private final class Attempt: @unchecked Sendable {
     let pointer: OpaquePointer
     let generation = ForkGeneration.current
-    var place: ConnectPlace?
+    var entry: HostList.Entry?
     var deadline: Duration?
     var polled = false
     var wait: Wait?

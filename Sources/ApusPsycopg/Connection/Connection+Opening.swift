@@ -10,10 +10,10 @@ extension Connection {
     /// `connection.__init__`: opens the session or, if `asynchronous`, begins to.
     func open(_ dsn: PyObj, asynchronous: Bool) throws(PythonError) {
         try checkNotOpened()
-        let string = try text(of: dsn, withoutNUL: "a connection string")
+        let parsed = try DSN.parse(text(of: dsn, withoutNUL: "a connection string"))
         let options: ConnectionOptions
-        do { options = try ConnectionOptions(string) } catch { throw raise(error) }
-        try replace(&fields.pointee.dsn, with: DSN.hidingPassword(in: dsn))
+        do { options = try ConnectionOptions(parsed) } catch { throw raise(error) }
+        try replace(&fields.pointee.dsn, with: DSN.shown(dsn, parsed))
         // No thread of this process can hold the locks of a connection that was never opened.
         if core.session == nil, core.opening == nil { core.adoptLocks() }
         try holdingLock { () throws(PythonError) in

@@ -43,6 +43,10 @@ extension Module {
                     return try DSN.dictionary(of: text(of: given.required(0), withoutNUL: "a connection string"))
                 }
             },
+            .one("_format_dsn", "_format_dsn(settings) -> str: a connection string of a dict of strings") {
+                _, settings in
+                returningObject { () throws(PythonError) in try DSN.format(receiver(settings)) }
+            },
             .fast("quote_ident", "quote_ident(ident, conn_or_curs) -> str: an identifier in quotes") {
                 _, positional, count, keywords in
                 returningObject { () throws(PythonError) in
@@ -122,11 +126,16 @@ extension Module {
                         keywords)
                     let old = try given.truth(2, default: false)
                     let asynchronous = try given.truth(3, default: old)
+                    let dsn = try given.required(0)
                     let factory = given.unlessNone(1) ?? module.pointee.connection
+                    // Only the driver's own class is known to parse the string before it does anything else.
+                    if factory != module.pointee.connection {
+                        _ = try DSN.parse(text(of: dsn, withoutNUL: "a connection string"))
+                    }
                     // Factories written for psycopg2 may know nothing but the string.
-                    guard asynchronous else { return try factory.call(given.required(0)) }
+                    guard asynchronous else { return try factory.call(dsn) }
                     let one = try PyRef(1)
-                    return try factory.call(given.required(0), one.object)
+                    return try factory.call(dsn, one.object)
                 }
             },
         ])

@@ -1,3 +1,4 @@
+import ApusConnector
 import ApusPython
 import CApusLibPQ
 
@@ -79,6 +80,7 @@ enum Module {
         try object.add(Int(PQlibVersion()), as: "__libpq_version__")
         try object.add(12_345_678, as: "REPLICATION_PHYSICAL")
         try object.add(87_654_321, as: "REPLICATION_LOGICAL")
+        try object.add(BalanceProperty.keywords.joined(separator: " "), as: "_balance_keywords")
     }
 
     /// It begins with the version of psycopg2 whose behaviour the module has: frameworks read it.

@@ -7,7 +7,7 @@ public enum ArrayBinary {
     @frozen
     public struct Dimension: Hashable, Sendable {
         public var count: Int32
-        /// The first element's subscript; 1 unless someone chose otherwise.
+        /// The first element's subscript, usually 1.
         public var lowerBound: Int32
 
         public init(count: Int32, lowerBound: Int32 = 1) {
@@ -53,13 +53,13 @@ public enum ArrayBinary {
                 guard dimension.count >= 0, !overflow else { throw reader.error(.malformed) }
                 product = next
             }
-            // Every element has a length of four bytes: a larger number cannot be true, and must not be allocated for.
+            // Every element has a length of four bytes, so a larger number is wrong, and must not be allocated for.
             guard product <= reader.remaining / 4 else { throw reader.error(.wrongLength) }
             elementCount = product
             left = product
         }
 
-        /// - Precondition: none; an index out of bounds gives an empty dimension.
+        /// A dimension by its index; empty for an index out of bounds.
         public func dimension(_ index: Int) -> Dimension {
             guard index >= 0, index < dimensionCount else { return Dimension(count: 0) }
             return Self.dimension(dimensions, index)

@@ -1,7 +1,7 @@
 /// A value with a binary form of its own, as the server's `…send` and `…recv` functions have it.
 ///
-/// The conformances are one to one with PostgreSQL's types: `Int32` is `int4` and nothing else. Conversions between
-/// types are for the layers above.
+/// Each conformance is for one type of PostgreSQL: `Int32` is `int4` and nothing else. Conversions between types belong
+/// to the rooms above.
 public protocol BinaryValue {
     /// Reads the value from all of `bytes`.
     init(binary bytes: UnsafeRawBufferPointer) throws(ValueFormatError)

@@ -56,28 +56,21 @@ public enum RangeBinary {
 public enum MultirangeBinary {
     /// Reads a multirange's ranges where they lie.
     public struct Reader {
-        public let rangeCount: Int
-        private var reader: BinaryReader
-        private var left: Int
+        private var reader: CountedReader
 
         public init(_ bytes: UnsafeRawBufferPointer) throws(ValueFormatError) {
-            reader = BinaryReader(bytes, "multirange")
-            let count = try Int(reader.read(Int32.self))
             // Every range has a length and a byte of flags.
-            guard count >= 0, count <= reader.remaining / 5 else { throw reader.error(.wrongLength) }
-            rangeCount = count
-            left = count
+            reader = try CountedReader(bytes, "multirange", minimumSize: 5)
         }
+
+        public var rangeCount: Int { reader.count }
 
         /// The next range; `nil` after the last, if nothing follows it.
         public mutating func next() throws(ValueFormatError) -> RangeBinary.Fields? {
-            guard left > 0 else {
-                try reader.finish()
-                return nil
+            try reader.next { reader throws(ValueFormatError) in
+                guard let range = try reader.readNullable() else { throw reader.error(.malformed) }
+                return try RangeBinary.read(range)
             }
-            left -= 1
-            guard let range = try reader.readNullable() else { throw reader.error(.malformed) }
-            return try RangeBinary.read(range)
         }
     }
 

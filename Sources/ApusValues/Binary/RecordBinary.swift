@@ -11,28 +11,20 @@ public enum RecordBinary {
 
     /// Reads a composite's fields where they lie.
     public struct Reader {
-        public let fieldCount: Int
-        private var reader: BinaryReader
-        private var left: Int
+        private var reader: CountedReader
 
         public init(_ bytes: UnsafeRawBufferPointer) throws(ValueFormatError) {
-            reader = BinaryReader(bytes, "record")
-            let count = try Int(reader.read(Int32.self))
             // Every field has eight bytes in front of its value.
-            guard count >= 0, count <= reader.remaining / 8 else { throw reader.error(.wrongLength) }
-            fieldCount = count
-            left = count
+            reader = try CountedReader(bytes, "record", minimumSize: 8)
         }
+
+        public var fieldCount: Int { reader.count }
 
         /// The next field; `nil` after the last, if nothing follows it.
         public mutating func next() throws(ValueFormatError) -> Field? {
-            guard left > 0 else {
-                try reader.finish()
-                return nil
+            try reader.next { reader throws(ValueFormatError) in
+                Field(type: OID(rawValue: try reader.read()), value: try reader.readNullable())
             }
-            left -= 1
-            let type = OID(rawValue: try reader.read())
-            return Field(type: type, value: try reader.readNullable())
         }
     }
 

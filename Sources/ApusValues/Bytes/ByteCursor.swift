@@ -15,6 +15,14 @@ struct ByteCursor {
         end = position + bytes.count
     }
 
+    /// A cursor over no bytes.
+    private init() {
+        position = StaticString("").utf8Start
+        end = position
+    }
+
+    static var empty: ByteCursor { ByteCursor() }
+
     @inlinable @inline(__always)
     var remaining: Int { end - position }
 

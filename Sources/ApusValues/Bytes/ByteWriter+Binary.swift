@@ -34,7 +34,7 @@ extension ByteWriter {
         (base + start).storeBytes(of: length.bigEndian, as: Int32.self)
     }
 
-    /// Forgets what was written after the first `length` bytes.
+    /// Removes everything after the first `length` bytes.
     @inlinable
     public mutating func truncate(to length: Int) {
         if length >= 0, length < used { used = length }

@@ -1,7 +1,7 @@
 /// A growable buffer that the writers of this module append to.
 ///
-/// It owns its memory and frees it when it goes; being non-copyable, it needs no uniqueness check per byte. Make one,
-/// pass it `inout` to many writers, and reuse it with `removeAll()`.
+/// It owns its memory. Because it cannot be copied, it needs no uniqueness check for each byte. Make one, pass it
+/// `inout` to many writers, and reuse it with `removeAll()`.
 public struct ByteWriter: ~Copyable {
     @usableFromInline var base: UnsafeMutableRawPointer
     @usableFromInline var capacity: Int
@@ -23,12 +23,13 @@ public struct ByteWriter: ~Copyable {
         base.deallocate()
     }
 
-    /// Forgets what was written and keeps the memory.
+    /// Removes all bytes and keeps the memory.
     public mutating func removeAll() {
         used = 0
     }
 
-    /// Makes room for `additional` more bytes and returns where they go. Follow it with `advance(by:)`.
+    /// Makes room for `additional` more bytes, to be followed by `advance(by:)`.
+    /// - Returns: where the bytes go.
     @inlinable @inline(__always)
     public mutating func reserve(_ additional: Int) -> UnsafeMutablePointer<UInt8> {
         if capacity &- count < additional { grow(additional) }
@@ -96,5 +97,5 @@ public struct ByteWriter: ~Copyable {
     }
 }
 
-// The memory belongs to one writer alone, so handing the writer over hands the memory over.
+// The memory belongs to one writer, which cannot be copied, so it moves to another thread with the writer.
 extension ByteWriter: @unchecked Sendable {}

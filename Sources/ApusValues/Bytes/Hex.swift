@@ -1,4 +1,4 @@
-/// Pairs of hexadecimal digits.
+/// Reads and writes pairs of hexadecimal digits.
 ///
 /// The loops work on one pair per step, in arithmetic without branches: the compiler then takes eight pairs or more at
 /// once. Whether a byte is a digit is told by sums that carry into its high bit from a certain character on.

@@ -1,13 +1,12 @@
-/// A piece of a composed text form (an array's element, a composite's field, a range's bound), still quoted as it
-/// stands there.
+/// A part of a composed text form (an array's element, a composite's field, a range's bound), still quoted.
 ///
-/// Borrowed: valid as long as the bytes that it was cut from.
+/// It borrows its bytes, and is valid while the text is.
 @frozen
 public struct TextSlice {
-    /// How the piece has to be read.
+    /// How the part has to be unescaped.
     @frozen
     public enum Escaping: UInt8, Sendable {
-        /// As it stands.
+        /// Not at all.
         case none
         /// A backslash makes the next byte literal (arrays).
         case backslash
@@ -16,7 +15,7 @@ public struct TextSlice {
         case record
     }
 
-    /// The piece as it stands; without the outer quotes if `escaping` is not `.record`.
+    /// The part as it is in the text; without the outer quotes if `escaping` is not `.record`.
     public let bytes: UnsafeRawBufferPointer
     public let escaping: Escaping
 

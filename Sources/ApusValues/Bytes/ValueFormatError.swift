@@ -1,6 +1,6 @@
 /// Bytes that are not what their type's format prescribes, or a value that its type cannot hold.
 ///
-/// Small and without allocation: it is thrown for whatever a server may send.
+/// It is small and needs no allocation, because any bytes that a server sends may cause it.
 public struct ValueFormatError: Error, Hashable, Sendable, CustomStringConvertible {
     public enum Reason: UInt8, Hashable, Sendable {
         /// The bytes end too early or too late for the value.

@@ -13,11 +13,11 @@ public struct BuiltInType: Sendable {
     public let name: StaticString
     /// The type of its arrays; `OID.invalid` if there is none.
     public let arrayOID: OID
-    /// What parts an array's elements in text form (`typdelim`).
+    /// The delimiter between an array's elements in text form (`typdelim`).
     public let delimiter: UInt8
     /// `pg_type.typcategory`, such as `N` for numbers.
     public let category: UInt8
-    /// What it is made of: a range's subtype, a multirange's range, a vector's or a geometric type's element;
+    /// The type that it consists of: a range's subtype, a multirange's range, a vector's or a geometric type's element;
     /// else `OID.invalid`.
     public let elementOID: OID
     public let kind: Kind

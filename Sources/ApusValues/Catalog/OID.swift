@@ -1,4 +1,4 @@
-/// The number of a row of the catalog, above all that of a type.
+/// The object identifier of a row of the catalog, most often of a type.
 @frozen
 public struct OID: RawRepresentable, Hashable, Sendable {
     public var rawValue: UInt32
@@ -8,7 +8,7 @@ public struct OID: RawRepresentable, Hashable, Sendable {
         self.rawValue = rawValue
     }
 
-    /// No row at all: 0. As a parameter's type it lets the server choose.
+    /// 0, which is no row. As a parameter's type it lets the server choose the type.
     @inlinable public static var invalid: OID { OID(rawValue: 0) }
 }
 

@@ -11,7 +11,7 @@ extension ArrayText {
         guard count > 2, let base = bytes.baseAddress, bytes[0] == UInt8(ascii: "{"),
             bytes[count &- 1] == UInt8(ascii: "}")
         else { return nil }
-        // The last byte is no digit: nothing reads on where it stands.
+        // The last byte is no digit, so that no number reads beyond it.
         let text = base.assumingMemoryBound(to: UInt8.self)
         var position = 1
         var stored = 0

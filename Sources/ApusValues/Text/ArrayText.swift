@@ -1,10 +1,10 @@
 /// The text form of arrays: `{1,2,NULL}`, `{{a,"b c"},{"d\"",e}}`, `[0:1]={1,2}`.
 public enum ArrayText {
-    /// Braces deeper than this are taken for malformed, so that a reader may recurse without fear. PostgreSQL's own
-    /// limit is 6.
+    /// Arrays with more nested braces are malformed here, so that a reader may recurse safely. PostgreSQL's own limit
+    /// is 6.
     public static let maximumDepth = 64
 
-    /// Whether a byte needs neither quotes nor a second look: letters, digits and `!#$%&'()*+,-./:;<=>?@`.
+    /// Whether a byte has no special meaning in an element: letters, digits and `!#$%&'()*+,-./:;<=>?@`.
     @inlinable @inline(__always)
     static func isPlain(_ byte: UInt8) -> Bool {
         byte &- 0x21 <= 0x5A &- 0x21 && byte != UInt8(ascii: "\"") || (byte | 0x20) &- 0x61 < 26
@@ -25,11 +25,11 @@ public enum ArrayText {
         case malformed
     }
 
-    /// Cuts an array's text into tokens, without allocating.
+    /// Splits an array's text into tokens without allocating.
     ///
     /// Braces are guaranteed to balance and never to exceed `maximumDepth`. Whether rows have equal lengths is not
-    /// checked. As the server's own reader does, it passes over white space around elements and reads `NULL` in
-    /// either case.
+    /// checked. Like the server's own reader, it skips white space around elements and accepts `NULL` in either
+    /// case.
     public struct Tokenizer {
         @usableFromInline
         enum Expectation: UInt8 { case start, firstValue, separator, end, malformed }
@@ -51,15 +51,10 @@ public enum ArrayText {
         ///   - delimiter: the element type's `typdelim`: a comma for all built-in types but `box`, which has `;`.
         public init(_ bytes: UnsafeRawBufferPointer, delimiter: UInt8 = UInt8(ascii: ",")) {
             self.delimiter = delimiter
-            if let cursor = ByteCursor(bytes) {
-                position = cursor.position
-                limit = cursor.end
-                expectation = .start
-            } else {
-                position = StaticString("").utf8Start
-                limit = position
-                expectation = .malformed
-            }
+            let cursor = ByteCursor(bytes) ?? .empty
+            position = cursor.position
+            limit = cursor.end
+            expectation = cursor.isAtEnd ? .malformed : .start
         }
 
         @inlinable
@@ -186,7 +181,7 @@ public enum ArrayText {
             while position < limit, Self.isSpace(position.pointee) { position += 1 }
         }
 
-        /// Passes over `[…]…=`, remembering where the dimensions are.
+        /// Skips `[…]…=` and stores where the dimensions are.
         private mutating func skipDimensions() -> Bool {
             let start = position
             while position < limit, position.pointee != UInt8(ascii: "=") { position += 1 }
@@ -219,10 +214,10 @@ public enum ArrayText {
             cursor = ByteCursor(bytes)
         }
 
-        /// Whether everything has been read; false after `next()` met something else than a dimension.
+        /// Whether everything has been read; false after `next()` found something that is no dimension.
         public var isAtEnd: Bool { cursor?.isAtEnd ?? true }
 
-        /// The next dimension; `nil` at the end or where there is none.
+        /// The next dimension; `nil` at the end, or if the rest is none.
         public mutating func next() -> (lower: Int32, upper: Int32)? {
             guard var cursor, cursor.skip(UInt8(ascii: "[")), let first = Self.bound(&cursor) else { return nil }
             var dimension = (lower: Int32(1), upper: first)

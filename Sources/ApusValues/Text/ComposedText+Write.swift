@@ -1,6 +1,6 @@
 extension ArrayText {
     /// Writes an element, quoted if it has to be: empty, `NULL` in either case, or with a brace, quote, backslash,
-    /// white space or the delimiter in it. Braces and delimiters are the caller's to write.
+    /// white space or the delimiter in it. The caller writes braces and delimiters.
     /// - Parameter delimiter: the element type's `typdelim`.
     public static func writeElement(
         _ element: UnsafeRawBufferPointer, delimiter: UInt8 = UInt8(ascii: ","), to writer: inout ByteWriter
@@ -31,8 +31,8 @@ extension ArrayText {
 }
 
 extension RecordText {
-    /// Writes a field that is not NULL, quoted if it has to be; for NULL write nothing. Parentheses and commas are the
-    /// caller's to write.
+    /// Writes a field that is not NULL, quoted if it has to be; for NULL write nothing. The caller writes parentheses
+    /// and commas.
     public static func writeField(_ field: UnsafeRawBufferPointer, to writer: inout ByteWriter) {
         let needsQuotes =
             field.isEmpty
@@ -46,8 +46,8 @@ extension RecordText {
 }
 
 extension RangeText {
-    /// Writes a bound that exists, quoted if it has to be; for one that does not, write nothing. Brackets and comma are
-    /// the caller's to write.
+    /// Writes a bound that exists, quoted if it has to be; for one that does not, write nothing. The caller writes
+    /// brackets and the comma.
     public static func writeBound(_ bound: UnsafeRawBufferPointer, to writer: inout ByteWriter) {
         let needsQuotes =
             bound.isEmpty

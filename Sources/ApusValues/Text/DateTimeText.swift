@@ -154,7 +154,7 @@ extension ByteCursor {
     @inlinable @inline(__always)
     static func wrong(century digits: UInt16) -> UInt16 { (digits | (digits &+ 0x0606)) & 0xF0F0 }
 
-    /// A date without its era; nothing is consumed if there is none. Whether the day exists is for the caller to ask.
+    /// A date without its era; nothing is consumed if there is none. The caller checks whether the day exists.
     @inline(__always)
     mutating func takeDate() -> DateFields? {
         if remaining >= 10, position[4] == UInt8(ascii: "-") {
@@ -217,7 +217,7 @@ extension ByteCursor {
         return time
     }
 
-    /// `HH:MM`, which people write and the server does not.
+    /// `HH:MM`, which people write but the server does not.
     mutating func takeShortTime() -> TimeFields? {
         guard let hour = twoDigits(), skip(UInt8(ascii: ":")), let minute = twoDigits(), peek != UInt8(ascii: ":")
         else { return nil }

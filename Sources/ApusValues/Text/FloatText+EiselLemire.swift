@@ -24,7 +24,7 @@ extension FloatText {
 }
 
 extension FloatText.Decimal {
-    /// The bits of the nearest value without its sign; `nil` if digits that were left out would decide.
+    /// The bits of the nearest value without its sign; `nil` if it depends on digits that were left out.
     @inline(__always)
     func nearestBits(_ layout: FloatText.BinaryLayout) -> UInt64? {
         let bits = Self.nearestBits(mantissa, exponent, layout)

@@ -4,7 +4,8 @@
 /// Reading rounds to the nearest value, ties to even, exactly and in every locale. Writing gives the shortest digits
 /// that read back as the same value, laid out as the server does (`extra_float_digits` ≥ 1).
 public enum FloatText {
-    /// Parses a number; `nil` for anything that is none. What is too large becomes infinity, what is too small zero.
+    /// Parses a number; `nil` for anything else. A number that is too large becomes infinity, one that is too small
+    /// zero.
     public static func parse(_ bytes: UnsafeRawBufferPointer) -> Double? {
         guard let decimal = Decimal(bytes) else { return special(bytes) }
         // Clinger (1990), the fast path: both operands are exact, so one operation rounds once.
@@ -113,7 +114,7 @@ extension FloatText {
             return isNegative ? 0 &- value : value
         }
 
-        /// Reads the digits again and keeps 19 of them, for the mantissa may have overflowed.
+        /// Reads the digits again and keeps 19 of them, because the mantissa may have overflowed.
         private mutating func limit(_ start: UnsafePointer<UInt8>, _ end: UnsafePointer<UInt8>) {
             mantissa = 0
             exponent = 0

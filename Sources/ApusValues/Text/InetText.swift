@@ -36,7 +36,7 @@ public enum InetText {
         return address
     }
 
-    /// Groups of hexadecimal digits parted by colons; `::` for a run of zeros; the last two may be written as IPv4.
+    /// Groups of hexadecimal digits separated by colons; `::` for a run of zeros; the last two may be written as IPv4.
     private static func takeV6(_ cursor: inout ByteCursor) -> UInt128? {
         var address: UInt128 = 0
         var groups = 0

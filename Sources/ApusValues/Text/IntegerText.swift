@@ -82,7 +82,7 @@ public enum IntegerText {
         writeDigits(UInt64(truncatingIfNeeded: value.magnitude), minimumWidth: 1, to: &writer)
     }
 
-    /// Writes a natural number in decimal, padded with zeros to a width of at most 20.
+    /// Writes a whole number that is not negative in decimal, padded with zeros to a width of at most 20.
     @inlinable
     static func writeDigits(_ value: UInt64, minimumWidth: Int, to writer: inout ByteWriter) {
         let width = max(decimalWidth(value), minimumWidth)

@@ -1,6 +1,6 @@
 extension IntervalText {
     /// Writes `P1Y2M-3DT4H5M6.789S`, as the server does under `IntervalStyle = iso_8601`. The server reads it the same
-    /// under every `IntervalStyle`, which is not so of the other spellings of negative fields.
+    /// under every `IntervalStyle`, unlike the other forms of negative fields.
     public static func writeISO(_ interval: PGInterval, to writer: inout ByteWriter) {
         guard interval.finiteness == .finite else {
             return DateText.writeInfinity(interval.finiteness, to: &writer)

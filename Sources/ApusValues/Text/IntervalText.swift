@@ -5,7 +5,7 @@
 ///     sql_standard      +1-2 -3 +4:05:06.789
 ///     iso_8601          P1Y2M-3DT4H5M6.789S
 ///
-/// The style is told by the text itself. From PostgreSQL 17 on, also `infinity` and `-infinity`.
+/// The text itself shows its style. From PostgreSQL 17 on, also `infinity` and `-infinity`.
 public enum IntervalText {
     /// - Returns: `nil` for anything but an interval in one of the four styles, and where a field would overflow.
     public static func parse(_ bytes: UnsafeRawBufferPointer) -> PGInterval? {
@@ -47,7 +47,7 @@ public enum IntervalText {
             microseconds = -microseconds
         }
 
-        /// `postgres`, `postgres_verbose` and `sql_standard`: fields parted by single spaces.
+        /// `postgres`, `postgres_verbose` and `sql_standard`: fields separated by single spaces.
         mutating func addFields(_ cursor: inout ByteCursor) -> Bool {
             var inheritsMinus = false
             while true {

@@ -1,6 +1,6 @@
 /// The text form of `macaddr` and `macaddr8`: `08:00:2b:01:02:03`.
 public enum MACAddressText {
-    /// Parses six or eight pairs of hexadecimal digits, parted by colons or hyphens.
+    /// Parses six or eight pairs of hexadecimal digits, separated by colons or hyphens.
     public static func parse(_ bytes: UnsafeRawBufferPointer) -> PGMACAddress? {
         guard bytes.count == 17 || bytes.count == 23 else { return nil }
         let separator = bytes[2]
@@ -14,7 +14,7 @@ public enum MACAddressText {
         return bytes.count == 17 ? PGMACAddress(eui48: value) : PGMACAddress(eui64: value)
     }
 
-    /// Writes pairs of lower-case digits parted by colons.
+    /// Writes pairs of lower-case digits separated by colons.
     public static func write(_ value: PGMACAddress, to writer: inout ByteWriter) {
         for index in 0..<value.byteCount {
             if index > 0 { writer.append(UInt8(ascii: ":")) }

@@ -27,7 +27,8 @@ extension NumericText {
     /// The most words that `parse` takes: 76 digits.
     public static var maximumWords: Int { 4 }
 
-    /// Reads a number of at most 19 digits, as nearly all are. Exponents are not accepted: the server writes none.
+    /// Reads a number of at most 19 digits, as nearly all are. Exponents are not accepted, because the server writes
+    /// none.
     /// - Returns: `nil` for longer or non-finite numbers, and for anything that is no number.
     public static func parseWord(_ bytes: UnsafeRawBufferPointer) -> Words? {
         guard let scan = Scan(bytes), scan.digits <= 19 else { return nil }

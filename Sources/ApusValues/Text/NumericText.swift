@@ -22,7 +22,8 @@ public enum NumericText {
         }
     }
 
-    /// Checks a text, and measures it, without converting it. Exponents are not accepted: the server writes none.
+    /// Checks a text, and measures it, without converting it. Exponents are not accepted, because the server writes
+    /// none.
     /// - Returns: `nil` for anything but a `numeric` as the server writes it.
     public static func scan(_ bytes: UnsafeRawBufferPointer) -> Shape? {
         guard var cursor = ByteCursor(bytes) else { return nil }

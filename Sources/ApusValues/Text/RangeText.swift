@@ -31,7 +31,7 @@ public enum RangeText {
             upper: upper.slice)
     }
 
-    /// Outer `nil`: malformed; inner `nil`: no bound.
+    /// The outer `nil` means malformed, the inner one no bound.
     private static func bound(_ cursor: inout ByteCursor) -> (slice: TextSlice?, Void)? {
         let start = cursor.position
         guard
@@ -53,7 +53,7 @@ public enum MultirangeText {
         case malformed
     }
 
-    /// Cuts a multirange's text into its ranges, without allocating.
+    /// Splits a multirange's text into its ranges without allocating.
     public struct Tokenizer {
         enum Expectation: UInt8 { case start, rangeOrComma, end, malformed }
 

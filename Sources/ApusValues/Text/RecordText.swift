@@ -11,8 +11,8 @@ public enum RecordText {
         case malformed
     }
 
-    /// Cuts a composite's text into its fields, without allocating. `()` is one NULL: the server writes a composite
-    /// without any column just like that.
+    /// Splits a composite's text into its fields without allocating. `()` is one NULL, although the server writes a
+    /// composite without any column in the same way.
     public struct Tokenizer {
         enum Expectation: UInt8 { case start, field, end, malformed }
 
@@ -22,15 +22,10 @@ public enum RecordText {
 
         /// - Parameter bytes: the composite's text; must outlive the tokenizer and its slices.
         public init(_ bytes: UnsafeRawBufferPointer) {
-            if let cursor = ByteCursor(bytes) {
-                position = cursor.position
-                limit = cursor.end
-                expectation = .start
-            } else {
-                position = StaticString("").utf8Start
-                limit = position
-                expectation = .malformed
-            }
+            let cursor = ByteCursor(bytes) ?? .empty
+            position = cursor.position
+            limit = cursor.end
+            expectation = cursor.isAtEnd ? .malformed : .start
         }
 
         public mutating func next() -> Token {

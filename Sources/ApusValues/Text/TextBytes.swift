@@ -1,4 +1,4 @@
-/// Questions about text of any type.
+/// Checks on text of any type.
 public enum TextBytes {
     /// Whether every byte is ASCII, so that the text is the same in each of PostgreSQL's server-side encodings.
     @inlinable

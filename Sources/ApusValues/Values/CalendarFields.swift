@@ -50,7 +50,7 @@ public struct DateFields: Hashable, Sendable {
     @inlinable @inline(__always)
     public var yearOfEra: Int32 { year > 0 ? year : 1 &- year }
 
-    /// Whether there is such a day.
+    /// Whether the day exists.
     @inlinable @inline(__always)
     public var isValid: Bool {
         guard month &- 1 < 12, day &- 1 < 31 else { return false }
@@ -72,14 +72,14 @@ public struct DateFields: Hashable, Sendable {
     }
 }
 
-/// A time of day, with the zone's displacement if there is one.
+/// A time of day, with the zone's offset if there is one.
 @frozen
 public struct TimeFields: Hashable, Sendable {
     /// 0…24; 24 only as 24:00:00.
     public var hour: UInt8
     /// 0…59
     public var minute: UInt8
-    /// 0…60: the server itself never writes 60, people do.
+    /// 0…60; the server never writes 60, but people do.
     public var second: UInt8
     /// Whether `utcOffset` was given.
     public var hasOffset: Bool
@@ -99,7 +99,7 @@ public struct TimeFields: Hashable, Sendable {
         self.utcOffset = utcOffset ?? 0
     }
 
-    /// Whether there is such a time.
+    /// Whether the time exists.
     @inlinable @inline(__always)
     public var isValid: Bool {
         guard hour < 24 || (hour == 24 && minute == 0 && second == 0 && microsecond == 0) else { return false }
@@ -107,7 +107,7 @@ public struct TimeFields: Hashable, Sendable {
             && utcOffset >= -Self.maximumOffset && utcOffset <= Self.maximumOffset
     }
 
-    /// The largest displacement that PostgreSQL has, in seconds: 15:59:59.
+    /// The largest offset that PostgreSQL has, in seconds: 15:59:59.
     @inlinable static var maximumOffset: Int32 { 57_599 }
 }
 

@@ -9,10 +9,7 @@ public struct PGDate: Hashable, Sendable {
         self.daysSince2000 = daysSince2000
     }
 
-    public static let infinity = PGDate(daysSince2000: .max)
-    public static let negativeInfinity = PGDate(daysSince2000: .min)
-
-    /// - Returns: `nil` if there is no such day, or PostgreSQL cannot hold it.
+    /// - Returns: `nil` if the day does not exist, or PostgreSQL cannot hold it.
     public init?(_ fields: DateFields) {
         switch fields.finiteness {
         case .infinity: self = .infinity
@@ -30,10 +27,6 @@ public struct PGDate: Hashable, Sendable {
         self.init(DateFields(year: year, month: month, day: day))
     }
 
-    public var finiteness: Finiteness {
-        daysSince2000 == .max ? .infinity : daysSince2000 == .min ? .negativeInfinity : .finite
-    }
-
     /// Year, month and day.
     public var fields: DateFields {
         switch finiteness {
@@ -49,20 +42,10 @@ public struct PGDate: Hashable, Sendable {
     static var last: Int64 { 2_145_031_948 }
 }
 
-extension PGDate: Comparable {
-    @inlinable
-    public static func < (left: Self, right: Self) -> Bool { left.daysSince2000 < right.daysSince2000 }
-}
-
-extension PGDate: BinaryValue {
-    @inlinable
-    public init(binary bytes: UnsafeRawBufferPointer) throws(ValueFormatError) {
-        guard bytes.count == 4 else { throw ValueFormatError(.wrongLength, "date") }
-        daysSince2000 = Int32(bigEndian: bytes.loadUnaligned(as: Int32.self))
-    }
-
-    @inlinable
-    public func writeBinary(to writer: inout ByteWriter) { writer.append(bigEndian: daysSince2000) }
+extension PGDate: InfiniteTime {
+    @inlinable public static var typeName: StaticString { "date" }
+    @inlinable public var unitsSinceOrigin: Int32 { daysSince2000 }
+    @inlinable public init(unitsSinceOrigin count: Int32) { self.init(daysSince2000: count) }
 }
 
 /// The proleptic Gregorian calendar, by H. Hinnant's "chrono-Compatible Low-Level Date Algorithms" (2013): years that

@@ -11,8 +11,8 @@ public struct PGTime: Hashable, Sendable {
     /// Microseconds in 24 hours.
     @inlinable public static var microsecondsPerDay: Int64 { 86_400_000_000 }
 
-    /// The fields' zone, if they have one, is left out.
-    /// - Returns: `nil` if there is no such time.
+    /// A zone in the fields is ignored.
+    /// - Returns: `nil` if the time does not exist.
     public init?(_ fields: TimeFields) {
         guard fields.isValid else { return nil }
         let seconds = Int64(fields.hour) * 3600 + Int64(fields.minute) * 60 + Int64(fields.second)
@@ -32,31 +32,27 @@ public struct PGTime: Hashable, Sendable {
     }
 }
 
-extension PGTime: Comparable {
-    @inlinable
-    public static func < (left: Self, right: Self) -> Bool {
-        left.microsecondsSinceMidnight < right.microsecondsSinceMidnight
-    }
-}
+extension PGTime: CountedTime {
+    @inlinable public static var typeName: StaticString { "time" }
+    @inlinable public var unitsSinceOrigin: Int64 { microsecondsSinceMidnight }
+    @inlinable public init(unitsSinceOrigin count: Int64) { self.init(microsecondsSinceMidnight: count) }
 
-extension PGTime: BinaryValue {
+    /// - Throws: `outOfRange` for a time outside of a day.
     public init(binary bytes: UnsafeRawBufferPointer) throws(ValueFormatError) {
-        guard bytes.count == 8 else { throw ValueFormatError(.wrongLength, "time") }
-        microsecondsSinceMidnight = Int64(bigEndian: bytes.loadUnaligned(as: Int64.self))
+        var reader = BinaryReader(bytes, Self.typeName)
+        microsecondsSinceMidnight = try reader.read()
+        try reader.finish()
         guard microsecondsSinceMidnight >= 0, microsecondsSinceMidnight <= Self.microsecondsPerDay else {
-            throw ValueFormatError(.outOfRange, "time")
+            throw reader.error(.outOfRange)
         }
     }
-
-    @inlinable
-    public func writeBinary(to writer: inout ByteWriter) { writer.append(bigEndian: microsecondsSinceMidnight) }
 }
 
-/// A `timetz`: a time of day in a zone of fixed displacement.
+/// A `timetz`: a time of day in a zone with a fixed offset.
 @frozen
 public struct PGTimeTZ: Hashable, Sendable {
     public var time: PGTime
-    /// Seconds east of UTC, at most 15:59:59 either way. (The wire counts them west.)
+    /// Seconds east of UTC, at most 15:59:59 either way. (The binary form counts them west.)
     public var utcOffset: Int32
 
     @inlinable
@@ -65,7 +61,7 @@ public struct PGTimeTZ: Hashable, Sendable {
         self.utcOffset = utcOffset
     }
 
-    /// - Returns: `nil` if there is no such time, or the fields have no zone.
+    /// - Returns: `nil` if the time does not exist, or the fields have no zone.
     public init?(_ fields: TimeFields) {
         guard fields.hasOffset, let time = PGTime(fields) else { return nil }
         self.init(time: time, utcOffset: fields.utcOffset)

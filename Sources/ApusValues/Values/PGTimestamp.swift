@@ -9,17 +9,12 @@ public struct PGTimestamp: Hashable, Sendable {
         self.microsecondsSince2000 = microsecondsSince2000
     }
 
-    public static let infinity = PGTimestamp(microsecondsSince2000: .max)
-    public static let negativeInfinity = PGTimestamp(microsecondsSince2000: .min)
-
-    /// A zone in the fields is left out, as the server does.
-    /// - Returns: `nil` if there is no such time, or PostgreSQL cannot hold it.
+    /// A zone in the fields is ignored, as by the server.
+    /// - Returns: `nil` if the time does not exist, or PostgreSQL cannot hold it.
     public init?(_ fields: TimestampFields) {
         guard let microseconds = TimestampRange.microseconds(fields, utcOffset: 0) else { return nil }
         self.init(microsecondsSince2000: microseconds)
     }
-
-    public var finiteness: Finiteness { TimestampRange.finiteness(microsecondsSince2000) }
 
     /// Year to microsecond, without a zone.
     public var fields: TimestampFields { TimestampRange.fields(microsecondsSince2000) }
@@ -36,10 +31,7 @@ public struct PGTimestampTZ: Hashable, Sendable {
         self.microsecondsSince2000 = microsecondsSince2000
     }
 
-    public static let infinity = PGTimestampTZ(microsecondsSince2000: .max)
-    public static let negativeInfinity = PGTimestampTZ(microsecondsSince2000: .min)
-
-    /// - Returns: `nil` if there is no such time, PostgreSQL cannot hold it, or finite fields have no zone.
+    /// - Returns: `nil` if the time does not exist, PostgreSQL cannot hold it, or finite fields have no zone.
     public init?(_ fields: TimestampFields) {
         guard fields.time.hasOffset || !fields.isFinite,
             let microseconds = TimestampRange.microseconds(fields, utcOffset: fields.time.utcOffset)
@@ -47,9 +39,7 @@ public struct PGTimestampTZ: Hashable, Sendable {
         self.init(microsecondsSince2000: microseconds)
     }
 
-    public var finiteness: Finiteness { TimestampRange.finiteness(microsecondsSince2000) }
-
-    /// Year to microsecond in UTC, with the displacement 0.
+    /// Year to microsecond in UTC, with the offset 0.
     public var fields: TimestampFields {
         var fields = TimestampRange.fields(microsecondsSince2000)
         fields.time.hasOffset = fields.isFinite
@@ -57,36 +47,16 @@ public struct PGTimestampTZ: Hashable, Sendable {
     }
 }
 
-extension PGTimestamp: Comparable {
-    @inlinable
-    public static func < (left: Self, right: Self) -> Bool { left.microsecondsSince2000 < right.microsecondsSince2000 }
+extension PGTimestamp: InfiniteTime {
+    @inlinable public static var typeName: StaticString { "timestamp" }
+    @inlinable public var unitsSinceOrigin: Int64 { microsecondsSince2000 }
+    @inlinable public init(unitsSinceOrigin count: Int64) { self.init(microsecondsSince2000: count) }
 }
 
-extension PGTimestampTZ: Comparable {
-    @inlinable
-    public static func < (left: Self, right: Self) -> Bool { left.microsecondsSince2000 < right.microsecondsSince2000 }
-}
-
-extension PGTimestamp: BinaryValue {
-    @inlinable
-    public init(binary bytes: UnsafeRawBufferPointer) throws(ValueFormatError) {
-        guard bytes.count == 8 else { throw ValueFormatError(.wrongLength, "timestamp") }
-        microsecondsSince2000 = Int64(bigEndian: bytes.loadUnaligned(as: Int64.self))
-    }
-
-    @inlinable
-    public func writeBinary(to writer: inout ByteWriter) { writer.append(bigEndian: microsecondsSince2000) }
-}
-
-extension PGTimestampTZ: BinaryValue {
-    @inlinable
-    public init(binary bytes: UnsafeRawBufferPointer) throws(ValueFormatError) {
-        guard bytes.count == 8 else { throw ValueFormatError(.wrongLength, "timestamptz") }
-        microsecondsSince2000 = Int64(bigEndian: bytes.loadUnaligned(as: Int64.self))
-    }
-
-    @inlinable
-    public func writeBinary(to writer: inout ByteWriter) { writer.append(bigEndian: microsecondsSince2000) }
+extension PGTimestampTZ: InfiniteTime {
+    @inlinable public static var typeName: StaticString { "timestamptz" }
+    @inlinable public var unitsSinceOrigin: Int64 { microsecondsSince2000 }
+    @inlinable public init(unitsSinceOrigin count: Int64) { self.init(microsecondsSince2000: count) }
 }
 
 /// What the two timestamp types have in common.
@@ -102,7 +72,7 @@ enum TimestampRange {
         case .negativeInfinity: return .min
         case .finite: break
         }
-        // One day more than the range has on both sides, for the zone may bring it back.
+        // One day more than the range on both sides, because the zone's offset may bring it back into the range.
         guard fields.date.isValid, fields.date.year >= -4714, fields.date.year <= 294_277,
             let time = PGTime(fields.time)
         else { return nil }
@@ -112,13 +82,9 @@ enum TimestampRange {
         return Int64(sum)
     }
 
-    static func finiteness(_ microseconds: Int64) -> Finiteness {
-        microseconds == .max ? .infinity : microseconds == .min ? .negativeInfinity : .finite
-    }
-
     static func fields(_ microseconds: Int64) -> TimestampFields {
         let midnight = TimeFields(hour: 0, minute: 0, second: 0)
-        switch finiteness(microseconds) {
+        switch PGTimestamp(microsecondsSince2000: microseconds).finiteness {
         case .infinity: return TimestampFields(date: .infinity, time: midnight)
         case .negativeInfinity: return TimestampFields(date: .negativeInfinity, time: midnight)
         case .finite:

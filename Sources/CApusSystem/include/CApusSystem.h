@@ -1,5 +1,5 @@
-/* What Swift cannot reach in the C library: one queue of descriptors, memory pages, the number of forks, and a gate that
-   forks and the end of the process close. ApusWaiting puts all of it behind Swift types. */
+/* What Swift cannot call in the C library: a queue of descriptors, memory pages, the number of forks, and a gate that
+   closes while the process forks and when it ends. ApusWaiting has Swift types for all of it. */
 #ifndef CAPUS_SYSTEM_H
 #define CAPUS_SYSTEM_H
 

@@ -1,6 +1,6 @@
-/* A queue of descriptors to wait for, with three functions: register, wait, wake. epoll on Linux (queue_epoll.c), kqueue
-   on Darwin (queue_kqueue.c: compiled there, not run there yet). Swift's Glibc module exports neither epoll nor eventfd,
-   and epoll_event is a packed struct with a union. A function that fails returns -1 and sets errno. */
+/* A queue of descriptors to wait for, with three operations: register, wait, wake. It is epoll on Linux (queue_epoll.c)
+   and kqueue on Darwin (queue_kqueue.c: compiled there, not run there yet). Swift's Glibc module exports neither epoll
+   nor eventfd, and epoll_event is a packed struct with a union. A function that fails returns -1 and sets errno. */
 #ifndef CAPUS_WAITING_H
 #define CAPUS_WAITING_H
 
@@ -20,11 +20,11 @@ int apus_queue_create(void);
 int apus_queue_register(int queue, int fd, int interest, int oneshot, uint64_t token);
 int apus_queue_unregister(int queue, int fd);
 
-/* Waits for `timeout_ms` at most (-1: without a limit). The number of events. */
+/* Waits for `timeout_ms` at most (-1: no limit). Returns the number of events. */
 int apus_queue_wait(int queue, apus_event *out, int capacity, int timeout_ms);
 
-/* A signal is a descriptor that becomes readable when it is raised, and stays so, for any number of waiters. Where it is
-   one descriptor, both ends are the same. */
+/* A signal is a descriptor that becomes readable when it is raised, and stays readable, for any number of waiters. If
+   the system needs only one descriptor for it, both ends are the same. */
 int apus_signal_create(int *read_end, int *write_end);
 int apus_signal_raise(int write_end);
 void apus_signal_clear(int read_end);
