@@ -26,6 +26,10 @@ extension PyObj {
         UnsafeMutableRawPointer(self).assumingMemoryBound(to: Layout.self)
     }
 
+    /// The object at an address.
+    @inlinable @inline(__always)
+    public init(_ address: UnsafeMutableRawPointer) { self = address.assumingMemoryBound(to: PyObject.self) }
+
     /// The object whose C layout begins with Python's own head.
     @inlinable @inline(__always)
     public init<Layout>(layout: UnsafeMutablePointer<Layout>) {

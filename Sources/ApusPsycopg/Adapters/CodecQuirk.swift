@@ -1,4 +1,5 @@
 import ApusPython
+import ApusSessions
 
 /// Where one of Python's codecs takes something for something else than PostgreSQL does. Without care for it a text
 /// would silently become another one on the server, and a backslash no backslash.

@@ -1,6 +1,5 @@
 import ApusPython
 import ApusValues
-import CApusLibPQ
 
 extension Quoting {
     /// A `str` as `'…'`. Raises ValueError for a NUL, which PostgreSQL's text cannot hold.
@@ -39,10 +38,8 @@ extension Quoting {
     private func escape(
         _ bytes: UnsafeRawBufferPointer, for connection: Connection, to target: UnsafeMutablePointer<UInt8>
     ) throws(PythonError) -> Int {
-        let source = bytes.baseAddress?.assumingMemoryBound(to: CChar.self)
-        let target = UnsafeMutableRawPointer(target).assumingMemoryBound(to: CChar.self)
         let core = connection.core
-        return try connection.accessing { PQescapeStringConn(core.libpq, target, source, bytes.count, nil) }
+        return try connection.accessing { core.session?.escape(bytes, to: target) ?? 0 }
     }
 
     private func zeroByte() -> PythonError {

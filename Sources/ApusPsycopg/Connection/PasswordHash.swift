@@ -1,6 +1,6 @@
 import ApusPQ
 import ApusPython
-import CApusLibPQ
+import ApusSessions
 
 /// `psycopg2.extensions.encrypt_password`: a password's hash, as ALTER USER takes it, so that the password itself is
 /// never in a statement.
@@ -18,11 +18,9 @@ enum PasswordHash {
                     module.pointee.programmingError,
                     "password encryption (other than 'md5' algorithm) requires a connection or cursor")
             }
-            guard let hash = PQencryptPassword(password, user) else {
-                throw raiseMemoryError()
-            }
-            defer { PQfreemem(hash) }
-            return try PyRef(cString: hash)
+            let hash: String
+            do { hash = try PQLibrary.md5Hash(of: password, user: user) } catch { throw raise(error) }
+            return try PyRef(hash)
         }
         let connection = try connection(of: scope)
         let chosen: String
@@ -43,7 +41,7 @@ enum PasswordHash {
     private static func serversAlgorithm(_ connection: Connection) throws(PythonError) -> String {
         let exchange = try connection.perform(Exchange(Statement("SHOW password_encryption")), mayBegin: false)
         try connection.checkSuccess(exchange, cursor: nil)
-        let value = exchange.result.flatMap { PQgetvalue($0, 0, 0) }.map { String(cString: $0) } ?? "md5"
+        let value = exchange.result?.text(0, 0) ?? "md5"
         // Servers before 14 had a switch.
         return value == "on" || value == "off" ? "md5" : value
     }

@@ -1,6 +1,5 @@
 import ApusPQ
 import ApusPython
-import CApusLibPQ
 import CApusPsycopg
 
 extension Cursor {

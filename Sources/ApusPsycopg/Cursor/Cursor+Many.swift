@@ -1,7 +1,7 @@
 import ApusPQ
 import ApusPython
+import ApusSessions
 import ApusValues
-import CApusLibPQ
 
 /// `executemany`. Within a transaction the statements travel together: the server executes each by itself and stops at
 /// the first that fails, so that only the number of messages differs.

@@ -1,6 +1,6 @@
 import ApusPQ
 import ApusPython
-import CApusLibPQ
+import ApusSessions
 import CApusPsycopg
 
 /// A Python cursor, borrowed.
@@ -66,7 +66,9 @@ struct Cursor {
         return raised
     }
 
-    var result: OpaquePointer? { fields.pointee.result.map { OpaquePointer($0) } }
+    /// The result, which the cursor owns.
+    @inline(__always)
+    var result: BorrowedResult? { fields.pointee.result.map { BorrowedResult(OpaquePointer($0)) } }
 
     var isNamed: Bool { fields.pointee.name != nil }
 
@@ -118,7 +120,7 @@ struct Cursor {
     static func dropRows(_ fields: UnsafeMutablePointer<apus_cursor>) {
         if let result = fields.pointee.result {
             fields.pointee.result = nil
-            PQclear(OpaquePointer(result))
+            _ = PQResult(owning: OpaquePointer(result))
         }
         if let large = fields.pointee.large { dropLargeRows(large, fields) }
         fields.pointee.is_pinned = 0
@@ -143,21 +145,22 @@ struct Cursor {
             return try checkUnread()
         }
         fields.pointee.has_failed = 0
-        guard let result = exchange.takeResult() else { return }
+        guard let taken = exchange.takeResult() else { return }
         if fields.pointee.result != nil { clearResult() }
-        fields.pointee.result = UnsafeMutableRawPointer(result)
-        switch PQresultStatus(result) {
-        case PGRES_TUPLES_OK, PGRES_SINGLE_TUPLE:
-            fields.pointee.rowcount = Int(PQntuples(result))
+        let result = taken.borrowed
+        fields.pointee.result = UnsafeMutableRawPointer(taken.release())
+        switch result.status {
+        case .tuplesOK, .singleTuple:
+            fields.pointee.rowcount = result.rowCount
             fields.pointee.missing = Missing.nothing
             do throws(PythonError) { try chooseCasts(result, connection) } catch {
                 clearResult()
                 throw error
             }
-        case PGRES_COPY_BOTH: return
+        case .copyBoth: return
         default:
-            fields.pointee.rowcount = Self.affectedRows(result)
-            fields.pointee.lastoid = PQoidValue(result)
+            fields.pointee.rowcount = result.affectedRows ?? -1
+            fields.pointee.lastoid = result.insertedOID
         }
     }
 
@@ -179,7 +182,7 @@ struct Cursor {
     /// Lets go of a result that is not the cursor's any more. A stream is ended, because no cursor reads it.
     @inline(never)
     private func discard(_ exchange: Exchange, _ connection: Connection) throws(PythonError) {
-        guard let result = exchange.result, PQresultStatus(result) == PGRES_COPY_BOTH else { return }
+        guard let result = exchange.result, result.status == .copyBoth else { return }
         exchange.abandonCopy()
         let core = connection.core
         _ = try connection.blocking(
@@ -191,22 +194,9 @@ struct Cursor {
         exchange.number.map { $0 == fields.pointee.execution } ?? true
     }
 
-    /// The number in a command's tag; -1 where there is none, and for one that no server can mean.
-    static func affectedRows(_ result: OpaquePointer) -> Int {
-        guard let digits = PQcmdTuples(result), digits.pointee != 0 else { return -1 }
-        var count = 0
-        var position = UnsafePointer<CChar>(digits)
-        while position.pointee >= 48 && position.pointee < 58 {
-            if count >= 100_000_000_000_000_000 { return -1 }
-            count = count &* 10 &+ Int(position.pointee &- 48)
-            position += 1
-        }
-        return count
-    }
-
     /// Finds the typecaster of every column, once for all rows.
-    private func chooseCasts(_ result: OpaquePointer, _ connection: Connection) throws(PythonError) {
-        let count = Int(PQnfields(result))
+    private func chooseCasts(_ result: BorrowedResult, _ connection: Connection) throws(PythonError) {
+        let count = result.columnCount
         let casts = try PyRef(tupleOf: count)
         let columns = room(forColumns: count)
         var isAtomic = true
@@ -214,8 +204,8 @@ struct Cursor {
         fields.pointee.readers += 1
         defer { fields.pointee.readers -= 1 }
         for index in 0..<count {
-            let oid = try PyRef(Int(PQftype(result, Int32(truncatingIfNeeded: index))))
-            let isBinary = PQfformat(result, Int32(truncatingIfNeeded: index)) == 1
+            let oid = try PyRef(Int(result.columnType(index)))
+            let isBinary = result.isBinary(index)
             let cast = try cast(oid.object, connection, isBinary: isBinary)
             let column = RowMaker.Column(cast.object)
             casts.set(tupleItem: index, to: cast)
@@ -301,10 +291,10 @@ struct Cursor {
         // New objects may set off the cycle collector, and finalizers with it.
         fields.pointee.readers += 1
         defer { fields.pointee.readers -= 1 }
-        let count = Int(PQnfields(result))
+        let count = result.columnCount
         let columns = try PyRef(tupleOf: count)
         for index in 0..<count {
-            try columns.set(tupleItem: index, to: Column.make(result, Int32(truncatingIfNeeded: index), encoding))
+            try columns.set(tupleItem: index, to: Column.make(result, index, encoding))
         }
         replace(&fields.pointee.description, with: PyRef(retaining: columns.object))
         return columns
@@ -332,7 +322,7 @@ struct Cursor {
     /// The tag of the last command, an empty text where the server refused it.
     func statusMessage() throws(PythonError) -> PyRef {
         if let last = fields.pointee.last_status { return PyRef(retaining: last) }
-        if let result, let status = PQcmdStatus(result) { return try PyRef(cString: status) }
+        if let result { return try PyRef(result.commandTag) }
         return try fields.pointee.has_failed != 0 ? PyRef("") : PyRef.none
     }
 }

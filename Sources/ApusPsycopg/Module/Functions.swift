@@ -1,5 +1,5 @@
+import ApusPQ
 import ApusPython
-import CApusLibPQ
 
 extension Module {
     static let functions = Methods(
@@ -79,7 +79,7 @@ extension Module {
                 }
             },
             .plain("libpq_version", "libpq_version() -> int: the version of libpq") { _, _ in
-                returningObject { () throws(PythonError) in try PyRef(Int(PQlibVersion())) }
+                returningObject { () throws(PythonError) in try PyRef(PQLibrary.version) }
             },
             .one("set_wait_callback", "set_wait_callback(f): f(conn) waits for connections, in place of blocking") {
                 _, callback in

@@ -1,6 +1,6 @@
 import ApusConnector
+import ApusPQ
 import ApusPython
-import CApusLibPQ
 
 /// Python's entry into the extension.
 @_cdecl("PyInit__psycopg")
@@ -17,7 +17,7 @@ enum Module {
             returningStatus { () throws(PythonError) in try Module.execute(receiver(me)) }
         },
         free: { me in
-            guard let state = state(of: me.map { PyObj(layout: $0.assumingMemoryBound(to: UInt8.self)) }) else {
+            guard let state = state(of: me.map { PyObj($0) }) else {
                 return
             }
             InterpreterStates.unregister(state)
@@ -77,7 +77,7 @@ enum Module {
         try object.add(2, as: "threadsafety")
         try object.add("pyformat", as: "paramstyle")
         try object.add(version, as: "__version__")
-        try object.add(Int(PQlibVersion()), as: "__libpq_version__")
+        try object.add(PQLibrary.version, as: "__libpq_version__")
         try object.add(12_345_678, as: "REPLICATION_PHYSICAL")
         try object.add(87_654_321, as: "REPLICATION_LOGICAL")
         try object.add(BalanceProperty.keywords.joined(separator: " "), as: "_balance_keywords")

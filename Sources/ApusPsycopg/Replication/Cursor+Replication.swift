@@ -1,7 +1,7 @@
 import ApusPQ
 import ApusPython
+import ApusSessions
 import ApusWaiting
-import CApusLibPQ
 
 /// What a replication cursor does: it begins a stream, reads it, and tells the server how far it is.
 extension Cursor {

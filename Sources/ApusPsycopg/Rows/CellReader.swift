@@ -1,4 +1,4 @@
-import CApusLibPQ
+import ApusPQ
 
 /// Where the cells of a row are read from, from the first column to the last.
 protocol CellReader {
@@ -8,12 +8,12 @@ protocol CellReader {
 
 /// The cells of a row of libpq's.
 struct ResultReader: CellReader {
-    private let result: OpaquePointer
+    private let result: BorrowedResult
     private let row: Int32
     private var column: Int32 = 0
 
     @inline(__always)
-    init(_ result: OpaquePointer, row: Int) {
+    init(_ result: BorrowedResult, row: Int) {
         self.result = result
         self.row = Int32(truncatingIfNeeded: row)
     }
@@ -22,9 +22,7 @@ struct ResultReader: CellReader {
     mutating func next() -> UnsafeRawBufferPointer? {
         let column = column
         self.column = column &+ 1
-        let count = Int(PQgetlength(result, row, column))
-        if count == 0, PQgetisnull(result, row, column) != 0 { return nil }
-        return UnsafeRawBufferPointer(start: PQgetvalue(result, row, column), count: count)
+        return result.cell(row, column)
     }
 }
 

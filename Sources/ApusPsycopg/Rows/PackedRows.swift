@@ -1,5 +1,5 @@
+import ApusPQ
 import ApusWaiting
-import CApusLibPQ
 
 /// The rows of a large result, copied out of libpq's into blocks that go back to the system one by one, when their rows
 /// have been read. libpq needs 24 bytes beside each cell and gives all back or nothing.
@@ -26,8 +26,8 @@ struct PackedRows: ~Copyable {
 
     /// Copies all rows of a result, without touching a Python object.
     /// - Returns: nil if there is no memory for them.
-    static func copying(_ result: OpaquePointer) -> PackedRows? {
-        var packed = PackedRows(columns: Int(PQnfields(result)))
+    static func copying(_ result: BorrowedResult) -> PackedRows? {
+        var packed = PackedRows(columns: result.columnCount)
         if !packed.copy(result) { return nil }
         return packed
     }
@@ -64,14 +64,14 @@ struct PackedRows: ~Copyable {
 
     // MARK: Copying
 
-    private mutating func copy(_ result: OpaquePointer) -> Bool {
+    private mutating func copy(_ result: BorrowedResult) -> Bool {
         let columns = Int32(truncatingIfNeeded: columns)
         guard var block = Block(capacity: Self.blockSize, firstRow: 0) else { return false }
-        for row in 0..<PQntuples(result) {
+        for row in 0..<Int32(clamping: result.rowCount) {
             var end = block.count
             for column in 0..<columns {
-                let length = PQgetlength(result, row, column)
-                let size = 4 + Int(length)
+                let value = result.cell(row, column)
+                let size = 4 + (value?.count ?? 0)
                 if block.capacity - end < size {
                     // A row that is larger than a block gets one of its own, with room to grow.
                     let begun = end - block.count
@@ -86,9 +86,8 @@ struct PackedRows: ~Copyable {
                     end = begun
                 }
                 let cell = block.start + end
-                let isNull = length == 0 && PQgetisnull(result, row, column) != 0
-                cell.storeBytes(of: isNull ? -1 : length, as: Int32.self)
-                if length > 0, let value = PQgetvalue(result, row, column) { memcpy(cell + 4, value, Int(length)) }
+                cell.storeBytes(of: value.map { Int32(truncatingIfNeeded: $0.count) } ?? -1, as: Int32.self)
+                if let value, let start = value.baseAddress { memcpy(cell + 4, start, value.count) }
                 end += size
             }
             block.count = end

@@ -1,24 +1,24 @@
 /// What the driver sent in front of the program's statement, in the same message: the server counts positions, and
 /// libpq lines, from the start of the message, and the program is shown those of its statement.
-struct StatementPrefix {
+public struct StatementPrefix: Sendable {
     /// How long it is, in characters.
-    var characters = 0
+    public var characters = 0
     /// How many line feeds it has, of which the last ends it.
-    var lines = 0
+    public var lines = 0
 
     /// BEGIN or the like, on a line of its own.
-    init(characters: Int = 0, lines: Int = 0) {
+    public init(characters: Int = 0, lines: Int = 0) {
         self.characters = characters
         self.lines = lines
     }
 
     /// The position in the statement of a position in the message; both count characters from 1.
-    func position(_ position: Int) -> Int { max(1, position &- characters) }
+    public func position(_ position: Int) -> Int { max(1, position &- characters) }
 
     /// A message of the server as it would be without the prefix. Below the message proper, libpq shows the line of the
     /// error and a caret that points at it: `LINE 2: …`. A number that becomes shorter moves the caret with it.
     /// - Parameter head: how many lines the message proper has: it may hold lines that look like libpq's.
-    func removed(from text: [UInt8], head: Int) -> [UInt8] {
+    public func removed(from text: [UInt8], head: Int) -> [UInt8] {
         if lines == 0 { return text }
         let feed = UInt8(ascii: "\n")
         var shown = text.split(separator: feed, omittingEmptySubsequences: false).map(Array.init)

@@ -1,31 +1,30 @@
 import ApusPQ
 import ApusWaiting
-import CApusLibPQ
 
 /// The client's side of a replication stream: what came, and what the server is told about how far it was processed.
 ///
 /// See "Streaming Replication Protocol" in PostgreSQL's manual for the messages. Positions in the log (LSN) are byte
 /// counts; times are microseconds. It is used together with libpq's connection, and under the same lock: the core's
 /// `access`.
-final class ReplicationStream: @unchecked Sendable {
+public final class ReplicationStream {
     /// Whether messages are text for Python.
-    let decodes: Bool
+    public let decodes: Bool
     /// How often the server gets feedback though it does not ask.
-    var interval: Duration
+    public var interval: Duration
 
-    private(set) var walEnd: UInt64 = 0
+    public private(set) var walEnd: UInt64 = 0
     private var written: UInt64 = 0
     private var flushed: UInt64 = 0
     private var applied: UInt64 = 0
     /// When something was last sent or received, since 1970.
-    private(set) var lastExchange: Int64
+    public private(set) var lastExchange: Int64
     /// When feedback was last sent, since 1970.
-    private(set) var lastFeedback: Int64
+    public private(set) var lastFeedback: Int64
     private var nextFeedback: Duration
     /// Feedback that the socket has not taken yet.
     private var pending: [UInt8]?
 
-    init(decodes: Bool, interval: Duration) {
+    public init(decodes: Bool, interval: Duration) {
         self.decodes = decodes
         self.interval = interval
         lastExchange = WallClock.microseconds
@@ -34,16 +33,16 @@ final class ReplicationStream: @unchecked Sendable {
     }
 
     /// A piece of the log.
-    struct Message {
-        var start: UInt64
-        var walEnd: UInt64
+    public struct Message {
+        public var start: UInt64
+        public var walEnd: UInt64
         /// By the server's clock, since 1970.
-        var sentAt: Int64
-        var payload: [UInt8]
+        public var sentAt: Int64
+        public var payload: [UInt8]
     }
 
     /// How an attempt to read ended.
-    enum Event {
+    public enum Event {
         case message(Message)
         /// The stream has ended: the server's answer to the command follows.
         case end
@@ -52,7 +51,7 @@ final class ReplicationStream: @unchecked Sendable {
     }
 
     /// Takes the next message, answering what the server asks in between.
-    func read(_ session: inout PQConnection?) throws(PQError) -> Event {
+    public func read(_ session: inout PQConnection?) throws(PQError) -> Event {
         if Monotonic.now >= nextFeedback { prepareFeedback(asksForReply: false) }
         while true {
             if let wait = try flush(&session) { return .wait(wait) }
@@ -90,14 +89,14 @@ final class ReplicationStream: @unchecked Sendable {
     // MARK: Feedback
 
     /// Notes how far the application is; positions never go back.
-    func note(written: UInt64, flushed: UInt64, applied: UInt64) {
+    public func note(written: UInt64, flushed: UInt64, applied: UInt64) {
         self.written = max(self.written, written)
         self.flushed = max(self.flushed, flushed)
         self.applied = max(self.applied, applied)
     }
 
     /// Makes the server be told with the next `flush` or `read`.
-    func prepareFeedback(asksForReply: Bool) {
+    public func prepareFeedback(asksForReply: Bool) {
         lastFeedback = WallClock.microseconds
         lastExchange = lastFeedback
         nextFeedback = Monotonic.now + interval
@@ -110,7 +109,7 @@ final class ReplicationStream: @unchecked Sendable {
     }
 
     /// Sends the feedback that was prepared.
-    func flush(_ session: inout PQConnection?) throws(PQError) -> Wait? {
+    public func flush(_ session: inout PQConnection?) throws(PQError) -> Wait? {
         if let message = pending {
             var wait: Wait?
             var failure: PQError?
