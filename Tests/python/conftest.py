@@ -5,11 +5,13 @@ import os
 import signal
 import sys
 import uuid
+from contextlib import contextmanager
 
 import psycopg2
 import pytest
 from psycopg2 import extensions, extras
 
+from leftovers import inventory
 from local_cluster import cli_from_environment, free_base_address
 from observing import Nodes
 
@@ -45,6 +47,17 @@ def make_cluster(**options):
     return Nodes(cli_from_environment(), f"pytest-{os.getpid()}-{next(numbers)}", **options)
 
 
+@contextmanager
+def shared_cluster(**options):
+    """A cluster that many tests share. The run fails when they leave a table, a role or the like on it."""
+    with make_cluster(**options) as nodes:
+        before = inventory(nodes)
+        yield nodes
+        left = sorted(inventory(nodes) - before)
+        if left:
+            pytest.fail("tests left this on servers that other tests share:\n" + "\n".join(left), pytrace=False)
+
+
 @pytest.fixture
 def cluster():
     """A factory of clusters: `cluster(nodes=3, placement=[...], options=["--auth", "scram"])` is up when it returns,
@@ -64,14 +77,21 @@ def cluster():
 @pytest.fixture(scope="session")
 def three_nodes():
     """Three nodes, one a zone (cloud.region.a, .b, .c), shared by all tests that leave them as they are."""
-    with make_cluster(nodes=3, placement=[f"cloud.region.{zone}" for zone in "abc"]) as shared:
+    with shared_cluster(nodes=3, placement=[f"cloud.region.{zone}" for zone in "abc"]) as shared:
         yield shared
+
+
+@pytest.fixture
+def relisted(three_nodes):
+    """The three nodes, for tests that give them lists of their own by `list_as`."""
+    yield three_nodes
+    three_nodes.drop_lists()
 
 
 @pytest.fixture(scope="session")
 def mortal_nodes():
     """Three nodes at c.r.a, c.r.b and c.r.c, for `mortal`."""
-    with make_cluster(nodes=3, placement=["c.r.a", "c.r.b", "c.r.c"], options=["--listed-ttl", "60"]) as shared:
+    with shared_cluster(nodes=3, placement=["c.r.a", "c.r.b", "c.r.c"], options=["--listed-ttl", "60"]) as shared:
         yield shared
 
 
@@ -86,7 +106,7 @@ def mortal(mortal_nodes):
 def six_nodes():
     """c.r.a: nodes 1 and 2; c.r.b: 3; c.s.c: 4; read replicas at c.r.a: 5, and at c.r.b: 6."""
     placement = ["c.r.a", "c.r.a", "c.r.b", "c.s.c", "c.r.a", "c.r.b"]
-    with make_cluster(nodes=6, placement=placement, options=["--read-replicas", "5,6"]) as shared:
+    with shared_cluster(nodes=6, placement=placement, options=["--read-replicas", "5,6"]) as shared:
         yield shared
 
 
@@ -100,7 +120,7 @@ def six(six_nodes):
 @pytest.fixture(scope="session")
 def scram_nodes():
     """Three nodes that want passwords."""
-    with make_cluster(nodes=3, options=["--auth", "scram"]) as shared:
+    with shared_cluster(nodes=3, options=["--auth", "scram"]) as shared:
         yield shared
 
 
@@ -109,21 +129,28 @@ def named_nodes():
     """Three nodes that are listed by name, want passwords and offer TLS, with certificates for the names alone."""
     if not os.access("/etc/hosts", os.W_OK):
         pytest.skip("names need /etc/hosts")
-    with make_cluster(nodes=3, options=["--tls", "--hostnames", "--auth", "scram"]) as shared:
+    with shared_cluster(nodes=3, options=["--tls", "--hostnames", "--auth", "scram"]) as shared:
         yield shared
+
+
+@pytest.fixture
+def relisted_names(named_nodes):
+    """The named nodes, for tests that give them lists of their own by `list_as`."""
+    yield named_nodes
+    named_nodes.drop_lists()
 
 
 @pytest.fixture(scope="session")
 def record_nodes():
     """One node behind a proxy that ends TLS and writes records of 16 KiB, as poolers and balancers do."""
-    with make_cluster(nodes=1, options=["--tls", "--tls-record-size", "16384"]) as shared:
+    with shared_cluster(nodes=1, options=["--tls", "--tls-record-size", "16384"]) as shared:
         yield shared
 
 
 @pytest.fixture(scope="session")
 def secure_node():
     """One server that offers TLS and wants no password."""
-    with make_cluster(nodes=1, options=["--tls"]) as shared:
+    with shared_cluster(nodes=1, options=["--tls"]) as shared:
         yield shared
 
 
@@ -151,6 +178,14 @@ def connection(dsn):
 def cursor(connection):
     """A cursor of the plain connection."""
     return connection.cursor()
+
+
+@pytest.fixture(scope="session")
+def hstore_extension(three_nodes):
+    """The server of `dsn` has the extension hstore."""
+    three_nodes.ask(1, "CREATE EXTENSION hstore")
+    yield
+    three_nodes.ask(1, "DROP EXTENSION hstore")
 
 
 @pytest.fixture(params=["blocking", "green"])

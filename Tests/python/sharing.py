@@ -2,10 +2,11 @@
 
 import itertools
 import threading
-import time
 from contextlib import contextmanager
 
 import psycopg2
+
+from waiting import until
 
 keys = itertools.count(7_000_000)
 
@@ -19,13 +20,14 @@ def busy(dsn, connection):
         thread = threading.Thread(
             target=lambda: connection.cursor().execute("SELECT pg_advisory_lock(%s)", (key,)), daemon=True)
         thread.start()
-        deadline = time.monotonic() + 20
-        while True:
+
+        def waits():
+            assert thread.is_alive()
             locks.execute(
-                "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = %s AND NOT granted", (key,))
-            if locks.fetchone() == (1,):
-                break
-            assert time.monotonic() < deadline and thread.is_alive()
+                "SELECT FROM pg_locks WHERE locktype = 'advisory' AND objid = %s AND NOT granted", (key,))
+            return locks.rowcount
+
+        until(waits, within=20)
         try:
             yield thread
         finally:

@@ -240,11 +240,12 @@ def test_d19_verify_full_through_discovered_nodes(named_nodes, app):
 
 
 @cold
-def test_d19_a_node_with_a_wrong_certificate_is_passed_over(named_nodes, app):
-    rows = [{"host": named_nodes.names[0], "uuid": "1"}, {"host": named_nodes.address(2), "uuid": "2"}]
-    options = named_nodes.list_as(rows)
+def test_d19_a_node_with_a_wrong_certificate_is_passed_over(relisted_names, app):
+    rows = [{"host": relisted_names.names[0], "uuid": "1"}, {"host": relisted_names.address(2), "uuid": "2"}]
+    options = relisted_names.list_as(rows)
     connections = open_many(
-        3, host=named_nodes.names[0], options=options, sslmode="verify-full", password="yugabyte", user="yugabyte",
-        sslrootcert=named_nodes.status()["ca_certificate"], dbname="yugabyte", load_balance=True, application_name=app)
-    assert named_nodes.spread(app) == [3, 0, 0]
+        3, host=relisted_names.names[0], options=options, sslmode="verify-full", password="yugabyte", user="yugabyte",
+        sslrootcert=relisted_names.status()["ca_certificate"], dbname="yugabyte", load_balance=True,
+        application_name=app)
+    assert relisted_names.spread(app) == [3, 0, 0]
     close_all(connections)

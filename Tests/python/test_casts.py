@@ -303,8 +303,8 @@ def test_encodings(connection, encoding, text):
         assert [row[0] for row in cursor.fetchall()] == [value, "", None] * 400
 
 
+@pytest.mark.usefixtures("hstore_extension")
 def test_hstore_and_inet(connection, cursor):
-    cursor.execute("CREATE EXTENSION IF NOT EXISTS hstore")
     psycopg2.extras.register_hstore(cursor)
     cursor.execute("""SELECT ''::hstore, 'a=>NULL'::hstore, '""=>""'::hstore, ''::hstore, NULL::hstore""")
     assert cursor.fetchone() == ({}, {"a": None}, {"": ""}, {}, None)

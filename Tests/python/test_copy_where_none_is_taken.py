@@ -189,16 +189,20 @@ import os, signal, sys, threading, time
 sys.path.insert(0, sys.argv[2])
 import psycopg2, psycopg2.apus
 from fake_server import *
+from waiting import is_asleep, is_running, until
 
 dsn = sys.argv[1]
 
-def soon(seconds=0.5):
-    threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGINT)).start()
+def send_when(question):
+    try:
+        until(question, within=30)
+    finally:
+        os.kill(os.getpid(), signal.SIGINT)
 
-def interrupted(body, seconds=0.5):
+def interrupted(body, *questions):
     begun = time.monotonic()
     try:
-        soon(seconds)
+        threading.Thread(target=lambda: [send_when(question) for question in questions], daemon=True).start()
         body()
     except KeyboardInterrupt as error:
         assert time.monotonic() - begun < 20, "it was waited for to the end"
@@ -210,10 +214,11 @@ WAITS = {
     "execute of a COPY": """
         connection = psycopg2.connect(dsn)
         cursor = connection.cursor()
-        interrupted(lambda: cursor.execute("COPY (SELECT pg_sleep(60)) TO STDOUT"))
+        interrupted(lambda: cursor.execute("COPY (SELECT pg_sleep(60)) TO STDOUT"), is_running(connection))
         connection.rollback()
         interrupted(lambda: cursor.execute(
-            "COPY (SELECT repeat('x', 1000) FROM pg_class a, pg_class b, pg_class c, pg_class d) TO STDOUT"))
+            "COPY (SELECT repeat('x', 1000) FROM pg_class a, pg_class b, pg_class c, pg_class d) TO STDOUT"),
+            is_running(connection, None))
         connection.rollback()
         cursor.execute("SELECT 1")
     """,
@@ -221,7 +226,7 @@ WAITS = {
         with FakeServer() as server:
             server.answers["COPY"] = Stall(copy_out(b"1"))
             connection = psycopg2.connect(server.dsn, cancellation_timeout=3)
-            interrupted(lambda: connection.cursor().execute("COPY it"))
+            interrupted(lambda: connection.cursor().execute("COPY it"), is_asleep())
     """,
     # The rest of a COPY TO is read after an error of the file's: Ctrl-C comes first, and tells of it.
     "the rest of a COPY TO": """
@@ -233,7 +238,7 @@ WAITS = {
         error = interrupted(lambda: cursor.copy_expert(
             "COPY (SELECT i, pg_sleep(CASE i WHEN 100000 THEN 60 ELSE 0 END) FROM generate_series(1, 100000) i)"
             " TO STDOUT",
-            Full()))
+            Full()), is_running(connection))
         assert type(error.__context__) is ZeroDivisionError
         connection.rollback()
         cursor.execute("SELECT 1")
@@ -243,8 +248,9 @@ WAITS = {
         with FakeServer(holds_cancels=True) as server:
             server.answers["SELECT slow"] = lambda: server.canceled.wait(30) and row("1")
             connection = psycopg2.connect(server.dsn, cancellation_timeout=60)
-            soon(2)
-            interrupted(lambda: connection.cursor().execute("SELECT slow"))
+            waits_again = is_asleep()
+            interrupted(lambda: connection.cursor().execute("SELECT slow"), is_asleep(),
+                        lambda: server.canceled.is_set() and waits_again())
             assert connection.closed == 2
     """,
 }

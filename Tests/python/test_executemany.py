@@ -188,12 +188,20 @@ ERRORS = {
 }
 
 
+@pytest.fixture
+def many_fails(other):
+    """A function that fails when it is given 0."""
+    other.cursor().execute("CREATE FUNCTION many_fails(n int) RETURNS int LANGUAGE plpgsql AS"
+                           " $$ BEGIN IF n = 0 THEN RETURN (SELECT nothing\nFROM pg_class); END IF; RETURN n; END $$")
+    yield
+    other.cursor().execute("DROP FUNCTION many_fails")
+
+
 @pytest.mark.parametrize("first", [False, True], ids=["later", "first"])
 @pytest.mark.parametrize("name", ERRORS)
+@pytest.mark.usefixtures("many_fails")
 def test_an_error_is_that_of_the_statement_alone(dsn, connection, cursor, other, table, name, first):
-    """Also where BEGIN travels in front."""
-    other.cursor().execute("CREATE OR REPLACE FUNCTION many_fails(n int) RETURNS int LANGUAGE plpgsql AS"
-                           " $$ BEGIN IF n = 0 THEN RETURN (SELECT nothing\nFROM pg_class); END IF; RETURN n; END $$")
+    """Also where BEGIN is sent in front of it."""
     template, arguments = ERRORS[name]
     if not first:
         cursor.execute("SELECT 1")

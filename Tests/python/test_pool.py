@@ -1,9 +1,7 @@
 """psycopg2.pool: as psycopg2's without the `pool_…` keywords, and what they do."""
 
-import signal
 import sys
 import threading
-import time
 from collections import Counter
 
 import psycopg2
@@ -14,15 +12,9 @@ from psycopg2.pool import AbstractConnectionPool, PoolError, PoolTimeout, Simple
 
 from observing import ping, reached
 from racing import in_threads
+from waiting import interrupt_when, until, when
 
 KINDS = pytest.mark.parametrize("kind", [SimpleConnectionPool, ThreadedConnectionPool])
-
-
-def until(condition):
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def kill(connection):
@@ -86,7 +78,7 @@ def test_a_pool_of_one_thread_has_nobody_to_wait_for(dsn):
 def test_a_block_gives_its_connection_back(kind, keywords, dsn):
     pool = kind(1, 1, dsn, **keywords)
     with pool.connection() as connection:
-        connection.cursor().execute("CREATE TABLE pool_block (i int)")
+        connection.cursor().execute("CREATE TEMP TABLE pool_block (i int)")
     with pytest.raises(ZeroDivisionError):
         with pool.connection() as same:
             assert same is connection
@@ -96,7 +88,6 @@ def test_a_block_gives_its_connection_back(kind, keywords, dsn):
         cursor = same.cursor()
         cursor.execute("SELECT count(*) FROM pool_block")
         assert same is connection and cursor.fetchone() == (0,)
-        cursor.execute("DROP TABLE pool_block")
     with pytest.raises(psycopg2.OperationalError):
         with pool.connection() as same:
             kill(same)
@@ -119,8 +110,8 @@ def test_a_block_gives_its_connection_back(kind, keywords, dsn):
 def test_waiting_for_a_connection(dsn):
     pool = ThreadedConnectionPool(1, 1, dsn, pool_timeout=30)
     connection = pool.getconn()
-    threading.Timer(0.3, pool.putconn, (connection,)).start()
-    assert pool.getconn() is connection
+    with when(lambda: pool._waiters, lambda: pool.putconn(connection)):
+        assert pool.getconn() is connection
     pool.closeall()
 
 
@@ -162,13 +153,8 @@ def test_who_goes_away_takes_nothing_along(dsn):
     """A wait that is interrupted, or over, leaves its place to the next."""
     pool = ThreadedConnectionPool(1, 1, dsn, pool_timeout=60)
     connection, served = pool.getconn(), []
-    before = signal.signal(signal.SIGALRM, signal.default_int_handler)
-    try:
-        signal.setitimer(signal.ITIMER_REAL, 0.3)
-        with pytest.raises(KeyboardInterrupt):
-            pool.getconn()
-    finally:
-        signal.signal(signal.SIGALRM, before)
+    with interrupt_when(lambda: pool._waiters), pytest.raises(KeyboardInterrupt):
+        pool.getconn()
     assert not pool._waiters
     thread = threading.Thread(target=lambda: served.append(pool.getconn()))
     thread.start()

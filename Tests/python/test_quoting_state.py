@@ -19,12 +19,13 @@ VALUE = "\\'); SELECT pg_notify('broken', 'out'); --"
 def dsn(dsn):
     connection = psycopg2.connect(dsn)
     connection.autocommit = True
-    # The procedure sets a parameter for good, and fails nevertheless.
+    # The procedure sets a parameter for the rest of the session, and fails nevertheless.
     connection.cursor().execute(
-        "CREATE OR REPLACE PROCEDURE quoting_sets(parameter text, value text) LANGUAGE plpgsql AS $$ BEGIN"
+        "CREATE PROCEDURE quoting_sets(parameter text, value text) LANGUAGE plpgsql AS $$ BEGIN"
         " PERFORM set_config(parameter, value, false); COMMIT; RAISE EXCEPTION 'failed'; END $$")
+    yield dsn
+    connection.cursor().execute("DROP PROCEDURE quoting_sets")
     connection.close()
-    return dsn
 
 
 def arrives(connection):

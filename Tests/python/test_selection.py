@@ -108,13 +108,13 @@ def test_d06_no_storm_when_a_better_zone_comes_back(mortal, app):
 
 @pytest.mark.parametrize("mode", ["prefer-rr", "prefer-primary", "any"])
 @cold
-def test_d20_the_other_kind_is_found_where_nodes_have_names(named_nodes, app, mode):
+def test_d20_the_other_kind_is_found_where_nodes_have_names(relisted_names, app, mode):
     """All nodes are of the kind that is not preferred, and listed under names."""
     kind = "read_replica" if mode == "prefer-primary" else "primary"
-    options = named_nodes.list_as([{"host": name, "node_type": kind, "uuid": name} for name in named_nodes.names])
+    options = relisted_names.list_as([{"host": name, "node_type": kind, "uuid": name} for name in relisted_names.names])
     connections = open_many(
-        6, named_nodes.dsn(1), password="yugabyte", load_balance=mode, options=options, application_name=app)
-    assert named_nodes.spread(app) == [2, 2, 2]
+        6, relisted_names.dsn(1), password="yugabyte", load_balance=mode, options=options, application_name=app)
+    assert relisted_names.spread(app) == [2, 2, 2]
     close_all(connections)
 
 

@@ -11,6 +11,7 @@ from psycopg2.extras import LogicalReplicationConnection, StopReplication
 
 from racing import in_threads
 from sharing import busy, finish, keys, start
+from waiting import until
 
 
 def test_looking_at_a_connection_waits_for_no_statement(dsn, connection):
@@ -170,12 +171,14 @@ def stream(dsn):
     yield begin
     for connection in connections:
         connection.close()
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
+
+    def is_dropped():
         cursor.execute("SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots"
                        " WHERE slot_name = %s AND NOT active", (name,))
-        if cursor.rowcount:
-            break
+        return cursor.rowcount
+
+    until(is_dropped, within=20)
+    cursor.execute("DROP TABLE IF EXISTS shared_stream")
     plain.close()
 
 

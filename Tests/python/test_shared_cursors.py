@@ -5,7 +5,6 @@ import io
 import os
 import signal
 import threading
-import time
 
 import psycopg2
 import pytest
@@ -13,6 +12,7 @@ from psycopg2 import extensions, sql
 
 from racing import in_threads
 from sharing import busy, finish, start
+from waiting import is_running, when
 
 
 class Announced:
@@ -188,21 +188,8 @@ def test_a_signal_handler_that_executes_on_the_same_cursor_changes_nothing(dsn, 
     before = signal.signal(signal.SIGUSR1, handler)
     try:
         pid = connection.info.backend_pid
-
-        def interrupt():
-            other = psycopg2.connect(dsn)
-            other.autocommit = True
-            look, deadline, event = other.cursor(), time.monotonic() + 20, None
-            while event != "PgSleep" and time.monotonic() < deadline:
-                look.execute("SELECT wait_event FROM pg_stat_activity WHERE pid = %s", (pid,))
-                [event] = look.fetchone()
-            os.kill(os.getpid(), signal.SIGUSR1)
-            other.close()
-
-        thread = threading.Thread(target=interrupt, daemon=True)
-        thread.start()
-        cursor.execute("SELECT pg_backend_pid(), %s FROM pg_sleep(2)", ("mine",))
-        thread.join(20)
+        with when(is_running(connection), lambda: os.kill(os.getpid(), signal.SIGUSR1)):
+            cursor.execute("SELECT pg_backend_pid(), %s FROM pg_sleep(2)", ("mine",))
     finally:
         signal.signal(signal.SIGUSR1, before)
     assert errors and errors[-1] is None

@@ -46,9 +46,9 @@ def test_a_composite_is_registered_globally_by_a_wrapped_connection(wrapped, con
         assert cursor.fetchone()[0] == caster.type(1, "x")
 
 
+@pytest.mark.usefixtures("hstore_extension")
 def test_oids_are_asked_by_a_wrapped_connection(wrapped, connection):
     with connection.cursor() as cursor:
-        cursor.execute("CREATE EXTENSION IF NOT EXISTS hstore")
         cursor.execute("SELECT 'hstore'::regtype::oid::int, 'hstore[]'::regtype::oid::int")
         oid, array_oid = cursor.fetchone()
     connection.commit()
