@@ -104,6 +104,7 @@ def test_d17_one_descriptor_stands_for_all_that_is_waited_for(mortal, app):
         connection.close()
 
 
+@pytest.mark.timing
 @cold
 def test_d17_a_frozen_node_is_left_in_time(mortal, app):
     """A moment of silence wakes the program up, though nothing came from the network."""

@@ -51,6 +51,7 @@ def green(dsn):
 
 # A caller who does not come back
 
+@pytest.mark.timing
 @cold
 def test_an_asynchronous_connect_that_is_never_polled_holds_up_no_blocking_one(three_nodes, app):
     """It has the right to fetch the first list, and does not get round to it: they are in one thread."""
@@ -69,6 +70,7 @@ def test_an_asynchronous_connect_that_is_never_polled_holds_up_no_blocking_one(t
 
 # Two hundred nodes that accept and never answer
 
+@pytest.mark.timing
 @pytest.mark.parametrize("connect", [blocking, asynchronous, green])
 @cold
 def test_a_connect_ends_after_three_times_its_timeout(relisted, app, connect):
@@ -88,6 +90,7 @@ def test_a_connect_ends_after_three_times_its_timeout(relisted, app, connect):
         assert sum(node.sessions for node in status) == 0
 
 
+@pytest.mark.timing
 @pytest.mark.parametrize("connect", [blocking, asynchronous, green])
 @cold
 def test_one_node_that_answers_is_found_beside_the_silent_ones(relisted, app, connect):
@@ -111,6 +114,7 @@ def test_one_node_that_answers_is_found_beside_the_silent_ones(relisted, app, co
         close_all([connection, again])
 
 
+@pytest.mark.timing
 @cold
 def test_ctrl_c_ends_a_connect_to_silent_nodes(relisted, app):
     with mute_servers(20) as ports:

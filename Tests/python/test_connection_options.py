@@ -108,6 +108,7 @@ def test_properties_have_their_names_in_parse_dsn():
 
 # D12: each property means itself
 
+@pytest.mark.timing
 @cold
 def test_d12_each_property_means_itself(mortal, app):
     """failed_host_ttl_seconds, given as a keyword, is the quarantine and not the interval of the refresh."""

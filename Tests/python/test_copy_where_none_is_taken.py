@@ -266,6 +266,7 @@ def test_a_request_to_cancel_that_does_not_arrive():
         connection.close()
 
 
+@pytest.mark.timing
 @pytest.mark.parametrize("name", WAITS)
 def test_ctrl_c(dsn, name):
     program = PROLOGUE + textwrap.dedent(WAITS[name])

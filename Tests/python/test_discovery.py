@@ -143,6 +143,7 @@ def test_p03_no_control_connection_stays(three_nodes, app):
 
 # D10, D19, D22: what the list says
 
+@pytest.mark.timing
 @cold
 def test_d10_an_empty_list_keeps_the_last_good_one(relisted, app):
     options = relisted.list_as(address_rows(relisted, 1, 2, 3))
@@ -156,6 +157,7 @@ def test_d10_an_empty_list_keeps_the_last_good_one(relisted, app):
     close_all(connections + more)
 
 
+@pytest.mark.timing
 @cold
 def test_d10_an_empty_list_at_the_start_is_an_error(relisted, app):
     options = relisted.list_as([])
@@ -216,6 +218,7 @@ def test_d19_all_addresses_of_a_name_are_tried(relisted, app):
 
 # D24: whose interval, whose quarantine
 
+@pytest.mark.timing
 @cold
 def test_d24_every_caller_has_its_own_interval_and_ttl(mortal, app):
     dsn = mortal.dsn(1, load_balance=True, application_name=app)
@@ -262,6 +265,7 @@ def test_p09_nodes_are_reached_by_the_addresses_that_the_contact_point_was(relis
     close_all(connections)
 
 
+@pytest.mark.timing
 @cold
 def test_p09_an_undecided_case_finds_the_public_addresses(relisted, app):
     """The contact point is in neither column, as a load balancer is."""
@@ -298,6 +302,7 @@ def test_p10_a_control_connection_has_a_deadline(relisted, app):
     assert "yb_servers" in str(raised.value)
 
 
+@pytest.mark.timing
 @cold
 def test_p15_others_go_on_while_a_refresh_hangs(relisted, app):
     options = hanging_list(relisted, 0)
@@ -310,7 +315,7 @@ def test_p15_others_go_on_while_a_refresh_hangs(relisted, app):
                        " AS $$ BEGIN PERFORM pg_sleep(2); END $$")
     slow = threading.Thread(target=lambda: connections.extend(open_many(1, dsn, yb_servers_refresh_interval=0)))
     slow.start()
-    sleeping = "SELECT FROM pg_stat_activity WHERE application_name = %s AND wait_event = 'PgSleep'"
+    sleeping = "SELECT 1 FROM pg_stat_activity WHERE application_name = %s AND wait_event = 'PgSleep'"
     until(lambda: any(relisted.ask(number, sleeping, app) for number in (1, 2, 3)))
     took, quick = timed(open_many, 6, dsn, yb_servers_refresh_interval=0)
     assert took < 1.5 and slow.is_alive()

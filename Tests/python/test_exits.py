@@ -155,6 +155,7 @@ def test_a_forks_child_exits_by_itself(secure_node):
         assert ending == (0, "")
 
 
+@pytest.mark.timing
 def test_an_exit_does_not_wait_for_servers(mortal):
     """Threads that wait for a server that does not answer hold up nothing."""
     dsn = mortal.dsn(1, connect_timeout=60)

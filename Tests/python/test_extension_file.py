@@ -39,6 +39,7 @@ def test_is_stripped():
     assert output_of("nm", FILE).strip() == ""
 
 
+@pytest.mark.timing
 def test_importing_it_takes_less_than_60_ms():
     """Of CPU time, and the best of five, for the machine may be busy."""
     program = ("import time; before = time.process_time(); import psycopg2; "

@@ -70,6 +70,7 @@ def test_a_full_node_is_passed_over_and_not_blamed(mortal, app):
 
 # D21: back again
 
+@pytest.mark.timing
 @cold
 def test_d21_a_node_that_is_back_is_used_as_soon_as_its_time_is_over(mortal, app):
     dsn = mortal.dsn(1, load_balance=True, failed_host_ttl_seconds=2, application_name=app)
@@ -173,6 +174,7 @@ def test_p12_a_failed_node_keeps_its_count(mortal, app):
 
 # A node that is frozen
 
+@pytest.mark.timing
 @cold
 def test_a_frozen_node_holds_up_nobody_else(mortal, app):
     dsn = mortal.dsn(1, load_balance=True, connect_timeout=2, failed_host_ttl_seconds=30, application_name=app)
@@ -200,6 +202,7 @@ def test_a_frozen_node_holds_up_nobody_else(mortal, app):
     close_all(warm)
 
 
+@pytest.mark.timing
 @cold
 def test_a_frozen_contact_point_does_not_stop_a_cold_start(mortal, app):
     with mortal.frozen(1):
@@ -210,6 +213,7 @@ def test_a_frozen_contact_point_does_not_stop_a_cold_start(mortal, app):
         connection.close()
 
 
+@pytest.mark.timing
 @cold
 def test_a_frozen_node_stops_no_close(mortal, app):
     connections = open_many(3, mortal.dsn(1, load_balance=True, application_name=app))

@@ -229,6 +229,7 @@ WAITS = {
 }
 
 
+@pytest.mark.timing
 @pytest.mark.parametrize("name", ["SIGINT", "SIGALRM"])
 @pytest.mark.parametrize("wait", WAITS)
 def test_every_wait_can_be_interrupted(dsn, wait, name):
@@ -244,6 +245,7 @@ def run(program, *arguments):
     assert not done.stderr
 
 
+@pytest.mark.timing
 @pytest.mark.parametrize("name", ["SIGINT", "SIGALRM"])
 def test_a_replication_stream_can_be_interrupted_and_goes_on(dsn, name):
     run(PROLOGUE + textwrap.dedent("""
@@ -277,6 +279,7 @@ def test_a_replication_stream_can_be_interrupted_and_goes_on(dsn, name):
         """), dsn, name)
 
 
+@pytest.mark.timing
 def test_asked_twice_a_server_that_is_frozen_loses_the_connection(mortal):
     """At the first signal the driver asks the server to cancel and waits for its answer; the second ends that wait."""
     program = PROLOGUE + textwrap.dedent("""

@@ -403,6 +403,7 @@ def test_d27_subinterpreters(three_nodes, order):
 
 # Waiting
 
+@pytest.mark.timing
 @cold
 def test_a_connect_that_waits_can_be_interrupted(mortal):
     """Ctrl-C ends a connect to a frozen node at once, and leaves no count."""

@@ -184,6 +184,7 @@ with engine.connect() as connection:
 """) == three_nodes.address(3) + "\n"
 
 
+@pytest.mark.timing
 def test_gevent(three_nodes):
     pytest.importorskip("gevent")
     dsn = three_nodes.dsn(1, load_balance=True)

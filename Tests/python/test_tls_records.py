@@ -63,6 +63,7 @@ def check(cursor, size, after=lambda: None):
     assert sum(len(text) for text, in cursor.fetchall()) == length
 
 
+@pytest.mark.timing
 def test_blocking(dsn):
     with psycopg2.connect(dsn) as connection, connection.cursor() as cursor:
         assert connection.info.ssl_in_use
@@ -72,6 +73,7 @@ def test_blocking(dsn):
     connection.close()
 
 
+@pytest.mark.timing
 def test_asynchronous(dsn):
     connection = psycopg2.connect(dsn, async_=True)
     wait(connection)
@@ -81,6 +83,7 @@ def test_asynchronous(dsn):
     connection.close()
 
 
+@pytest.mark.timing
 def test_green(dsn):
     extensions.set_wait_callback(wait_select)
     try:
@@ -94,6 +97,7 @@ def test_green(dsn):
         extensions.set_wait_callback(None)
 
 
+@pytest.mark.timing
 def test_copy_to(dsn):
     with psycopg2.connect(dsn) as connection, connection.cursor() as cursor:
         for size in ANSWERS:
