@@ -42,13 +42,19 @@ class Database:
 
 @pytest.fixture(scope="session")
 def make_database(three_nodes):
-    """A factory of empty databases, with hstore."""
+    """A factory of empty databases, with hstore. They are dropped at the end."""
+    made = []
+
     def make():
         database = Database(three_nodes, "d" + uuid.uuid4().hex[:12])
         three_nodes.ask(1, f"CREATE DATABASE {database.name}")
+        made.append(database)
         database.ask("CREATE EXTENSION hstore")
         return database
-    return make
+
+    yield make
+    for database in made:
+        three_nodes.ask(1, f"DROP DATABASE {database.name} WITH (FORCE)")
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,8 @@ import psycopg2
 import psycopg2.extras
 import pytest
 
+from waiting import until_on_loop
+
 
 def on_a_loop(function):
     """Runs a test that is a coroutine, at most a minute."""
@@ -117,8 +119,8 @@ async def test_a_pool_replaces_the_connection_of_a_cancelled_task(database, app)
                 await cursor.execute("SELECT pg_sleep(600)")
 
         task = asyncio.ensure_future(sleep())
-        while not database.ask("SELECT 1 FROM pg_stat_activity WHERE application_name = %s AND state = 'active'", app):
-            await asyncio.sleep(0.05)
+        active = "SELECT 1 FROM pg_stat_activity WHERE application_name = %s AND state = 'active'"
+        await until_on_loop(lambda: database.ask(active, app))
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task

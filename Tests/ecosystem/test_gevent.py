@@ -32,14 +32,16 @@ def test_statements_overlap(database):
     assert run("""
 everyone = 10
 begun = []
+all_have_begun = gevent.event.Event()
 finished = []
 
 def wait(number):
     connection = psycopg2.connect(dsn)
     ask(connection, "SELECT pg_advisory_lock(%s)", number)
     begun.append(number)
-    while len(begun) < everyone:
-        gevent.sleep(0.01)
+    if len(begun) == everyone:
+        all_have_begun.set()
+    all_have_begun.wait()
     if number + 1 < everyone:
         ask(connection, "SELECT pg_advisory_lock(%s)", number + 1)
     finished.append(number)

@@ -53,13 +53,22 @@ final class OpenSession: @unchecked Sendable {
 /// What one process has: its own registry, so that tests do not see each other's clusters.
 final class Driver: Sendable {
     let registry: ClusterRegistry
+    /// How far this driver's clock is ahead of the machine's.
+    private let ahead = Mutex(Duration.zero)
 
     init(seed: UInt64 = 1) { registry = ClusterRegistry(seed: seed) }
+
+    /// Lets time pass for this driver: quarantines end and lists grow old.
+    func moveClock(by time: Duration) { ahead.withLock { $0 += time } }
 
     func open(_ dsn: String, _ keywords: [String: String] = [:]) throws -> OpenSession {
         let options = try ConnectionOptions(dsn, keywords: keywords.map { ConnectionParameter($0.key, $0.value) })
         var machine = BalancedConnect(options, registry: registry)
-        try BlockingWaiter.run(&machine)
+        let ahead = ahead.withLock { $0 }
+        while var wait = try machine.advance(now: Monotonic.now + ahead) {
+            wait.deadline = wait.deadline.map { $0 - ahead }
+            _ = BlockingWaiter.wait(for: wait)
+        }
         return OpenSession(machine.takeConnection(), machine.reservation, machine.warnings)
     }
 
@@ -132,11 +141,10 @@ extension LocalCluster {
     /// The same once it no longer changes: servers tell their statistics with a delay.
     func settledSessionsSeen(atLeast expected: Int) async throws -> Int {
         var seen = -1
-        for _ in 0..<50 {
-            let now = try sessionsSeen()
-            if now == seen && now >= expected { return now }
-            seen = now
-            try await Task.sleep(for: .milliseconds(200))
+        _ = try await eventually(within: .seconds(10), every: .milliseconds(200)) {
+            let before = seen
+            seen = try sessionsSeen()
+            return seen == before && seen >= expected
         }
         return seen
     }

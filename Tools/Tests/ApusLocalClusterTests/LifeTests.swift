@@ -73,6 +73,7 @@ import Testing
     func cancellingTakesEverythingBack(milliseconds: Int) async throws {
         let name = "cancelled-\(getpid())-\(milliseconds)"
         let task = Task { try await LocalCluster.up(.init(name: name, nodes: 3, encryption: .offered)) }
+        // The moments tried: before, while and after the servers start.
         try await Task.sleep(for: .milliseconds(milliseconds))
         task.cancel()
         if let cluster = try? await task.value { try await cluster.down() }

@@ -33,15 +33,6 @@ extension LocalCluster {
             $0.split(separator: ".").last.flatMap { Int($0) }
         }
     }
-
-    /// Waits for what comes about by itself, at most half a minute: the machine may be busy.
-    func eventually(_ condition: () async throws -> Bool) async throws -> Bool {
-        for _ in 0..<600 {
-            if try await condition() { return true }
-            try await Task.sleep(for: .milliseconds(50))
-        }
-        return false
-    }
 }
 
 /// Takes the place of a thrown error in expectations about its words.

@@ -54,7 +54,7 @@ import Testing
 
             try await cluster.setHost(1, "other.\(cluster.name).apus.test", resolvable: true)
             #expect(
-                try await cluster.eventually {
+                try await eventually {
                     (try? await cluster.ask(1, "SELECT min(host) < max(host) FROM yb_servers()")) == ["t"]
                 })
         }

@@ -1,4 +1,5 @@
 import ApusLocalCluster
+import Synchronization
 import Testing
 
 @testable import Apus
@@ -12,7 +13,7 @@ extension AllTests {
             try await withConnection { connection in
                 for _ in 0..<5 {
                     let task = Task { try await connection.execute("SELECT pg_sleep(60)") }
-                    try await Task.sleep(for: .milliseconds(50))
+                    #expect(try await untilAsleep(connection))
                     let start = clock.now
                     task.cancel()
                     let error = await failure { _ = try await task.value }
@@ -24,7 +25,7 @@ extension AllTests {
             }
         }
 
-        /// However early the cancellation comes: nothing hangs, nothing breaks.
+        /// However early the cancellation comes, nothing hangs and nothing breaks. The sleeps are the moments tried.
         @Test func cancellationAtAnyMoment() async throws {
             try await withConnection { connection in
                 for delay in 0..<60 {
@@ -41,7 +42,7 @@ extension AllTests {
             try await withConnection { connection in
                 for round in 0..<10 {
                     let victim = Task { try await connection.execute("SELECT pg_sleep(30)") }
-                    try await Task.sleep(for: .milliseconds(20))
+                    #expect(try await untilAsleep(connection))
                     let others = Task {
                         try await withThrowingTaskGroup(of: Int.self) { group in
                             for number in 0..<20 {
@@ -53,6 +54,7 @@ extension AllTests {
                             return try await group.reduce(0, +)
                         }
                     }
+                    // Each round cancels at another moment, when more of the others have been sent.
                     try await Task.sleep(for: .milliseconds(round))
                     victim.cancel()
                     #expect(await failure { _ = try await victim.value }?.code == .cancelled)
@@ -89,9 +91,9 @@ extension AllTests {
                             """, as: Double.self)
                     }
                     let first = Task { try await connection.execute("SELECT pg_sleep(60)") }
-                    #expect(try await eventually { connection.core.state.withLock { $0.inFlight.count == 1 } })
+                    #expect(try await untilSent(1, on: connection))
                     let second = Task { try await connection.execute(statement) }
-                    #expect(try await eventually { connection.core.state.withLock { $0.inFlight.count == 2 } })
+                    #expect(try await untilSent(2, on: connection))
                     first.cancel()
                     #expect(await failure { _ = try await first.value }?.code == .cancelled)
                     // The cancel that comes too late for the first.
@@ -120,9 +122,9 @@ extension AllTests {
         @Test func cancelledBehindOthers() async throws {
             try await withConnection { connection in
                 let slow = Task { try await connection.execute("SELECT pg_sleep(3)") }
-                #expect(try await eventually { connection.core.state.withLock { $0.inFlight.count == 1 } })
+                #expect(try await untilSent(1, on: connection))
                 let behind = Task { try await connection.execute("SELECT 2") }
-                #expect(try await eventually { connection.core.state.withLock { $0.inFlight.count == 2 } })
+                #expect(try await untilSent(2, on: connection))
                 let start = clock.now
                 behind.cancel()
                 #expect(await failure { _ = try await behind.value }?.code == .cancelled)
@@ -147,7 +149,7 @@ extension AllTests {
 
                 // In line behind another, never sent: it leaves alone.
                 async let slow = connection.execute("SELECT pg_sleep(1)")
-                try await Task.sleep(for: .milliseconds(50))
+                #expect(try await untilSent(1, on: connection))
                 let waiting = await failure { try await connection.execute("SELECT 1", timeout: .milliseconds(100)) }
                 #expect(waiting?.code == .timeout)
                 #expect(try await slow.affectedRows == 1)
@@ -156,17 +158,20 @@ extension AllTests {
 
         @Test func cancellationWhileRowsStream() async throws {
             try await withConnection { connection in
+                let received = Counter()
                 let task = Task {
                     let rows = try await connection.query(
                         "SELECT pg_sleep(0.001)::text FROM generate_series(1, 1000000)")
-                    for try await _ in rows {}
+                    for try await _ in rows { received.value.add(1, ordering: .relaxed) }
                 }
-                try await Task.sleep(for: .milliseconds(100))
+                #expect(try await eventually { received.value.load(ordering: .relaxed) > 0 })
                 task.cancel()
                 #expect(await failure { try await task.value }?.code == .cancelled)
                 #expect(try await connection.first("SELECT 1", as: Int.self) == 1)
             }
         }
+
+        private final class Counter: Sendable { let value = Atomic(0) }
 
         @Test func aTaskThatIsCancelledAlreadySendsNothing() async throws {
             try await withConnection { connection in
@@ -191,6 +196,7 @@ extension AllTests {
 
                 var start = clock.now
                 let connect = Task { try await ApusConnection.connect(options) }
+                // No question tells that it waits: the server is frozen, and there is no connection yet.
                 try await Task.sleep(for: .milliseconds(100))
                 connect.cancel()
                 #expect(await failure { _ = try await connect.value }?.code == .cancelled)
@@ -205,7 +211,7 @@ extension AllTests {
                 #expect(clock.now - start < .seconds(9))
 
                 let task = Task { try await other.execute("SELECT 1") }
-                try await Task.sleep(for: .milliseconds(100))
+                #expect(try await untilSent(1, on: other))
                 start = clock.now
                 task.cancel()
                 #expect(await failure { _ = try await task.value }?.code == .connectionLost)

@@ -59,13 +59,20 @@ func failure(of body: () async throws -> Void) async -> ApusError? {
     return nil
 }
 
-/// Asks until the answer is yes, for some seconds.
-func eventually(_ condition: () async throws -> Bool) async throws -> Bool {
-    for _ in 0..<400 {
-        if try await condition() { return true }
-        try await Task.sleep(for: .milliseconds(50))
+/// Waits until this number of a connection's requests have been sent and are not answered.
+func untilSent(_ count: Int, on connection: ApusConnection) async throws -> Bool {
+    try await eventually { connection.core.state.withLock { $0.inFlight.count == count } }
+}
+
+/// Waits until the server executes `pg_sleep()` for a connection to one of the shared servers.
+func untilAsleep(_ connection: ApusConnection) async throws -> Bool {
+    let pid = connection.backendPID
+    return try await withConnection { observer in
+        try await eventually {
+            try await observer.first(
+                "SELECT 1 FROM pg_stat_activity WHERE pid = \(pid) AND wait_event = 'PgSleep'", as: Int.self) == 1
+        }
     }
-    return false
 }
 
 /// A log that hands every line to a closure.

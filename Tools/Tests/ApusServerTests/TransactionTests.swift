@@ -77,7 +77,8 @@ extension AllTests {
                     try await connection.transaction { transaction in
                         try await transaction.execute("INSERT INTO t VALUES (1)")
                         inside.continuation.yield()
-                        try await Task.sleep(for: .milliseconds(200))
+                        // The other statement is in line.
+                        #expect(try await eventually { connection.core.state.withLock { !$0.waiting.isEmpty } })
                         // On the connection itself, and from a child task: still within.
                         async let own = connection.execute("INSERT INTO t VALUES (2)")
                         _ = try await own
@@ -151,7 +152,7 @@ extension AllTests {
                         try await transaction.execute("SELECT pg_sleep(60)")
                     }
                 }
-                try await Task.sleep(for: .milliseconds(100))
+                #expect(try await untilAsleep(connection))
                 task.cancel()
                 #expect(await failure { try await task.value }?.code == .cancelled)
                 #expect(try await count(connection) == 0)
