@@ -51,12 +51,12 @@ import Testing
             let sessions = try driver.open(4, dsn)
             #expect(sessions.allSatisfy { $0.isIdle })
             let count = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'mine'"
-            func sessions(_ number: Int) throws -> String? {
+            func countOn(_ number: Int) throws -> String? {
                 try Driver().open("host=\(cluster.address(number)) port=5433 user=yugabyte dbname=postgres").value(
                     count)
             }
             // A server notices the end of a client late.
-            #expect(try await eventually { try sessions(1) == "2" && sessions(2) == "2" })
+            #expect(try await eventually { try countOn(1) == "2" && countOn(2) == "2" })
         }
     }
 

@@ -1,3 +1,4 @@
+import ApusLocalCluster
 import Dispatch
 import Synchronization
 import Testing

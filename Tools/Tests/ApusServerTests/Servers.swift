@@ -59,20 +59,22 @@ func failure(of body: () async throws -> Void) async -> ApusError? {
     return nil
 }
 
-/// Waits until this number of a connection's requests have been sent and are not answered.
-func untilSent(_ count: Int, on connection: ApusConnection) async throws -> Bool {
-    try await eventually { connection.core.state.withLock { $0.inFlight.count == count } }
+/// Waits until this number of a connection's requests have been sent and are not answered; fails the test otherwise.
+func untilSent(_ count: Int, on connection: ApusConnection) async throws {
+    let isSent = try await eventually { connection.core.state.withLock { $0.inFlight.count == count } }
+    try #require(isSent)
 }
 
-/// Waits until the server executes `pg_sleep()` for a connection to one of the shared servers.
-func untilAsleep(_ connection: ApusConnection) async throws -> Bool {
+/// Waits until the first of the shared servers executes `pg_sleep()` for a connection; fails the test otherwise.
+func untilAsleep(_ connection: ApusConnection) async throws {
     let pid = connection.backendPID
-    return try await withConnection { observer in
+    let isAsleep = try await withConnection { observer in
         try await eventually {
             try await observer.first(
                 "SELECT 1 FROM pg_stat_activity WHERE pid = \(pid) AND wait_event = 'PgSleep'", as: Int.self) == 1
         }
     }
+    try #require(isAsleep)
 }
 
 /// A log that hands every line to a closure.

@@ -1,3 +1,4 @@
+import ApusLocalCluster
 import Testing
 
 @testable import Apus
@@ -152,7 +153,7 @@ extension AllTests {
                         try await transaction.execute("SELECT pg_sleep(60)")
                     }
                 }
-                #expect(try await untilAsleep(connection))
+                try await untilAsleep(connection)
                 task.cancel()
                 #expect(await failure { try await task.value }?.code == .cancelled)
                 #expect(try await count(connection) == 0)
