@@ -25,6 +25,8 @@ STARTS_SERVERS = {
 def pytest_configure():
     # A signal that ends the tests early, as `timeout` sends it, leaves no servers behind.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # A shell starts what runs in the background with SIGINT ignored, and so would be the programs that tests interrupt.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items):
@@ -34,14 +36,14 @@ def pytest_collection_modifyitems(items):
             item.add_marker("cluster")
 
 
-# 127.0.30.x to 127.0.60.x are the Python tests' own.
+# Addresses 127.0.30.x to 127.0.60.x are for the Python tests.
 BLOCKS = range(30, 61)
 
 numbers = itertools.count(1)
 
 
 def make_cluster(**options):
-    """A cluster that is not up yet, under a name that nobody else has. Options are LocalCluster's."""
+    """A cluster that is not started yet, with a unique name. Options are those of LocalCluster."""
     nodes, port = options.get("nodes", 3), options.get("port", 5433)
     options.setdefault("base_address", free_base_address(nodes, port, BLOCKS))
     return Nodes(cli_from_environment(), f"pytest-{os.getpid()}-{next(numbers)}", **options)
@@ -97,7 +99,7 @@ def mortal_nodes():
 
 @pytest.fixture
 def mortal(mortal_nodes):
-    """Three nodes that a test may stop, kill and freeze: whatever it did to them, the next test finds them well."""
+    """Three nodes that a test may stop, kill and freeze. They are healed for the next test."""
     yield mortal_nodes
     mortal_nodes.heal()
 
@@ -119,14 +121,14 @@ def six(six_nodes):
 
 @pytest.fixture(scope="session")
 def scram_nodes():
-    """Three nodes that want passwords."""
+    """Three nodes that require passwords."""
     with shared_cluster(nodes=3, options=["--auth", "scram"]) as shared:
         yield shared
 
 
 @pytest.fixture(scope="session")
 def named_nodes():
-    """Three nodes that are listed by name, want passwords and offer TLS, with certificates for the names alone."""
+    """Three nodes that are listed by name, require passwords and offer TLS, with certificates for the names only."""
     if not os.access("/etc/hosts", os.W_OK):
         pytest.skip("names need /etc/hosts")
     with shared_cluster(nodes=3, options=["--tls", "--hostnames", "--auth", "scram"]) as shared:
@@ -142,21 +144,21 @@ def relisted_names(named_nodes):
 
 @pytest.fixture(scope="session")
 def record_nodes():
-    """One node behind a proxy that ends TLS and writes records of 16 KiB, as poolers and balancers do."""
+    """One node behind a proxy that terminates TLS and writes records of 16 KiB, as poolers and balancers do."""
     with shared_cluster(nodes=1, options=["--tls", "--tls-record-size", "16384"]) as shared:
         yield shared
 
 
 @pytest.fixture(scope="session")
 def secure_node():
-    """One server that offers TLS and wants no password."""
+    """One server that offers TLS and requires no password."""
     with shared_cluster(nodes=1, options=["--tls"]) as shared:
         yield shared
 
 
 @pytest.fixture
 def app():
-    """A name for the connections of one test: servers and their logs know them by it."""
+    """An application name for the connections of one test, by which servers and their logs tell them apart."""
     return "t" + uuid.uuid4().hex[:12]
 
 
@@ -190,7 +192,7 @@ def hstore_extension(three_nodes):
 
 @pytest.fixture(params=["blocking", "green"])
 def mode(request):
-    """Whether the driver waits by itself, or lets a wait callback do it."""
+    """How the driver waits: by itself (blocking) or through a wait callback (green)."""
     if request.param == "green":
         extensions.set_wait_callback(extras.wait_select)
     yield request.param
@@ -208,7 +210,7 @@ def quick_switches():
 
 @pytest.fixture
 def long_switches():
-    """A thread keeps the GIL until it lets go of it by itself, to wait."""
+    """A thread keeps the GIL until it releases it to wait."""
     before = sys.getswitchinterval()
     sys.setswitchinterval(30)
     yield

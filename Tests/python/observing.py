@@ -1,4 +1,4 @@
-"""What servers and the kernel say of a driver's connections; and, apart from that, what the driver itself says."""
+"""What servers and the kernel report about the driver's connections, and what the driver itself reports."""
 
 import ctypes
 import json
@@ -48,7 +48,7 @@ class Nodes(LocalCluster):
             connection.close()
 
     def on_all(self, statements):
-        """Executes statements on every node: the nodes' databases know nothing of each other."""
+        """Executes statements on every node, because the nodes do not share data."""
         for number in range(1, self.size + 1):
             self.ask(number, statements)
 
@@ -58,7 +58,7 @@ class Nodes(LocalCluster):
         return [self.ask(number, query, name)[0][0] for number in range(1, self.size + 1)]
 
     def settled_spread(self, name, expected, timeout=5):
-        """The same, once it is what is expected or the time is over: a server notices the end of a client late."""
+        """The same, once it is as expected or the time is over, because a server notices the end of a client late."""
         seen = []
 
         def is_settled():
@@ -131,10 +131,10 @@ class Nodes(LocalCluster):
             self.on_all(f"DROP DATABASE {name} WITH (FORCE)")
 
     def list_as(self, rows):
-        """Makes yb_servers() tell a list of our own to those who connect with the `options` that this returns.
+        """Makes yb_servers() return a list of the test's for connections with the `options` that this returns.
 
-        Rows are dictionaries with the function's columns: host, port, node_type, cloud, region, zone, public_ip, uuid;
-        what is missing is taken from a primary at c.r.a. `change_list` changes the list, `drop_lists` drops all lists,
+        Rows are dictionaries with the function's columns: host, port, node_type, cloud, region, zone, public_ip, uuid.
+        Missing values are those of a primary at c.r.a. `change_list` changes the list, `drop_lists` drops all lists,
         as the fixtures `relisted`, `relisted_names` and `mortal` do at the end of each test.
         """
         schema = "list_" + uuid.uuid4().hex[:12]
@@ -166,7 +166,7 @@ def address_rows(cluster, *numbers, **values):
 
 
 def counts(cluster):
-    """The driver's own counts, per node of a cluster whose nodes are listed by address."""
+    """The driver's counts of sessions, per node of a cluster whose nodes are listed by address."""
     status = {(node.host, node.port): node.sessions for node in psycopg2.apus.cluster_status()}
     return [status.get((address, cluster.port), 0) for address in cluster.addresses]
 
@@ -210,10 +210,10 @@ class MallocInfo(ctypes.Structure):
 
 
 def heap():
-    """The KiB that are allocated by malloc and not freed, in all arenas: what libpq and Swift hold. The memory of the
-    process would be too coarse a measure: what is freed is not given back in the order it was taken.
+    """The KiB that malloc has allocated and that are not freed, in all arenas: the memory of libpq and Swift. The
+    resident memory of the process is too coarse, because freed memory is not returned to the system at once.
 
-    Without glibc it is the memory of the process all the same.
+    Without glibc it is the resident memory nevertheless.
     """
     try:
         mallinfo2 = ctypes.CDLL(None).mallinfo2

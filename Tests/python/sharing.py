@@ -1,4 +1,4 @@
-"""Threads that share an object: how they are started, ended and made to meet."""
+"""Threads that share an object: starting them, ending them, and making them meet."""
 
 import itertools
 import threading
@@ -13,7 +13,7 @@ keys = itertools.count(7_000_000)
 
 @contextmanager
 def busy(dsn, connection):
-    """A thread's statement keeps the server busy until the block ends; it runs when the block begins."""
+    """Another thread executes a statement on the connection from the beginning of the block to its end."""
     with psycopg2.connect(dsn) as holder:
         key, locks = next(keys), holder.cursor()
         locks.execute("SELECT pg_advisory_lock(%s)", (key,))
@@ -38,7 +38,7 @@ def busy(dsn, connection):
 
 
 def start(errors, call, *arguments):
-    """A thread that calls, and puts what is raised into a list."""
+    """Starts a thread that makes the call and appends its exception to a list."""
     def run():
         try:
             call(*arguments)

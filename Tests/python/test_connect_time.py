@@ -1,4 +1,4 @@
-"""How long a balanced connect may take: silent nodes, callers that do not come back, and the whole of it."""
+"""How long a balanced connect may take: silent nodes, callers that stop polling, and the limit for the whole."""
 
 import contextlib
 import socket
@@ -19,7 +19,7 @@ NO_SERVER = "Could not find a server to connect to."
 
 @contextlib.contextmanager
 def mute_servers(number):
-    """Ports at which the system accepts connections, and no process ever answers."""
+    """Ports at which the system accepts connections, but no process answers."""
     listeners = [socket.socket() for _ in range(number)]
     try:
         for listener in listeners:
@@ -49,19 +49,19 @@ def green(dsn):
         psycopg2.extensions.set_wait_callback(None)
 
 
-# A caller who does not come back
+# A caller that stops polling
 
 @pytest.mark.timing
 @cold
 def test_an_asynchronous_connect_that_is_never_polled_holds_up_no_blocking_one(three_nodes, app):
-    """It has the right to fetch the first list, and does not get round to it: they are in one thread."""
+    """It is to fetch the first list, but cannot, because both are in one thread."""
     dsn = three_nodes.dsn(1, load_balance=True, application_name=app)
     forgotten = psycopg2.connect(dsn, async_=True)
     begin = time.monotonic()
     connections = open_many(3, dsn, connect_timeout=2)
     assert 1.5 < time.monotonic() - begin < 5
     assert counts(three_nodes) == [1, 1, 1]
-    # The forgotten one still gets on.
+    # The forgotten connection can still be completed.
     wait(forgotten)
     assert sum(counts(three_nodes)) == 4
     close_all(connections + [forgotten])
@@ -107,7 +107,7 @@ def test_one_node_that_answers_is_found_beside_the_silent_ones(relisted, app, co
         status = {(node.host, node.port): node for node in psycopg2.apus.cluster_status()}
         assert {node.port for node in status.values() if node.down_for > 0} == set(ports)
         assert sum(node.sessions for node in status.values()) == 1
-        # From now on nobody meets them.
+        # From now on they are not tried.
         begin = time.monotonic()
         again = connect(dsn)
         assert time.monotonic() - begin < 1
@@ -149,7 +149,7 @@ def test_a_node_that_is_far_away_keeps_its_share(cluster, app):
     connect()
 
 
-# psycopg2-yugabytedb's sentence
+# The error message of psycopg2-yugabytedb
 
 @cold
 def test_every_error_without_a_server_has_the_sentence_that_programs_look_for(mortal, app):
@@ -168,7 +168,7 @@ def test_every_error_without_a_server_has_the_sentence_that_programs_look_for(mo
         psycopg2.connect(host="127.0.30.255", user="yugabyte", dbname="yugabyte", load_balance=True)
 
 
-# yb_servers() is a database's own
+# yb_servers() belongs to a database
 
 @cold
 def test_a_database_without_yb_servers_says_nothing_of_the_others(mortal, app):

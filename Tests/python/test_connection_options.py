@@ -1,4 +1,4 @@
-"""Options in every form: strings, URIs, keywords, environment, service file; and what a wrong one raises."""
+"""Connection options in every form: strings, URIs, keywords, environment, service file; and errors for wrong ones."""
 
 import os
 
@@ -12,7 +12,7 @@ from observing import close_all, counts, down, open_many, quote
 
 
 def spread_over_all(nodes, app, *arguments, **keywords):
-    """Whether three connections, asked for in this form, go to three nodes."""
+    """Whether three connections with these options go to three nodes."""
     connections = open_many(3, *arguments, application_name=app, **keywords)
     seen = nodes.spread(app), counts(nodes)
     close_all(connections)
@@ -106,7 +106,7 @@ def test_properties_have_their_names_in_parse_dsn():
         "host": "h", "dbname": "d", "load_balance": "true", "topology_keys": "a.b.c:2"}
 
 
-# D12: each property means itself
+# D12: properties are not mixed up
 
 @pytest.mark.timing
 @cold

@@ -218,7 +218,7 @@ def test_a_named_cursor_copies_as_any_other(connection, cursor, declared):
     assert out.getvalue() == "1\ta\n2\tb\n5\n" and named.query == b"COPY (SELECT 5) TO STDOUT"
     if declared:
         assert named.fetchone() == (2,) and list(named) == [(3,)]
-    # A cursor that was never declared is not on the server: to close it is no error, and the transaction goes on.
+    # A cursor that was never declared is not on the server. Closing it is not an error, and the transaction goes on.
     named.close()
     assert named.closed and content(cursor) == [(1, "a"), (2, "b")]
 
@@ -238,7 +238,7 @@ def test_the_file_is_let_go(cursor):
 
 
 def test_a_file_is_not_taken_into_memory(connection):
-    """The server is slower than the file: who reads ahead without end fills the memory."""
+    """The server is slower than the file, so that reading ahead without a limit would fill the memory."""
     class File:
         def __init__(self):
             self.count = 0
@@ -256,7 +256,7 @@ def test_a_file_is_not_taken_into_memory(connection):
     before = peak()
     cursor.copy_expert("COPY slow FROM STDIN WHERE pg_sleep(0.0005) IS NULL", File())
     assert cursor.rowcount == 0
-    # 40 MB went through.
+    # 40 MB were copied.
     assert peak() - before < 16 << 10
 
 
@@ -296,7 +296,7 @@ def test_a_slow_server_slows_the_reading_down(connection, cursor, held_up):
 
     with when(takes_no_more(connection), go_on):
         cursor.copy_from(file, "copied")
-    # The rest of the 128 MiB was not asked for before there was room.
+    # The rest of the 128 MiB was not read before there was room for it.
     assert asked[-1] < 1 << 14
     assert cursor.rowcount == 1 << 14
 
@@ -350,7 +350,7 @@ def test_pieces_of_any_size(cursor, size):
 
 
 def test_a_long_answer_that_comes_in_bursts(connection, cursor):
-    """Once much has come, the driver lets data gather: the rest must not be waited for in vain."""
+    """After much data the driver waits for larger pieces, but it must not wait for a piece that does not come."""
     out = io.BytesIO()
     cursor.copy_expert(
         "COPY (SELECT n, repeat('x', 1000), CASE WHEN n % 1500 = 0 THEN pg_sleep(0.05) END "

@@ -15,7 +15,7 @@ def test_callproc(connection):
     assert cursor.fetchone() == ("abc",)
     cursor.execute("CREATE FUNCTION pg_temp.minus(a int, b int) RETURNS int LANGUAGE sql AS 'SELECT a - b'")
     for parameters in ({"b": 1, "a": 5}, OrderedDict(b=1, a=5)):
-        # DB API speaks of a sequence, which these are not.
+        # The DB API requires a sequence, which these are not.
         assert cursor.callproc("pg_temp.minus", parameters) is None
         assert cursor.fetchone() == (4,)
     assert cursor.callproc("pg_backend_pid", {}) == {} and cursor.callproc("pg_backend_pid", []) == []
@@ -140,7 +140,7 @@ def test_executemany_outside_of_a_transaction(connection):
 
 
 def test_callproc_merges_the_percent_signs_of_a_name_where_there_are_arguments(connection):
-    """As psycopg2 does: with arguments they have to be doubled, without they must not be."""
+    """As in psycopg2: with arguments they have to be doubled, without arguments they must not be."""
     cursor = connection.cursor()
     cursor.execute('CREATE FUNCTION pg_temp."a%s"(i int) RETURNS int LANGUAGE sql AS $$ SELECT i $$;'
                    'CREATE FUNCTION pg_temp."a%s"() RETURNS int LANGUAGE sql AS $$ SELECT 5 $$')
@@ -224,7 +224,7 @@ class Unwritable(sql.Composable):
 ])
 @pytest.mark.parametrize("arguments", [None, (), (1,), {"a": 1}])
 def test_a_statement_that_is_none_leaves_the_cursor_as_it_was(connection, query, exception, arguments):
-    """The arguments are not to blame, and not looked at."""
+    """The arguments do not matter and are not looked at."""
     cursor = connection.cursor()
     cursor.execute("SELECT 3 AS a")
     with pytest.raises(exception):
@@ -244,7 +244,7 @@ NOTHING = sql.SQL(" AND ").join([])
     (NOTHING, None), (NOTHING, (1,)), (sql.SQL(""), {}), ("%s", (psycopg2.extensions.AsIs(""),)),
 ])
 def test_a_statement_that_turns_out_to_be_empty_is_sent(connection, query, arguments):
-    """As one of blanks is: the result before it is not there to be taken for its."""
+    """As a statement of blanks is, so that the result of the statement before it is not taken for its own."""
     cursor = connection.cursor()
     cursor.execute("SELECT 3 AS a")
     connection.commit()

@@ -161,7 +161,7 @@ def test_notices_and_notifications(dsn, connection):
     other.close()
 
 
-# What a closed cursor still says
+# What a closed cursor still shows
 
 @pytest.mark.parametrize("size", [2, 20_000])
 def test_a_closed_cursor_says_what_it_did(connection, size):
@@ -248,7 +248,7 @@ def test_a_named_cursor_belongs_to_the_transaction_that_it_was_made_in(connectio
 
 def test_a_named_cursor_made_ahead_of_its_transaction(connection):
     named = connection.cursor("n")
-    # There was no transaction to end.
+    # There is no transaction to end.
     connection.commit()
     connection.rollback()
     named.execute("SELECT 1")
@@ -256,7 +256,7 @@ def test_a_named_cursor_made_ahead_of_its_transaction(connection):
 
 
 def test_closing_a_named_cursor_whose_declaration_failed(connection):
-    """The error that the program sees is that of its statement, and not one about a cursor that never was."""
+    """The error raised is that of the statement, and not one about a cursor that does not exist."""
     connection.autocommit = True
     with pytest.raises(psycopg2.errors.SyntaxError):
         with connection.cursor("n", withhold=True) as named:

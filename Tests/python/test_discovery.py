@@ -50,7 +50,7 @@ def test_the_list_is_fetched_when_it_is_old(three_nodes, app):
         return three_nodes.logins(app) == 2 + len(connections)
 
     until(is_fetched_again, pause=0.05)
-    # One fetch is for all who come within the interval.
+    # One fetch serves all connects within the interval.
     connections += open_many(4, dsn)
     assert three_nodes.logins(app) == 2 + len(connections)
     close_all(connections)
@@ -61,7 +61,7 @@ def test_an_interval_of_zero_fetches_the_list_before_every_connect(three_nodes, 
     dsn = three_nodes.dsn(1, load_balance=True, yb_servers_refresh_interval=0, application_name=app)
     connections = open_many(6, dsn)
     assert three_nodes.logins(app) == 6 + 6
-    # Threads that come while a refresh is under way go on with the last good list.
+    # Threads that connect during a refresh use the last good list.
     with ThreadPoolExecutor(16) as pool:
         connections += list(pool.map(lambda _: psycopg2.connect(dsn), range(32)))
     assert 12 + 32 < three_nodes.logins(app) <= 12 + 64
@@ -110,7 +110,7 @@ def test_d08_two_clusters_never_mix(cluster, app, columns):
     connect()
 
 
-# D9, P3: sessions are the caller's alone, and clean
+# D9, P3: sessions belong to their caller only, and are clean
 
 @pytest.mark.parametrize("interval", [0, 300])
 @cold
@@ -198,7 +198,7 @@ def test_d19_a_row_that_does_not_resolve_hurts_only_itself(relisted, app):
 
 @cold
 def test_d19_addresses_may_be_ipv6(relisted, app):
-    """A row of IPv6 is a node like any other; here nobody listens there, or somebody does who is no node of ours."""
+    """A row with an IPv6 address is a node like any other. Here no server of the cluster listens at the address."""
     options = relisted.list_as(address_rows(relisted, 1, 2) + [{"host": "::1", "port": 5, "uuid": "uuid-3"}])
     connections = open_many(6, relisted.dsn(1, load_balance=True, options=options, application_name=app))
     assert relisted.spread(app) == [3, 3, 0]
@@ -207,7 +207,7 @@ def test_d19_addresses_may_be_ipv6(relisted, app):
 
 @cold
 def test_d19_all_addresses_of_a_name_are_tried(relisted, app):
-    """`localhost` is ::1 and 127.0.0.1; the node listens at another address altogether, given beside the name."""
+    """`localhost` is ::1 and 127.0.0.1; the node listens at a different address, which is given in hostaddr."""
     options = relisted.list_as(address_rows(relisted, 1, 2, 3))
     connections = open_many(
         3, relisted.dsn(1, load_balance=True, options=options, application_name=app), host="localhost,localhost",
@@ -256,7 +256,7 @@ def test_p02_the_list_is_refreshed_after_every_node_failed_once(mortal, app):
 
 @cold
 def test_p09_nodes_are_reached_by_the_addresses_that_the_contact_point_was(relisted, app):
-    """The nodes' own addresses lead nowhere from here; their public ones do, and the contact point is one of them."""
+    """The private addresses cannot be reached, but the public ones can, and the contact point is one of these."""
     rows = [{"host": f"127.0.29.{number}", "port": 5433, "public_ip": relisted.address(number), "uuid": f"u{number}"}
             for number in (1, 2, 3)]
     options = relisted.list_as(rows)
@@ -268,7 +268,7 @@ def test_p09_nodes_are_reached_by_the_addresses_that_the_contact_point_was(relis
 @pytest.mark.timing
 @cold
 def test_p09_an_undecided_case_finds_the_public_addresses(relisted, app):
-    """The contact point is in neither column, as a load balancer is."""
+    """The contact point is in neither column, like a load balancer."""
     rows = [{"host": f"127.0.29.{number}", "public_ip": relisted.address(number), "uuid": f"u{number}"}
             for number in (1, 2)]
     options = relisted.list_as(rows)
@@ -282,7 +282,7 @@ def test_p09_an_undecided_case_finds_the_public_addresses(relisted, app):
 # P10, P15: a refresh that hangs
 
 def hanging_list(nodes, seconds):
-    """Options whose list of nodes takes its time, and the statement that makes it quick."""
+    """Options with which the list of nodes takes some seconds."""
     options = nodes.list_as(address_rows(nodes, 1, 2, 3))
     schema = options.split("=")[1].split(",")[0]
     nodes.on_all(f"ALTER FUNCTION {schema}.yb_servers() RENAME TO quick; CREATE FUNCTION {schema}.yb_servers("
@@ -319,7 +319,7 @@ def test_p15_others_go_on_while_a_refresh_hangs(relisted, app):
     until(lambda: any(relisted.ask(number, sleeping, app) for number in (1, 2, 3)))
     took, quick = timed(open_many, 6, dsn, yb_servers_refresh_interval=0)
     assert took < 1.5 and slow.is_alive()
-    # Closing waits for nobody either.
+    # close() does not wait for the refresh either.
     took, _ = timed(close_all, quick)
     assert took < 0.5
     slow.join()
@@ -344,7 +344,7 @@ def test_p15_logging_is_left_as_it_was():
     assert not hasattr(logging.Logger, "trace")
 
 
-# A server that is no cluster
+# A server without a cluster
 
 def test_a_server_without_the_function(cluster, app, caplog):
     nodes = cluster(nodes=2, options=["--no-yb-servers"])

@@ -1,4 +1,4 @@
-"""Nodes that die, hang, refuse and come back; what is counted meanwhile."""
+"""Nodes that die, hang, refuse and come back, and the counts meanwhile."""
 
 import gc
 import os
@@ -25,7 +25,7 @@ def timed(function, *arguments, **keywords):
     return time.monotonic() - begin, result
 
 
-# D1, P1: what is the caller's fault is not the node's
+# D1, P1: a mistake of the caller is not blamed on the node
 
 @pytest.mark.parametrize("wrong, words", [
     ({"password": "bad"}, "password authentication failed"), ({"user": "nobody_at_all"}, "nobody_at_all"),
@@ -39,7 +39,7 @@ def test_d01_wrong_password_blacks_out_nobody(scram_nodes, app, wrong, words):
         tries = len(scram_nodes.fatal(words))
         with pytest.raises(psycopg2.OperationalError, match=words):
             psycopg2.connect(dsn, sslmode="disable", **wrong)
-        # One login, not one at every node: it surfaces at once.
+        # One login, not one at every node, because the error is raised at once.
         assert len(scram_nodes.fatal(words)) == tries + 1
         assert down(scram_nodes) == [0, 0, 0]
         close_all(open_many(3, dsn))
@@ -78,7 +78,7 @@ def test_d21_a_node_that_is_back_is_used_as_soon_as_its_time_is_over(mortal, app
     with mortal.stopped(3):
         connections += open_many(3, dsn)
         assert counts(mortal)[2] == 1 and 1 < down(mortal)[2] <= 2
-    # The list is not fetched again before 300 s are over: the end of the quarantine is enough.
+    # The end of the quarantine is enough: the list is not fetched again for 300 s.
     connections += open_many(1, dsn)
     assert counts(mortal) == [3, 3, 1]
     until(lambda: down(mortal)[2] == 0)
@@ -103,7 +103,7 @@ def test_d21_a_node_in_quarantine_is_used_when_it_is_the_only_one(mortal, app):
         close_all(connections)
 
 
-# D30: nobody is left
+# D30: no node is left
 
 @cold
 def test_d30_the_error_names_every_node_and_why(mortal, app):
@@ -120,7 +120,7 @@ def test_d30_the_error_names_every_node_and_why(mortal, app):
 
 @cold
 def test_d30_contact_points_stand_in_when_no_node_can_be_reached(relisted, app):
-    """The list is of addresses that lead nowhere; the contact point itself answers."""
+    """The listed addresses cannot be reached, but the contact point answers."""
     options = relisted.list_as([{"host": f"127.0.29.{number}", "uuid": f"u{number}"} for number in (1, 2)])
     dsn = relisted.dsn(1, options=options, application_name=app)
     for mode in ("any", "prefer-primary", "prefer-rr"):
@@ -144,7 +144,7 @@ def test_p04_a_session_that_the_server_ends_gives_its_count_back(three_nodes, ap
             ping(connection)
         assert connection.closed == 2
     assert sum(counts(three_nodes)) == 3
-    # Nobody noticed that the others are dead: closing or dropping them is enough.
+    # The loss of the others has not been noticed: closing or dropping them is enough.
     connections[3].close()
     assert sum(counts(three_nodes)) == 2
     del connections[3:]
@@ -165,7 +165,7 @@ def test_p12_a_failed_node_keeps_its_count(mortal, app):
     until(lambda: down(mortal)[2] == 0)
     more += open_many(4, dsn)
     assert counts(mortal) == [4, 4, 4]
-    # The dead sessions of node 3 go: what is left is what the servers see.
+    # Without the dead sessions of node 3 the driver's counts are those of the servers.
     close_all(old)
     assert counts(mortal) == mortal.settled_spread(app, [2, 2, 2]) == [2, 2, 2]
     close_all(more)
@@ -188,13 +188,13 @@ def test_a_frozen_node_holds_up_nobody_else(mortal, app):
         first.start()
         until(lambda: counts(mortal) == [1, 1, 1])
         took, others = timed(open_many, 2, dsn, topology_keys="c.r.a,c.r.c")
-        assert took < 1, "callers who pick other nodes wait for nobody"
+        assert took < 1, "callers that pick other nodes do not wait"
         first.join()
-        # Another node was tried beside the silent one, long before its time was over.
+        # Another node was tried beside the silent one, long before the timeout.
         assert 0.3 < met["took"] < 1.8
         assert met["connection"].info.host != mortal.address(2)
         assert down(mortal)[1] > 20
-        # Everybody knows now.
+        # From now on the frozen node is known.
         took, more = timed(open_many, 12, dsn)
         assert took < 1.5
         assert counts(mortal)[1] == 0
@@ -271,7 +271,7 @@ def test_nodes_killed_at_random_under_16_threads(mortal, app):
                 thread.join()
             gc.collect()
 
-        # What the allocator and the threads take once is taken before anything is measured.
+        # Memory that the allocator and the threads take only once is taken before the measurement.
         threads = workers()
         until(lambda: len(opened) > 500, within=60)
         rest(threads)
@@ -284,7 +284,7 @@ def test_nodes_killed_at_random_under_16_threads(mortal, app):
             for number in victims:
                 random.choice([mortal.kill_node, mortal.stop_node])(number)
                 deaths += 1
-            # Nodes are down and up for as long as chance has it: no event ends these sleeps.
+            # Nodes are down and up for random times, so that no event ends these sleeps.
             time.sleep(random.uniform(0.2, 0.8))
             for number in victims:
                 mortal.start_node(number)

@@ -106,7 +106,7 @@ def test_outlives_nothing_but_its_transaction(connection):
 
 
 def test_ctrl_c(connection):
-    """Large objects wait as statements do, so they are interrupted as statements are."""
+    """Calls of large objects wait like statements, so they are interrupted like statements."""
     blocker = psycopg2.connect(connection.dsn)
     large = connection.lobject(mode="wb")
     connection.commit()

@@ -1,6 +1,6 @@
-"""What is done many times leaves nothing behind: no memory, no objects, no references, no descriptors.
+"""Operations that are repeated leave nothing behind: no memory, no objects, no references, no descriptors.
 
-`APUS_LONG=1` does each thing 10,000 times, instead of 2,000, or 200 for what opens a connection each time.
+`APUS_LONG=1` repeats each 10,000 times, instead of 2,000, or 200 for those that open a connection each time.
 """
 
 import ctypes
@@ -27,14 +27,14 @@ FEW = 10_000 if LONG else 200
 
 
 def footprint():
-    """What the process holds: KiB of malloc's, blocks of Python's allocator, objects, descriptors, references."""
+    """Resources of the process: KiB of malloc, blocks of Python's allocator, objects, descriptors, references."""
     gc.collect()
     total = getattr(sys, "gettotalrefcount", int)()
     return heap(), sys.getallocatedblocks(), len(gc.get_objects()), descriptors(), total
 
 
 def check(body, count):
-    """Does it `count` times, once it has filled its caches. What grows must do so in each of three runs to be a leak:
+    """Repeats it `count` times, after its caches have been filled. Only growth in each of three runs is a leak, because
     caches and tables of the interpreter may grow at any time, but not every time."""
     for _ in range(max(20, count // 10)):
         body()
@@ -100,7 +100,7 @@ def asynchronous(dsn):
     cursor.execute("SELECT 1")
     extras.wait_select(connection)
     other = connection.cursor()
-    # One result after the other on the same cursor: what is kept of each goes when the next is there.
+    # One result after the other on the same cursor: each frees the one before.
     for statement in ("SELECT repeat('x', 1000) AS a FROM generate_series(1, 200)", "SELECT 1/0", "SELECT 3 AS b", ""):
         other.execute(statement or sql.SQL(""))
         cursor.fetchall(), other.description, other.statusmessage, other.rowcount
@@ -391,7 +391,7 @@ def test_statements(connection, body):
 
 
 def test_statements_that_are_canceled(connection):
-    # Each asks by a connection of its own.
+    # Each uses a connection of its own.
     check(lambda: timing_out(connection), FEW)
 
 
@@ -406,7 +406,7 @@ def test_threads(connection):
 
 
 def test_a_result_of_libpq_is_let_go_of(connection):
-    """A million rows are not kept when their cursor is not."""
+    """A million rows are freed with their cursor."""
     def fetch():
         cursor = connection.cursor()
         cursor.execute("SELECT repeat('x', 1000) FROM generate_series(1, 1000)")
@@ -415,7 +415,7 @@ def test_a_result_of_libpq_is_let_go_of(connection):
 
 
 def test_the_measure_measures():
-    """What is lost on purpose is found."""
+    """A deliberate leak is found."""
     lost, keep = [], ctypes.CDLL(None).malloc
     for body in (lambda: lost.append(object()), lambda: keep(64),
                  lambda: lost.append(os.open(os.devnull, os.O_RDONLY))):

@@ -1,4 +1,4 @@
-"""What is made is unmade: sessions, memory, descriptors, references."""
+"""Objects that are no longer used release their sessions, memory, descriptors and references."""
 
 import gc
 import subprocess

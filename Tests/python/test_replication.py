@@ -108,7 +108,7 @@ def test_feedback_is_heard(plain, slot, logical):
 
 
 def test_a_quiet_stream_is_kept_alive(plain, slot, logical):
-    """With wal_sender_timeout at 2 s, a client that says nothing is thrown out."""
+    """With a wal_sender_timeout of 2 s, the server ends the stream of a client that sends nothing."""
     plain.execute("ALTER ROLE yugabyte SET wal_sender_timeout = '2s'")
     try:
         patient = psycopg2.connect(logical.dsn, connection_factory=LogicalReplicationConnection)

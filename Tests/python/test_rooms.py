@@ -1,4 +1,4 @@
-"""Who imports whom: Scripts/check-rooms has no complaint about this repository, and one about each breach of a rule.
+"""Which room imports which: Scripts/check-rooms reports nothing in this repository, and reports each breach of a rule.
 
 The script asks SwiftPM what a manifest declares, which takes a second. Therefore it runs in this process, and SwiftPM
 reads the manifest of the packages that the tests write only once.

@@ -63,7 +63,7 @@ def test_threads_with_a_connection_each(dsn):
 
 
 def test_32_threads_do_everything_on_one_connection(connection, quick_switches):
-    """Statements, errors, COPY, transactions, cursors that come and go, and looks at the connection meanwhile."""
+    """Statements, errors, COPY, transactions, short-lived cursors, and reads of attributes of the connection."""
     connection.autocommit = True
     setup = connection.cursor()
     setup.execute("CREATE TEMP TABLE everything (thread int, turn int)")
@@ -97,8 +97,8 @@ def test_32_threads_do_everything_on_one_connection(connection, quick_switches):
 @pytest.mark.parametrize("interval", [1e-6, 5e-3])
 @pytest.mark.parametrize("sslmode", ["disable", "require"])
 def test_forks_in_the_midst_of_32_threads_on_one_connection(secure_node, sslmode, interval):
-    """The child finds the connection in any state, its lock taken and threads waiting for it that are not there: it is
-    told that the connection is its parent's, can let go of it, and connects by itself."""
+    """In the child the connection may be in any state: its lock is taken, and threads that wait for it do not exist.
+    Its use raises an error which says that it belongs to the parent; the child can close it, and can connect."""
     dsn = secure_node.dsn(1, sslmode=sslmode)
     connection = psycopg2.connect(dsn)
     connection.autocommit = True

@@ -1,4 +1,4 @@
-"""hstore and composite types; encrypt_password; what is at the C level."""
+"""hstore and composite types, encrypt_password, and pointers to C structures."""
 
 import ctypes
 
