@@ -10,7 +10,7 @@ struct FlightTests {
     let nodes = [ClusterNode.at("a", uuid: "ua"), .at("b", uuid: "ub")]
     var cluster: Cluster { registry.cluster(behind: contact) }
 
-    /// Refreshes, with success.
+    /// Refreshes successfully.
     func refresh(at now: Duration, force: Bool = false) throws {
         let ticket = try #require(cluster.ticket(interval: .zero, force: force, now: now))
         let finished = registry.finish(ticket, nodes: nodes, from: .contactPoint, contactPoints: contact, now: now)
@@ -101,7 +101,7 @@ struct FlightTests {
         second.abandon()
         second.abandon()
         let third = try #require(cluster.ticket())
-        // The former's end is not the latter's.
+        // The end of the first refresh is not that of the second.
         second.fail("late", retryAfter: .seconds(9))
         #expect(cluster.plan(interval: .zero, now: .zero).flight === third.flight)
         #expect(third.flight.outcome == nil)
@@ -159,7 +159,7 @@ struct FlightTests {
         let ticket = try #require(cluster.ticket(now: .seconds(300)))
         #expect(cluster.plan(interval: .seconds(300), now: .seconds(300)).isConnectPlainly, "meanwhile as before")
         ticket.abandon()
-        // It has become a cluster.
+        // It is a cluster now.
         try refresh(at: .seconds(300))
         #expect(cluster.plan(interval: .seconds(300), now: .seconds(300)).isPick)
         #expect(cluster.nodes == nodes)
@@ -174,7 +174,7 @@ struct FlightTests {
         guard case .refresh(let ticket) = plan else { throw Unexpected(plan) }
         #expect([cluster.shouldWarnOfPlainServer("mine"), cluster.shouldWarnOfPlainServer("mine")] == [true, false])
         #expect(cluster.shouldWarnOfPlainServer("yours"))
-        // Another caller looks into another database: who knows that there is none in its own does not wait for it.
+        // A caller whose database is known to have no list does not wait for a refresh from another database.
         #expect(cluster.plan(interval: .seconds(300), database: "mine", now: .zero).isConnectPlainly)
         #expect(cluster.plan(interval: .seconds(300), database: "third", now: .zero).flight === ticket.flight)
         ticket.abandon()
@@ -187,10 +187,10 @@ struct FlightTests {
         #expect(waiting === first.flight)
         let plan = cluster.plan(interval: .zero, patience: .seconds(2), now: .seconds(2))
         guard case .refresh(let second) = plan else { throw Unexpected(plan) }
-        // The next waits for the second, with its own patience.
+        // The next caller waits for the second refresh, with a time-out of its own.
         #expect(cluster.plan(interval: .zero, patience: .seconds(2), now: .seconds(3)).flight === second.flight)
 
-        // The first fails: that is not the last word.
+        // The first fails, which does not decide for the second.
         first.fail("nobody answers", retryAfter: .seconds(100))
         guard case .abandoned = waiting.outcome else { throw Unexpected(waiting.outcome) }
         #expect(cluster.plan(interval: .zero, patience: .seconds(2), now: .seconds(3)).flight === second.flight)

@@ -3,7 +3,7 @@ import Testing
 
 @testable import ApusCluster
 
-/// A fork's child has the parent's objects and none of its threads: a lock may be held for ever there, and the counts
+/// A fork's child has the parent's objects but none of its threads: a lock may be held for ever there, and the counts
 /// are the parent's. The process is not forked here; the registry is told that it was.
 @Suite("In a fork's child")
 struct ForkTests {
@@ -102,7 +102,7 @@ struct ForkTests {
         let ticket = try #require(cluster.ticket(interval: .zero))
         let held = try #require(cluster.pick(BalancePolicy(), now: .zero))
         let process = process, registry = registry, cluster = cluster
-        // Every lock is held, as by a thread of the parent at the moment of the fork.
+        // Every lock is held, as if by a thread of the parent at the moment of the fork.
         registry.whileLocked {
             cluster.whileLocked {
                 process.asChild {

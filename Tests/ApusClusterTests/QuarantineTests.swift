@@ -6,7 +6,7 @@ import Testing
 struct QuarantineTests {
     let cluster = Cluster.listing([.at("a"), .at("b"), .at("c")])
 
-    /// Picks until the host is the one asked for, and keeps the others' sessions meanwhile.
+    /// Picks until the host is this one, and keeps the sessions of the others meanwhile.
     func reservation(on host: String, now: Duration = .zero) throws -> Reservation {
         var others: [Reservation] = []
         while true {
@@ -145,7 +145,7 @@ struct QuarantineTests {
         cluster.quarantine(.at("old"), until: .seconds(60))
         cluster.accept([.at("new", uuid: "u1"), .at("b", uuid: "u2")], now: .seconds(2))
         #expect(cluster.status.first { $0.node.uuid == "u1" }?.downUntil == nil)
-        // One who learns only now that the old address does not answer says nothing of the new one, and may try it.
+        // A late failure of the old address does not concern the new one, and its caller may try the new one.
         onOld.markUnreachable(until: .seconds(60))
         #expect(cluster.status.first { $0.node.uuid == "u1" }?.downUntil == nil)
         var tried = [onOld]

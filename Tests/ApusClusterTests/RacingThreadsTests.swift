@@ -46,7 +46,7 @@ struct RacingThreadsTests {
                 }
                 if cluster.status.contains(where: { $0.sessions < 0 }) { isNegative.store(true, ordering: .relaxed) }
             }
-            // What was released by hand counts no more.
+            // An explicitly released session no longer counts.
             mine.removeAll { reservation in
                 reservation.release()
                 return random.chance(0.5)

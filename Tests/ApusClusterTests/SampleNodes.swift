@@ -1,7 +1,7 @@
 @testable import ApusCluster
 
 extension ClusterNode {
-    /// A node, written shortly: `.at("h1", "aws.eu.a", .readReplica)`.
+    /// A short notation for a node: `.at("h1", "aws.eu.a", .readReplica)`.
     static func at(
         _ host: String, _ placement: String = "c.r.z", _ kind: Kind = .primary, publicHost: String? = nil,
         uuid: String? = nil, universe: String? = nil
@@ -19,7 +19,7 @@ extension Endpoint {
 }
 
 extension Cluster {
-    /// A cluster that has just fetched that list, at moment zero.
+    /// A cluster that fetched this list at moment zero.
     static func listing(_ nodes: [ClusterNode], seed: UInt64 = 1) -> Cluster {
         let cluster = Cluster(seed: seed, belongsHere: { true })
         cluster.accept(nodes, now: .zero)
@@ -32,14 +32,14 @@ extension Cluster {
         return Dictionary(carrying, uniquingKeysWith: +)
     }
 
-    /// The hosts that picks give, in order, when each is tried in vain: the whole order of selection.
+    /// The hosts picked, in order, when each attempt fails: the whole order of selection.
     func hostsInOrder(_ policy: BalancePolicy = BalancePolicy(), now: Duration = .zero) -> [String] {
         var tried: [Reservation] = []
         while let reservation = pick(policy, excluding: tried, now: now) { tried.append(reservation) }
         return tried.map(\.node.endpoint.host)
     }
 
-    /// The ticket of whoever is told to refresh; `nil` when the plan is another.
+    /// The ticket of a plan to refresh; `nil` for another plan.
     func ticket(interval: Duration = .seconds(300), force: Bool = false, now: Duration = .zero) -> RefreshTicket? {
         if case .refresh(let ticket) = plan(interval: interval, force: force, now: now) { ticket } else { nil }
     }

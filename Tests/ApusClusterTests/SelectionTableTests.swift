@@ -2,7 +2,7 @@ import Testing
 
 @testable import ApusCluster
 
-/// YugabyteDB's documentation, "Smart drivers", order of node selection: every cell as an example.
+/// The order of node selection in YugabyteDB's documentation, "Smart drivers": every cell as an example.
 ///
 /// Two nodes of each kind stand in zone A (1), zone B (2) and elsewhere (3); they are named after kind and zone, so that
 /// `pA` is any of the primaries in zone A.
@@ -10,7 +10,7 @@ import Testing
 struct SelectionTableTests {
     enum Keys: CaseIterable { case none, keys, keysOnly }
 
-    /// What is picked when everything before it was tried in vain: each group in any order, then the next.
+    /// The nodes picked when all attempts before have failed: each group in any order, then the next.
     static let table: [(LoadBalanceMode, Keys, String)] = [
         (.any, .none, "pA+pB+pC+rA+rB+rC"),
         (.any, .keys, "pA+rA → pB+rB → pC+rC"),

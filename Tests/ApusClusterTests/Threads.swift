@@ -1,6 +1,6 @@
 import Foundation
 
-/// Runs the body on that many threads of their own, let go at the same moment, and returns when all have ended.
+/// Runs the body on this many new threads, which start at the same moment, and returns when all have ended.
 func onThreads(_ count: Int, _ body: @escaping @Sendable (Int) -> Void) {
     let gate = NSCondition()
     nonisolated(unsafe) var waiting = 0

@@ -11,7 +11,7 @@ import Testing
 struct NameTests {
     static let start: Duration = .seconds(1000)
 
-    /// A resolver that answers for one name when it is told to, and at once for others.
+    /// A resolver that answers for one name when the test says so, and at once for others.
     final class SlowResolver: Sendable {
         private let answer = Mutex<HostLookup.Outcome?>(nil)
         private let asked = Atomic(0)
@@ -75,7 +75,7 @@ struct NameTests {
         let server = try FakeServer()
         let nodes = [node("slow.test", 1), node("quick.test", server.port)]
         registry.enter(nodes, behind: server.endpoint, now: Self.start)
-        // Make the slow one the least loaded.
+        // The slow one is the least loaded.
         let held = try #require(registry.clusters.first?.adopt(nodes[1].endpoint))
         var connect = try ClockedConnect(
             "host=127.0.0.1 port=\(server.port) load_balance=any", registry, lookups: lookups)
@@ -96,7 +96,7 @@ struct NameTests {
         let refused = try #require(try? FakeServer()).port
         let contact = Endpoint(host: "contact", port: refused)
         registry.enter([node("slow.test", server.port)], behind: contact, now: Self.start)
-        // Nothing listens at 127.0.0.2: it refuses.
+        // Nothing listens at 127.0.0.2, so that it refuses.
         resolver.finish(.addresses(["127.0.0.2", "127.0.0.1"]))
         var connect = try ClockedConnect(
             "host=contact port=\(refused) load_balance=only-primary", registry, lookups: lookups)
@@ -138,7 +138,7 @@ struct NameTests {
         contact.sendLogin()
         contact.sendReady()
         try connect.advance(Self.start + .milliseconds(410))
-        // Nothing listens at 127.0.0.2: it refuses.
+        // Nothing listens at 127.0.0.2, so that it refuses.
         resolver.finish(.addresses(["127.0.0.2", "127.0.0.1"]))
         func awaitReadiness(_ waits: [Wait]) throws {
             for wait in waits {
@@ -182,7 +182,7 @@ struct NameTests {
 
     @Test("A node's public address is tried beside a silent private one, and what worked is kept")
     func publicAddress() throws {
-        // 192.0.2.1 is for documentation: the test never waits for it, and resolves nothing.
+        // 192.0.2.1 is reserved for documentation. The test never waits for it, and resolves no name.
         let (own, other) = (try FakeServer(), try FakeServer())
         #expect(own.port != other.port)
         let node = ClusterNode(

@@ -7,7 +7,7 @@ import Testing
 
 @testable import ApusConnector
 
-/// A session as a test holds it: open until it is let go of.
+/// A session that is open until it is released.
 final class OpenSession: @unchecked Sendable {
     private var connection: PQConnection?
     let reservation: Reservation?
@@ -50,7 +50,7 @@ final class OpenSession: @unchecked Sendable {
     }
 }
 
-/// What one process has: its own registry, so that tests do not see each other's clusters.
+/// The state of a driver in one process: a registry of its own, so that tests do not share clusters.
 final class Driver: Sendable {
     let registry: ClusterRegistry
     /// How far this driver's clock is ahead of the machine's.
@@ -138,7 +138,7 @@ extension LocalCluster {
         return sum
     }
 
-    /// The same once it no longer changes: servers tell their statistics with a delay.
+    /// The same once it no longer changes, because servers report statistics with a delay.
     func settledSessionsSeen(atLeast expected: Int) async throws -> Int {
         var seen = -1
         _ = try await eventually(within: .seconds(10), every: .milliseconds(200)) {

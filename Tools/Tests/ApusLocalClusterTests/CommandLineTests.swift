@@ -29,7 +29,7 @@ struct CommandLineTests {
         #expect(nodes[0]["placement"] as? String == "a.b.c")
         #expect(nodes[0]["pid"] as? Int == cluster.nodes[0].pid.map(Int.init))
 
-        // The supervisor in the background notices, too.
+        // The supervisor in the background also notices it.
         kill(try #require(try cluster.node(2).pid), SIGKILL)
         #expect(try await eventually { cluster.record.nodes[1].lostAt != nil })
         let supervisor = try #require(cluster.record.supervisor)
@@ -70,7 +70,7 @@ struct CommandLineTests {
         for node in record.nodes { #expect(folder.processes(node).all().isEmpty) }
     }
 
-    /// A process that ended and that its parent has not looked at yet.
+    /// A process that has ended and whose parent has not waited for it yet.
     private func isZombie(_ pid: Int32) -> Bool {
         (try? String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8))?.contains(") Z ") == true
     }

@@ -3,7 +3,7 @@ import Testing
 
 @testable import ApusLocalCluster
 
-/// How clusters come up and go down, side by side and one after the other.
+/// How clusters start and stop, at the same time and one after the other.
 @Suite(.serialized) struct LifeTests {
     @Test func nothingIsLeft() async throws {
         let cluster = try await LocalCluster.up(.init(nodes: 2))

@@ -90,7 +90,7 @@ import Testing
             #expect(try await cluster.ask(1, "SELECT 'slow'") == ["slow"])
             #expect(ContinuousClock.now - start >= .seconds(2))
 
-            // A session that exists is freed of its delay, and is not interrupted.
+            // An existing session is no longer delayed, and is not interrupted.
             async let session = cluster.ask(1, "SELECT pg_sleep(6), repeat('x', 900000)")
             #expect(try await eventually { try await cluster.sessions(1, running: "sleep(6)") == 1 })
             try await cluster.delay(1, by: .zero)
@@ -100,7 +100,7 @@ import Testing
                 await #expect(throws: LocalClusterError.self) { try await cluster.delay(1, by: delay) }
             }
             #expect(try await session.map(\.utf8.count) == [900_001])
-            // A delayed answer never comes in less; an undelayed one sooner or later does, however busy the machine is.
+            // A delayed answer never takes less; one without delay does at some time, however busy the machine is.
             let isFast = try await eventually {
                 let again = ContinuousClock.now
                 let answer = try await cluster.ask(1, "SELECT 'fast'")

@@ -3,7 +3,7 @@ import Testing
 
 @testable import ApusLocalCluster
 
-/// What psql prints for the statement, unaligned, one row a line.
+/// The output of psql for the statement, unaligned, one row per line.
 func psql(
     _ connection: String, _ statement: String, user: String? = nil, timeout: Int = 20
 ) async throws -> [String] {
@@ -35,7 +35,7 @@ extension LocalCluster {
     }
 }
 
-/// Takes the place of a thrown error in expectations about its words.
+/// The error that the body throws, for expectations about its message.
 func failure(_ body: () async throws -> Void) async -> LocalClusterError? {
     do {
         try await body()

@@ -9,7 +9,7 @@ import Testing
 
 /// The threads that connects run on.
 @Suite struct BlockingThreadsTests {
-    /// The loop gives work here: it must not run it itself, however scarce threads are.
+    /// The loop must not run the work that it submits here itself, however few threads there are.
     @Test func withoutThreadsWorkIsRefused() throws {
         let threads = BlockingThreads(limit: 4) { _ in EAGAIN }
         let refusals = Mutex<[ApusError?]>([])
@@ -22,7 +22,7 @@ import Testing
         }
     }
 
-    /// One thread is there and no second can be had: what is in line waits for it.
+    /// If there is one thread and no second can be started, queued work waits for it.
     @Test func aThreadThatIsThereServesTheLine() async throws {
         let started = Mutex(0)
         let threads = BlockingThreads(limit: 4) { body in
@@ -69,7 +69,7 @@ import Testing
 
 extension AllTests {
     @Suite struct BusyThreadsTests {
-        /// Connects whose name servers do not answer hold every thread: a healthy statement can still be cancelled.
+        /// A statement can be cancelled even while connects without an answer from a name server occupy every thread.
         @Test func cancelsDoNotWaitForConnects() async throws {
             try await withConnection { connection in
                 try await connection.execute("SELECT 1")

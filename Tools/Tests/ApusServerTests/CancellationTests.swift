@@ -63,9 +63,9 @@ extension AllTests {
             }
         }
 
-        /// A cancel that hits a neighbour makes it be sent again where nothing of it is left, and only there.
+        /// A neighbour hit by a cancel is sent again if it has left nothing on the server, and only then.
         @Test(arguments: [true, false]) func aProcedureIsNotExecutedTwice(isProcedure: Bool) async throws {
-            // Both statements wait for a lock that this test holds, so that the cancel finds them at work.
+            // Both statements wait for a lock that this test holds, so that the cancel hits them.
             let lock = isProcedure ? 4711 : 4712
             let table = "done_twice_\(lock)"
             try await withConnection { canceler in
@@ -96,7 +96,7 @@ extension AllTests {
                     try await untilSent(2, on: connection)
                     first.cancel()
                     #expect(await failure { _ = try await first.value }?.code == .cancelled)
-                    // The cancel that comes too late for the first.
+                    // The cancel is too late for the first.
                     #expect(try await eventually { try await waitsSince() != nil })
                     let before = try await waitsSince()
                     try await canceler.execute("SELECT pg_cancel_backend(\(pid))")
@@ -129,7 +129,7 @@ extension AllTests {
                 behind.cancel()
                 #expect(await failure { _ = try await behind.value }?.code == .cancelled)
                 #expect(clock.now - start < .seconds(2))
-                // Undisturbed.
+                // It was not disturbed.
                 let tag = try await slow.value
                 #expect(tag.affectedRows == 1)
                 #expect(try await connection.first("SELECT 1", as: Int.self) == 1)
@@ -147,7 +147,7 @@ extension AllTests {
                 #expect(clock.now - start < .seconds(9))
                 #expect(try await connection.first("SELECT 1", as: Int.self, timeout: .seconds(10)) == 1)
 
-                // In line behind another, never sent: it leaves alone.
+                // Queued behind another and never sent: only this one fails.
                 async let slow = connection.execute("SELECT pg_sleep(1)")
                 try await untilSent(1, on: connection)
                 let waiting = await failure { try await connection.execute("SELECT 1", timeout: .milliseconds(100)) }
@@ -186,8 +186,8 @@ extension AllTests {
             }
         }
 
-        /// A node that hangs: connects leave at once when they are cancelled or overdue, statements at their deadline, and
-        /// a statement that the server does not stop costs the connection, not the program.
+        /// A node that hangs: connects end at once when they are cancelled or overdue, statements at their deadline. A
+        /// statement that the server does not stop causes the loss of the connection, not a hang.
         @Test func aFrozenNodeHoldsUpNobody() async throws {
             try await withLocalCluster(.init(nodes: 1)) { cluster in
                 let options = try cluster.options([1])
@@ -197,7 +197,7 @@ extension AllTests {
 
                 var start = clock.now
                 let connect = Task { try await ApusConnection.connect(options) }
-                // No question tells that it waits: the server is frozen, and there is no connection yet.
+                // A sleep, because the frozen server cannot be asked whether the connect waits.
                 try await Task.sleep(for: .milliseconds(100))
                 connect.cancel()
                 #expect(await failure { _ = try await connect.value }?.code == .cancelled)

@@ -7,13 +7,13 @@ import Testing
 
 extension AllTests {
     @Suite struct ClosingTests {
-        /// What libpq's goodbye found: whether the lock was free, in which thread it was said, and how often.
+        /// A record of PQfinish: whether the lock was free, in which thread it was called, and how often.
         private final class Witness: Sendable {
             let core: Mutex<ConnectionCore?>
             let wasFree = Mutex<[Bool]>([])
             init(_ core: ConnectionCore) { self.core = Mutex(core) }
 
-            /// Makes libpq tell when it frees the connection.
+            /// Makes libpq report when it frees the connection.
             func attach() {
                 core.withLock { $0 }?.state.withLock { state in
                     guard let pointer = state.session?.connection.pointer else { return }
@@ -32,7 +32,7 @@ extension AllTests {
             }
         }
 
-        /// libpq's goodbye takes system calls: no other task has to wait for them.
+        /// PQfinish makes system calls, for which no other task should wait.
         @Test func theGoodbyeIsSaidWithoutTheLock() async throws {
             let connection = try await ApusConnection.connect(try await Servers.options)
             let witness = Witness(connection.core)
@@ -53,7 +53,7 @@ extension AllTests {
             }
         }
 
-        /// `close` returns when the server has been told: the session ends at once.
+        /// `close` returns when the Terminate message has been sent, so that the session ends at once.
         @Test func theSessionEndsWithTheCall() async throws {
             try await withConnection { observer in
                 let connection = try await ApusConnection.connect(try await Servers.options)

@@ -65,11 +65,11 @@ extension AllTests {
                 for connection in connections where connection.node.host == cluster.nodes[0].address {
                     await connection.close()
                 }
-                // The places on the first node are free again.
+                // The sessions on the first node are no longer counted.
                 let next = try await ApusConnection.connect(options)
                 #expect(next.node.host == cluster.nodes[0].address)
 
-                // A node that dies: its connections break, new ones go elsewhere.
+                // A node dies: its connections break, and new ones go to other nodes.
                 let lost = try #require(connections.first { $0.node.host == cluster.nodes[1].address })
                 try await cluster.kill(2)
                 #expect(await failure { try await lost.execute("SELECT 1") }?.code == .connectionLost)
@@ -81,7 +81,7 @@ extension AllTests {
             }
         }
 
-        /// One loop waits for several sockets at once, and for the deadline of the whole.
+        /// One loop waits for several sockets at once, and for the overall deadline.
         @Test func frozenNodesCostAMomentAndNotTheirTimeout() async throws {
             try await withLocalCluster(.init(nodes: 3)) { cluster in
                 var options = try cluster.options([1], loadBalance: "true")
@@ -145,7 +145,7 @@ extension AllTests {
                 #expect(await failure { try await victim.execute("SELECT 1") }?.code == .connectionLost)
                 #expect(keeper.all.contains { $0.contains("connection lost") })
 
-                // Unasked, while nothing is under way.
+                // While no statement is in progress.
                 let idle = try await ApusConnection.connect(try await Servers.options)
                 try await killer.execute("SELECT pg_terminate_backend(\(idle.backendPID))")
                 #expect(try await eventually { idle.isClosed })
@@ -177,7 +177,7 @@ extension AllTests {
                 }
                 #expect(try await eventually { try await isThere() == false })
 
-                // Rows keep it.
+                // Rows keep the connection open.
                 var rows: ApusRows? = try await ApusConnection.connect(try await Servers.options)
                     .query("SELECT pg_backend_pid() FROM generate_series(1, 100000)")
                 #expect(try await rows?.collect().count == 100_000)

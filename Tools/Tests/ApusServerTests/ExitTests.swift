@@ -6,7 +6,7 @@ import Testing
 @testable import Apus
 
 extension AllTests {
-    /// exit() frees what OpenSSL has, while the driver's threads may be at work with it.
+    /// exit() frees OpenSSL's data, while threads of the driver may be using them.
     @Suite struct ExitTests {
         @Test func anExitWhileConnectionsAreBeingOpened() async throws {
             var settings = LocalCluster.Options(nodes: 1)

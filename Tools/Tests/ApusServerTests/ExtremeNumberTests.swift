@@ -41,7 +41,7 @@ extension AllTests {
             }
         }
 
-        /// Foundation's Decimal has exponents of 8 bits: what it cannot hold is an error, never zero or rounded.
+        /// Foundation's Decimal has exponents of 8 bits: a value that does not fit is an error, never zero or rounded.
         @Test(arguments: ["1e-127", "1e-128", "1e-129", "1e-200", "1e-16383", "1e127", "1e128", "1e165", "1e131071"])
         func aNumericOutOfDecimalsRange(_ number: String) async throws {
             try await withConnection { connection in
@@ -57,7 +57,7 @@ extension AllTests {
             #expect(throws: ApusError.self) { try elementLength(Int(Int32.max) + 1) }
         }
 
-        /// A server may announce other columns in the midst of an answer. Rows are read by the first ones.
+        /// A server may announce other columns in the middle of an answer. Rows are read by the first ones.
         @Test func rowsOfOtherColumnsThanAnnounced() throws {
             func result(_ columns: Int) throws -> PQResult {
                 let pointer = try #require(PQmakeEmptyPGresult(nil, PGRES_SINGLE_TUPLE))

@@ -6,7 +6,7 @@ import Testing
 extension AllTests {
     /// `first`: one row is kept, and the statement runs to its end.
     @Suite struct FirstTests {
-        /// The statement has failed, although its first row came.
+        /// The statement has failed, although its first row arrived.
         @Test func errorsAfterTheFirstRowAreThrown() async throws {
             try await withConnection { connection in
                 for last in [10, 100_000] {
@@ -16,7 +16,7 @@ extension AllTests {
                     }
                     #expect(error?.sqlState == "22012")
                 }
-                // The statement's error, not that of a row that cannot be decoded.
+                // The error of the statement, not that of a row that cannot be decoded.
                 let both = await failure {
                     _ = try await connection.first("SELECT 1 / (2 - n) FROM generate_series(1, 2) n", as: Bool.self)
                 }

@@ -6,7 +6,7 @@ import Testing
 @testable import Apus
 
 extension AllTests {
-    /// Nothing that the server sent is lost with the connection.
+    /// Messages of the server are not lost with the connection.
     @Suite struct LossTests {
         @Test func whatCameBeforeTheLossIsHandedOver() async throws {
             let server = try ScriptedServer { client in
@@ -25,11 +25,11 @@ extension AllTests {
             let arrived = keeper.all.filter { $0.contains("a notification arrived") }
             try #require(arrived.count == 3)
             for (line, payload) in zip(arrived, ["one", "two", "three"]) { #expect(line.contains(payload)) }
-            // In the order in which they came.
+            // In the order in which they arrived.
             #expect(keeper.all.last?.contains("connection lost") == true)
         }
 
-        /// They may have come with the end of the handshake; then the socket stays silent.
+        /// They may have arrived with the end of the handshake; then the socket stays silent.
         @Test func whatComesWithTheHandshakeIsHandedOver() async throws {
             let server = try ScriptedServer(greeting: ScriptedServer.notification("colony", "early")) {
                 $0.waitForEnd()
@@ -40,7 +40,7 @@ extension AllTests {
             await connection.close()
         }
 
-        /// The thread that opened the connection tells the first, while the loop reads the second.
+        /// The thread that opened the connection delivers the first, while the loop reads the second.
         @Test func theOrderIsTheServers() async throws {
             let firstIsThere = DispatchSemaphore(value: 0)
             let secondIsTold = DispatchSemaphore(value: 0)
@@ -54,7 +54,7 @@ extension AllTests {
             options.onNotice = { notice in
                 if notice.primary == "one" {
                     firstIsThere.signal()
-                    // Time for the loop to overtake, if it can.
+                    // Time in which a loop that can overtake would do so.
                     _ = secondIsTold.wait(timeout: .now() + 0.5)
                 }
                 notices.withLock { $0.append(notice.primary ?? "") }
@@ -76,7 +76,7 @@ extension AllTests {
             var options = server.options
             options.onNotice = { notice in notices.withLock { $0.append(notice.primary ?? "") } }
             let connection = try await ApusConnection.connect(options)
-            // Before the socket is closed, and the loss says why although it was read before.
+            // It arrives before the socket is closed, and the loss has its reason although it was read before.
             #expect(try await eventually { notices.withLock { $0 } == ["first", "the swifts leave"] })
             #expect(!connection.isClosed)
             mayEnd.signal()
@@ -87,7 +87,7 @@ extension AllTests {
             #expect(error?.sqlState == .adminShutdown)
         }
 
-        /// A statement that costs the connection does not take the notices before it along.
+        /// A statement that causes the loss of the connection does not suppress the notices before it.
         @Test func noticesBeforeACopyThatIsRefused() async throws {
             let server = try ScriptedServer { client in
                 _ = client.readStatement()
@@ -119,7 +119,7 @@ extension AllTests {
             await connection.close()
         }
 
-        /// The program's logger is called without the connection's lock: it may ask the connection something.
+        /// The program's logger is called without the connection's lock, so that it may use the connection.
         @Test func aLoggerMayAskTheConnection() async throws {
             let server = try ScriptedServer { client in client.waitForEnd() }
             let asking = AskingLogger()

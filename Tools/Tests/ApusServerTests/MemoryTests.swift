@@ -5,7 +5,7 @@ import Testing
 @testable import Apus
 
 extension AllTests {
-    /// An answer of any size needs little memory, also where its rows are not wanted.
+    /// An answer of any size needs little memory, also if its rows are not read.
     @Suite(.enabled(if: Memory.canMeasure)) struct MemoryTests {
         /// 300 MB.
         private static let large: SQL = "SELECT repeat('x', 100000) FROM generate_series(1, 3000)"
@@ -51,7 +51,7 @@ extension AllTests {
 
 /// The resident memory of this process.
 private enum Memory {
-    /// Linux tells; under a sanitizer freed memory is kept, and the figures mean nothing.
+    /// Only on Linux, and not under a sanitizer, which keeps freed memory, so that the figures have no meaning.
     static var canMeasure: Bool {
         #if os(Linux)
         let names = ["__tsan_init", "__asan_init"]
@@ -61,9 +61,9 @@ private enum Memory {
         #endif
     }
 
-    /// By how many bytes the peak during a call is above what there was before.
+    /// The number of bytes by which the peak during a call is above the memory before.
     static func peakGrowth(_ body: () async throws -> Void) async throws -> Int {
-        // What earlier tests freed is given back, so that it cannot serve this one.
+        // Memory freed by earlier tests is returned to the system, so that this test cannot reuse it.
         MemoryPages.trimHeap()
         try Data("5".utf8).write(to: URL(fileURLWithPath: "/proc/self/clear_refs"))
         let before = try peak()

@@ -4,7 +4,7 @@ import Testing
 
 extension AllTests {
     @Suite struct PipelineTests {
-        /// Statements of many tasks go out without waiting for each other.
+        /// Statements of many tasks are sent without waiting for each other.
         @Test func manyTasksShareAConnection() async throws {
             try await withConnection { connection in
                 let sum = try await withThrowingTaskGroup(of: Int.self) { group in
@@ -36,7 +36,7 @@ extension AllTests {
             }
         }
 
-        /// More than the socket's buffers hold, in both directions at once.
+        /// More data than the socket's buffers hold, in both directions at once.
         @Test func largeStatementsAndLargeAnswers() async throws {
             try await withConnection { connection in
                 let text = String(repeating: "swift", count: 200_000)

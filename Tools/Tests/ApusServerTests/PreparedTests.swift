@@ -6,7 +6,7 @@ extension AllTests {
     @Suite struct PreparedTests {
         /// The names of the statements that the server keeps for a connection.
         private func names(_ connection: ApusConnection) async throws -> [String] {
-            // Never the same text, so that it is not prepared itself.
+            // The text is always different, so that it is not prepared itself.
             let mark = Int.random(in: 0...Int.max)
             return try await connection.all(
                 "SELECT name FROM pg_prepared_statements WHERE \(unescaped: String(mark)) >= 0 ORDER BY name",
@@ -72,7 +72,7 @@ extension AllTests {
                 try await connection.execute("DEALLOCATE ALL")
                 for _ in 0..<3 { try await run() }
                 #expect(try await names(connection).count == 1)
-                // Unseen by the driver.
+                // The driver does not notice it.
                 try await connection.executeScript("DO $$ BEGIN EXECUTE 'DEALLOCATE ALL'; END $$")
                 for _ in 0..<3 { try await run() }
             }

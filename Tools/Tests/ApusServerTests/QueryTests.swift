@@ -101,7 +101,7 @@ extension AllTests {
             }
         }
 
-        /// A reader that dawdles stops the server, not the memory.
+        /// A slow reader slows the server down; rows do not pile up in memory.
         @Test func readersThatDawdleHoldTheServerBack() async throws {
             try await withConnection { connection in
                 let rows = try await connection.query("SELECT repeat('x', 10000) FROM generate_series(1, 20000)")
@@ -118,7 +118,7 @@ extension AllTests {
             }
         }
 
-        /// A reader that has stopped holds the server back, also while another task waits for the transaction to end.
+        /// A reader that has stopped blocks the server, also while another task waits for the transaction to end.
         @Test func readersInATransactionHoldTheServerBack() async throws {
             try await withConnection { connection in
                 try await connection.transaction { transaction in
@@ -143,7 +143,7 @@ extension AllTests {
             }
         }
 
-        /// A statement within a loop over another's rows, on the same connection, does not wait for itself.
+        /// A statement within a loop over the rows of another one, on the same connection, does not deadlock.
         @Test func statementsWithinALoopOverRows() async throws {
             try await withConnection { connection in
                 var sum = 0
@@ -155,7 +155,7 @@ extension AllTests {
             }
         }
 
-        /// The reader has stopped, the server is held back, and then somebody comes behind it.
+        /// The reader has stopped, the server is blocked, and then another statement is queued.
         @Test func statementsBehindAReaderThatDawdles() async throws {
             try await withConnection { connection in
                 let rows = try await connection.query("SELECT n, repeat('x', 1000) FROM generate_series(1, 30000) n")
@@ -169,8 +169,8 @@ extension AllTests {
             }
         }
 
-        /// What is left of an answer when its reader comes back may have been read from the socket already: then nothing
-        /// is waited for any more, and the next statement must be heard all the same.
+        /// The rest of an answer may have been read from the socket when its reader continues. Then there is nothing to
+        /// wait for, but the answer to the next statement has to be read nevertheless.
         @Test func pausesNearTheEndOfAnAnswer() async throws {
             try await withConnection { connection in
                 var pauses = 0
@@ -192,7 +192,7 @@ extension AllTests {
             }
         }
 
-        /// Rows come as they are read for a statement in the middle of the pipeline, too.
+        /// Rows are delivered as they are read, also for a statement in the middle of the pipeline.
         @Test func laterStatementsStreamAsWell() async throws {
             try await withConnection { connection in
                 for _ in 0..<3 {
@@ -257,7 +257,7 @@ extension AllTests {
             }
         }
 
-        /// COPY has no place among statements; it fails at once and clearly, and nothing hangs.
+        /// COPY is not supported as a statement; it fails at once with a clear error, and nothing hangs.
         @Test(arguments: ["COPY pg_class TO STDOUT", "CREATE TEMP TABLE t (id int); COPY t FROM STDIN"])
         func copyIsRefused(_ text: String) async throws {
             try await withConnection { connection in

@@ -6,18 +6,18 @@ import Testing
 @testable import Apus
 
 extension AllTests {
-    /// What ends a transaction, or a part of it, when something has failed.
+    /// How a transaction, or a part of it, ends after a failure.
     @Suite struct RollbackTests {
         private struct Regret: Error, Equatable {}
 
-        /// The closure's error is the one to throw, whatever becomes of the rollback.
+        /// The error of the closure is thrown, whether or not the rollback succeeds.
         @Test func theClosuresErrorIsThrownWhenTheRollbackFails() async throws {
             let keeper = LogKeeper()
             try await withConnection(logger: keeper.logger) { connection in
                 await #expect(throws: Regret.self) {
                     try await connection.transaction { transaction in
                         try await transaction.savepoint { part in
-                            // There is no savepoint to roll back to any more.
+                            // The savepoint does not exist any more.
                             try await part.execute("ROLLBACK")
                             throw Regret()
                         }
@@ -49,7 +49,7 @@ extension AllTests {
             }
         }
 
-        /// A closure that hid an error has no part to keep; the transaction goes on without it.
+        /// The part of a closure that hid an error is rolled back; the transaction goes on without it.
         @Test func aPartThatHidAnErrorIsUndone() async throws {
             try await withConnection { connection in
                 try await connection.execute("CREATE TEMP TABLE t (id int)")
@@ -85,8 +85,8 @@ extension AllTests {
             }
         }
 
-        /// The caller of `transaction` leaves at its deadline, the server begins one after all: the next statements
-        /// must not become a part of it, for it would never be committed.
+        /// The caller of `transaction` leaves at its deadline, but the server begins one: the next statements must not
+        /// become a part of it, because it would never be committed.
         @Test func aBeginThatCameTooLateIsUndone() async throws {
             try await withLocalCluster(.init(nodes: 1, delayable: true)) { cluster in
                 let connection = try await ApusConnection.connect(try cluster.options([1]))
@@ -106,7 +106,7 @@ extension AllTests {
             }
         }
 
-        /// Where the server never answers the rollback, the statements that wait for it must not wait for ever.
+        /// If the server never answers the rollback, the statements that wait for it must not wait for ever.
         @Test(.timeLimit(.minutes(1))) func aBeginThatCameTooLateAndIsNotUndoneCostsTheConnection() async throws {
             let isOverdue = DispatchSemaphore(value: 0)
             let server = try ScriptedServer { client in
@@ -153,7 +153,7 @@ extension AllTests {
             }
         }
 
-        /// What is no completion of `BEGIN` or `COMMIT` is not taken for one.
+        /// Answers other than the completion of `BEGIN` or `COMMIT` are not taken for it.
         @Test(arguments: ["BEGIN", "COMMIT"], [nil, "SELECT 1", "INSERT 0 1"] as [String?])
         func anAnswerThatIsNoCompletionOfTheCommand(_ command: String, _ tag: String?) async throws {
             let asked = Mutex<[String]>([])
@@ -189,8 +189,8 @@ extension AllTests {
             await connection.close()
         }
 
-        /// A node that hangs while a transaction is rolled back costs the connection and a bounded time, even where the
-        /// task is cancelled; the closure's error is thrown.
+        /// A node that hangs during a rollback causes the loss of the connection after a bounded time, even if the task
+        /// is cancelled; the error of the closure is thrown.
         @Test(.timeLimit(.minutes(2))) func aRollbackOnAFrozenNodeEnds() async throws {
             try await withLocalCluster(.init(nodes: 1)) { cluster in
                 let options = try cluster.options([1])

@@ -3,10 +3,10 @@ import Synchronization
 
 @testable import Apus
 
-/// A server that says what a test tells it to, for what PostgreSQL cannot be made to do at will. It accepts every
-/// client, lets it in without a password, and then runs the script for it on a thread.
+/// A server that runs a script of the test, for behaviour that PostgreSQL cannot be made to show. It accepts every
+/// client without a password, and then runs the script for it on a thread.
 final class ScriptedServer: Sendable {
-    /// A client that was let in.
+    /// A client that has logged in.
     final class Client: Sendable {
         private let descriptor: Int32
 
@@ -14,24 +14,24 @@ final class ScriptedServer: Sendable {
 
         deinit { close(descriptor) }
 
-        /// The next message: its type, and what it holds; `nil` when the client is gone.
+        /// The next message: its type and its content; `nil` when the client is gone.
         func read() -> (type: Character, bytes: [UInt8])? {
             guard let type = read(count: 1)?.first, let bytes = readSized() else { return nil }
             return (Character(UnicodeScalar(type)), bytes)
         }
 
-        /// Reads up to the end of what the client sent, which is a Sync where it pipelines; `false` when it is gone.
+        /// Reads up to the next Sync, which ends the messages of a pipelining client; `false` when it is gone.
         func readStatement() -> Bool {
             while let message = read() { if message.type == "S" || message.type == "Q" { return true } }
             return false
         }
 
-        /// The same; returns the text of the statement that is to be parsed, or `nil`.
+        /// The same; returns the text of the statement to parse, or `nil`.
         func readParsed() -> String? {
             var text = ""
             while let message = read() {
                 if message.type == "S" { return text }
-                // The name of the prepared statement stands before its text.
+                // The name of the prepared statement precedes its text.
                 if message.type == "P" { text = String(decoding: message.bytes.split(separator: 0)[0], as: UTF8.self) }
             }
             return nil

@@ -5,10 +5,10 @@ import Testing
 
 @testable import Apus
 
-/// One test after another: several of them measure time, and a busy machine has none to spare.
+/// One test after another, because several of them measure time.
 @Suite(.serialized) enum AllTests {}
 
-/// Three servers that all tests of this module share; they go down with the process.
+/// Three servers that all tests of this module share; they stop with the process.
 enum Servers {
     private static let starting = Task { try await LocalCluster.up(.init(nodes: 3)) }
 

@@ -4,12 +4,12 @@ import Testing
 @testable import Apus
 
 extension AllTests {
-    /// TLS records larger than PostgreSQL's own: what is decrypted already does not show on the socket, which the loop
+    /// TLS records larger than those of PostgreSQL: bytes already decrypted do not show on the socket that the loop
     /// waits for.
     @Suite struct TLSRecordTests {
         private static let recordSize = 16384
 
-        /// A query whose answer has exactly so many bytes by the extended protocol, unprepared. Source: PostgreSQL's
+        /// A query whose answer has exactly this size in the extended protocol, unprepared. Source: PostgreSQL's
         /// manual, "Message Formats".
         private static func query(answeredBy size: Int) -> (sql: SQL, rows: Int) {
             let length = 1000, head = 11, parsedAndBound = 10, description = 32, ready = 6

@@ -56,7 +56,7 @@ extension AllTests {
             }
         }
 
-        /// An error that the closure swallows does not turn into a commit that never was.
+        /// After an error that the closure hides, `transaction` does not report a commit.
         @Test func hiddenErrorsAreNotCommits() async throws {
             try await withTable { connection in
                 let error = await failure {
@@ -78,16 +78,16 @@ extension AllTests {
                     try await connection.transaction { transaction in
                         try await transaction.execute("INSERT INTO t VALUES (1)")
                         inside.continuation.yield()
-                        // The other statement is in line.
+                        // The statement outside is queued.
                         #expect(try await eventually { connection.core.state.withLock { !$0.waiting.isEmpty } })
-                        // On the connection itself, and from a child task: still within.
+                        // On the connection itself, and from a child task: part of the transaction.
                         async let own = connection.execute("INSERT INTO t VALUES (2)")
                         _ = try await own
                         throw Regret()
                     }
                 }
                 for await _ in inside.stream { break }
-                // Not within: it must not be rolled back.
+                // Not part of it, so it must not be rolled back.
                 try await connection.execute("INSERT INTO t VALUES (3)")
                 await #expect(throws: Regret.self) { try await transaction.value }
                 #expect(try await connection.all("SELECT id FROM t", as: Int.self) == [3])

@@ -105,7 +105,7 @@ extension AllTests {
             }
         }
 
-        /// What a server may send is an error, never a trap.
+        /// Wrong data from a server are an error, never a trap.
         @Test func malformedBytesAreErrors() {
             let types: [PostgresType] = [
                 .bool, .int2, .int4, .int8, .float4, .float8, .text, .uuid, .timestamptz, .date, .jsonb, .numeric,

@@ -2,7 +2,7 @@ import Testing
 
 @testable import Apus
 
-/// Two texts that Unicode calls canonically equivalent are equal Swift strings, yet other bytes for a server.
+/// Two canonically equivalent texts are equal as Swift strings, but different bytes for a server.
 extension AllTests {
     @Suite struct WrittenTextTests {
         private let composed = "\u{E9}"
