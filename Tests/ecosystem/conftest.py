@@ -1,4 +1,4 @@
-"""The clusters of Tests/python/conftest.py, and a database for each module: packages leave tables and types behind."""
+"""The clusters of Tests/python/conftest.py, and a database for each module, because packages leave tables behind."""
 
 import importlib.util
 import sys
@@ -20,7 +20,7 @@ three_nodes, mortal_nodes, mortal, app, dsn = (
 
 
 class Database:
-    """A database of one server, in the forms that packages want to be told."""
+    """A database of one server, with its name in the forms that packages take."""
 
     def __init__(self, nodes, name):
         self.name, self.host, self.port, self.user = name, nodes.address(1), nodes.port, "yugabyte"
@@ -30,11 +30,11 @@ class Database:
         self._nodes = nodes
 
     def ask(self, query, *values):
-        """The rows that the server answers with, to a connection of the test's own."""
+        """Executes a query on a separate connection; returns the rows."""
         return self._nodes.ask(1, query, *values, dbname=self.name)
 
     def end_sessions(self, application_name):
-        """Ends the sessions of that name, as a server does that is restarted; answers how many."""
+        """Terminates the sessions of an application name, as a restart of the server does; returns their number."""
         return sum(ended for (ended,) in self.ask(
             "SELECT pg_terminate_backend(pid, 5000)::int FROM pg_stat_activity WHERE application_name = %s",
             application_name))

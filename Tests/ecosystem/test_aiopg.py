@@ -55,7 +55,7 @@ async def test_a_pool_runs_side_by_side(database, app):
         async def meet(event):
             async with pool.acquire() as connection, connection.cursor() as cursor:
                 await cursor.execute(barrier)
-                # Nobody goes on until all five are here, which they are only if they run side by side.
+                # The barrier opens when all five have arrived, which requires that they run concurrently.
                 event.arrived += 1
                 if event.arrived == 5:
                     event.set()
@@ -106,7 +106,7 @@ async def test_a_time_out_closes_the_connection(database, app):
     with pytest.raises(asyncio.TimeoutError):
         await cursor.execute("SELECT pg_sleep(600)")
     assert connection.closed and connection.raw.closed
-    # The server, which sleeps, has not noticed.
+    # The server has not noticed, because it sleeps.
     database.end_sessions(app)
 
 

@@ -1,4 +1,4 @@
-"""Django and SQLAlchemy on a cluster, as docs/recipes.md has it: spread evenly, and alive after a node's end."""
+"""Django and SQLAlchemy on a cluster, as in docs/recipes.md: spread evenly, and working after a node has died."""
 
 import json
 import subprocess
@@ -54,7 +54,7 @@ for thread in workers:
 
 
 class Program:
-    """A program that prints a line, and goes on when it is told."""
+    """A program that prints a line, and continues when it receives one."""
 
     def __init__(self, source, given):
         self._process = subprocess.Popen([sys.executable, "-c", source, json.dumps(given)], text=True,
@@ -183,7 +183,7 @@ def test_a_pool_moves_back_when_its_connections_are_recycled(mortal, app):
         held = hold(engine, 6)
         reached = servers(held)
         give_back(held)
-        engine.dispose()  # what pool_recycle does to each connection in its time
+        engine.dispose()  # pool_recycle does this to each connection at its age.
         return mortal.address(3) in reached
 
     until(is_used, within=60, pause=0.2)

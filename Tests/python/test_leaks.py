@@ -314,11 +314,11 @@ def registering(connection):
 
 def composing(connection):
     cursor = connection.cursor()
-    cursor.execute("SELECT to_regtype('leaked')")
+    cursor.execute("SELECT to_regtype('pg_temp.leaked')")
     if cursor.fetchone()[0] is None:
-        cursor.execute("CREATE TYPE leaked AS (a int, b text)")
-    extras.register_composite("leaked", connection)
-    cursor.execute("SELECT (1, 'x')::leaked, ARRAY[(1, 'x')::leaked]")
+        cursor.execute("CREATE TYPE pg_temp.leaked AS (a int, b text)")
+    extras.register_composite("pg_temp.leaked", connection)
+    cursor.execute("SELECT (1, 'x')::pg_temp.leaked, ARRAY[(1, 'x')::pg_temp.leaked]")
     cursor.fetchone()
 
 
