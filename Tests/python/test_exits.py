@@ -87,6 +87,7 @@ def sockets(process):
     return count
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("deed, number", [("connect", 60), ("connect_asynchronously", 20), ("execute_and_copy", 20)])
 def test_an_exit_while_threads_are_in_openssl(secure_node, deed, number):
     """exit() frees what OpenSSL has while they work with it."""
@@ -94,6 +95,7 @@ def test_an_exit_while_threads_are_in_openssl(secure_node, deed, number):
     assert [ending for ending in ended if ending != (0, "")] == []
 
 
+@pytest.mark.slow
 def test_an_exit_after_openssl_was_used_before_the_driver_was_loaded(secure_node):
     """OpenSSL registers its exit handler at its first use, and the driver's has to run before it in any case."""
     program = "import hashlib, ssl; ssl.create_default_context()\n" + textwrap.dedent(THREADS)
@@ -140,6 +142,7 @@ def test_exit_handlers_still_use_connections(secure_node):
         assert ending == (0, "registered after it\nregistered before the import\n")
 
 
+@pytest.mark.slow
 def test_a_forks_child_exits_by_itself(secure_node):
     """The child connects, and at its exit does not wait for threads of its parent that were in libpq."""
     program = textwrap.dedent(THREADS) + textwrap.dedent("""

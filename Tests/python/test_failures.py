@@ -225,6 +225,7 @@ def test_a_frozen_node_stops_no_close(mortal, app):
 
 # Random deaths
 
+@pytest.mark.slow
 def test_nodes_killed_at_random_under_16_threads(mortal, app):
     """No connect fails while one eligible node is up; at the end no count is wrong and nothing has leaked."""
 

@@ -59,6 +59,7 @@ WORKERS = """
     """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
 @pytest.mark.parametrize("sslmode", ["disable", "require"])
 def test_workers_with_threads_and_pools(named_nodes, tmp_path, method, sslmode):

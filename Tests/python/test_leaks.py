@@ -60,6 +60,11 @@ def connection(dsn):
     connection.close()
 
 
+def marked_slow(cases, *slow):
+    """Cases for parametrize, some of them with the marker `slow`."""
+    return [pytest.param(case, marks=pytest.mark.slow) if case in slow else case for case in cases]
+
+
 # Connections
 
 CONNECTING = {
@@ -139,7 +144,7 @@ def fails(kind, call, *arguments, **keywords):
     raise AssertionError("nothing was raised")
 
 
-@pytest.mark.parametrize("name", CONNECTING)
+@pytest.mark.parametrize("name", marked_slow(CONNECTING, "in a cycle"))
 def test_connecting(dsn, name):
     dsn += " sslmode=disable gssencmode=disable"
     check(lambda: CONNECTING[name](dsn), FEW)
@@ -385,7 +390,7 @@ STATEMENTS = [fetching, merging, failing, subclassing, naming, copying, many, ca
               composing, referring, seeing, resetting, waiting_green, two_phases]
 
 
-@pytest.mark.parametrize("body", STATEMENTS, ids=lambda body: body.__name__)
+@pytest.mark.parametrize("body", marked_slow(STATEMENTS, copying), ids=lambda body: body.__name__)
 def test_statements(connection, body):
     check(lambda: body(connection), MANY)
 

@@ -138,6 +138,7 @@ def test_p05_a_connect_that_fails_leaves_no_count(three_nodes):
 
 # D25: leaks
 
+@pytest.mark.slow
 @pytest.mark.parametrize("balance, number", [(False, 700), (True, 2000)])
 @cold
 def test_d25_two_thousand_connections_leak_nothing(three_nodes, balance, number):
@@ -258,6 +259,7 @@ def test_fork_the_parents_sessions_are_untouched(named_nodes, app, sslmode):
     close_all(connections)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sslmode", ["disable", "require"])
 @cold
 def test_fork_while_other_threads_connect(named_nodes, app, sslmode):

@@ -20,6 +20,7 @@ def test_the_wheel_ships_its_types():
     assert (folder / "_psycopg.pyi").exists()
 
 
+@pytest.mark.slow
 def test_the_types_agree_with_the_driver():
     script = Path(__file__).parents[2] / "Scripts" / "check-stubs"
     done = subprocess.run([script], env={**os.environ, "VENV": sys.prefix}, text=True, capture_output=True)

@@ -107,7 +107,7 @@ class Observer:
         self.session.query(FRESH)
 
     def end_script(self):
-        """Rolls prepared transactions back, because all databases share their names, and the other driver may need them."""
+        """Rolls prepared transactions back: all databases share their names, and the other driver may need them."""
         for gid, in self.session.query("SELECT gid FROM pg_prepared_xacts WHERE database = current_database()"):
             self.session.query("ROLLBACK PREPARED '" + gid.replace("'", "''") + "'")
 
