@@ -6,6 +6,8 @@ import Testing
 
 extension AllTests {
     @Suite struct CancellationTests {
+        private final class Counter: Sendable { let value = Atomic(0) }
+
         private let clock = ContinuousClock()
 
         /// Cancelling the task stops the server's work, and the connection goes on.
@@ -148,7 +150,7 @@ extension AllTests {
                 #expect(try await connection.first("SELECT 1", as: Int.self, timeout: .seconds(10)) == 1)
 
                 // Queued behind another and never sent: only this one fails.
-                async let slow = connection.execute("SELECT pg_sleep(1)")
+                async let slow = connection.execute("SELECT pg_sleep(2)")
                 try await untilSent(1, on: connection)
                 let waiting = await failure { try await connection.execute("SELECT 1", timeout: .milliseconds(100)) }
                 #expect(waiting?.code == .timeout)
@@ -160,8 +162,9 @@ extension AllTests {
             try await withConnection { connection in
                 let received = Counter()
                 let task = Task {
+                    // Rows as large as the server's buffer, so that each is sent at once.
                     let rows = try await connection.query(
-                        "SELECT pg_sleep(0.001)::text FROM generate_series(1, 1000000)")
+                        "SELECT repeat('x', 8192) || pg_sleep(0.001) FROM generate_series(1, 1000000)")
                     for try await _ in rows { received.value.add(1, ordering: .relaxed) }
                 }
                 let isStreaming = try await eventually { received.value.load(ordering: .relaxed) > 0 }
@@ -171,8 +174,6 @@ extension AllTests {
                 #expect(try await connection.first("SELECT 1", as: Int.self) == 1)
             }
         }
-
-        private final class Counter: Sendable { let value = Atomic(0) }
 
         @Test func aTaskThatIsCancelledAlreadySendsNothing() async throws {
             try await withConnection { connection in
