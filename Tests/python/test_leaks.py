@@ -390,7 +390,7 @@ STATEMENTS = [fetching, merging, failing, subclassing, naming, copying, many, ca
               composing, referring, seeing, resetting, waiting_green, two_phases]
 
 
-@pytest.mark.parametrize("body", marked_slow(STATEMENTS, copying), ids=lambda body: body.__name__)
+@pytest.mark.parametrize("body", marked_slow(STATEMENTS, copying, many), ids=lambda body: body.__name__)
 def test_statements(connection, body):
     check(lambda: body(connection), MANY)
 
