@@ -3,7 +3,6 @@ import CApusPython
 // The tables that describe a type or a module to CPython. CPython keeps pointers to them, so that they live as long as
 // the process.
 
-public typealias Method = PyMethodDef
 public typealias Property = PyGetSetDef
 public typealias Member = PyMemberDef
 public typealias Slot = PyType_Slot
@@ -26,13 +25,13 @@ public struct Table<Entry: TableEntry>: @unchecked Sendable {
     // Nothing changes it once it is made.
     let start: UnsafeMutablePointer<Entry>
 
-    public init(_ entries: [Entry]) {
+    fileprivate init(entries: [Entry]) {
         start = UnsafeMutablePointer<Entry>.allocate(capacity: entries.count + 1)
         for (index, entry) in entries.enumerated() { (start + index).initialize(to: entry) }
         (start + entries.count).initialize(to: .end)
     }
 }
-public typealias Methods = Table<Method>
+public typealias Methods = Table<PyMethodDef>
 public typealias Properties = Table<Property>
 public typealias Members = Table<Member>
 
@@ -46,41 +45,129 @@ extension PyMethodDef: @unchecked @retroactive Sendable {}
 extension PyGetSetDef: @unchecked @retroactive Sendable {}
 extension PyMemberDef: @unchecked @retroactive Sendable {}
 
-// MARK: Methods
+// MARK: Docstrings
 
-extension PyMethodDef: TableEntry {
-    public static var end: Method { Method(ml_name: nil, ml_meth: nil, ml_flags: 0, ml_doc: nil) }
-
-    /// A method without arguments.
-    public static func plain(
-        _ name: StaticString, _ doc: StaticString, _ body: @escaping PlainFunction
-    ) -> Method {
-        Method(ml_name: name.c, ml_meth: body, ml_flags: METH_NOARGS, ml_doc: doc.c)
+/// Docstrings for CPython, which takes the text signature from their beginning: `name($self, query, vars=None)`, then
+/// `--` and an empty line. `help()` and `inspect.signature()` show it.
+enum Docstring {
+    /// The bytes of a docstring, with a NUL at the end.
+    /// - Parameters:
+    ///   - name: of the function, or the qualified name of a type.
+    ///   - receiver: `$self` or `$module`, the parameter that a call does not show; nil for a type, which has none.
+    ///   - signature: the parameters as Python writes them, in parentheses; nil for a docstring without a signature.
+    static func bytes(
+        _ name: StaticString, _ receiver: StaticString?, _ signature: StaticString?, _ doc: StaticString
+    ) -> [CChar] {
+        var text: [CChar] = []
+        func append(_ part: some Sequence<UInt8>) { text.append(contentsOf: part.lazy.map(CChar.init(bitPattern:))) }
+        if let signature {
+            text.reserveCapacity(name.utf8CodeUnitCount + signature.utf8CodeUnitCount + doc.utf8CodeUnitCount + 20)
+            // CPython looks for the part of a type's name after the last dot.
+            append(name.bytes.split(separator: UInt8(ascii: ".")).last ?? name.bytes[...])
+            append("(".utf8)
+            if let receiver {
+                append(receiver.bytes)
+                // "()" has no parameter to separate from the receiver.
+                if signature.utf8CodeUnitCount > 2 { append(", ".utf8) }
+            }
+            append(signature.bytes.dropFirst())
+            append("\n--\n\n".utf8)
+        }
+        append(doc.bytes)
+        text.append(0)
+        return text
     }
 
-    /// A method of one positional argument.
-    public static func one(_ name: StaticString, _ doc: StaticString, _ body: @escaping PlainFunction) -> Method {
-        Method(ml_name: name.c, ml_meth: body, ml_flags: METH_O, ml_doc: doc.c)
+    /// The same, kept as long as the process.
+    static func permanent(
+        _ name: StaticString, _ receiver: StaticString, _ signature: StaticString, _ doc: StaticString
+    ) -> UnsafePointer<CChar> {
+        let text = bytes(name, receiver, signature, doc)
+        let copy = UnsafeMutablePointer<CChar>.allocate(capacity: text.count)
+        copy.initialize(from: text, count: text.count)
+        return UnsafePointer(copy)
+    }
+}
+
+extension StaticString {
+    fileprivate var bytes: UnsafeBufferPointer<UInt8> {
+        UnsafeBufferPointer(start: utf8Start, count: utf8CodeUnitCount)
+    }
+}
+
+// MARK: Methods
+
+/// A method of a type, or a function of a module.
+///
+/// A signature lists the parameters as Python writes them, without `self`: "(query, vars=None)". Their names are those
+/// that ``Arguments`` accepts; parameters before "/" have no keyword. A default is a literal; `...` stands for one that
+/// is no literal.
+public struct Method: @unchecked Sendable {
+    // A C function and texts of the program, which never change.
+    fileprivate let name: StaticString
+    fileprivate let signature: StaticString
+    fileprivate let doc: StaticString
+    fileprivate let function: PyCFunction
+    fileprivate let flags: Int32
+
+    /// A method without arguments.
+    public static func plain(_ name: StaticString, _ doc: StaticString, _ body: @escaping PlainFunction) -> Method {
+        Method(name: name, signature: "()", doc: doc, function: body, flags: METH_NOARGS)
+    }
+
+    /// A method of one positional argument: "(value, /)".
+    public static func one(
+        _ name: StaticString, _ signature: StaticString, _ doc: StaticString, _ body: @escaping PlainFunction
+    ) -> Method {
+        Method(name: name, signature: signature, doc: doc, function: body, flags: METH_O)
     }
 
     /// A method of any arguments, given as a C array and a tuple of keywords.
-    public static func fast(_ name: StaticString, _ doc: StaticString, _ body: @escaping FastFunction) -> Method {
+    public static func fast(
+        _ name: StaticString, _ signature: StaticString, _ doc: StaticString, _ body: @escaping FastFunction
+    ) -> Method {
         Method(
-            ml_name: name.c, ml_meth: unsafeBitCast(body, to: PyCFunction.self),
-            ml_flags: METH_FASTCALL | METH_KEYWORDS, ml_doc: doc.c)
+            name: name, signature: signature, doc: doc, function: unsafeBitCast(body, to: PyCFunction.self),
+            flags: METH_FASTCALL | METH_KEYWORDS)
     }
 
     /// A method of any arguments, given as a tuple and a dict.
     public static func keyword(
-        _ name: StaticString, _ doc: StaticString, _ body: @escaping KeywordFunction
+        _ name: StaticString, _ signature: StaticString, _ doc: StaticString, _ body: @escaping KeywordFunction
     ) -> Method {
         Method(
-            ml_name: name.c, ml_meth: unsafeBitCast(body, to: PyCFunction.self),
-            ml_flags: METH_VARARGS | METH_KEYWORDS, ml_doc: doc.c)
+            name: name, signature: signature, doc: doc, function: unsafeBitCast(body, to: PyCFunction.self),
+            flags: METH_VARARGS | METH_KEYWORDS)
+    }
+
+    fileprivate func entry(_ receiver: StaticString) -> PyMethodDef {
+        PyMethodDef(
+            ml_name: name.c, ml_meth: function, ml_flags: flags,
+            ml_doc: Docstring.permanent(name, receiver, signature, doc))
     }
 }
 
+extension PyMethodDef: TableEntry {
+    public static var end: PyMethodDef { PyMethodDef(ml_name: nil, ml_meth: nil, ml_flags: 0, ml_doc: nil) }
+}
+
+extension Methods {
+    /// The methods of a type.
+    public init(_ methods: [Method]) { self.init(entries: methods.map { $0.entry("$self") }) }
+
+    /// The functions of a module.
+    public init(functions: [Method]) { self.init(entries: functions.map { $0.entry("$module") }) }
+}
+
 // MARK: Attributes
+
+extension Properties {
+    public init(_ properties: [Property]) { self.init(entries: properties) }
+}
+
+extension Members {
+    public init(_ members: [Member]) { self.init(entries: members) }
+}
 
 extension PyGetSetDef: TableEntry {
     public static var end: Property { Property(name: nil, get: nil, set: nil, doc: nil, closure: nil) }
@@ -133,9 +220,6 @@ extension PyMemberDef: TableEntry {
 extension PyType_Slot {
     private init(_ slot: Int32, _ pointer: UnsafeMutableRawPointer?) { self.init(slot: slot, pfunc: pointer) }
 
-    public static func doc(_ text: StaticString) -> Slot {
-        Slot(Py_tp_doc, UnsafeMutableRawPointer(mutating: text.utf8Start))
-    }
     public static func methods(_ table: Methods) -> Slot { Slot(Py_tp_methods, table.start) }
     public static func members(_ table: Members) -> Slot { Slot(Py_tp_members, table.start) }
     public static func properties(_ table: Properties) -> Slot { Slot(Py_tp_getset, table.start) }

@@ -18,22 +18,31 @@ extension PyRef {
     ///   - size: of an instance's C layout, bytes.
     ///   - itemSize: of each item, for types whose instances have a number of them.
     ///   - base: the type to inherit from; nil is `object`.
+    ///   - signature: the parameters of a call of the type, "(conn, name=None)"; nil for a type that programs do not
+    ///     call, or whose base has the signature.
     public init(
         typeNamed name: StaticString, in module: PyObj, size: Int, itemSize: Int = 0, flags: TypeFlags,
-        base: PyObj? = nil, _ slots: [Slot]
+        base: PyObj? = nil, signature: StaticString? = nil, doc: StaticString, _ slots: [Slot]
     ) throws(PythonError) {
-        var slots = slots + [Slot(slot: 0, pfunc: nil)]
         // Python 3.9 takes a tuple only.
         let tuple = try PyRef(tupleOf: base == nil ? 0 : 1)
         if let base { tuple.set(tupleItem: 0, to: PyRef(retaining: base)) }
         let bases = base == nil ? nil : tuple.object
+        // CPython copies it.
+        var doc = Docstring.bytes(name, nil, signature, doc)
         self = try PyRef(
-            slots.withUnsafeMutableBufferPointer { slots in
-                var spec = PyType_Spec(
-                    name: name.c, basicsize: Int32(truncatingIfNeeded: size),
-                    itemsize: Int32(truncatingIfNeeded: itemSize), flags: apus_flag_default | flags.rawValue,
-                    slots: slots.baseAddress)
-                return PyType_FromModuleAndSpec(module, &spec, bases)
+            doc.withUnsafeMutableBytes { doc in
+                var slots =
+                    slots + [
+                        Slot(slot: Py_tp_doc, pfunc: doc.baseAddress), Slot(slot: 0, pfunc: nil),
+                    ]
+                return slots.withUnsafeMutableBufferPointer { slots in
+                    var spec = PyType_Spec(
+                        name: name.c, basicsize: Int32(truncatingIfNeeded: size),
+                        itemsize: Int32(truncatingIfNeeded: itemSize), flags: apus_flag_default | flags.rawValue,
+                        slots: slots.baseAddress)
+                    return PyType_FromModuleAndSpec(module, &spec, bases)
+                }
             })
         tuple.keepAlive()
     }

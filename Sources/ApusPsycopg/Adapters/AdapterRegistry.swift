@@ -7,8 +7,13 @@ func makeAdapterRegistryType(in owner: PyObj) throws(PythonError) -> PyRef {
     try PyRef(
         typeNamed: "psycopg2._psycopg.adapters", in: owner, size: MemoryLayout<apus_adapter_registry>.size, flags: [],
         base: Python.dict,
+        doc: """
+            The adapters in use: a dict from (type, protocol) to a callable that returns an adapter of an
+            object.
+
+            `extensions.register_adapter()` adds to it.
+            """,
         [
-            .doc("The registry of adapters: {(type, protocol): callable}."),
             .assigned { me, key, value in
                 noteChange(me)
                 defer { noteChange(me) }
@@ -22,15 +27,27 @@ func makeAdapterRegistryType(in owner: PyObj) throws(PythonError) -> PyRef {
             .methods(
                 Methods(
                     [
-                        .keyword("clear", "Removes all adapters.") { changed("clear", $0, $1, $2) },
-                        .keyword("pop", "Removes an adapter and returns it.") { changed("pop", $0, $1, $2) },
-                        .keyword("popitem", "Removes an adapter and returns it with its key.") {
+                        .keyword("clear", "()", "Remove all adapters.") { changed("clear", $0, $1, $2) },
+                        .keyword(
+                            "pop", "(key, default=..., /)",
+                            "Remove and return the adapter of a key; without one, return `default` or raise KeyError."
+                        ) { changed("pop", $0, $1, $2) },
+                        .keyword(
+                            "popitem", "()",
+                            "Remove the last adapter, and return (key, adapter). Raises KeyError if there is none."
+                        ) {
                             changed("popitem", $0, $1, $2)
                         },
-                        .keyword("setdefault", "Adds an adapter unless there is one.") {
+                        .keyword(
+                            "setdefault", "(key, default=None, /)",
+                            "Return the adapter of a key; without one, add `default` and return it."
+                        ) {
                             changed("setdefault", $0, $1, $2)
                         },
-                        .keyword("update", "Adds adapters.") { changed("update", $0, $1, $2) },
+                        .keyword(
+                            "update", "(other=(), /, **kwargs)",
+                            "Add adapters from a mapping, or from an iterable of pairs."
+                        ) { changed("update", $0, $1, $2) },
                     ] as [Method])),
             .inPlaceOr(registryUpdate),
         ])

@@ -171,24 +171,94 @@ func makeAdapters(_ state: UnsafeMutablePointer<ModuleState>, in owner: PyObj) t
     state.pointee.isqlQuote = try makeISQLQuoteType(in: owner).take()
     try owner.add(state.pointee.isqlQuote, as: "ISQLQuote")
 
-    state.pointee.asIs = try adapterType("AsIs", "psycopg2.extensions.AsIs", in: owner).take()
+    state.pointee.asIs = try adapterType(
+        "AsIs", "psycopg2.extensions.AsIs",
+        doc: """
+            Writes `str(obj)` into the statement as it is, without quotes.
+
+            - obj: any object; None is written as NULL. Do not use it with text from outside the program.
+            """, in: owner
+    ).take()
     state.pointee.quotedString = try adapterType(
-        "QuotedString", "psycopg2.extensions.QuotedString", prepared: true, extra: [bufferMember],
-        properties: [encodingProperty], in: owner
+        "QuotedString", "psycopg2.extensions.QuotedString", isPrepared: true,
+        doc: """
+            Writes text as a quoted literal, for example 'it''s'.
+
+            - obj: a str or bytes.
+            """, extra: [bufferMember], properties: [encodingProperty], in: owner
     ).take()
     state.pointee.binary = try adapterType(
-        "Binary", "psycopg2.extensions.Binary", prepared: true, extra: [bufferMember], in: owner
+        "Binary", "psycopg2.extensions.Binary", isPrepared: true,
+        doc: """
+            Writes bytes as a `bytea` literal.
+
+            - obj: bytes, bytearray, memoryview, or another object with a buffer; None is written as NULL.
+            """, extra: [bufferMember], in: owner
     ).take()
-    state.pointee.boolean = try adapterType("Boolean", "psycopg2.extensions.Boolean", in: owner).take()
-    state.pointee.int = try adapterType("Int", "psycopg2.extensions.Int", in: owner).take()
-    state.pointee.float = try adapterType("Float", "psycopg2.extensions.Float", in: owner).take()
-    state.pointee.decimalAdapter = try adapterType("Decimal", "psycopg2._psycopg.Decimal", in: owner).take()
-    state.pointee.list = try adapterType("List", "psycopg2._psycopg.List", prepared: true, in: owner).take()
+    state.pointee.boolean = try adapterType(
+        "Boolean", "psycopg2.extensions.Boolean",
+        doc: """
+            Writes true or false.
+
+            - obj: any object, of which the truth value counts.
+            """, in: owner
+    ).take()
+    state.pointee.int = try adapterType(
+        "Int", "psycopg2.extensions.Int",
+        doc: """
+            Writes an integer.
+
+            - obj: an int, or an object that `int()` converts.
+            """, in: owner
+    ).take()
+    state.pointee.float = try adapterType(
+        "Float", "psycopg2.extensions.Float",
+        doc: """
+            Writes a number in floating point, also 'NaN' and 'Infinity'.
+
+            - obj: a float, or an object that `float()` converts.
+            """, in: owner
+    ).take()
+    state.pointee.decimalAdapter = try adapterType(
+        "Decimal", "psycopg2._psycopg.Decimal",
+        doc: """
+            Writes a decimal number; infinite ones are written as 'NaN'.
+
+            - obj: a `decimal.Decimal`.
+            """, in: owner
+    ).take()
+    state.pointee.list = try adapterType(
+        "List", "psycopg2._psycopg.List", isPrepared: true,
+        doc: """
+            Writes a list as an array, for example ARRAY[1,2], and its elements by their adapters.
+
+            - obj: a list.
+            """, in: owner
+    ).take()
     state.pointee.datetimeAdapter = try adapterType(
-        "datetime", "psycopg2._psycopg.datetime", extra: [kindMember], in: owner
+        "datetime", "psycopg2._psycopg.datetime",
+        doc: """
+            Writes an object of the module `datetime`. `extensions.DateFromPy()` and its relatives create the adapters.
+
+            - obj: a `datetime.datetime`.
+            """, extra: [kindMember], in: owner
     ).take()
-    state.pointee.sqlIn = try adapterType("SQL_IN", "psycopg2.extensions.SQL_IN", prepared: true, in: owner).take()
-    state.pointee.noneAdapter = try adapterType("NoneAdapter", "psycopg2.extensions.NoneAdapter", in: owner).take()
+    state.pointee.sqlIn = try adapterType(
+        "SQL_IN", "psycopg2.extensions.SQL_IN", isPrepared: true,
+        doc: """
+            Writes a sequence as a list for the operator IN, for example (1, 2), and its elements by their adapters.
+
+            - obj: a tuple, or another sequence.
+            """, in: owner
+    ).take()
+    state.pointee.noneAdapter = try adapterType(
+        "NoneAdapter", "psycopg2.extensions.NoneAdapter",
+        doc: """
+            Writes NULL.
+
+            - obj: None, which is not looked at.
+            """, in: owner
+    ).take()
 
     state.pointee.dateFromPy = try owner.attribute("DateFromPy").take()
     state.pointee.timeFromPy = try owner.attribute("TimeFromPy").take()
@@ -204,11 +274,13 @@ func makeAdapters(_ state: UnsafeMutablePointer<ModuleState>, in owner: PyObj) t
     }
 }
 
-private var bufferMember: Member { .field("buffer", "The quoted bytes, once asked for.", \apus_adapter.buffer) }
+private var bufferMember: Member {
+    .field("buffer", "The literal that `getquoted()` returned last, bytes; None before.", \apus_adapter.buffer)
+}
 /// Python's name of the encoding: the connection's, else what the program set, else latin1.
 private var encodingProperty: Property {
     .computed(
-        "encoding", "Python's name of the encoding.",
+        "encoding", "Encoding of the literal, by the name of Python's codec; a str, \"latin1\" by default.",
         set: { me, value, _ in
             returningStatus { () throws(PythonError) in
                 let fields = try receiver(me).fields(apus_adapter.self)
@@ -228,38 +300,56 @@ private var encodingProperty: Property {
             }
         })
 }
-private var kindMember: Member { .field("type", "What is adapted.", \apus_adapter.kind, type: .int) }
+private var kindMember: Member {
+    .field("type", "Number of the kind of object: time, date, timestamp or interval.", \apus_adapter.kind, type: .int)
+}
 
-private func adapterType(
-    _ name: StaticString, _ qualifiedName: StaticString, prepared: Bool = false, extra: [Member] = [],
-    properties: [Property] = [],
-    in owner: PyObj
-) throws(PythonError) -> PyRef {
-    var methods: [Method] = [
-        .plain("getquoted", "getquoted() -> bytes: the object as SQL.") { me, _ in
-            returningObject { () throws(PythonError) in try Adapter(object: receiver(me)).quoted() }
-        },
-        .one("__conform__", "__conform__(protocol) -> the adapter itself if it has the protocol, else None.") {
-            me, proto in
+private let adapterMethods: [Method] = [
+    .plain(
+        "getquoted",
+        """
+        Return the object as an SQL literal, bytes.
+
+        Raises TypeError for an object of a wrong type, and UnicodeEncodeError for text that the encoding lacks.
+        """
+    ) { me, _ in
+        returningObject { () throws(PythonError) in try Adapter(object: receiver(me)).quoted() }
+    },
+    .one("__conform__", "(protocol, /)", "Return the adapter itself if `protocol` is ISQLQuote, else None.") {
+        me, proto in
+        returningObject { () throws(PythonError) in
+            try PyRef(retaining: proto == module.pointee.isqlQuote ? receiver(me) : Python.none)
+        }
+    },
+]
+
+private let plainAdapterMethods = Methods(adapterMethods)
+private let preparedAdapterMethods = Methods(
+    adapterMethods + [
+        .one(
+            "prepare", "(conn, /)",
+            """
+            Write the literal for a connection, with its encoding and settings.
+
+            - conn: the connection. Raises TypeError for another object.
+            """
+        ) { me, connection in
             returningObject { () throws(PythonError) in
-                try PyRef(retaining: proto == module.pointee.isqlQuote ? receiver(me) : Python.none)
+                try Adapter(object: receiver(me)).prepare(receiver(connection))
+                return PyRef.none
             }
-        },
-    ]
-    if prepared {
-        methods.append(
-            .one("prepare", "prepare(connection): quote for this connection.") { me, connection in
-                returningObject { () throws(PythonError) in
-                    try Adapter(object: receiver(me)).prepare(receiver(connection))
-                    return PyRef.none
-                }
-            })
-    }
+        }
+    ])
+
+/// - Parameter isPrepared: whether its literals depend on the connection, so that it has `prepare()`.
+private func adapterType(
+    _ name: StaticString, _ qualifiedName: StaticString, isPrepared: Bool = false, doc: StaticString,
+    extra: [Member] = [], properties: [Property] = [], in owner: PyObj
+) throws(PythonError) -> PyRef {
     let type = try PyRef(
         typeNamed: qualifiedName, in: owner, size: MemoryLayout<apus_adapter>.size,
-        flags: [.subclassable, .collected],
+        flags: [.subclassable, .collected], signature: "(obj)", doc: doc,
         [
-            .doc("Adapts an object to SQL."),
             .new { type, arguments, keywords in
                 returningObject { () throws(PythonError) in
                     let object = try PyRef(instanceOf: receiver(type))
@@ -283,7 +373,7 @@ private func adapterType(
             },
             .traverse(apus_adapter_traverse), .clear(apus_adapter_clear), .dealloc(apus_adapter_dealloc),
             .members(Members([.field("adapted", "The object that is adapted.", \apus_adapter.adapted)] + extra)),
-            .methods(Methods(methods)), .properties(Properties(properties)),
+            .methods(isPrepared ? preparedAdapterMethods : plainAdapterMethods), .properties(Properties(properties)),
         ])
     try owner.add(type.object, as: name)
     return type
@@ -293,9 +383,15 @@ private func makeISQLQuoteType(in owner: PyObj) throws(PythonError) -> PyRef {
     let nothing: PlainFunction = { _, _ in PyRef.none.take() }
     return try PyRef(
         typeNamed: "psycopg2.extensions.ISQLQuote", in: owner, size: MemoryLayout<apus_adapter>.size,
-        flags: [.subclassable, .collected],
+        flags: [.subclassable, .collected], signature: "(wrapped)",
+        doc: """
+            The protocol of adapters: `getquoted()` returns an SQL literal as bytes.
+
+            - wrapped: the object to adapt.
+
+            It is a base class and a key of `extensions.adapters`; its methods return None.
+            """,
         [
-            .doc("Abstract protocol of adapters to SQL."),
             .initialize { me, arguments, keywords in
                 returningStatus { () throws(PythonError) in
                     let given = try Arguments("ISQLQuote", ["wrapped"], required: 1, tuple: arguments, dict: keywords)
@@ -304,12 +400,13 @@ private func makeISQLQuoteType(in owner: PyObj) throws(PythonError) -> PyRef {
                 }
             },
             .traverse(apus_adapter_traverse), .clear(apus_adapter_clear), .dealloc(apus_adapter_dealloc),
-            .members(Members([.field("_wrapped", "The wrapped object.", \apus_adapter.adapted)])),
+            .members(Members([.field("_wrapped", "The object to adapt.", \apus_adapter.adapted)])),
             .methods(
                 Methods([
-                    .plain("getquoted", "The object as SQL.", nothing),
-                    .plain("getbinary", "The object in binary form.", nothing),
-                    .plain("getbuffer", "The object as a buffer.", nothing),
+                    .plain(
+                        "getquoted", "Return None; an adapter returns the object as an SQL literal, bytes.", nothing),
+                    .plain("getbinary", "Return None; an adapter may return the object in binary format.", nothing),
+                    .plain("getbuffer", "Return None; an adapter may return the object as a buffer.", nothing),
                 ])),
         ])
 }

@@ -3,26 +3,52 @@ import ApusPython
 /// PEP 249's constructors of dates and times, and the adapters of `datetime`'s objects.
 enum DateConstructors {
     static let functions: [Method] = [
-        .one("DateFromPy", "DateFromPy(datetime.date) -> an adapter") { _, value in
+        .one("DateFromPy", "(value, /)", "Return an adapter of a `datetime.date`. Raises TypeError for another object.")
+        { _, value in
             adapting(value, .date, module.pointee.date)
         },
-        .one("TimeFromPy", "TimeFromPy(datetime.time) -> an adapter") { _, value in
+        .one("TimeFromPy", "(value, /)", "Return an adapter of a `datetime.time`. Raises TypeError for another object.")
+        { _, value in
             adapting(value, .time, module.pointee.time)
         },
-        .one("TimestampFromPy", "TimestampFromPy(datetime.datetime) -> an adapter") { _, value in
+        .one(
+            "TimestampFromPy", "(value, /)",
+            "Return an adapter of a `datetime.datetime`. Raises TypeError for another object."
+        ) { _, value in
             adapting(value, .timestamp, module.pointee.datetime)
         },
-        .one("IntervalFromPy", "IntervalFromPy(datetime.timedelta) -> an adapter") { _, value in
+        .one(
+            "IntervalFromPy", "(interval, /)",
+            "Return an adapter of a `datetime.timedelta`. Raises TypeError for another object."
+        ) { _, value in
             adapting(value, .interval, module.pointee.timedelta)
         },
-        .fast("Date", "Date(year, month, day) -> an adapter") { _, positional, count, keywords in
+        .fast(
+            "Date", "(year, month, day)",
+            """
+            Return an adapter of a date, from three ints.
+
+            Raises ValueError for a date that does not exist.
+            """
+        ) { _, positional, count, keywords in
             returningObject { () throws(PythonError) in
                 let given = try Arguments("Date", ["year", "month", "day"], required: 3, positional, count, keywords)
                 let value = try module.pointee.date.call(given.required(0), given.required(1), given.required(2))
                 return try make(.date, value.object)
             }
         },
-        .fast("Time", "Time(hour, minutes, seconds, tzinfo=None) -> an adapter") { _, positional, count, keywords in
+        .fast(
+            "Time", "(hour, minute, second, tzinfo=None)",
+            """
+            Return an adapter of a time of day.
+
+            - hour, minute: ints.
+            - second: a number from 0 to less than 60, with up to six decimals.
+            - tzinfo: a `datetime.tzinfo`; None for a time without a time zone.
+
+            Raises ValueError for a time that does not exist.
+            """
+        ) { _, positional, count, keywords in
             returningObject { () throws(PythonError) in
                 let given = try Arguments(
                     "Time", ["hour", "minute", "second", "tzinfo"], required: 3, positional, count, keywords)
@@ -32,8 +58,16 @@ enum DateConstructors {
             }
         },
         .fast(
-            "Timestamp",
-            "Timestamp(year, month, day, hour=0, minutes=0, seconds=0, tzinfo=None) -> an adapter"
+            "Timestamp", "(year, month, day, hour=0, minute=0, second=0, tzinfo=None)",
+            """
+            Return an adapter of a date and time.
+
+            - year, month, day, hour, minute: ints.
+            - second: a number from 0 to less than 60, with up to six decimals.
+            - tzinfo: a `datetime.tzinfo`; None for a timestamp without a time zone.
+
+            Raises ValueError for a date or time that does not exist.
+            """
         ) { _, positional, count, keywords in
             returningObject { () throws(PythonError) in
                 let given = try Arguments(
@@ -47,20 +81,32 @@ enum DateConstructors {
                 return try make(.timestamp, value.object)
             }
         },
-        .one("DateFromTicks", "DateFromTicks(seconds since the epoch) -> an adapter") { _, ticks in
+        .one(
+            "DateFromTicks", "(ticks, /)",
+            "Return an adapter of a date in local time, from the number of seconds since 1970."
+        ) { _, ticks in
             returningObject { () throws(PythonError) in
                 let value = try fromTicks(module.pointee.date, receiver(ticks))
                 return try make(.date, value.object)
             }
         },
-        .one("TimeFromTicks", "TimeFromTicks(seconds since the epoch) -> an adapter") { _, ticks in
+        .one(
+            "TimeFromTicks", "(ticks, /)",
+            "Return an adapter of a time of day in local time, from the number of seconds since 1970."
+        ) { _, ticks in
             returningObject { () throws(PythonError) in
                 let moment = try fromTicks(module.pointee.datetime, receiver(ticks))
                 let value = try moment.object.callMethod("time")
                 return try make(.time, value.object)
             }
         },
-        .one("TimestampFromTicks", "TimestampFromTicks(seconds since the epoch) -> an adapter") { _, ticks in
+        .one(
+            "TimestampFromTicks", "(ticks, /)",
+            """
+            Return an adapter of a date and time with the local time zone, from the number of seconds since
+            1970.
+            """
+        ) { _, ticks in
             returningObject { () throws(PythonError) in
                 let moment = try fromTicks(module.pointee.datetime, receiver(ticks))
                 let value = try moment.object.callMethod("astimezone")

@@ -7,8 +7,25 @@ import CApusPsycopg
 enum ConnectionMethods {
     static let table = Methods(
         [
-            .fast("cursor", "cursor(name=None, cursor_factory=None, withhold=False, scrollable=None) -> a new cursor") {
-                me, positional, count, keywords in
+            .fast(
+                "cursor", "(name=None, cursor_factory=None, withhold=False, scrollable=None)",
+                """
+                Create a cursor and return it.
+
+                - name: a str makes a named cursor, whose rows stay on the server until they are fetched; None, the
+                  default, an ordinary one.
+                - cursor_factory: the class, or another callable, that creates the cursor; None for
+                  `connection.cursor_factory`. It is called with the connection and the name.
+                - withhold: True lets a named cursor outlive its transaction.
+                - scrollable: whether a named cursor can move backwards; None leaves it to the server.
+
+                Raises InterfaceError if the connection is closed, ProgrammingError for a named cursor of an
+                asynchronous connection, and for `withhold` or `scrollable` without a name.
+
+                    with connection.cursor() as cursor:
+                        cursor.execute("SELECT 1")
+                """
+            ) { me, positional, count, keywords in
                 returningObject { () throws(PythonError) in
                     try Connection(me).makeCursor(
                         Arguments(
@@ -16,23 +33,59 @@ enum ConnectionMethods {
                     )
                 }
             },
-            .plain("close", "Closes the connection.") { me, _ in
+            .plain(
+                "close",
+                """
+                Close the connection. The server rolls back the transaction that is open.
+
+                It waits for a statement that another thread is executing. Closing a closed connection does nothing.
+                Every other use of a closed connection raises InterfaceError.
+                """
+            ) { me, _ in
                 run(me) { (connection) throws(PythonError) in try connection.close() }
             },
-            .plain("commit", "Commits the transaction.") { me, _ in
+            .plain(
+                "commit",
+                """
+                Commit the transaction. Without a transaction, do nothing.
+
+                Raises InterfaceError if the connection is closed, ProgrammingError in asynchronous mode or during a
+                two-phase transaction, and the error of the server if the transaction cannot be committed.
+                """
+            ) { me, _ in
                 run(me) { (connection) throws(PythonError) in try connection.commit() }
             },
-            .plain("rollback", "Rolls the transaction back.") { me, _ in
+            .plain(
+                "rollback",
+                """
+                Roll back the transaction. Without a transaction, do nothing.
+
+                Raises InterfaceError if the connection is closed, and ProgrammingError in asynchronous mode or
+                during a two-phase transaction.
+                """
+            ) { me, _ in
                 run(me) { (connection) throws(PythonError) in try connection.rollback() }
             },
-            .plain("__enter__", "Begins a block that commits, or rolls back when it raises.") { me, _ in
+            .plain(
+                "__enter__",
+                """
+                Begin a `with` block, which is a transaction, and return the connection.
+
+                At the end of the block, the transaction is committed, or rolled back if the block raised. The
+                connection stays open. Raises ProgrammingError if the connection is in a `with` block already, or if
+                a transaction is open in autocommit.
+                """
+            ) { me, _ in
                 returningObject { () throws(PythonError) in
                     let connection = try Connection(me)
                     try connection.enterBlock()
                     return PyRef(retaining: connection.object)
                 }
             },
-            .fast("__exit__", "Commits, or rolls back after an exception.") { me, positional, count, keywords in
+            .fast(
+                "__exit__", "(type, value, traceback, /)",
+                "End a `with` block: call `commit()`, or `rollback()` if the block raised."
+            ) { me, positional, count, keywords in
                 returningObject { () throws(PythonError) in
                     let raised = count > 0 && positional?[0]?.isNone == false
                     try Connection(me).leaveBlock(raised: raised)
@@ -40,10 +93,21 @@ enum ConnectionMethods {
                 }
             },
             .fast(
-                "set_session",
-                "set_session(isolation_level, readonly, deferrable, autocommit): settings of transactions."
-            ) {
-                me, positional, count, keywords in
+                "set_session", "(isolation_level=None, readonly=None, deferrable=None, autocommit=None)",
+                """
+                Set properties of the next transactions. None leaves a property unchanged.
+
+                - isolation_level: a constant ISOLATION_LEVEL_* from 1 to 4, or a name: "SERIALIZABLE",
+                  "REPEATABLE READ", "READ COMMITTED", "READ UNCOMMITTED", or "DEFAULT" for the default of the server.
+                - readonly: True, False, or "DEFAULT".
+                - deferrable: True, False, or "DEFAULT". It matters for transactions that are serializable and
+                  read-only.
+                - autocommit: True if each statement is to be a transaction of its own.
+
+                In autocommit, the first three set the session defaults on the server instead. Raises
+                ProgrammingError inside a transaction, and ValueError for an invalid value.
+                """
+            ) { me, positional, count, keywords in
                 returningObject { () throws(PythonError) in
                     let given = try Arguments(
                         "set_session", ["isolation_level", "readonly", "deferrable", "autocommit"], positional, count,
@@ -69,9 +133,18 @@ enum ConnectionMethods {
                     return PyRef.none
                 }
             },
-            .fast("set_isolation_level", "set_isolation_level(level): 0 for autocommit, None for the default, 1 to 4.")
-            {
-                me, positional, count, keywords in
+            .fast(
+                "set_isolation_level", "(level)",
+                """
+                Roll back the transaction, and set the isolation level of the next ones.
+
+                - level: a constant ISOLATION_LEVEL_*: 0 for autocommit, 1 to 4, or None for the default of the
+                  server.
+
+                Raises ValueError for another number. To set `isolation_level` or `autocommit` inside a transaction
+                raises an error instead of rolling it back.
+                """
+            ) { me, positional, count, keywords in
                 returningObject { () throws(PythonError) in
                     let given = try Arguments(
                         "set_isolation_level", ["level"], required: 1, positional, count, keywords)
@@ -79,53 +152,136 @@ enum ConnectionMethods {
                     return PyRef.none
                 }
             },
-            .one("set_client_encoding", "set_client_encoding(encoding): sets the client encoding.") { me, name in
+            .one(
+                "set_client_encoding", "(encoding, /)",
+                """
+                Roll back the transaction, and set the encoding of text between client and server.
+
+                - encoding: a str, the name of the encoding for the server, such as "UTF8" or "LATIN1".
+
+                If the encoding is in use already, nothing happens. Raises the error of the server for an unknown
+                encoding, and OperationalError for one that Python has no codec for.
+                """
+            ) { me, name in
                 returningObject { () throws(PythonError) in
                     try Connection(me).setClientEncoding(text(of: receiver(name)))
                     return PyRef.none
                 }
             },
-            .plain("get_transaction_status", "The status of the transaction on the server.") { me, _ in
+            .plain(
+                "get_transaction_status",
+                """
+                Return the transaction status of the session: a constant TRANSACTION_STATUS_* of
+                `psycopg2.extensions`.
+
+                The status is the one that the server sent last; nothing is sent. It is TRANSACTION_STATUS_UNKNOWN
+                if the connection is closed.
+                """
+            ) { me, _ in
                 returningObject { () throws(PythonError) in
                     let status = try Connection(me).core.session?.transactionStatus ?? .unknown
                     return try PyRef(Int(status.rawValue))
                 }
             },
-            .one("get_parameter_status", "get_parameter_status(name): a parameter that the server reports, or None.") {
-                me, name in
+            .one(
+                "get_parameter_status", "(parameter, /)",
+                """
+                Return the current value of a parameter that the server reports, as a str; None for any other
+                parameter.
+
+                - parameter: a str, such as "server_version", "TimeZone" or "standard_conforming_strings".
+
+                Nothing is sent. Raises InterfaceError if the connection is closed.
+                """
+            ) { me, name in
                 returningObject { () throws(PythonError) in
                     let connection = try Connection(me)
                     try connection.checkOpen()
                     return try connection.parameterStatus(receiver(name))
                 }
             },
-            .plain("get_dsn_parameters", "The connection's parameters, without the password.") { me, _ in
+            .plain(
+                "get_dsn_parameters",
+                """
+                Return the connection parameters in effect, without the password, as a dict of str.
+
+                Raises InterfaceError if the connection is closed.
+                """
+            ) { me, _ in
                 returningObject { () throws(PythonError) in
                     let connection = try Connection(me)
                     try connection.checkOpen()
                     return try connection.parameters()
                 }
             },
-            .plain("get_backend_pid", "The number of the server process.") { me, _ in
+            .plain(
+                "get_backend_pid",
+                """
+                Return the process ID of the server process of this session, an int.
+
+                Raises InterfaceError if the connection is closed.
+                """
+            ) { me, _ in
                 returningObject { () throws(PythonError) in
                     let connection = try Connection(me)
                     try connection.checkOpen()
                     return try PyRef(Int(connection.core.session?.backendPID ?? 0))
                 }
             },
-            .plain("reset", "Brings the session back to what it was when opened.") { me, _ in
+            .plain(
+                "reset",
+                """
+                Roll back and return the session to its state after connecting.
+
+                It executes DISCARD ALL, which resets settings and the role, and drops prepared statements,
+                temporary tables, advisory locks and LISTENs. The properties of transactions get their defaults, so
+                autocommit is off.
+                """
+            ) { me, _ in
                 run(me) { (connection) throws(PythonError) in try connection.reset() }
             },
-            .plain("cancel", "Cancels the statement that runs.") { me, _ in
+            .plain(
+                "cancel",
+                """
+                Ask the server to cancel the running statement. Any thread may call it, also while another one
+                waits.
+
+                The canceled statement raises QueryCanceledError where it was executed. Without a running statement,
+                nothing happens. Raises OperationalError if the request cannot be delivered within 10 seconds.
+                """
+            ) { me, _ in
                 run(me) { (connection) throws(PythonError) in try connection.cancel() }
             },
-            .plain("poll", "Goes on with an asynchronous operation: POLL_OK, POLL_READ or POLL_WRITE.") { me, _ in
+            .plain(
+                "poll",
+                """
+                Advance the asynchronous operation: opening the connection, or executing a statement.
+
+                Returns POLL_OK if it is complete, else POLL_READ or POLL_WRITE: wait until `fileno()` is ready for
+                reading or writing, then call `poll()` again. Raises the error of the operation if it failed.
+                Without an operation, it reads the notifications that have arrived, and returns POLL_OK.
+
+                    while (state := connection.poll()) != extensions.POLL_OK:
+                        if state == extensions.POLL_READ:
+                            select.select([connection], [], [])
+                        else:
+                            select.select([], [connection], [])
+                """
+            ) { me, _ in
                 returningObject { () throws(PythonError) in try PyRef(Connection(me).poll()) }
             },
-            .plain("fileno", "The descriptor to wait for.") { me, _ in
+            .plain(
+                "fileno",
+                """
+                Return the file descriptor to wait for, an int, so that `select()` and event loops accept the
+                connection.
+
+                Raises InterfaceError if the connection is closed.
+                """
+            ) { me, _ in
                 returningObject { () throws(PythonError) in try PyRef(Connection(me).descriptor()) }
             },
-            .plain("isexecuting", "Whether an asynchronous operation is under way.") { me, _ in
+            .plain("isexecuting", "Return True while an asynchronous operation is in progress, else False.") { me, _ in
                 returningObject { () throws(PythonError) in
                     let core = try Connection(me).core
                     return PyRef(core.exchange != nil || core.opening != nil)
@@ -134,8 +290,18 @@ enum ConnectionMethods {
         ] + twoPhase + native)
 
     private static let twoPhase: [Method] = [
-        .fast("xid", "xid(format_id, gtrid, bqual) -> Xid: an identifier for a two-phase transaction.") {
-            me, positional, count, keywords in
+        .fast(
+            "xid", "(format_id, gtrid, bqual)",
+            """
+            Create a transaction identifier for `tpc_begin()`, and return it as an Xid.
+
+            - format_id: an int from 0 to 2147483647.
+            - gtrid: the global transaction identifier, a str of up to 64 printable ASCII characters.
+            - bqual: the branch qualifier, a str of the same kind.
+
+            Raises TypeError or ValueError for other values.
+            """
+        ) { me, positional, count, keywords in
             returningObject { () throws(PythonError) in
                 let given = try Arguments(
                     "xid", ["format_id", "gtrid", "bqual"], required: 3, positional, count, keywords)
@@ -144,41 +310,98 @@ enum ConnectionMethods {
                 return try connection.makeXid(given)
             }
         },
-        .fast("tpc_begin", "tpc_begin(xid): begins a two-phase transaction.") { me, positional, count, keywords in
+        .fast(
+            "tpc_begin", "(xid)",
+            """
+            Begin a two-phase transaction.
+
+            - xid: an Xid, or a str that identifies the transaction on the server.
+
+            Raises ProgrammingError inside a transaction and in autocommit.
+
+                connection.tpc_begin(connection.xid(1, "order-17", "stock"))
+                cursor.execute("UPDATE stock SET amount = amount - 1")
+                connection.tpc_prepare()
+                connection.tpc_commit()
+            """
+        ) { me, positional, count, keywords in
             returningObject { () throws(PythonError) in
                 let given = try Arguments("tpc_begin", ["xid"], required: 1, positional, count, keywords)
                 try Connection(me).beginTwoPhase(given.required(0))
                 return PyRef.none
             }
         },
-        .plain("tpc_prepare", "The first phase: the transaction can be committed from here on, come what may.") {
-            me, _ in
+        .plain(
+            "tpc_prepare",
+            """
+            Prepare the two-phase transaction, which is its first phase.
+
+            A prepared transaction survives crashes and disconnects; only `tpc_commit()` and `tpc_rollback()`
+            end it. Until then the connection executes no other statement. Raises ProgrammingError outside a
+            two-phase transaction, and the error of the server if it cannot be prepared, in which case it is
+            rolled back.
+            """
+        ) { me, _ in
             run(me) { (connection) throws(PythonError) in try connection.prepareTwoPhase() }
         },
-        .fast("tpc_commit", "tpc_commit([xid]): commits the two-phase transaction, or a prepared one.") {
-            me, positional, count, keywords in
+        .fast(
+            "tpc_commit", "(xid=...)",
+            """
+            Commit the two-phase transaction of this connection, prepared or not.
+
+            - xid: an Xid or a str, to commit a transaction that any session prepared instead; it must be called
+              outside a transaction.
+
+            Raises ProgrammingError if there is no such transaction.
+            """
+        ) { me, positional, count, keywords in
             returningObject { () throws(PythonError) in
                 let given = try Arguments("tpc_commit", ["xid"], positional, count, keywords)
                 try Connection(me).endTwoPhase("tpc_commit", by: .commit, given[0])
                 return PyRef.none
             }
         },
-        .fast("tpc_rollback", "tpc_rollback([xid]): rolls the two-phase transaction back, or a prepared one.") {
-            me, positional, count, keywords in
+        .fast(
+            "tpc_rollback", "(xid=...)",
+            """
+            Roll back the two-phase transaction of this connection, prepared or not.
+
+            - xid: an Xid or a str, to roll back a transaction that any session prepared instead; it must be
+              called outside a transaction.
+
+            Raises ProgrammingError if there is no such transaction.
+            """
+        ) { me, positional, count, keywords in
             returningObject { () throws(PythonError) in
                 let given = try Arguments("tpc_rollback", ["xid"], positional, count, keywords)
                 try Connection(me).endTwoPhase("tpc_rollback", by: .rollback, given[0])
                 return PyRef.none
             }
         },
-        .plain("tpc_recover", "The Xids of the transactions that are prepared on the server.") { me, _ in
+        .plain("tpc_recover", "Return the transactions that are prepared on the server, as a list of Xid.") { me, _ in
             returningObject { () throws(PythonError) in try Connection(me).recoverTwoPhase() }
         },
     ]
 
     private static let native: [Method] = [
-        .fast("lobject", "lobject(oid=0, mode='', new_oid=0, new_file=None, lobject_factory=None) -> a large object") {
-            me, positional, count, keywords in
+        .fast(
+            "lobject", "(oid=0, mode='', new_oid=0, new_file=None, lobject_factory=None)",
+            """
+            Open or create a large object, and return it as an lobject.
+
+            - oid: the OID of the large object to open; 0, the default, creates one.
+            - mode: a str: "r", "w" or "rw" for reading, writing or both, or "n" not to open it; followed by "t"
+              for str, the default, or "b" for bytes. A new large object is opened for writing.
+            - new_oid: the OID of a new large object; 0 lets the server choose one.
+            - new_file: the path of a file on the client whose content becomes the content of a new large
+              object.
+            - lobject_factory: the class, or another callable, that creates the object; None for
+              `extensions.lobject`.
+
+            Raises ProgrammingError in autocommit, OperationalError if the server or the file refuses, and
+            ValueError for an invalid mode.
+            """
+        ) { me, positional, count, keywords in
             returningObject { () throws(PythonError) in
                 try Connection(me).makeLargeObject(
                     Arguments(
@@ -186,7 +409,15 @@ enum ConnectionMethods {
                         keywords))
             }
         },
-        .plain("get_native_connection", "A capsule with libpq's PGconn, for C extensions.") { me, _ in
+        .plain(
+            "get_native_connection",
+            """
+            Return a capsule with the `PGconn` of libpq, for C extensions.
+
+            The capsule is named "psycopg2.connection.native_connection", and is valid until the connection is
+            closed. Raises InterfaceError if the connection is closed.
+            """
+        ) { me, _ in
             returningObject { () throws(PythonError) in
                 let connection = try Connection(me)
                 try connection.checkOpen()

@@ -10,8 +10,19 @@ enum ConnectionType {
         try PyRef(
             typeNamed: "psycopg2.extensions.connection", in: owner, size: MemoryLayout<apus_connection>.size,
             flags: [.subclassable, .collected],
+            signature: "(dsn, async_=0, lb_key='')",
+            doc: """
+                A session on a server, which `psycopg2.connect()` opens and returns.
+
+                - dsn: the connection string or URI.
+                - async_: True for an asynchronous connection, which is open when `poll()` returns POLL_OK.
+                - lb_key: ignored, for programs written for psycopg2-yugabytedb.
+
+                Subclasses can be passed to `connect()` as `connection_factory`. Threads may share a connection.
+                Raises OperationalError if no server can be connected to, and ProgrammingError for an invalid
+                connection string.
+                """,
             [
-                .doc("connection(dsn, async_=0): a connection to a database."),
                 .new { type, _, _ in
                     returningObject { () throws(PythonError) in
                         let me = try PyRef(instanceOf: receiver(type))
@@ -76,25 +87,34 @@ enum ConnectionType {
 
     private static let members = Members(
         [
-            .field("dsn", "The connection string, without a password.", \apus_connection.dsn),
+            .field("dsn", "Connection string, with the password masked; a str.", \apus_connection.dsn),
             .field(
-                "cursor_factory", "Makes the cursors that cursor() returns.", \apus_connection.cursor_factory,
+                "cursor_factory",
+                "Class or callable that creates the cursors of `cursor()`; None for `extensions.cursor`.",
+                \apus_connection.cursor_factory,
                 writable: true),
             .field(
-                "notices", "The last messages that the server sent unasked.", \apus_connection.notices, writable: true),
-            .field("notifies", "The notifications received.", \apus_connection.notifies, writable: true),
-            .field("string_types", "Typecasters of this connection alone.", \apus_connection.string_types),
+                "notices", "Most recent notices and warnings from the server, oldest first; a list of at most 50 str.",
+                \apus_connection.notices, writable: true),
             .field(
-                "binary_types", "Typecasters of this connection alone, for binary results.",
+                "notifies",
+                "Notifications that have arrived, as Notify objects, oldest first; the program removes them.",
+                \apus_connection.notifies, writable: true),
+            .field(
+                "string_types", "Typecasters of this connection only: a dict from OID to typecaster.",
+                \apus_connection.string_types),
+            .field(
+                "binary_types",
+                "Typecasters of this connection only, for results in binary format: a dict from OID to typecaster.",
                 \apus_connection.binary_types),
             .field("__weaklistoffset__", "", \apus_connection.weak_references, type: .offset),
         ])
 
     private static let properties: [Property] = [
-        .computed("closed", "0 if open, 1 if closed, 2 if broken.") { me, _ in
+        .computed("closed", "0 if the connection is open, 1 if it was closed, 2 if it broke.") { me, _ in
             returningObject { () throws(PythonError) in try PyRef(Connection(me).core.closed.rawValue) }
         },
-        .computed("encoding", "The client encoding.") { me, _ in
+        .computed("encoding", "Current client encoding, by the name that the server has for it; a str.") { me, _ in
             returningObject { () throws(PythonError) in
                 let core = try Connection(me).core
                 // What libpq says is newer, unless the connection broke and this was not noticed yet.
@@ -104,14 +124,26 @@ enum ConnectionType {
                 return try core.facts.encoding.map(PyRef.init) ?? PyRef.none
             }
         },
-        .computed("status", "The status of the transaction, as STATUS_READY, STATUS_BEGIN and so on.") { me, _ in
+        .computed(
+            "status",
+            """
+            Status of the connection: STATUS_READY, STATUS_BEGIN inside a transaction, STATUS_PREPARED, and
+            others.
+            """
+        ) { me, _ in
             returningObject { () throws(PythonError) in try PyRef(Connection(me).core.status.rawValue) }
         },
-        .computed("async", "Whether the connection is asynchronous.", get: isAsynchronous),
-        .computed("async_", "Whether the connection is asynchronous.", get: isAsynchronous),
+        .computed("async", "1 if the connection is asynchronous, else 0.", get: isAsynchronous),
+        .computed("async_", "1 if the connection is asynchronous, else 0.", get: isAsynchronous),
         .computed(
             "command_timeout",
-            "Seconds to wait for an answer before the statement is canceled, and CommandTimeout raised; None for ever.",
+            """
+            Time limit of each statement in seconds, a float; None, the default, for no limit.
+
+            After that time the statement is canceled and CommandTimeout is raised. It applies to connections
+            that block, and can be set to a number or a str. Raises ValueError for a number that is not
+            positive.
+            """,
             set: setCommandTimeout
         ) { me, _ in
             returningObject { () throws(PythonError) in
@@ -121,7 +153,11 @@ enum ConnectionType {
         },
         .computed(
             "cancellation_timeout",
-            "Seconds to wait for the answer to a statement that was canceled before the connection is closed.",
+            """
+            Seconds to wait for the server to honour a cancel request, a float; 10 by default.
+
+            After that time the connection is closed. Raises ValueError for a negative number.
+            """,
             set: setCancellationTimeout
         ) { me, _ in
             returningObject { () throws(PythonError) in
@@ -129,16 +165,17 @@ enum ConnectionType {
                 return try PyRef(Double(timeout.clampedNanoseconds) / 1e9)
             }
         },
-        .computed("protocol_version", "The version of the protocol.") { me, _ in
+        .computed("protocol_version", "Version of the protocol between client and server: 3.") { me, _ in
             returningObject { () throws(PythonError) in try PyRef(Connection(me).core.facts.protocolVersion) }
         },
-        .computed("server_version", "The version of the server, as 150018 for 15.18.") { me, _ in
+        .computed("server_version", "Version of the server as an int, such as 150018 for 15.18.") { me, _ in
             returningObject { () throws(PythonError) in try PyRef(Connection(me).core.facts.serverVersion) }
         },
-        .computed("info", "What is known of the connection, as a ConnectionInfo.") { me, _ in
+        .computed("info", "Details of the connection, as a ConnectionInfo.") { me, _ in
             returningObject { () throws(PythonError) in try module.pointee.connectionInfo.call(receiver(me)) }
         },
-        .computed("pgconn_ptr", "The address of libpq's PGconn, or None.") { me, _ in
+        .computed("pgconn_ptr", "Address of the `PGconn` of libpq, an int; None if the connection is closed.") {
+            me, _ in
             returningObject { () throws(PythonError) in
                 let connection = try Connection(me)
                 guard let pointer = connection.libpq else { return PyRef.none }
@@ -146,29 +183,55 @@ enum ConnectionType {
                 return try PyRef(address: UnsafeMutableRawPointer(pointer))
             }
         },
-        .computed("autocommit", "Whether each statement is a transaction of its own.", set: setAutocommit) { me, _ in
+        .computed(
+            "autocommit",
+            """
+            True if each statement is a transaction of its own, else False, the default.
+
+            Raises ProgrammingError when set inside a transaction.
+            """,
+            set: setAutocommit
+        ) { me, _ in
             returningObject { () throws(PythonError) in try PyRef(Connection(me).core.transaction.autocommit) }
         },
         .computed(
-            "isolation_level", "The isolation level of new transactions; None is the server's default.",
+            "isolation_level",
+            """
+            Isolation level of new transactions: a constant ISOLATION_LEVEL_*; None for the default of the
+            server.
+
+            It can be set to a constant from 1 to 4, None, or a name such as "SERIALIZABLE". Raises
+            ProgrammingError when set inside a transaction, and ValueError for an invalid level.
+            """,
             set: setIsolation
-        ) {
-            me, _ in
+        ) { me, _ in
             returningObject { () throws(PythonError) in
                 guard let level = try Connection(me).core.transaction.isolation else { return PyRef.none }
                 return try PyRef(level.rawValue)
             }
         },
-        .computed("readonly", "Whether new transactions are read-only; None is the server's default.", set: setReadonly)
-        { me, _ in
+        .computed(
+            "readonly",
+            """
+            True if new transactions are read-only, False if not, None for the default of the server.
+
+            Raises ProgrammingError when set inside a transaction.
+            """,
+            set: setReadonly
+        ) { me, _ in
             returningObject { () throws(PythonError) in
                 try Connection(me).core.transaction.readonly.map(PyRef.init) ?? PyRef.none
             }
         },
         .computed(
-            "deferrable", "Whether new transactions are deferrable; None is the server's default.", set: setDeferrable
-        ) {
-            me, _ in
+            "deferrable",
+            """
+            True if new transactions are deferrable, False if not, None for the default of the server.
+
+            Raises ProgrammingError when set inside a transaction.
+            """,
+            set: setDeferrable
+        ) { me, _ in
             returningObject { () throws(PythonError) in
                 try Connection(me).core.transaction.deferrable.map(PyRef.init) ?? PyRef.none
             }
@@ -181,16 +244,30 @@ enum ConnectionType {
 
     /// PEP 249's optional extension: the exceptions as attributes.
     private static let exceptions: [Property] = [
-        .computed("Warning", "") { _, _ in module.pointee.warning.retained() },
-        .computed("Error", "") { _, _ in module.pointee.error.retained() },
-        .computed("InterfaceError", "") { _, _ in module.pointee.interfaceError.retained() },
-        .computed("DatabaseError", "") { _, _ in module.pointee.databaseError.retained() },
-        .computed("DataError", "") { _, _ in module.pointee.dataError.retained() },
-        .computed("OperationalError", "") { _, _ in module.pointee.operationalError.retained() },
-        .computed("IntegrityError", "") { _, _ in module.pointee.integrityError.retained() },
-        .computed("InternalError", "") { _, _ in module.pointee.internalError.retained() },
-        .computed("ProgrammingError", "") { _, _ in module.pointee.programmingError.retained() },
-        .computed("NotSupportedError", "") { _, _ in module.pointee.notSupportedError.retained() },
+        .computed("Warning", "The class `psycopg2.Warning`.") { _, _ in module.pointee.warning.retained() },
+        .computed("Error", "The class `psycopg2.Error`.") { _, _ in module.pointee.error.retained() },
+        .computed("InterfaceError", "The class `psycopg2.InterfaceError`.") { _, _ in
+            module.pointee.interfaceError.retained()
+        },
+        .computed("DatabaseError", "The class `psycopg2.DatabaseError`.") { _, _ in
+            module.pointee.databaseError.retained()
+        },
+        .computed("DataError", "The class `psycopg2.DataError`.") { _, _ in module.pointee.dataError.retained() },
+        .computed("OperationalError", "The class `psycopg2.OperationalError`.") { _, _ in
+            module.pointee.operationalError.retained()
+        },
+        .computed("IntegrityError", "The class `psycopg2.IntegrityError`.") { _, _ in
+            module.pointee.integrityError.retained()
+        },
+        .computed("InternalError", "The class `psycopg2.InternalError`.") { _, _ in
+            module.pointee.internalError.retained()
+        },
+        .computed("ProgrammingError", "The class `psycopg2.ProgrammingError`.") { _, _ in
+            module.pointee.programmingError.retained()
+        },
+        .computed("NotSupportedError", "The class `psycopg2.NotSupportedError`.") { _, _ in
+            module.pointee.notSupportedError.retained()
+        },
     ]
 
     // MARK: Settings

@@ -17,8 +17,17 @@ func makeNotifyType(in owner: PyObj) throws(PythonError) -> PyRef {
     try PyRef(
         typeNamed: "psycopg2.extensions.Notify", in: owner, size: MemoryLayout<apus_notify>.size,
         flags: [.subclassable, .collected],
+        signature: "(pid, channel, payload='')",
+        doc: """
+            A notification from the server, found in `connection.notifies`. As a sequence it is (pid, channel).
+
+            - pid: the process ID of the server process that sent it, an int.
+            - channel: the name of the channel, a str.
+            - payload: the payload, a str.
+
+            It equals another Notify with the same three values, and a tuple (pid, channel).
+            """,
         [
-            .doc("A notification received from the backend."),
             .initialize { me, arguments, keywords in
                 returningStatus { () throws(PythonError) in
                     let given = try Arguments(
@@ -77,7 +86,8 @@ func makeNotifyType(in owner: PyObj) throws(PythonError) -> PyRef {
             .methods(
                 Methods(
                     [
-                        .plain("__reduce__", "Pickles the notification.") { me, _ in
+                        .plain("__reduce__", "Return what pickle and copy need to create the notification again.") {
+                            me, _ in
                             returningObject { () throws(PythonError) in
                                 let me = try receiver(me)
                                 let result = try PyRef(tupleOf: 2)
@@ -90,9 +100,11 @@ func makeNotifyType(in owner: PyObj) throws(PythonError) -> PyRef {
             .traverse(apus_notify_traverse), .clear(apus_notify_clear), .dealloc(apus_notify_dealloc),
             .members(
                 Members([
-                    .field("pid", "The server process that notified.", \apus_notify.pid),
-                    .field("channel", "The name of the channel.", \apus_notify.channel),
-                    .field("payload", "The payload, perhaps empty.", \apus_notify.payload),
+                    .field(
+                        "pid", "Process ID of the server process that sent it; an int.", \apus_notify.pid),
+                    .field("channel", "Name of the channel; a str.", \apus_notify.channel),
+                    .field(
+                        "payload", "Payload of the notification; a str, empty if there is none.", \apus_notify.payload),
                 ])),
         ])
 }

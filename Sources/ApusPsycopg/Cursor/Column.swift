@@ -57,8 +57,17 @@ enum Column {
         try PyRef(
             typeNamed: "psycopg2.extensions.Column", in: owner, size: MemoryLayout<apus_column>.size,
             flags: [.subclassable, .collected],
+            signature: """
+                (name=None, type_code=None, display_size=None, internal_size=None, precision=None, \
+                scale=None, null_ok=None, table_oid=None, table_column=None)
+                """,
+            doc: """
+                A column of a result, found in `cursor.description`.
+
+                As a sequence it has the seven items of PEP 249: name, type_code, display_size, internal_size,
+                precision, scale, null_ok. The parameters are the values of the attributes.
+                """,
             [
-                .doc("Description of a column returned by a query."),
                 .initialize { me, arguments, keywords in
                     returningStatus { () throws(PythonError) in
                         let given = try Arguments("Column", Column.names, tuple: arguments, dict: keywords)
@@ -104,29 +113,47 @@ enum Column {
                 .traverse(apus_column_traverse), .clear(apus_column_clear), .dealloc(apus_column_dealloc),
                 .members(
                     Members([
-                        .field("name", "The name of the column.", \apus_column.name),
-                        .field("type_code", "The OID of the column's type.", \apus_column.type_code),
-                        .field("display_size", "Always None.", \apus_column.display_size),
-                        .field("internal_size", "The size in bytes on the server.", \apus_column.internal_size),
-                        .field("precision", "The digits of a numeric.", \apus_column.precision),
-                        .field("scale", "The digits after the point of a numeric.", \apus_column.scale),
-                        .field("null_ok", "Always None.", \apus_column.null_ok),
+                        .field("name", "Name of the column; a str.", \apus_column.name),
+                        .field("type_code", "OID of the type of the column; an int.", \apus_column.type_code),
                         .field(
-                            "table_oid", "The OID of the table that the column is from.", \apus_column.table_oid),
-                        .field("table_column", "The column's number in its table.", \apus_column.table_column),
+                            "display_size", "Always None, because the server does not send it.",
+                            \apus_column.display_size),
+                        .field(
+                            "internal_size",
+                            "Size of the type in bytes, or the declared length; an int, negative if it varies.",
+                            \apus_column.internal_size),
+                        .field(
+                            "precision", "Total number of digits of a `numeric` column; an int, None for other types.",
+                            \apus_column.precision),
+                        .field(
+                            "scale",
+                            "Number of decimal places of a `numeric` column; an int, None for other types.",
+                            \apus_column.scale),
+                        .field("null_ok", "Always None, because the server does not send it.", \apus_column.null_ok),
+                        .field(
+                            "table_oid",
+                            "OID of the table of the column; an int, None if it is not a column of a table.",
+                            \apus_column.table_oid),
+                        .field(
+                            "table_column",
+                            "Number of the column in its table, from 1; an int, None if it is not a column of a table.",
+                            \apus_column.table_column),
                     ])),
                 .methods(
                     Methods([
-                        .plain("__getstate__", "The state for pickle.") { me, _ in
+                        .plain("__getstate__", "Return the state for pickle, the values of the sequence.") { me, _ in
                             returningObject { () throws(PythonError) in try Column.sequence(receiver(me)) }
                         },
-                        .plain("__reduce__", "Pickles the column.") { me, _ in
+                        .plain("__reduce__", "Return what pickle and copy need to create the column again.") { me, _ in
                             returningObject { () throws(PythonError) in
                                 let values = try Column.sequence(receiver(me))
                                 return try PyRef(tuple: module.pointee.column, values.object)
                             }
                         },
-                        .one("__setstate__", "Takes the state of a pickle.") { me, state in
+                        .one(
+                            "__setstate__", "(state, /)",
+                            "Restore the column from a pickle; `state` is a sequence of values in order."
+                        ) { me, state in
                             returningObject { () throws(PythonError) in
                                 let slots = Column.slots(try receiver(me))
                                 let state = try receiver(state).asTuple()

@@ -8,8 +8,18 @@ enum CursorType {
         try PyRef(
             typeNamed: "psycopg2.extensions.cursor", in: owner, size: MemoryLayout<apus_cursor>.size,
             flags: [.subclassable, .collected],
+            signature: "(conn, name=None)",
+            doc: """
+                Executes statements and fetches their rows. `connection.cursor()` creates cursors.
+
+                - conn: the connection.
+                - name: a str makes a named cursor, whose rows stay on the server until they are fetched; None an
+                  ordinary one.
+
+                Iterating over a cursor yields its remaining rows. Threads must not share a cursor. Subclasses can
+                be passed to `connection.cursor()` as `cursor_factory`.
+                """,
             [
-                .doc("A database cursor."),
                 .initialize { me, arguments, keywords in
                     returningStatus { () throws(PythonError) in
                         try CursorType.initialize(
@@ -98,56 +108,89 @@ enum CursorType {
     private static let members = Members(
         [
             .field(
-                "arraysize", "Number of rows that fetchmany() fetches.", \apus_cursor.arraysize, type: .long,
+                "arraysize", "Number of rows that `fetchmany()` returns by default; 1 unless changed.",
+                \apus_cursor.arraysize, type: .long,
                 writable: true),
             .field(
-                "itersize", "Rows that a named cursor fetches at once when iterated over.", \apus_cursor.itersize,
+                "itersize", "Number of rows that iterating over a named cursor fetches at a time; 2000 unless changed.",
+                \apus_cursor.itersize,
                 type: .long, writable: true),
             .field(
-                "rowcount", "Number of rows read or affected, or -1.", \apus_cursor.rowcount, type: .long),
-            .field("connection", "The cursor's connection.", \apus_cursor.connection),
-            .field("name", "The name of a named cursor, or None.", \apus_cursor.name),
-            .field("row_factory", "Makes the rows; None for tuples.", \apus_cursor.row_factory, writable: true),
+                "rowcount",
+                """
+                Rows returned or affected by the last statement; -1 if there is none or the number is unknown.
+
+                For a named cursor, the rows of the last fetch.
+                """,
+                \apus_cursor.rowcount, type: .long),
+            .field("connection", "The connection of the cursor.", \apus_cursor.connection),
+            .field("name", "Name of a named cursor, a str; None for an ordinary cursor.", \apus_cursor.name),
             .field(
-                "tzinfo_factory", "Makes time zones of timestamps with time zone.", \apus_cursor.tzinfo_factory,
+                "row_factory",
+                """
+                Callable that creates the rows; None, the default, for tuples.
+
+                It is called with the cursor and returns an object, whose items are then set by their number.
+                """,
+                \apus_cursor.row_factory, writable: true),
+            .field(
+                "tzinfo_factory",
+                """
+                Callable that creates the `tzinfo` of a `timestamptz`; `datetime.timezone` by default.
+
+                It is called with the offset from UTC, a timedelta. None makes datetimes without a time zone.
+                """,
+                \apus_cursor.tzinfo_factory,
                 writable: true),
-            .field("typecaster", "Unused.", \apus_cursor.typecaster),
+            .field("typecaster", "Unused; always None.", \apus_cursor.typecaster),
             .field("__weaklistoffset__", "", \apus_cursor.weak_references, type: .offset),
         ])
 
     private static let properties = Properties(
         [
             .computed(
-                "string_types", "Typecasters of this cursor alone: a dict by OID, or None.",
+                "string_types", "Typecasters of this cursor only: a dict from OID to typecaster, or None.",
                 set: { me, value, _ in setTypes(me, value, "string_types", \.pointee.string_types) }
             ) { me, _ in
                 (me?.fields(apus_cursor.self).pointee.string_types ?? Python.none).retained()
             },
             .computed(
-                "binary_types", "Typecasters of this cursor alone, for binary results: a dict by OID, or None.",
+                "binary_types",
+                """
+                Typecasters of this cursor only, for results in binary format: a dict from OID to typecaster, or
+                None.
+                """,
                 set: { me, value, _ in setTypes(me, value, "binary_types", \.pointee.binary_types) }
             ) { me, _ in
                 (me?.fields(apus_cursor.self).pointee.binary_types ?? Python.none).retained()
             },
-            .computed("description", "The columns of the last result, or None.") { me, _ in
+            .computed(
+                "description", "Columns of the last result, a tuple of Column; None if the statement returned no rows."
+            ) { me, _ in
                 returningObject { () throws(PythonError) in try Cursor(me).description() ?? PyRef.none }
             },
-            .computed("query", "The last statement sent, as bytes.") { me, _ in
+            .computed("query", "Last statement that was sent, with its values merged; bytes, None if there is none.") {
+                me, _ in
                 returningObject { () throws(PythonError) in
                     guard let query = try Cursor(me).fields.pointee.query else { return PyRef.none }
                     return try query.isBytes ? PyRef(retaining: query) : query.encodedAsUTF8()
                 }
             },
-            .computed("statusmessage", "The message of the last command.") { me, _ in
+            .computed(
+                "statusmessage",
+                "Command tag of the last statement, such as \"INSERT 0 1\"; a str, None if there is none."
+            ) { me, _ in
                 returningObject { () throws(PythonError) in try Cursor(me).statusMessage() }
             },
-            .computed("rownumber", "The number of rows fetched so far of the current result.") { me, _ in
+            .computed("rownumber", "Index of the next row of the result, from 0; an int.") { me, _ in
                 returningObject { () throws(PythonError) in try PyRef(Cursor(me).fields.pointee.row) }
             },
-            .computed("lastrowid", "The OID of the last inserted row, or 0.") { me, _ in
+            .computed(
+                "lastrowid", "OID of the last inserted row, an int; 0 if there is none, as in all current servers."
+            ) { me, _ in
                 returningObject { () throws(PythonError) in try PyRef(Int(Cursor(me).fields.pointee.lastoid)) }
             },
-            .computed("closed", "True if the cursor, or its connection, is closed.") { me, _ in
+            .computed("closed", "True if the cursor or its connection is closed.") { me, _ in
                 returningObject { () throws(PythonError) in
                     if try receiver(me).fields(apus_cursor.self).pointee.connection == nil { return PyRef(true) }
                     let cursor = try Cursor(me)
@@ -155,17 +198,34 @@ enum CursorType {
                     return PyRef(cursor.fields.pointee.closed != 0 || connection.core.closed != .open)
                 }
             },
-            .computed("withhold", "Whether a named cursor outlives its transaction.", set: setWithhold) { me, _ in
+            .computed(
+                "withhold",
+                """
+                True if a named cursor outlives its transaction (WITH HOLD), else False.
+
+                Raises ProgrammingError when set on a cursor without a name.
+                """,
+                set: setWithhold
+            ) { me, _ in
                 returningObject { () throws(PythonError) in try PyRef(Cursor(me).fields.pointee.withhold != 0) }
             },
-            .computed("scrollable", "Whether a named cursor moves backwards; None if not said.", set: setScrollable) {
-                me, _ in
+            .computed(
+                "scrollable",
+                """
+                True if a named cursor can move backwards (SCROLL), False if not; None, the default, leaves it to
+                the server.
+
+                Raises ProgrammingError when set on a cursor without a name.
+                """,
+                set: setScrollable
+            ) { me, _ in
                 returningObject { () throws(PythonError) in
                     let scrollable = try Cursor(me).fields.pointee.scrollable
                     return scrollable < 0 ? PyRef.none : PyRef(scrollable != 0)
                 }
             },
-            .computed("pgresult_ptr", "The address of the result's PGresult, or None.") { me, _ in
+            .computed("pgresult_ptr", "Address of the `PGresult` of libpq, an int; None if there is no result.") {
+                me, _ in
                 returningObject { () throws(PythonError) in
                     let cursor = try Cursor(me)
                     let fields = cursor.fields
@@ -215,14 +275,37 @@ enum CursorType {
 
     private static let methods = Methods(
         [
-            .plain("close", "Closes the cursor.") { me, _ in
+            .plain(
+                "close",
+                """
+                Close the cursor, also on the server if it is a named cursor.
+
+                A closed cursor raises InterfaceError if it is used. Closing a closed cursor does nothing.
+                """
+            ) { me, _ in
                 returningObject { () throws(PythonError) in
                     // One that a subclass never initialized has nothing to close.
                     if try receiver(me).fields(apus_cursor.self).pointee.connection != nil { try Cursor(me).close() }
                     return PyRef.none
                 }
             },
-            .fast("execute", "execute(query, vars=None): executes a statement.") { me, positional, count, keywords in
+            .fast(
+                "execute", "(query, vars=None)",
+                """
+                Execute a statement, and make its result the result of the cursor.
+
+                - query: str, bytes or an object of `psycopg2.sql`. Its placeholders are %s, or %(name)s if `vars`
+                  is a mapping; %% stands for a percent sign.
+                - vars: a sequence or a mapping of values, which are merged into the statement as literals. None,
+                  the default, sends the statement as it is; then %% is not replaced.
+
+                If no transaction is open, one is begun, except in autocommit. Raises ProgrammingError if the values
+                do not fit the placeholders or a value has no adapter, and the class of `psycopg2.errors` for the
+                SQLSTATE if the server reports an error.
+
+                    cursor.execute("SELECT * FROM item WHERE name = %s", ("pen",))
+                """
+            ) { me, positional, count, keywords in
                 returningObject { () throws(PythonError) in
                     let cursor = try Cursor(me)
                     if keywords == nil, let positional, count == 1 || count == 2, let query = positional[0] {
@@ -234,8 +317,20 @@ enum CursorType {
                     return PyRef.none
                 }
             },
-            .fast("executemany", "executemany(query, vars_list): executes a statement for each set of arguments.") {
-                me, positional, count, keywords in
+            .fast(
+                "executemany", "(query, vars_list)",
+                """
+                Execute a statement once for each element of an iterable.
+
+                - query: as in `execute()`.
+                - vars_list: an iterable of sequences or mappings, as `vars` in `execute()`.
+
+                `rowcount` is the total of all executions; results are dropped. Within a transaction, many INSERT,
+                UPDATE and DELETE statements are sent in one message. Raises the same errors as `execute()`.
+
+                    cursor.executemany("INSERT INTO item VALUES (%s, %s)", [(1, "pen"), (2, "ink")])
+                """
+            ) { me, positional, count, keywords in
                 returningObject { () throws(PythonError) in
                     let given = try Arguments(
                         "executemany", ["query", "vars_list"], required: 2, positional, count, keywords)
@@ -243,17 +338,44 @@ enum CursorType {
                     return PyRef.none
                 }
             },
-            .fast("mogrify", "mogrify(query, vars=None) -> bytes: the statement with its arguments.") {
-                me, positional, count, keywords in
+            .fast(
+                "mogrify", "(query, vars=None)",
+                """
+                Return the statement that `execute()` would send, as bytes, without sending it.
+
+                - query, vars: as in `execute()`.
+
+                Raises the same errors as `execute()` for values that do not fit.
+
+                    cursor.mogrify("SELECT %s", ("it's",))  # b"SELECT 'it''s'"
+                """
+            ) { me, positional, count, keywords in
                 returningObject { () throws(PythonError) in
                     let given = try Arguments("mogrify", ["query", "vars"], required: 1, positional, count, keywords)
                     return try Cursor(me).mogrify(given.required(0), given[1])
                 }
             },
-            .plain("fetchone", "The next row, or None.") { me, _ in
+            .plain(
+                "fetchone",
+                """
+                Return the next row of the result, or None if there is none.
+
+                Raises ProgrammingError if the last statement returned no rows.
+                """
+            ) { me, _ in
                 returningObject { () throws(PythonError) in try Cursor(me).fetchOne() ?? PyRef.none }
             },
-            .fast("fetchmany", "fetchmany(size=arraysize) -> list: the next rows.") { me, positional, count, keywords in
+            .fast(
+                "fetchmany", "(size=None)",
+                """
+                Return the next rows of the result as a list, which is empty if there are none left.
+
+                - size: the maximum number of rows, an int; None, the default, for `cursor.arraysize`. A negative
+                  number stands for all rows.
+
+                Raises ProgrammingError if the last statement returned no rows.
+                """
+            ) { me, positional, count, keywords in
                 returningObject { () throws(PythonError) in
                     let given = try Arguments("fetchmany", ["size"], positional, count, keywords)
                     let cursor = try Cursor(me)
@@ -262,37 +384,72 @@ enum CursorType {
                     return try cursor.fetchMany(size)
                 }
             },
-            .plain("fetchall", "All remaining rows, as a list.") { me, _ in
+            .plain(
+                "fetchall",
+                """
+                Return all remaining rows of the result as a list, which is empty if there are none left.
+
+                Raises ProgrammingError if the last statement returned no rows.
+                """
+            ) { me, _ in
                 returningObject { () throws(PythonError) in try Cursor(me).fetchAll() }
             },
-            .fast("callproc", "callproc(procname, parameters=None): calls a function of the server.") {
-                me, positional, count, keywords in
+            .fast(
+                "callproc", "(procname, parameters=None)",
+                """
+                Call a function of the server: execute `SELECT * FROM procname(...)`.
+
+                - procname: the name of the function, a str or bytes. It is not quoted.
+                - parameters: a sequence, or a dict for arguments with names; None for no arguments.
+
+                Returns `parameters`, or None if it is a dict with items. Fetch the result as that of `execute()`,
+                whose errors it raises.
+                """
+            ) { me, positional, count, keywords in
                 returningObject { () throws(PythonError) in
                     let given = try Arguments(
                         "callproc", ["procname", "parameters"], required: 1, positional, count, keywords)
                     return try Cursor(me).callProcedure(given.required(0), given[1])
                 }
             },
-            .plain("nextset", "Not supported: raises NotSupportedError.") { me, _ in
+            .plain("nextset", "Raise NotSupportedError, because PostgreSQL does not return several result sets.") {
+                me, _ in
                 returningObject { () throws(PythonError) in
                     let cursor = try Cursor(me)
                     try cursor.checkOpen()
                     throw cursor.naming(raise(module.pointee.notSupportedError, "not supported by PostgreSQL"))
                 }
             },
-            .one("setinputsizes", "Does nothing, as PEP 249 allows.") { me, _ in
+            .one(
+                "setinputsizes", "(sizes, /)",
+                "Do nothing, as PEP 249 allows. Raises InterfaceError if the cursor is closed."
+            ) { me, _ in
                 returningObject { () throws(PythonError) in
                     try Cursor(me).checkOpen()
                     return PyRef.none
                 }
             },
-            .fast("setoutputsize", "Does nothing, as PEP 249 allows.") { me, _, _, _ in
+            .fast(
+                "setoutputsize", "(size, column=None, /)",
+                "Do nothing, as PEP 249 allows. Raises InterfaceError if the cursor is closed."
+            ) { me, _, _, _ in
                 returningObject { () throws(PythonError) in
                     try Cursor(me).checkOpen()
                     return PyRef.none
                 }
             },
-            .fast("scroll", "scroll(value, mode='relative'): moves in the result.") { me, positional, count, keywords in
+            .fast(
+                "scroll", "(value, mode='relative')",
+                """
+                Move to another row of the result, which the next fetch returns.
+
+                - value: an int, the number of rows to move, or the index of a row if `mode` is "absolute".
+                - mode: "relative", the default, or "absolute".
+
+                Raises ProgrammingError beyond the ends of the result, and leaves the position unchanged. A named
+                cursor moves on the server, where going beyond the ends is not an error.
+                """
+            ) { me, positional, count, keywords in
                 returningObject { () throws(PythonError) in
                     let given = try Arguments("scroll", ["value", "mode"], required: 1, positional, count, keywords)
                     let distance = try given.integer(0, default: 0)
@@ -305,8 +462,17 @@ enum CursorType {
                     return PyRef.none
                 }
             },
-            .fast("cast", "cast(oid, s): what the typecaster for an OID makes of a text.") {
-                me, positional, count, keywords in
+            .fast(
+                "cast", "(oid, s)",
+                """
+                Convert a text with the typecaster registered for a type, and return the object.
+
+                - oid: the OID of the type, an int.
+                - s: the text as the server would send it, a str or bytes; None stands for NULL.
+
+                    cursor.cast(23, "42")  # 42
+                """
+            ) { me, positional, count, keywords in
                 returningObject { () throws(PythonError) in
                     let given = try Arguments("cast", ["oid", "s"], required: 2, positional, count, keywords)
                     let cursor = try Cursor(me)
@@ -314,10 +480,11 @@ enum CursorType {
                     return try Typecaster.call(cast.object, given.required(1), cursor.object)
                 }
             },
-            .plain("__enter__", "The cursor itself.") { me, _ in
+            .plain("__enter__", "Begin a `with` block, at whose end the cursor is closed, and return the cursor.") {
+                me, _ in
                 returningObject { () throws(PythonError) in try PyRef(retaining: receiver(me)) }
             },
-            .fast("__exit__", "Closes the cursor.") { me, _, _, _ in
+            .fast("__exit__", "(type, value, traceback, /)", "End a `with` block: call `close()`.") { me, _, _, _ in
                 returningObject { () throws(PythonError) in
                     // A subclass may have its own.
                     try receiver(me).callMethod(module.pointee.nameClose)

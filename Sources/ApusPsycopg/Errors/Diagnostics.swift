@@ -30,11 +30,35 @@ enum DiagnosticField: Int, CaseIterable {
         case .sourceFunction: "source_function"
         }
     }
+
+    var doc: StaticString {
+        switch self {
+        case .severity: "Severity, such as ERROR or FATAL, perhaps translated."
+        case .severityNonlocalized: "Severity, such as ERROR or FATAL, never translated."
+        case .sqlstate: "SQLSTATE of the error, five characters: see `psycopg2.errorcodes`."
+        case .messagePrimary: "The error message itself, usually one line."
+        case .messageDetail: "More details of the problem, perhaps several lines."
+        case .messageHint: "What may be done about the problem, perhaps several lines."
+        case .statementPosition: "Position of the error in the statement, in characters from 1, as decimal digits."
+        case .internalPosition: "Position of the error in `internal_query`, in characters from 1, as decimal digits."
+        case .internalQuery: "Text of the statement that failed inside the server, for example in a PL/pgSQL function."
+        case .context:
+            "Where the error occurred: the call stack of functions and statements in the server, innermost first."
+        case .schemaName: "Name of the schema of the object that the error is about."
+        case .tableName: "Name of the table that the error is about."
+        case .columnName: "Name of the column that the error is about."
+        case .datatypeName: "Name of the data type that the error is about."
+        case .constraintName: "Name of the constraint that the error is about."
+        case .sourceFile: "Name of the source file of the server in which the error was reported."
+        case .sourceLine: "Line of the source file of the server in which the error was reported, as decimal digits."
+        case .sourceFunction: "Function of the server in which the error was reported."
+        }
+    }
 }
 
 func makeDiagnosticsType(in owner: PyObj) throws(PythonError) -> PyRef {
     let properties = DiagnosticField.allCases.map { field in
-        Property.computed(field.pythonName, "", closure: field.rawValue) { me, closure in
+        Property.computed(field.pythonName, field.doc, closure: field.rawValue) { me, closure in
             guard let error = me?.fields(apus_diagnostics.self).pointee.error,
                 let fields = error.fields(apus_error.self).pointee.fields
             else { return Python.none.retained() }
@@ -44,8 +68,16 @@ func makeDiagnosticsType(in owner: PyObj) throws(PythonError) -> PyRef {
     return try PyRef(
         typeNamed: "psycopg2.extensions.Diagnostics", in: owner, size: MemoryLayout<apus_diagnostics>.size,
         flags: [.subclassable, .collected],
+        signature: "(err)",
+        doc: """
+            Details of an error that a server sent. Use the attribute `diag` of an error to get them.
+
+            - err: a psycopg2.Error.
+
+            An attribute is a str, or None if the server did not send it. Raises TypeError if `err` is not a
+            psycopg2.Error.
+            """,
         [
-            .doc("Details from a database error report. An attribute is None where the server did not send it."),
             .new { type, arguments, keywords in
                 returningObject { () throws(PythonError) in
                     let given = try Arguments("Diagnostics", ["err"], required: 1, tuple: arguments, dict: keywords)

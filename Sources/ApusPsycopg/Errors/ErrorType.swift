@@ -6,18 +6,33 @@ func makeErrorType(in owner: PyObj) throws(PythonError) -> PyRef {
     try PyRef(
         typeNamed: "psycopg2.Error", in: owner, size: MemoryLayout<apus_error>.size,
         flags: [.subclassable, .collected], base: Python.exception,
+        signature: "(*args)",
+        doc: """
+            Base class of all errors of the driver and the server.
+
+                try:
+                    cursor.execute("SELECT * FROM missing")
+                except psycopg2.Error as error:
+                    print(error.pgcode, error.diag.message_primary)
+            """,
         [
-            .doc("Base class for error exceptions."),
             .traverse(apus_error_traverse), .clear(apus_error_clear), .dealloc(apus_error_dealloc),
             .members(
                 Members([
-                    .field("pgerror", "The error message returned by the backend, or None.", \apus_error.pgerror),
-                    .field("pgcode", "The SQLSTATE of the error, or None.", \apus_error.pgcode),
-                    .field("cursor", "The cursor that raised the exception, or None.", \apus_error.cursor),
+                    .field(
+                        "pgerror",
+                        "Whole error message of the server; a str, None if the error is not from a server.",
+                        \apus_error.pgerror),
+                    .field(
+                        "pgcode",
+                        "SQLSTATE of the error; a str, None if the error is not from a server.",
+                        \apus_error.pgcode),
+                    .field(
+                        "cursor", "The cursor that was in use when the error was raised, or None.", \apus_error.cursor),
                 ])),
             .properties(
                 Properties([
-                    .computed("diag", "What the server said about the error, as a Diagnostics.") { me, _ in
+                    .computed("diag", "Details of the error that the server sent, as a Diagnostics.") { me, _ in
                         returningObject { () throws(PythonError) in
                             try module.pointee.diagnostics.call(receiver(me))
                         }
@@ -25,10 +40,15 @@ func makeErrorType(in owner: PyObj) throws(PythonError) -> PyRef {
                 ])),
             .methods(
                 Methods([
-                    .plain("__reduce__", "Pickles the error without its cursor.") { me, _ in
+                    .plain(
+                        "__reduce__", "Return what pickle and copy need to create the error again, without its cursor."
+                    ) { me, _ in
                         returningObject { () throws(PythonError) in try reduceError(receiver(me)) }
                     },
-                    .one("__setstate__", "Restores a pickled error.") { me, state in
+                    .one(
+                        "__setstate__", "(state, /)",
+                        "Restore the error from a pickle. Raises TypeError unless `state` is a dict or None."
+                    ) { me, state in
                         returningObject { () throws(PythonError) in
                             try restoreError(receiver(me), receiver(state))
                             return PyRef.none

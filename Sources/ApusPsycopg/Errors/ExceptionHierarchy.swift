@@ -31,7 +31,9 @@ func makeExceptions(_ state: UnsafeMutablePointer<ModuleState>, in owner: PyObj)
     for line in String(cString: sqlStateNames.c).split(separator: "\n") {
         let code = String(line.prefix(5))
         let name = "psycopg2.errors.\(line.dropFirst(6))"
-        let type = try PyRef(exceptionNamed: name, base: baseError(of: code, state), doc: "")
+        let type = try PyRef(
+            exceptionNamed: name, base: baseError(of: code, state),
+            doc: "SQLSTATE \(code), \(condition(line.dropFirst(6))).")
         try state.pointee.sqlStateErrors.set(code, to: type.object)
     }
     try owner.add(state.pointee.sqlStateErrors, as: "sqlstate_errors")
@@ -49,22 +51,44 @@ private func exception(
     return type.take()
 }
 
-/// What PEP 249's exceptions stand for, for `help()`.
+/// The docstrings of PEP 249's exceptions and of psycopg2's two.
 private func meaning(of name: String) -> StaticString {
     switch name {
-    case "Warning": "What deserves attention without being an error, such as truncated data."
-    case "InterfaceError": "A wrong use of the driver, such as of a closed connection."
-    case "DatabaseError": "What a server, or the way to it, did not carry out."
-    case "InternalError": "The server, or a transaction, is in a state that allows no such statement."
-    case "OperationalError": "The server could not do it, or cannot be reached, through no fault of the program's."
-    case "ProgrammingError": "The statement or the call is wrong: its syntax, its names, the number of its arguments."
-    case "IntegrityError": "A constraint of the data would not hold any more."
-    case "DataError": "A value that cannot be processed, such as a number out of its range."
-    case "NotSupportedError": "The server, or the driver, cannot do that at all."
-    case "QueryCanceledError": "The statement was canceled."
-    case "TransactionRollbackError": "The transaction was rolled back for the sake of another: it may be tried again."
+    case "Warning": "A warning that PEP 249 defines. The driver never raises it: see `connection.notices`."
+    case "InterfaceError":
+        "The driver was used in a wrong way, for example a closed connection or cursor."
+    case "DatabaseError":
+        "An error of the database, or of the connection to it. Subclasses say which kind."
+    case "InternalError":
+        "The state of the server or the transaction does not allow the statement, for example after an error."
+    case "OperationalError":
+        "The operation of the database failed: the connection was lost, memory ran out, or an administrator acted."
+    case "ProgrammingError":
+        "The statement or the call is wrong: a syntax error, a missing table, a wrong number of arguments."
+    case "IntegrityError": "A constraint was violated, for example a foreign key or a unique index."
+    case "DataError": "A value cannot be processed, for example a number out of range or a division by zero."
+    case "NotSupportedError": "The server or the driver does not support the operation."
+    case "QueryCanceledError": "The statement was canceled, by the program, by a time limit or by an administrator."
+    case "TransactionRollbackError":
+        "The server rolled the transaction back because of a conflict. Executing it again may succeed."
+    case "CommandTimeout":
+        "The statement did not end within `connection.command_timeout`."
     default: ""
     }
+}
+
+/// The server's name of a condition, from that of its class: unique_violation from UniqueViolation.
+private func condition(_ className: Substring) -> String {
+    var name = className
+    // These tell apart classes that would have the same name.
+    for suffix in ["Ext", "_"] where name.hasSuffix(suffix) { name = name.dropLast(suffix.utf8.count) }
+    var condition: [UInt8] = []
+    for letter in name.utf8 {
+        let isCapital = letter >= UInt8(ascii: "A") && letter <= UInt8(ascii: "Z")
+        if isCapital, !condition.isEmpty { condition.append(UInt8(ascii: "_")) }
+        condition.append(isCapital ? letter | 0x20 : letter)
+    }
+    return String(decoding: condition, as: UTF8.self)
 }
 
 /// The class that an SQLSTATE without one of its own belongs to; also the base of the classes that have one.

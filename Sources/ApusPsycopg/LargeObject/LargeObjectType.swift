@@ -7,8 +7,23 @@ enum LargeObjectType {
         try PyRef(
             typeNamed: "psycopg2.extensions.lobject", in: owner, size: MemoryLayout<apus_lobject>.size,
             flags: [.subclassable, .collected],
+            signature: "(conn, oid=0, mode='', new_oid=0, new_file=None)",
+            doc: """
+                A large object, which `connection.lobject()` opens or creates. It is valid until its transaction
+                ends.
+
+                - conn: the connection.
+                - oid: the OID of the large object to open; 0, the default, creates one.
+                - mode: a str: "r", "w" or "rw" for reading, writing or both, or "n" not to open it; followed by "t"
+                  for str, the default, or "b" for bytes. A new large object is opened for writing.
+                - new_oid: the OID of a new large object; 0 lets the server choose one.
+                - new_file: the path of a file on the client whose content becomes the content of a new large
+                  object.
+
+                Raises ProgrammingError in autocommit, OperationalError if the server or the file refuses, and
+                ValueError for an invalid mode.
+                """,
             [
-                .doc("lobject(conn, oid=0, mode='', new_oid=0, new_file=None): a large object."),
                 .initialize { me, arguments, keywords in
                     returningStatus { () throws(PythonError) in
                         try LargeObjectType.initialize(
@@ -67,62 +82,123 @@ enum LargeObjectType {
 
     private static let members = Members(
         [
-            .field("oid", "The OID of the large object.", \apus_lobject.oid, type: .unsigned),
-            .field("mode", "What it was opened for.", \apus_lobject.mode),
+            .field("oid", "OID of the large object; an int.", \apus_lobject.oid, type: .unsigned),
+            .field("mode", "Mode of access, such as \"rt\" or \"wb\"; a str.", \apus_lobject.mode),
             .field("__weaklistoffset__", "", \apus_lobject.weak_references, type: .offset),
         ])
 
     private static let properties = Properties(
         [
-            .computed("closed", "Whether it is closed.") { me, _ in
+            .computed("closed", "True if the large object, or its connection, is closed.") { me, _ in
                 returningObject { () throws(PythonError) in try PyRef(LargeObject(me).isClosed) }
             }
         ])
 
     private static let methods = Methods(
         [
-            .fast("read", "read(size=-1): bytes or text, by the mode; to the end if size is negative.") {
-                me, positional, count, keywords in
+            .fast(
+                "read", "(size=-1)",
+                """
+                Read from the current position, and return a str, or bytes if the mode is binary.
+
+                - size: the maximum number of bytes, an int; a negative number, or None, reads to the end.
+
+                The result is empty at the end. Raises InterfaceError if it is closed, ProgrammingError if its
+                transaction has ended, and OperationalError if the server refuses.
+                """
+            ) { me, positional, count, keywords in
                 returningObject { () throws(PythonError) in
                     let given = try Arguments("read", ["size"], positional, count, keywords)
                     return try LargeObject(me).read(given.unlessNone(0) == nil ? -1 : given.integer(0, default: -1))
                 }
             },
-            .one("write", "write(data) -> int: writes bytes or text; returns how many bytes.") { me, data in
+            .one(
+                "write", "(data, /)",
+                """
+                Write at the current position, and return the number of bytes written.
+
+                - data: a str, which is encoded with the client encoding, or bytes.
+
+                Raises TypeError for other data, and the same errors as `read()`.
+                """
+            ) { me, data in
                 returningObject { () throws(PythonError) in try PyRef(LargeObject(me).write(receiver(data))) }
             },
-            .fast("seek", "seek(offset, whence=0) -> int: moves; returns the new position.") {
-                me, positional, count, keywords in
+            .fast(
+                "seek", "(offset, whence=0)",
+                """
+                Move to another position, and return it: the number of bytes from the beginning, an int.
+
+                - offset: the number of bytes, an int.
+                - whence: 0 to count from the beginning, 1 from the current position, 2 from the end.
+
+                Raises the same errors as `read()`.
+                """
+            ) { me, positional, count, keywords in
                 returningObject { () throws(PythonError) in
                     let given = try Arguments("seek", ["offset", "whence"], required: 1, positional, count, keywords)
                     return try PyRef(
                         LargeObject(me).seek(given.integer(0, default: 0), whence: given.integer(1, default: 0)))
                 }
             },
-            .plain("tell", "tell() -> int: the position.") { me, _ in
+            .plain(
+                "tell",
+                """
+                Return the current position, the number of bytes from the beginning.
+
+                Raises the same errors as `read()`.
+                """
+            ) { me, _ in
                 returningObject { () throws(PythonError) in try PyRef(LargeObject(me).tell()) }
             },
-            .fast("truncate", "truncate(len=0): cuts the content, or extends it with zeros.") {
-                me, positional, count, keywords in
+            .fast(
+                "truncate", "(len=0)",
+                """
+                Set the size of the large object, which must be open for writing.
+
+                - len: the new size in bytes, an int. If it is larger than the current size, zero bytes are added.
+
+                Raises the same errors as `read()`.
+                """
+            ) { me, positional, count, keywords in
                 returningObject { () throws(PythonError) in
                     let given = try Arguments("truncate", ["len"], positional, count, keywords)
                     try LargeObject(me).truncate(given.integer(0, default: 0))
                     return PyRef.none
                 }
             },
-            .one("export", "export(filename): writes the content into a file on the client.") { me, path in
+            .one(
+                "export", "(filename, /)",
+                """
+                Write the content to a file on the client.
+
+                - filename: the path of the file, a str. An existing file is replaced.
+
+                Raises OperationalError if the file cannot be opened or the server refuses.
+                """
+            ) { me, path in
                 returningObject { () throws(PythonError) in
                     try LargeObject(me).export(receiver(path))
                     return PyRef.none
                 }
             },
-            .plain("close", "Closes it.") { me, _ in
+            .plain(
+                "close",
+                "Close the large object. Closing it again does nothing; the end of the transaction closes it too."
+            ) { me, _ in
                 returningObject { () throws(PythonError) in
                     try LargeObject(me).close()
                     return PyRef.none
                 }
             },
-            .plain("unlink", "Closes and deletes it.") { me, _ in
+            .plain(
+                "unlink",
+                """
+                Close the large object and delete it from the database.
+
+                Raises OperationalError if the server refuses.
+                """
+            ) { me, _ in
                 returningObject { () throws(PythonError) in
                     try LargeObject(me).unlink()
                     return PyRef.none

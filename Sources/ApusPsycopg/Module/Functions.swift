@@ -3,9 +3,21 @@ import ApusPython
 
 extension Module {
     static let functions = Methods(
-        DateConstructors.functions + [
-            .fast("adapt", "adapt(obj, protocol=ISQLQuote, alternate=None) -> an adapter of obj to the protocol") {
-                _, positional, count, keywords in
+        functions: DateConstructors.functions + [
+            .fast(
+                "adapt", "(obj, proto=..., alt=None)",
+                """
+                Return the adapter of an object, an object whose `getquoted()` returns an SQL literal.
+
+                - obj: the object.
+                - proto: the protocol; `extensions.ISQLQuote` by default.
+                - alt: what to return if there is no adapter; None, the default, to raise.
+
+                Raises ProgrammingError if there is no adapter.
+
+                    adapt("it's").getquoted()  # b"'it''s'"
+                """
+            ) { _, positional, count, keywords in
                 returningObject { () throws(PythonError) in
                     let given = try Arguments(
                         "adapt", ["obj", "proto", "alt"], required: 1, positional, count, keywords)
@@ -13,22 +25,55 @@ extension Module {
                         given.required(0), to: given[1] ?? module.pointee.isqlQuote, or: given.unlessNone(2))
                 }
             },
-            .fast("new_type", "new_type(oids, name, castobj) -> a new typecaster") { _, positional, count, keywords in
+            .fast(
+                "new_type", "(values, name, castobj=None)",
+                """
+                Create a typecaster, which converts the text of a result to an object, and return it.
+
+                - values: the OIDs of the types, a tuple of int.
+                - name: the name of the typecaster, a str.
+                - castobj: called with the text, a str or None for NULL, and the cursor; returns the object. None
+                  returns the text.
+
+                Raises TypeError for arguments of other types. `register_type()` puts the typecaster into use.
+
+                    MONEY = new_type((790,), "MONEY", lambda text, cursor: text and Decimal(text.strip("$")))
+                """
+            ) { _, positional, count, keywords in
                 returningObject { () throws(PythonError) in
                     try Typecaster.makeNew(
                         Arguments("new_type", ["values", "name", "castobj"], required: 2, positional, count, keywords))
                 }
             },
-            .fast("new_array_type", "new_array_type(oids, name, baseobj) -> a new typecaster of arrays") {
-                _, positional, count, keywords in
+            .fast(
+                "new_array_type", "(values, name, baseobj)",
+                """
+                Create a typecaster of arrays, which returns lists, and return it.
+
+                - values: the OIDs of the array types, a tuple of int.
+                - name: the name of the typecaster, a str.
+                - baseobj: the typecaster of the elements.
+
+                Raises TypeError for arguments of other types. `register_type()` puts the typecaster into use.
+                """
+            ) { _, positional, count, keywords in
                 returningObject { () throws(PythonError) in
                     try Typecaster.makeNewArray(
                         Arguments(
                             "new_array_type", ["values", "name", "baseobj"], required: 3, positional, count, keywords))
                 }
             },
-            .fast("register_type", "register_type(obj, conn_or_curs=None): uses a typecaster for its OIDs") {
-                _, positional, count, keywords in
+            .fast(
+                "register_type", "(obj, conn_or_curs=None)",
+                """
+                Use a typecaster for the columns whose type has one of its OIDs.
+
+                - obj: the typecaster.
+                - conn_or_curs: a connection or a cursor to use it for; None, the default, for all connections.
+
+                Raises TypeError for arguments of other types.
+                """
+            ) { _, positional, count, keywords in
                 returningObject { () throws(PythonError) in
                     let given = try Arguments(
                         "register_type", ["obj", "conn_or_curs"], required: 1, positional, count, keywords)
@@ -36,19 +81,40 @@ extension Module {
                     return PyRef.none
                 }
             },
-            .fast("parse_dsn", "parse_dsn(dsn) -> dict of the parameters of a connection string") {
-                _, positional, count, keywords in
+            .fast(
+                "parse_dsn", "(dsn)",
+                """
+                Return the parameters of a connection string or URI as a dict of str.
+
+                - dsn: a str.
+
+                Raises ProgrammingError if it is not valid.
+
+                    parse_dsn("dbname=shop user=me")  # {'dbname': 'shop', 'user': 'me'}
+                """
+            ) { _, positional, count, keywords in
                 returningObject { () throws(PythonError) in
                     let given = try Arguments("parse_dsn", ["dsn"], required: 1, positional, count, keywords)
                     return try DSN.dictionary(of: text(of: given.required(0), withoutNUL: "a connection string"))
                 }
             },
-            .one("_format_dsn", "_format_dsn(settings) -> str: a connection string of a dict of strings") {
+            .one("_format_dsn", "(settings, /)", "Return a connection string with the parameters in a dict of str.") {
                 _, settings in
                 returningObject { () throws(PythonError) in try DSN.format(receiver(settings)) }
             },
-            .fast("quote_ident", "quote_ident(ident, conn_or_curs) -> str: an identifier in quotes") {
-                _, positional, count, keywords in
+            .fast(
+                "quote_ident", "(ident, scope)",
+                """
+                Return an identifier in double quotes, as a str.
+
+                - ident: the identifier, a str.
+                - scope: a connection or a cursor, whose encoding is used.
+
+                Raises TypeError for another scope, and InterfaceError if the connection is closed.
+
+                    quote_ident("order", connection)  # '"order"'
+                """
+            ) { _, positional, count, keywords in
                 returningObject { () throws(PythonError) in
                     let given = try Arguments(
                         "quote_ident", ["ident", "scope"], required: 2, positional, count, keywords)
@@ -66,10 +132,19 @@ extension Module {
                 }
             },
             .fast(
-                "encrypt_password",
-                "encrypt_password(password, user, scope=None, algorithm=None) -> str: as ALTER USER takes it"
-            ) {
-                _, positional, count, keywords in
+                "encrypt_password", "(password, user, scope=None, algorithm=None)",
+                """
+                Return the hash of a password, a str, for ALTER USER, so that the statement does not contain the
+                password.
+
+                - password: the password, a str.
+                - user: the name of the user, a str.
+                - scope: a connection or a cursor of the server; None only if the algorithm is "md5".
+                - algorithm: "md5" or "scram-sha-256"; None for the setting `password_encryption` of the server.
+
+                Raises ProgrammingError for another algorithm.
+                """
+            ) { _, positional, count, keywords in
                 returningObject { () throws(PythonError) in
                     try PasswordHash.make(
                         Arguments(
@@ -78,11 +153,22 @@ extension Module {
                             keywords))
                 }
             },
-            .plain("libpq_version", "libpq_version() -> int: the version of libpq") { _, _ in
+            .plain("libpq_version", "Return the version of the libpq in use as an int, such as 150018 for 15.18.") {
+                _, _ in
                 returningObject { () throws(PythonError) in try PyRef(PQLibrary.version) }
             },
-            .one("set_wait_callback", "set_wait_callback(f): f(conn) waits for connections, in place of blocking") {
-                _, callback in
+            .one(
+                "set_wait_callback", "(f, /)",
+                """
+                Wait for servers with a callback instead of blocking, on all connections. gevent and eventlet need
+                it.
+
+                - f: called with the connection, it calls `connection.poll()` until that returns POLL_OK; None to
+                  block again.
+
+                Raises TypeError if `f` is not callable.
+                """
+            ) { _, callback in
                 returningObject { () throws(PythonError) in
                     let callback = try receiver(callback)
                     if !callback.isNone, !callback.isCallable {
@@ -94,10 +180,27 @@ extension Module {
                     return PyRef.none
                 }
             },
-            .plain("cluster_status", "cluster_status() -> list of dict: see psycopg2.apus") { _, _ in
+            .plain(
+                "cluster_status",
+                """
+                Return the nodes of all clusters as a list of dict. `psycopg2.apus.cluster_status()` returns them as
+                objects.
+                """
+            ) { _, _ in
                 returningObject { () throws(PythonError) in try ClusterStatus.list() }
             },
-            .fast("ping", "ping(connection, timeout=5.0): see psycopg2.apus") { _, positional, count, keywords in
+            .fast(
+                "ping", "(connection, timeout=5.0)",
+                """
+                Check that the server answers: see `psycopg2.apus.ping()`.
+
+                - connection: the connection.
+                - timeout: seconds to wait for the answer, a number; None for 5.
+
+                Raises ValueError for a timeout that is not positive, CommandTimeout if the server does not answer,
+                and OperationalError if the connection is lost.
+                """
+            ) { _, positional, count, keywords in
                 returningObject { () throws(PythonError) in
                     let given = try Arguments(
                         "ping", ["connection", "timeout"], required: 1, positional, count, keywords)
@@ -111,15 +214,31 @@ extension Module {
                     return PyRef.none
                 }
             },
-            .plain("balance_policies", "balance_policies() -> list of tuple: see psycopg2.loadbalanceproperties") {
-                _, _ in
+            .plain(
+                "balance_policies",
+                """
+                Return the load-balancing policies that connections were opened with.
+
+                They are a list of tuples (load_balance, topology_keys, fallback_to_topology_keys_only), of two str
+                and a bool.
+                """
+            ) { _, _ in
                 returningObject { () throws(PythonError) in try ClusterStatus.policies() }
             },
-            .plain("get_wait_callback", "get_wait_callback() -> the wait callback, or None") { _, _ in
+            .plain("get_wait_callback", "Return the callback that `set_wait_callback()` set, or None.") { _, _ in
                 module.pointee.waitCallback.retained()
             },
-            .fast("_connect", "_connect(dsn, connection_factory=None, async_=0) -> a new connection") {
-                _, positional, count, keywords in
+            .fast(
+                "_connect", "(dsn, connection_factory=None, async_=0)",
+                """
+                Open a connection and return it. `psycopg2.connect()` calls it with the complete connection string.
+
+                - dsn: the connection string or URI, a str.
+                - connection_factory: called with the connection string; None for `extensions.connection`.
+                - async_: True to pass 1 to the factory as the second argument, which makes an asynchronous
+                  connection.
+                """
+            ) { _, positional, count, keywords in
                 returningObject { () throws(PythonError) in
                     let given = try Arguments(
                         "_connect", ["dsn", "connection_factory", "async", "async_"], required: 1, positional, count,

@@ -11,7 +11,8 @@ public func initializeModule() -> UnsafeMutableRawPointer? {
 /// The module `psycopg2._psycopg`.
 enum Module {
     static let definition = ModuleDefinition(
-        name: "psycopg2._psycopg", doc: "The engine of psycopg2: connections, cursors, adapters and typecasters",
+        name: "psycopg2._psycopg",
+        doc: "The compiled part of psycopg2: connections, cursors, adapters and typecasters.",
         stateSize: MemoryLayout<ModuleState>.size, methods: functions,
         execute: { me in
             returningStatus { () throws(PythonError) in try Module.execute(receiver(me)) }

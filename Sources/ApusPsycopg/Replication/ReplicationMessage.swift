@@ -53,8 +53,12 @@ enum ReplicationMessage {
             typeNamed: "psycopg2.extras.ReplicationMessage", in: owner,
             size: MemoryLayout<apus_replication_message>.size,
             flags: [.subclassable, .collected],
+            signature: "()",
+            doc: """
+                A message of a replication stream, as `read_message()` returns it and `consume_stream()` passes it
+                on.
+                """,
             [
-                .doc("A message of a replication stream."),
                 .repr { me in
                     returningObject { () throws(PythonError) in try ReplicationMessage.description(receiver(me)) }
                 },
@@ -62,13 +66,25 @@ enum ReplicationMessage {
                 .dealloc(apus_replication_message_dealloc),
                 .members(
                     Members([
-                        .field("cursor", "The cursor that read it.", \apus_replication_message.cursor),
-                        .field("payload", "What the server sent.", \apus_replication_message.payload),
-                        .field("data_size", "How many bytes that was.", \apus_replication_message.data_size),
-                        .field("data_start", "The LSN of its start.", \apus_replication_message.data_start),
                         .field(
-                            "wal_end", "The LSN of the log's end on the server.", \apus_replication_message.wal_end),
-                        .field("send_time", "When the server sent it.", \apus_replication_message.send_time),
+                            "cursor", "The ReplicationCursor that received the message.",
+                            \apus_replication_message.cursor),
+                        .field(
+                            "payload", "Content of the message: bytes, or str if the stream is decoded.",
+                            \apus_replication_message.payload),
+                        .field(
+                            "data_size", "Size of the message in bytes, before it is decoded; an int.",
+                            \apus_replication_message.data_size),
+                        .field(
+                            "data_start", "Position (LSN) of the beginning of the message; an int.",
+                            \apus_replication_message.data_start),
+                        .field(
+                            "wal_end",
+                            "Position (LSN) of the end of the log on the server when it sent the message; an int.",
+                            \apus_replication_message.wal_end),
+                        .field(
+                            "send_time", "Time when the server sent the message; a datetime in local time.",
+                            \apus_replication_message.send_time),
                     ])),
             ])
     }

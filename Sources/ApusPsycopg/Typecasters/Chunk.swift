@@ -5,8 +5,8 @@ import CApusPsycopg
 func makeChunkType(in owner: PyObj) throws(PythonError) -> PyRef {
     try PyRef(
         typeNamed: "psycopg2._psycopg.chunk", in: owner, size: apus_chunk_size, itemSize: 1, flags: [],
+        doc: "The memory of the memoryview of a `bytea`.",
         [
-            .doc("The bytes of a bytea."),
             .dealloc { me in
                 if let me { me.free() }
             },

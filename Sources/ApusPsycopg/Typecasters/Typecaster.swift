@@ -133,8 +133,15 @@ enum Typecaster {
 private func makeTypecasterType(in owner: PyObj) throws(PythonError) -> PyRef {
     try PyRef(
         typeNamed: "psycopg2._psycopg.type", in: owner, size: MemoryLayout<apus_typecaster>.size, flags: .collected,
+        doc: """
+            A typecaster, which converts the text of a result to an object. `extensions.new_type()` creates
+            typecasters.
+
+            Call it with a text, a str or bytes, and a cursor or None, to convert the text. It equals each of
+            its OIDs, so that `cursor.description[0].type_code == psycopg2.NUMBER` compares types as PEP 249
+            demands.
+            """,
         [
-            .doc("Makes Python objects of the text of PostgreSQL's types; compares equal to their OIDs."),
             .call { me, arguments, keywords in
                 returningObject { () throws(PythonError) in
                     let given = try Arguments(
@@ -162,8 +169,8 @@ private func makeTypecasterType(in owner: PyObj) throws(PythonError) -> PyRef {
             .traverse(apus_typecaster_traverse), .clear(apus_typecaster_clear), .dealloc(apus_typecaster_dealloc),
             .members(
                 Members([
-                    .field("name", "The typecaster's name.", \apus_typecaster.name),
-                    .field("values", "The OIDs that it stands for.", \apus_typecaster.values),
+                    .field("name", "Name of the typecaster; a str.", \apus_typecaster.name),
+                    .field("values", "OIDs of the types that it converts; a tuple of int.", \apus_typecaster.values),
                 ])),
         ])
 }
