@@ -59,21 +59,24 @@ enum Docstring {
         _ name: StaticString, _ receiver: StaticString?, _ signature: StaticString?, _ doc: StaticString
     ) -> [CChar] {
         var text: [CChar] = []
-        func append(_ part: some Sequence<UInt8>) { text.append(contentsOf: part.lazy.map(CChar.init(bitPattern:))) }
+        func append(_ part: StaticString, from start: Int = 0) {
+            let count = part.utf8CodeUnitCount - start
+            text.append(contentsOf: UnsafeBufferPointer(start: part.c + start, count: count))
+        }
         if let signature {
             text.reserveCapacity(name.utf8CodeUnitCount + signature.utf8CodeUnitCount + doc.utf8CodeUnitCount + 20)
             // CPython looks for the part of a type's name after the last dot.
-            append(name.bytes.split(separator: UInt8(ascii: ".")).last ?? name.bytes[...])
-            append("(".utf8)
+            append(name, from: name.bytes.lastIndex(of: UInt8(ascii: ".")).map { $0 + 1 } ?? 0)
+            append("(")
             if let receiver {
-                append(receiver.bytes)
+                append(receiver)
                 // "()" has no parameter to separate from the receiver.
-                if signature.utf8CodeUnitCount > 2 { append(", ".utf8) }
+                if signature.utf8CodeUnitCount > 2 { append(", ") }
             }
-            append(signature.bytes.dropFirst())
-            append("\n--\n\n".utf8)
+            append(signature, from: 1)
+            append("\n--\n\n")
         }
-        append(doc.bytes)
+        append(doc)
         text.append(0)
         return text
     }
@@ -86,12 +89,6 @@ enum Docstring {
         let copy = UnsafeMutablePointer<CChar>.allocate(capacity: text.count)
         copy.initialize(from: text, count: text.count)
         return UnsafePointer(copy)
-    }
-}
-
-extension StaticString {
-    fileprivate var bytes: UnsafeBufferPointer<UInt8> {
-        UnsafeBufferPointer(start: utf8Start, count: utf8CodeUnitCount)
     }
 }
 

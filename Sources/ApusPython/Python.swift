@@ -76,4 +76,6 @@ extension StaticString {
     /// For C's `const char *`. Only literals without a NUL are used as names.
     @inlinable
     public var c: UnsafePointer<CChar> { UnsafeRawPointer(utf8Start).assumingMemoryBound(to: CChar.self) }
+
+    public var bytes: UnsafeBufferPointer<UInt8> { UnsafeBufferPointer(start: utf8Start, count: utf8CodeUnitCount) }
 }

@@ -216,7 +216,7 @@ func makeAdapters(_ state: UnsafeMutablePointer<ModuleState>, in owner: PyObj) t
         doc: """
             Writes a number in floating point, also 'NaN' and 'Infinity'.
 
-            - obj: a float, or an object that `float()` converts.
+            - obj: a float, an int, or another object with `__float__()`.
             """, in: owner
     ).take()
     state.pointee.decimalAdapter = try adapterType(

@@ -28,12 +28,12 @@ func makeExceptions(_ state: UnsafeMutablePointer<ModuleState>, in owner: PyObj)
         "TransactionRollbackError", "psycopg2.extensions.TransactionRollbackError", operational, in: owner)
 
     state.pointee.sqlStateErrors = try PyRef.dict().take()
-    for line in String(cString: sqlStateNames.c).split(separator: "\n") {
-        let code = String(line.prefix(5))
-        let name = "psycopg2.errors.\(line.dropFirst(6))"
+    for line in sqlStateNames.bytes.split(separator: UInt8(ascii: "\n")) {
+        let code = String(decoding: line.prefix(5), as: UTF8.self)
+        let className = line.dropFirst(6)
         let type = try PyRef(
-            exceptionNamed: name, base: baseError(of: code, state),
-            doc: "SQLSTATE \(code), \(condition(line.dropFirst(6))).")
+            exceptionNamed: "psycopg2.errors." + String(decoding: className, as: UTF8.self),
+            base: baseError(of: code, state), doc: "SQLSTATE " + code + ", " + condition(className) + ".")
         try state.pointee.sqlStateErrors.set(code, to: type.object)
     }
     try owner.add(state.pointee.sqlStateErrors, as: "sqlstate_errors")
@@ -78,12 +78,14 @@ private func meaning(of name: String) -> StaticString {
 }
 
 /// The server's name of a condition, from that of its class: unique_violation from UniqueViolation.
-private func condition(_ className: Substring) -> String {
+private func condition(_ className: Slice<UnsafeBufferPointer<UInt8>>) -> String {
     var name = className
     // These tell apart classes that would have the same name.
-    for suffix in ["Ext", "_"] where name.hasSuffix(suffix) { name = name.dropLast(suffix.utf8.count) }
+    if name.suffix(3).elementsEqual("Ext".utf8) { name = name.dropLast(3) }
+    if name.last == UInt8(ascii: "_") { name = name.dropLast() }
     var condition: [UInt8] = []
-    for letter in name.utf8 {
+    condition.reserveCapacity(name.count + 16)
+    for letter in name {
         let isCapital = letter >= UInt8(ascii: "A") && letter <= UInt8(ascii: "Z")
         if isCapital, !condition.isEmpty { condition.append(UInt8(ascii: "_")) }
         condition.append(isCapital ? letter | 0x20 : letter)
