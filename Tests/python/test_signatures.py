@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import sys
 import types
 from inspect import Parameter
 from pathlib import Path
@@ -27,8 +28,9 @@ ATTRIBUTES = {
     if isinstance(value, (types.GetSetDescriptorType, types.MemberDescriptorType)) and attribute != "__weakref__"
 }
 CALLABLES = {**FUNCTIONS, **METHODS, **TYPES}
-# CPython makes this class from a name and a docstring, and Exception has no signature either.
-WITHOUT_SIGNATURE = {"Warning"}
+# CPython makes this class from a name and a docstring, and Exception has no signature either. CPython 3.9 drops the
+# signatures of all types that an extension makes.
+WITHOUT_SIGNATURE = {"Warning"} if sys.version_info >= (3, 10) else set(TYPES)
 
 # Stands for a default that is no literal, which signatures and stubs show as `...`.
 SOME = object()
@@ -104,7 +106,8 @@ def test_the_signature_is_that_of_the_stub(name):
     assert shown(CALLABLES[name], name in METHODS) == STUB[name]
 
 
-@pytest.mark.parametrize("name", sorted(name for name, value in TYPES.items() if not issubclass(value, Exception)))
+@pytest.mark.parametrize("name", sorted(
+    name for name in set(TYPES) - WITHOUT_SIGNATURE if not issubclass(TYPES[name], Exception)))
 def test_a_type_is_called_as_the_stub_says(name):
     assert shown(TYPES[name]) == (STUB[name] or [])
 
@@ -158,8 +161,8 @@ def bound(name, receivers):
 
 
 BY_KEYWORD = sorted(
-    name for name in CALLABLES
-    if name not in WITHOUT_SIGNATURE and not name.startswith("_Adapters.") and accepted(name)
+    name for name in set(CALLABLES) - WITHOUT_SIGNATURE
+    if not name.startswith("_Adapters.") and accepted(name)
     and not (name in TYPES and issubclass(TYPES[name], Exception)))
 
 
@@ -196,7 +199,8 @@ def test_other_functions_take_no_keyword(name):
 def test_the_docstring_of_an_error_class_has_its_sqlstate(code, error):
     names = [name.rstrip("_").lower() for name, value in vars(errorcodes).items() if value == code]
     assert error.__doc__ in [f"SQLSTATE {code}, {name}." for name in names]
-    assert str(inspect.signature(error)) == "(*args)"
+    if "Error" not in WITHOUT_SIGNATURE:
+        assert str(inspect.signature(error)) == "(*args)"
 
 
 def test_help_shows_a_signature():
