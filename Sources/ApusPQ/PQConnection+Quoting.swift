@@ -12,6 +12,19 @@ extension PQConnection {
         return try owned(text.withUTF8 { Self.characters($0) { PQescapeLiteral(pointer, $0, $1) } })
     }
 
+    /// Escapes text for a string literal of SQL, without the quotes around it.
+    ///
+    /// Source: <https://www.postgresql.org/docs/current/libpq-exec.html#LIBPQ-PQESCAPESTRINGCONN>
+    /// - Parameters:
+    ///   - text: in the client encoding, without a zero byte.
+    ///   - target: has room for twice the bytes of `text` and one more, because libpq appends a zero byte.
+    /// - Returns: the number of bytes written, without the zero byte.
+    public func escape(_ text: UnsafeRawBufferPointer, to target: UnsafeMutablePointer<UInt8>) -> Int {
+        let source = text.baseAddress?.assumingMemoryBound(to: CChar.self)
+        let target = UnsafeMutableRawPointer(target).assumingMemoryBound(to: CChar.self)
+        return PQescapeStringConn(pointer, target, source, text.count, nil)
+    }
+
     /// Quotes a name as an identifier of SQL.
     ///
     /// Source: <https://www.postgresql.org/docs/current/libpq-exec.html#LIBPQ-PQESCAPEIDENTIFIER>

@@ -209,7 +209,7 @@ struct Cursor {
         let count = Int(PQnfields(result))
         let casts = try PyRef(tupleOf: count)
         let columns = room(forColumns: count)
-        var isAtomic = true
+        var isAcyclic = true
         // The keys of a dict of typecasters may run Python code when they are compared.
         fields.pointee.readers += 1
         defer { fields.pointee.readers -= 1 }
@@ -220,9 +220,9 @@ struct Cursor {
             let column = RowMaker.Column(cast.object)
             casts.set(tupleItem: index, to: cast)
             (columns + index).initialize(to: column)
-            isAtomic = isAtomic && column.decoder.isAtomic
+            isAcyclic = isAcyclic && column.decoder.isAcyclic
         }
-        fields.pointee.is_atomic = isAtomic ? 1 : 0
+        fields.pointee.is_acyclic = isAcyclic ? 1 : 0
         replace(&fields.pointee.casts, with: casts)
     }
 

@@ -1,12 +1,12 @@
 import CApusLibPQ
 
-/// Where the cells of a row are read from, from the first column to the last.
+/// Reads the cells of a row, from the first column to the last.
 protocol CellReader {
-    /// The next cell's bytes, which live as long as what they are read from; nil for NULL.
+    /// Returns the next cell's bytes, borrowed from the result; nil for NULL.
     mutating func next() -> UnsafeRawBufferPointer?
 }
 
-/// The cells of a row of libpq's.
+/// Reads the cells of a row of a libpq result.
 struct ResultReader: CellReader {
     private let result: OpaquePointer
     private let row: Int32
@@ -28,7 +28,7 @@ struct ResultReader: CellReader {
     }
 }
 
-/// The cells of rows that lie behind one another: each a length of four bytes, -1 for NULL, and its bytes.
+/// Reads the cells of consecutive rows: for each cell, a length of four bytes (-1 for NULL) and the bytes.
 struct PackedReader: CellReader {
     private(set) var position: UnsafeRawPointer
 

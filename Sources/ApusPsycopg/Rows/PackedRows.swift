@@ -1,20 +1,20 @@
 import ApusWaiting
 import CApusLibPQ
 
-/// The rows of a large result, copied out of libpq's into blocks that go back to the system one by one, when their rows
-/// have been read. libpq needs 24 bytes beside each cell and gives all back or nothing.
+/// A copy of the rows of a large result, in blocks that are freed one by one, when their rows have been read. libpq
+/// needs 24 more bytes per cell and can only free all rows at once.
 struct PackedRows: ~Copyable {
-    /// Rows that lie behind one another, never cut.
+    /// Consecutive rows; no row is split between blocks.
     struct Block {
         fileprivate let start: UnsafeMutableRawPointer
         fileprivate let capacity: Int
         fileprivate var count = 0
-        /// The numbers of its rows.
+        /// The numbers of the rows.
         fileprivate(set) var rows: Range<Int>
-        /// Whether it has been given back to the system.
+        /// True after the memory has been returned to the system.
         fileprivate var isReleased = false
 
-        /// Whether a row's cells are still there.
+        /// True if the block has the cells of a row.
         func holds(_ row: Int) -> Bool { rows.contains(row) && !isReleased }
     }
     private(set) var blocks: [Block] = []
@@ -24,8 +24,8 @@ struct PackedRows: ~Copyable {
 
     private init(columns: Int) { self.columns = columns }
 
-    /// Copies all rows of a result, without touching a Python object.
-    /// - Returns: nil if there is no memory for them.
+    /// Copies all rows of a result, without using Python objects.
+    /// - Returns: nil if there is not enough memory.
     static func copying(_ result: OpaquePointer) -> PackedRows? {
         var packed = PackedRows(columns: Int(PQnfields(result)))
         if !packed.copy(result) { return nil }
@@ -36,7 +36,7 @@ struct PackedRows: ~Copyable {
         for block in blocks where !block.isReleased { block.unmap() }
     }
 
-    /// The number of the block that a row is in.
+    /// The index of the block that contains a row.
     func block(of row: Int) -> Int? {
         var range = blocks.indices
         while let middle = range.isEmpty ? nil : range.lowerBound + range.count / 2 {
@@ -47,7 +47,7 @@ struct PackedRows: ~Copyable {
         return nil
     }
 
-    /// Reads the cells of a row that the block holds.
+    /// Makes a reader of a row, whose cells the block must still have.
     func reader(of row: Int, in block: Int) -> PackedReader {
         let block = blocks[block]
         var reader = PackedReader(at: block.start)
@@ -55,7 +55,7 @@ struct PackedRows: ~Copyable {
         return reader
     }
 
-    /// Gives a block back to the system.
+    /// Returns a block's memory to the system.
     mutating func release(block: Int) {
         if blocks[block].isReleased { return }
         blocks[block].unmap()
@@ -73,7 +73,7 @@ struct PackedRows: ~Copyable {
                 let length = PQgetlength(result, row, column)
                 let size = 4 + Int(length)
                 if block.capacity - end < size {
-                    // A row that is larger than a block gets one of its own, with room to grow.
+                    // A row that is larger than a block gets its own block, with room to grow.
                     let begun = end - block.count
                     let room = begun + size <= Self.blockSize ? Self.blockSize : 2 * (begun + size)
                     guard let next = Block(capacity: room, firstRow: Int(row)) else {
