@@ -296,7 +296,6 @@ static const int apus_member_offset = T_PYSSIZET;
 static const int apus_member_int = T_INT;
 static const int apus_member_long = T_LONG;
 static const int apus_member_unsigned = T_UINT;
-static const int apus_member_bool = T_BOOL;
 static const int apus_member_readonly = READONLY;
 static const unsigned apus_flag_default = Py_TPFLAGS_DEFAULT;
 static const unsigned apus_flag_subclass = Py_TPFLAGS_BASETYPE;

@@ -102,7 +102,7 @@ enum AdapterRegistry {
     private static func findDirectTypes(_ state: UnsafeMutablePointer<ModuleState>) {
         let registry = state.pointee.adapters.fields(apus_adapter_registry.self)
         // The generation is read first: comparing keys of the program's own classes may run Python code that changes
-        // the registry, and the result is then stale.
+        // the registry, and then the types are checked again at the next use.
         let generation = registry.pointee.generation
         var direct: DirectTypes = []
         for (type, adapter, bit) in builtin(state) {

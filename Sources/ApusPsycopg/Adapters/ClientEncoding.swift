@@ -1,6 +1,6 @@
 import ApusPython
 
-/// A text in the server's encoding. The bytes are valid as long as this value exists.
+/// A text as bytes of the client encoding. The bytes are valid as long as this value exists.
 struct EncodedText: ~Copyable {
     let bytes: UnsafeRawBufferPointer
     /// Owns the bytes: either the `str` itself or a `bytes` object.
