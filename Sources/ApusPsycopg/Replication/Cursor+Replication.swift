@@ -34,17 +34,6 @@ extension Cursor {
         return .microseconds(Int64(seconds * 1e6))
     }
 
-    func setStream(_ stream: ReplicationStream?) {
-        let old = fields.pointee.stream
-        fields.pointee.stream = stream.map { Unmanaged.passRetained($0).toOpaque() }
-        if let old { Unmanaged<ReplicationStream>.fromOpaque(old).release() }
-    }
-
-    /// The stream; nil as long as none was begun.
-    var stream: ReplicationStream? {
-        fields.pointee.stream.map { Unmanaged<ReplicationStream>.fromOpaque($0).takeUnretainedValue() }
-    }
-
     private func runningStream(_ call: StaticString) throws(PythonError) -> (ReplicationStream, Connection) {
         let connection = try openConnection()
         try connection.checkOpen()

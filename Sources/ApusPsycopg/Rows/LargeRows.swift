@@ -1,4 +1,5 @@
 import ApusPython
+import ApusSessions
 
 /// What a cursor has of a large result whose rows were asked for all at once, in libpq's stead. The cells go back to
 /// the system while the rows are made, so that a program never has all of both.

@@ -3,21 +3,21 @@ import ApusWaiting
 
 /// The rows of a large result, copied out of libpq's into blocks that go back to the system one by one, when their rows
 /// have been read. libpq needs 24 bytes beside each cell and gives all back or nothing.
-struct PackedRows: ~Copyable {
+public struct PackedRows: ~Copyable {
     /// Rows that lie behind one another, never cut.
-    struct Block {
+    public struct Block {
         fileprivate let start: UnsafeMutableRawPointer
         fileprivate let capacity: Int
         fileprivate var count = 0
         /// The numbers of its rows.
-        fileprivate(set) var rows: Range<Int>
+        public fileprivate(set) var rows: Range<Int>
         /// Whether it has been given back to the system.
         fileprivate var isReleased = false
 
         /// Whether a row's cells are still there.
-        func holds(_ row: Int) -> Bool { rows.contains(row) && !isReleased }
+        public func holds(_ row: Int) -> Bool { rows.contains(row) && !isReleased }
     }
-    private(set) var blocks: [Block] = []
+    public private(set) var blocks: [Block] = []
     private let columns: Int
 
     fileprivate static let blockSize = 256 << 10
@@ -26,7 +26,7 @@ struct PackedRows: ~Copyable {
 
     /// Copies all rows of a result, without touching a Python object.
     /// - Returns: nil if there is no memory for them.
-    static func copying(_ result: BorrowedResult) -> PackedRows? {
+    public static func copying(_ result: BorrowedResult) -> PackedRows? {
         var packed = PackedRows(columns: result.columnCount)
         if !packed.copy(result) { return nil }
         return packed
@@ -37,7 +37,7 @@ struct PackedRows: ~Copyable {
     }
 
     /// The number of the block that a row is in.
-    func block(of row: Int) -> Int? {
+    public func block(of row: Int) -> Int? {
         var range = blocks.indices
         while let middle = range.isEmpty ? nil : range.lowerBound + range.count / 2 {
             let rows = blocks[middle].rows
@@ -48,7 +48,7 @@ struct PackedRows: ~Copyable {
     }
 
     /// Reads the cells of a row that the block holds.
-    func reader(of row: Int, in block: Int) -> PackedReader {
+    public func reader(of row: Int, in block: Int) -> PackedReader {
         let block = blocks[block]
         var reader = PackedReader(at: block.start)
         for _ in 0..<(row - block.rows.lowerBound) * columns { _ = reader.next() }
@@ -56,7 +56,7 @@ struct PackedRows: ~Copyable {
     }
 
     /// Gives a block back to the system.
-    mutating func release(block: Int) {
+    public mutating func release(block: Int) {
         if blocks[block].isReleased { return }
         blocks[block].unmap()
         blocks[block].isReleased = true

@@ -1,25 +1,25 @@
 import ApusPQ
 
 /// Where the cells of a row are read from, from the first column to the last.
-protocol CellReader {
+public protocol CellReader {
     /// The next cell's bytes, which live as long as what they are read from; nil for NULL.
     mutating func next() -> UnsafeRawBufferPointer?
 }
 
 /// The cells of a row of libpq's.
-struct ResultReader: CellReader {
-    private let result: BorrowedResult
-    private let row: Int32
-    private var column: Int32 = 0
+public struct ResultReader: CellReader {
+    @usableFromInline let result: BorrowedResult
+    @usableFromInline let row: Int32
+    @usableFromInline var column: Int32 = 0
 
-    @inline(__always)
-    init(_ result: BorrowedResult, row: Int) {
+    @inlinable @inline(__always)
+    public init(_ result: BorrowedResult, row: Int) {
         self.result = result
         self.row = Int32(truncatingIfNeeded: row)
     }
 
-    @inline(__always)
-    mutating func next() -> UnsafeRawBufferPointer? {
+    @inlinable @inline(__always)
+    public mutating func next() -> UnsafeRawBufferPointer? {
         let column = column
         self.column = column &+ 1
         return result.cell(row, column)
@@ -27,14 +27,14 @@ struct ResultReader: CellReader {
 }
 
 /// The cells of rows that lie behind one another: each a length of four bytes, -1 for NULL, and its bytes.
-struct PackedReader: CellReader {
-    private(set) var position: UnsafeRawPointer
+public struct PackedReader: CellReader {
+    @usableFromInline var position: UnsafeRawPointer
 
-    @inline(__always)
-    init(at position: UnsafeRawPointer) { self.position = position }
+    @inlinable @inline(__always)
+    public init(at position: UnsafeRawPointer) { self.position = position }
 
-    @inline(__always)
-    mutating func next() -> UnsafeRawBufferPointer? {
+    @inlinable @inline(__always)
+    public mutating func next() -> UnsafeRawBufferPointer? {
         let start = position + 4
         let length = position.loadUnaligned(as: Int32.self)
         if length < 0 {
