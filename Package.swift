@@ -50,7 +50,7 @@ let package = Package(
         // The engine.
         .target(name: "ApusPQ", dependencies: ["CApusLibPQ", "ApusWaiting"], swiftSettings: settings),
         .target(
-            name: "ApusSessions", dependencies: ["ApusWaiting"], swiftSettings: settings),
+            name: "ApusSessions", dependencies: ["ApusPQ", "ApusValues", "ApusWaiting"], swiftSettings: settings),
         .target(
             name: "ApusConnector", dependencies: ["ApusPQ", "ApusCluster", "ApusWaiting"], swiftSettings: settings),
 
@@ -67,7 +67,7 @@ let package = Package(
         .target(
             name: "ApusPsycopg",
             dependencies: [
-                "ApusConnector", "ApusSessions", "ApusPQ", "ApusCluster", "ApusValues", "ApusWaiting", "CApusLibPQ",
+                "ApusConnector", "ApusSessions", "ApusPQ", "ApusCluster", "ApusValues", "ApusWaiting",
                 "ApusPython", "CApusPsycopg",
             ],
             swiftSettings: settings),

@@ -1,3 +1,4 @@
+import ApusWaiting
 import CApusLibPQ
 
 /// Quoting by libpq, which follows the connection's encoding and `standard_conforming_strings`.
@@ -12,19 +13,6 @@ extension PQConnection {
         return try owned(text.withUTF8 { Self.characters($0) { PQescapeLiteral(pointer, $0, $1) } })
     }
 
-    /// Escapes text for a string literal of SQL, without the quotes around it.
-    ///
-    /// Source: <https://www.postgresql.org/docs/current/libpq-exec.html#LIBPQ-PQESCAPESTRINGCONN>
-    /// - Parameters:
-    ///   - text: in the client encoding, without a zero byte.
-    ///   - target: has room for twice the bytes of `text` and one more, because libpq appends a zero byte.
-    /// - Returns: the number of bytes written, without the zero byte.
-    public func escape(_ text: UnsafeRawBufferPointer, to target: UnsafeMutablePointer<UInt8>) -> Int {
-        let source = text.baseAddress?.assumingMemoryBound(to: CChar.self)
-        let target = UnsafeMutableRawPointer(target).assumingMemoryBound(to: CChar.self)
-        return PQescapeStringConn(pointer, target, source, text.count, nil)
-    }
-
     /// Quotes a name as an identifier of SQL.
     ///
     /// Source: <https://www.postgresql.org/docs/current/libpq-exec.html#LIBPQ-PQESCAPEIDENTIFIER>
@@ -33,6 +21,31 @@ extension PQConnection {
     public func identifier(_ name: String) throws(PQError) -> String {
         var name = name
         return try owned(name.withUTF8 { Self.characters($0) { PQescapeIdentifier(pointer, $0, $1) } })
+    }
+
+    /// Escapes text for a string literal, by libpq's own rules for the client encoding.
+    ///
+    /// Source: <https://www.postgresql.org/docs/current/libpq-exec.html#LIBPQ-PQESCAPESTRINGCONN>
+    /// - Parameters:
+    ///   - text: in the client encoding, without a zero byte.
+    ///   - target: has room for twice as many bytes and one more.
+    /// - Returns: the number of bytes written; a zero byte follows them.
+    public func escape(_ text: UnsafeRawBufferPointer, to target: UnsafeMutablePointer<UInt8>) -> Int {
+        let source = text.baseAddress?.assumingMemoryBound(to: CChar.self)
+        let target = UnsafeMutableRawPointer(target).assumingMemoryBound(to: CChar.self)
+        return PQescapeStringConn(pointer, target, source, text.count, nil)
+    }
+
+    /// Whether a backslash in a plain string literal is an escape, because `standard_conforming_strings` is off.
+    public var doublesBackslashes: Bool {
+        if PQerrorMessage(pointer)?.pointee == 0 {
+            // The quicker way. It makes libpq forget its last error, of which there is none.
+            return withUnsafeTemporaryAllocation(of: CChar.self, capacity: 4) { target in
+                PQescapeStringConn(pointer, target.baseAddress, "\\", 1, nil) == 2
+            }
+        }
+        // After an error, which the caller may still ask for. For a server that does not report it, libpq assumes "off".
+        return PQparameterStatus(pointer, "standard_conforming_strings").map { strcmp($0, "on") != 0 } ?? true
     }
 
     /// Hashes a password for `ALTER USER … PASSWORD`, so that the password itself is not sent.

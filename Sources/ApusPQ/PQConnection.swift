@@ -128,6 +128,28 @@ public struct PQConnection: ~Copyable, @unchecked Sendable {
     /// Source: <https://www.postgresql.org/docs/current/libpq-status.html#LIBPQ-PQPARAMETERSTATUS>
     public func parameterStatus(_ name: String) -> String? { string(PQparameterStatus(pointer, name)) }
 
+    /// libpq's number of the client encoding; negative on a broken connection.
+    @inlinable public var clientEncodingID: Int32 { PQclientEncoding(pointer) }
+
+    /// libpq's number of the connection's status: 0 for one that is open.
+    public var connectionStatus: Int { Int(PQstatus(pointer).rawValue) }
+    /// The status of a connection that is broken, or closed.
+    public static var badStatus: Int { Int(CONNECTION_BAD.rawValue) }
+
+    /// The names that ``tlsAttribute(_:)`` knows.
+    public var tlsAttributeNames: [String] {
+        var names: [String] = []
+        var next = PQsslAttributeNames(pointer)
+        while let current = next, let name = current.pointee {
+            names.append(String(cString: name))
+            next = current + 1
+        }
+        return names
+    }
+
+    /// A property of the TLS connection, such as `cipher`; `nil` without TLS, and for a name that it does not know.
+    public func tlsAttribute(_ name: String) -> String? { string(PQsslAttribute(pointer, name)) }
+
     /// PostgreSQL's name of the client encoding, such as `UTF8`.
     public var clientEncoding: String? { string(pg_encoding_to_char(PQclientEncoding(pointer))) }
 

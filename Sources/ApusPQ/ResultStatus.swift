@@ -53,6 +53,25 @@ public enum ResultStatus: Sendable, Equatable {
         }
     }
 
+    /// libpq's name of the status, such as `PGRES_TUPLES_OK`.
+    public var libpqName: String {
+        switch self {
+        case .emptyQuery: "PGRES_EMPTY_QUERY"
+        case .commandOK: "PGRES_COMMAND_OK"
+        case .tuplesOK: "PGRES_TUPLES_OK"
+        case .copyOut: "PGRES_COPY_OUT"
+        case .copyIn: "PGRES_COPY_IN"
+        case .badResponse: "PGRES_BAD_RESPONSE"
+        case .nonfatalError: "PGRES_NONFATAL_ERROR"
+        case .fatalError: "PGRES_FATAL_ERROR"
+        case .copyBoth: "PGRES_COPY_BOTH"
+        case .singleTuple: "PGRES_SINGLE_TUPLE"
+        case .pipelineSync: "PGRES_PIPELINE_SYNC"
+        case .pipelineAborted: "PGRES_PIPELINE_ABORTED"
+        case .unknown: "an unknown status"
+        }
+    }
+
     /// Whether it is an error of the server or of the connection.
     @inlinable public var isError: Bool {
         switch self {

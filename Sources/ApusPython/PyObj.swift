@@ -27,6 +27,10 @@ extension PyObj {
         UnsafeMutableRawPointer(self).assumingMemoryBound(to: Layout.self)
     }
 
+    /// The object at an address.
+    @inlinable @inline(__always)
+    public init(_ address: UnsafeMutableRawPointer) { self = address.assumingMemoryBound(to: PyObject.self) }
+
     /// Converts a pointer to a C layout that starts with Python's object head.
     @inlinable @inline(__always)
     public init<Layout>(layout: UnsafeMutablePointer<Layout>) {

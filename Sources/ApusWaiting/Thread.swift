@@ -38,3 +38,16 @@ public enum Thread {
         return code
     }
 }
+
+/// The thread that runs.
+public enum CurrentThread {
+    /// Identifies it among the threads of the process that are alive; never 0 or 1.
+    @inlinable @inline(__always)
+    public static var id: UInt {
+        #if canImport(Darwin)
+        UInt(bitPattern: pthread_self())
+        #else
+        UInt(pthread_self())
+        #endif
+    }
+}

@@ -6,7 +6,7 @@ import Testing
 struct BoundedRegistryTests {
     let registry = ClusterRegistry(seed: 1, limit: 4)
 
-    /// The cluster behind a contact point, with a list of one node of its own.
+    /// The cluster of a contact point, with a list of one node.
     func cluster(_ name: String) throws -> Cluster {
         let contact: Set<Endpoint> = [.at(name)]
         let cluster = registry.cluster(behind: contact)
@@ -67,7 +67,7 @@ struct BoundedRegistryTests {
         }
         #expect(registry.clusters.count == 1)
         #expect(registry.contactPoints[0].contactPoints.count == 4)
-        // Others come in between: the cluster is still known by its last way.
+        // Others are added in between: the cluster is still known by its last contact point.
         for number in 0..<1000 { _ = try cluster("n\(number)") }
         #expect(registry.cluster(behind: [.at("way999")]) === session?.cluster)
         #expect(registry.clusters.count <= 5)

@@ -102,7 +102,7 @@ struct ForkTests {
         let ticket = try #require(cluster.ticket(interval: .zero))
         let held = try #require(cluster.pick(BalancePolicy(), now: .zero))
         let process = process, registry = registry, cluster = cluster
-        // Every lock is held, as by a thread of the parent at the moment of the fork.
+        // Every lock is held, as if by a thread of the parent at the moment of the fork.
         registry.whileLocked {
             cluster.whileLocked {
                 process.asChild {

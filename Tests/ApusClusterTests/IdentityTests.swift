@@ -6,7 +6,7 @@ import Testing
 struct IdentityTests {
     var registry = ClusterRegistry(seed: 1)
 
-    /// Asks a contact point, which answers with that list.
+    /// Refreshes from a contact point, which answers with this list.
     @discardableResult
     func ask(
         _ contact: String..., answer: [ClusterNode], from source: ClusterRegistry.SourceKind = .contactPoint
@@ -125,7 +125,7 @@ struct IdentityTests {
             #expect(test.registry.cluster(behind: [.at("a1")]) === first)
             #expect(first.ticket(interval: .zero) != nil, "the former's refresh is over")
 
-            // And back again, to the one that is known.
+            // And back again, to the known one.
             #expect(try test.ask("balancer", answer: a) === first)
             #expect(test.registry.cluster(behind: [.at("balancer")]) === first)
         }

@@ -48,7 +48,7 @@ struct LoadBalanceModeTests {
         for (mode, plain, keysOnly) in expected {
             for policy in [
                 BalancePolicy(mode: mode), BalancePolicy(mode: mode, topologyKeys: keys),
-                // The flag counts only with keys.
+                // The flag has an effect only with keys.
                 BalancePolicy(mode: mode, fallbackToTopologyKeysOnly: true),
             ] {
                 #expect(policy.fallsBackToContactPoints == plain, "\(policy)")

@@ -1,7 +1,7 @@
 @testable import ApusCluster
 
-/// The selection table once more, from the side of a single node: how far down the list does it stand? Written apart
-/// from the picker, without its tiers, to be held against it.
+/// The selection table in another form: the rank of a single node. Written independently of the picker, without its
+/// tiers, to be compared with it.
 struct NaiveSelection {
     var mode: LoadBalanceMode
     /// Cloud, region, zone or `*`, preference.

@@ -4,7 +4,7 @@ import Testing
 
 @Suite("The list of nodes is replaced")
 struct NodeListTests {
-    /// Opens that many sessions on a node.
+    /// Opens this many sessions on a node.
     func open(_ count: Int, on host: String, of cluster: Cluster) -> [Reservation] {
         (0..<count).compactMap { _ in cluster.countSession(at: .at(host)) }
     }

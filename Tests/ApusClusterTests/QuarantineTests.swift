@@ -6,7 +6,7 @@ import Testing
 struct QuarantineTests {
     let cluster = Cluster.listing([.at("a"), .at("b"), .at("c")])
 
-    /// Picks until the host is the one asked for, and keeps the others' sessions meanwhile.
+    /// Picks until the host is this one, and keeps the sessions of the others meanwhile.
     func reservation(on host: String, now: Duration = .zero) throws -> Reservation {
         var others: [Reservation] = []
         while true {

@@ -79,7 +79,7 @@ struct ReservationTests {
         let second = try #require(cluster.pick(BalancePolicy(), excluding: [first], now: .zero))
         #expect(second.node.endpoint != first.node.endpoint)
         #expect(cluster.pick(BalancePolicy(), excluding: [first, second, first], now: .zero) == nil)
-        // The exclusion was that caller's alone.
+        // The exclusion applied to that caller only.
         #expect(cluster.pick(BalancePolicy(), now: .zero)?.node.endpoint == first.node.endpoint)
     }
 

@@ -1,7 +1,7 @@
 @testable import ApusCluster
 
 extension ClusterNode {
-    /// A node, written shortly: `.at("h1", "aws.eu.a", .readReplica)`.
+    /// A short notation for a node: `.at("h1", "aws.eu.a", .readReplica)`.
     static func at(
         _ host: String, _ placement: String = "c.r.z", _ kind: Kind = .primary, publicHost: String? = nil,
         uuid: String? = nil, universe: String? = nil
@@ -19,7 +19,7 @@ extension Endpoint {
 }
 
 extension Cluster {
-    /// A cluster that has just fetched that list, at moment zero.
+    /// A cluster that fetched this list at moment zero.
     static func listing(_ nodes: [ClusterNode], seed: UInt64 = 1) -> Cluster {
         let cluster = Cluster(seed: seed, belongsHere: { true })
         cluster.replaceList(nodes, now: .zero)

@@ -2,7 +2,7 @@ import Testing
 
 @testable import ApusCluster
 
-/// YugabyteDB's documentation, "Smart drivers", order of node selection: every cell as an example.
+/// The order of node selection in YugabyteDB's documentation, "Smart drivers": every cell as an example.
 ///
 /// Two nodes of each kind stand in zone A (1), zone B (2) and elsewhere (3); they are named after kind and zone, so
 /// that `pA` is any of the primaries in zone A.

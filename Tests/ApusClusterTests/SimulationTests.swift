@@ -2,10 +2,10 @@ import Testing
 
 @testable import ApusCluster
 
-/// Random histories against a model that is too simple to be wrong.
+/// Random histories, compared with a model that is too simple to be wrong.
 @Suite("Simulation")
 struct SimulationTests {
-    /// What a node is to the model: its row, its sessions, its quarantine.
+    /// A node in the model: its row, its sessions, its quarantine.
     struct ModelNode {
         var node: ClusterNode
         var sessions = 0
@@ -13,7 +13,8 @@ struct SimulationTests {
         var isListed = true
     }
 
-    /// Nodes by uuid. A session is a count, a quarantine a moment, and a pick whatever no other candidate beats.
+    /// Nodes by uuid. A session is a count, a quarantine is a moment, and a pick is a candidate that no other one
+    /// beats.
     struct Model {
         var nodes: [String: ModelNode] = [:]
 
@@ -31,7 +32,7 @@ struct SimulationTests {
         /// A node that is not listed and has no session is unknown.
         mutating func forget() { nodes = nodes.filter { $0.value.isListed || $0.value.sessions > 0 } }
 
-        /// What decides between candidates, most important first; equal for those that tie.
+        /// The criteria between candidates, most important first; equal for ties.
         func merit(_ uuid: String, _ selection: NaiveSelection) -> [Int]? {
             guard let node = nodes[uuid], node.isListed, let rank = selection.rank(node.node) else { return nil }
             guard let end = node.downUntil else { return [0, rank, node.sessions] }
@@ -39,7 +40,7 @@ struct SimulationTests {
         }
     }
 
-    /// A reservation, and whether the model counts it still.
+    /// A reservation, and whether the model still counts it.
     struct Held {
         var reservation: Reservation
         var uuid: String
@@ -84,7 +85,7 @@ struct SimulationTests {
                 gone.reservation.release()
                 model.nodes[gone.uuid]?.sessions -= 1
                 model.forget()
-                // Said of one that gave its session back already: it counts as long as the node stands there.
+                // It has an effect even if the session was released, as long as the node is there.
                 if random.chance(0.2) {
                     gone.reservation.markUnreachable(until: .seconds(now + 5))
                     if let node = model.nodes[gone.uuid], node.node.endpoint == gone.endpoint {
@@ -180,7 +181,7 @@ struct SimulationTests {
         for _ in 0..<100_000 { held.append(try #require(cluster.pick(BalancePolicy(), now: .zero))) }
         #expect(cluster.status.allSatisfy { $0.sessions == 100 })
 
-        // Counts of our own, from the sessions that we hold.
+        // The test's counts, from the sessions that it holds.
         func counts() -> [String: Int] {
             held.reduce(into: [:]) { counts, reservation in counts[reservation.node.uuid ?? "", default: 0] += 1 }
         }
@@ -190,7 +191,7 @@ struct SimulationTests {
             #expect(ours == Dictionary(uniqueKeysWithValues: theirs))
         }
 
-        // A third is closed, in no order, and a quarter of the nodes leaves.
+        // A third, chosen at random, is closed, and a quarter of the nodes leaves.
         held.removeAll { _ in random.chance(0.33) }
         checkCounts()
         cluster.replaceList(Array(nodes.prefix(750)), now: .seconds(1))

@@ -121,7 +121,7 @@ struct TopologyKeyTests {
         var random = SplitMix64(seed: 11)
         let letters = Array("abcXYZ019-_ äß")
         func name() -> String {
-            // No white space at the ends, where it does not count.
+            // Without white space at the ends, where it is ignored.
             "n" + String((0..<random.below(6)).map { _ in letters[random.below(letters.count)] }) + "n"
         }
         for _ in 0..<500 {

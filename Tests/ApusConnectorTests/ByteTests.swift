@@ -6,7 +6,7 @@ import Testing
 
 @testable import ApusConnector
 
-/// A delimiter with a combining mark behind it is one Character; options and libpq's files are made of bytes.
+/// A delimiter and a combining mark after it are one Character, but options and libpq's files consist of bytes.
 @Suite("Text is bytes")
 struct ByteTests {
     static let mark = "\u{301}"
@@ -86,7 +86,7 @@ struct ByteTests {
         #expect(keys.map(\.zone) == ["z", nil])
         #expect(throws: InvalidOption.self) { try TopologyKey.parse("c.r.*\(Self.mark)") }
         #expect(throws: InvalidOption.self) { try TopologyKey.parse("c.r.z:1\u{a0}") }
-        // The Kelvin sign is a capital k for Unicode, and no letter of a keyword.
+        // The Kelvin sign is a capital k for Unicode, but not a letter of a keyword.
         #expect(BalanceProperty(keyword: "topology_\u{212a}eys") == nil)
         #expect(BalanceProperty(keyword: "Topology-Keys") == .topologyKeys)
         #expect(try ConnectMachine.timeout(from: "\t7\r\n") == .seconds(7))

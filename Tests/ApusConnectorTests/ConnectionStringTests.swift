@@ -77,7 +77,7 @@ import Testing
         #expect(error?.message.contains(words) == true, "\(error?.message ?? "")")
     }
 
-    /// Whatever the value, it arrives as it was given: through our parser and through libpq's.
+    /// Any value arrives unchanged, through our parser and through that of libpq.
     @Test func valuesSurvive() throws {
         var generator = SystemRandomNumberGenerator()
         let alphabet = Array("ab '\\=?&%,:/@\t\u{e9}\u{1F426}host=port=load_balance=true")

@@ -5,8 +5,7 @@ import Foundation
 
 @testable import ApusConnector
 
-/// A server that the test plays itself, step by step, so that time can be a parameter: it listens, and says nothing
-/// unless it is told to.
+/// A server whose answers the test sends itself, step by step, so that time can be a parameter.
 final class FakeServer {
     let port: Int
     private let listener: Int32
@@ -47,7 +46,7 @@ final class FakeServer {
         ClusterNode(endpoint: endpoint, placement: Placement(cloud: "c", region: "r", zone: "z"), uuid: "uuid-\(port)")
     }
 
-    /// How many clients there were, those that wait to be accepted included.
+    /// How many clients have connected, including those that wait to be accepted.
     func clientCount() -> Int {
         var entry = pollfd(fd: listener, events: Int16(POLLIN), revents: 0)
         while poll(&entry, 1, 0) > 0 {
@@ -58,7 +57,7 @@ final class FakeServer {
         return clients.count
     }
 
-    /// Whether the client of that number has gone.
+    /// Whether the client with this number has disconnected.
     func isGone(_ client: Int) -> Bool {
         if clientCount() <= client { return true }
         var entry = pollfd(fd: clients[client], events: Int16(POLLIN), revents: 0)
@@ -128,7 +127,7 @@ final class FakeServer {
     }
 }
 
-/// A connect whose clock is the test's.
+/// A connect with a clock of the test.
 struct ClockedConnect: ~Copyable {
     var machine: BalancedConnect
     private(set) var wait: Wait?
@@ -165,14 +164,14 @@ struct ClockedConnect: ~Copyable {
 }
 
 extension ClusterRegistry {
-    /// Enters a list of nodes, as if it had been fetched at a moment.
+    /// Enters a list of nodes as if it had been fetched at a moment.
     func enter(_ nodes: [ClusterNode], behind contact: Endpoint, now: Duration) {
         let plan = cluster(behind: [contact]).planRefresh(interval: .zero, now: now)
         guard case .refresh(let ticket) = plan else { return }
         _ = finishRefresh(ticket, nodes: nodes, from: .contactPoint, contactPoints: [contact], now: now)
     }
 
-    /// The sessions that count, on all nodes of all clusters.
+    /// The sessions counted, on all nodes of all clusters.
     var sessions: Int { clusters.flatMap(\.status).map(\.sessions).reduce(0, +) }
 
     /// The ports of the nodes in quarantine at a moment.

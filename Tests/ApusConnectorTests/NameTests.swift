@@ -96,7 +96,7 @@ struct NameTests {
         let refused = try #require(try? FakeServer()).port
         let contact = Endpoint(host: "contact", port: refused)
         registry.enter([node("slow.test", server.port)], behind: contact, now: Self.start)
-        // Nothing listens at 127.0.0.2: it refuses.
+        // Nothing listens at 127.0.0.2, so that it refuses.
         resolver.finish(.addresses(["127.0.0.2", "127.0.0.1"]))
         var connect = try ClockedConnect(
             "host=contact port=\(refused) load_balance=only-primary", registry, lookups: lookups)
@@ -138,7 +138,7 @@ struct NameTests {
         contact.sendLogin()
         contact.sendReady()
         try connect.advance(Self.start + .milliseconds(410))
-        // Nothing listens at 127.0.0.2: it refuses.
+        // Nothing listens at 127.0.0.2, so that it refuses.
         resolver.finish(.addresses(["127.0.0.2", "127.0.0.1"]))
         func awaitReadiness(_ waits: [Wait]) throws {
             for wait in waits {
@@ -182,7 +182,7 @@ struct NameTests {
 
     @Test("A node's public address is tried beside a silent private one, and what worked is kept")
     func publicAddress() throws {
-        // 192.0.2.1 is for documentation: the test never waits for it, and resolves nothing.
+        // 192.0.2.1 is reserved for documentation. The test never waits for it, and resolves no name.
         let (own, other) = (try FakeServer(), try FakeServer())
         #expect(own.port != other.port)
         let node = ClusterNode(

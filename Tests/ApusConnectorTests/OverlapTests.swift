@@ -4,7 +4,7 @@ import Testing
 
 @testable import ApusConnector
 
-/// While a node is silent, the next is tried beside it. The servers are the test's own, and so is the clock.
+/// While a node is silent, the next is tried at the same time. Servers and clock are fakes.
 @Suite("Attempts that overlap")
 struct OverlapTests {
     static let start: Duration = .seconds(1000)
@@ -161,7 +161,7 @@ struct OverlapTests {
         for server in tried { #expect(message.contains("\n  127.0.0.1:\(server.port) (c.r.z, primary): ")) }
         #expect(error?.kind == .connect)
         #expect(registry.sessions == 0)
-        // The next caller begins with others.
+        // The next caller begins with other nodes.
         #expect(registry.down(now).count == 12)
     }
 
@@ -171,7 +171,7 @@ struct OverlapTests {
         var connect = try connect(servers, "connect_timeout=0")
         for step in 0..<3 { try connect.advance(Self.moment(400 * step)) }
         #expect(servers.allSatisfy { $0.clientCount() == 1 })
-        // The contact point is one of the nodes, and is being tried already: there is nothing left.
+        // The contact point is one of the nodes and is already being tried, so there is no other address.
         try connect.advance(Self.moment(1300))
         #expect(connect.wait?.descriptor != nil)
     }
@@ -277,7 +277,7 @@ extension OverlapTests {
         var connect = try connect(servers, "connect_timeout=1")
         try connect.advance(Self.start)
         let first = order(servers)
-        // An hour of other work: the node is to be tried again, or another; the connect is not over.
+        // After an hour of other work the node is tried again, or another; the connect does not fail.
         let late = Self.start + .seconds(3600)
         try connect.advance(late)
         let both = order(servers, after: first)
@@ -295,7 +295,7 @@ extension OverlapTests {
         var connect = try ClockedConnect(dsn, registry)
         var now = Self.start
         var step = 0
-        /// The program comes at once, or an hour after the server answered.
+        /// The program advances the connect at once, or an hour after the server answered.
         func come() throws -> Bool {
             now += step == lateStep ? .seconds(3600) : .milliseconds(10)
             step += 1

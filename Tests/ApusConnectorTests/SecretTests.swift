@@ -6,7 +6,7 @@ import Testing
 
 @Suite("No error shows a password")
 struct SecretTests {
-    /// Malformed strings whose password is `s3cret-w0rd`, in one piece or in parts, and words that still help.
+    /// Malformed strings whose password is `s3cret-w0rd`, whole or in parts, and words that the message still has.
     @Test(arguments: [
         ("postgresql://u:s3cret%zzw0rd@h/db", "percent-encoded token in the password"),
         ("postgresql://u%zz:s3cret@h/db", "percent-encoded token in the user"),
@@ -44,7 +44,7 @@ struct SecretTests {
         #expect(message.contains(help), "\(message)")
     }
 
-    /// What libpq parses, and complains of when it connects: a part of the password where a port or a host belongs.
+    /// Strings that libpq parses and rejects when it connects: a part of the password stands for a port or host.
     @Test(arguments: [
         "postgresql://u:s3cret/w0rd@h/db", "postgresql://u:p@s3cret:w0rd@h/db", "postgresql://u:p@s3cret@h/db",
         "postgresql://u:s3cret/db", "postgresql://u:s3cret", "postgresql://u:s3cret?w0rd",
@@ -79,7 +79,7 @@ struct SecretTests {
         var machine = BalancedConnect(options)
         let error = #expect(throws: PQError.self) { try BlockingWaiter.run(&machine) }
         #expect(error?.message.contains("notaport") == true, "it is clear where the password ends")
-        // A socket in the abstract namespace, and an "@" in a query, are in order.
+        // A socket in the abstract namespace and an "@" in a query are valid.
         #expect(ConnectionURI("postgresql://u:p@@abstract/d").misplacedPassword == nil)
         #expect(ConnectionURI("postgresql://u:p@h:1,[::1]:2/d?application_name=a@b").misplacedPassword == nil)
     }

@@ -5,8 +5,8 @@ import Testing
 
 @testable import ApusConnector
 
-/// One caller refreshes the list; another, for whom the present list is of no use, must wait for it and not ask again
-/// and again: where one thread drives both, the first would never get on. No server is needed.
+/// One caller refreshes the list. Another, which cannot use the present list, has to wait and must not ask repeatedly,
+/// because where one thread drives both, the first would never proceed. No server is needed.
 @Suite("Waiting for a list that another caller fetches")
 struct WaitingForTheListTests {
     let registry = ClusterRegistry(seed: 1)
@@ -18,7 +18,7 @@ struct WaitingForTheListTests {
             "host=127.0.0.1 port=1 load_balance=only-rr", environment: { _ in nil })
     }
 
-    /// The right to refresh; it is an error if the plan is another.
+    /// The ticket to refresh; another plan is an error.
     func ticket(force: Bool) throws -> RefreshTicket {
         let plan = registry.cluster(behind: contactPoints).planRefresh(
             interval: .seconds(300), force: force, now: Monotonic.now)
@@ -75,7 +75,7 @@ struct PatienceTests {
     static let start: Duration = .seconds(1000)
     let registry = ClusterRegistry(seed: 1)
 
-    /// An asynchronous connection that is never polled holds the right to refresh.
+    /// An asynchronous connection that is never polled has the ticket to refresh.
     @Test("The waiter waits for a moment, then fetches the list itself", arguments: [(2, 2), (10, 3)])
     func takesOver(_ timeout: Int, _ patience: Int) throws {
         let server = try FakeServer()
@@ -93,7 +93,7 @@ struct PatienceTests {
         try second.advance(Self.start + .milliseconds(200))
         try waiter.advance(deadline)
         #expect(server.clientCount() == 2, "asked for the list once more")
-        // The other waiter waits for that refresh: one takes over at a time.
+        // The other waiter waits for that refresh, because only one takes over at a time.
         try second.advance(deadline)
         #expect(server.clientCount() == 2)
         server.sendLogin(to: 1)
@@ -110,7 +110,7 @@ struct PatienceTests {
         #expect(try second.advance(deadline))
         #expect(registry.sessions == 2)
 
-        // The forgotten one gets on when its program comes, and its list, which is older, does not count any more.
+        // The first one can still proceed, and its list, which is older, is discarded.
         server.sendLogin(to: 0)
         server.sendReady(to: 0)
         let late = deadline + .milliseconds(50)

@@ -72,7 +72,7 @@ struct CancellationTests {
     func impatience() {
         var cancellation = Cancellation(now: start, grace: .seconds(10))
         #expect(cancellation.next(start) == .sendRequest)
-        // The statement is being stopped since a time-out; this is the first time that the user asks.
+        // The statement is being stopped because of a time-out; this is the first request of the user.
         cancellation.hurry(at(3_000))
         #expect(cancellation.next(at(3_000)) == .wait(until: at(10_000)))
         cancellation.hurry(at(3_999))

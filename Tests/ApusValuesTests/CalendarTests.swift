@@ -50,7 +50,7 @@ struct CalendarTests {
     }
 
     @Test func everyNumberIsSomeTime() {
-        // A server may send any bits: their fields never trap.
+        // A server may send any bits, which must not trap.
         for value in [Int64.min, .min + 1, -1, 0, 1, .max - 1, .max] {
             _ = PGTimestamp(microsecondsSince2000: value).fields
             _ = PGTimestampTZ(microsecondsSince2000: value).fields

@@ -4,7 +4,7 @@ import Testing
 
 @Suite("Composed and opaque values as text")
 struct ComposedTextTests {
-    /// The tokens of an array, spelled out.
+    /// The tokens of an array as text.
     func array(_ text: String, delimiter: Character = ",") -> [String] {
         reading(text) { bytes in
             var tokenizer = ArrayText.Tokenizer(bytes, delimiter: delimiter.asciiValue ?? 0)

@@ -2,7 +2,7 @@ import Testing
 
 @testable import ApusValues
 
-/// Numbers of any length in a server's texts, and fields of any value that a program sets: nothing traps.
+/// Numbers of any length from a server, and fields of any value from a program: nothing traps.
 @Suite("Extreme numbers")
 struct ExtremeNumberTests {
     private static let seeds =

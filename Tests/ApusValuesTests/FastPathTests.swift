@@ -60,7 +60,7 @@ struct FastPathTests {
         return Array(numbers.prefix(count))
     }
 
-    /// The same with the tokenizer; nil for what the fast path leaves to it.
+    /// The same with the tokenizer; nil for texts that the fast path leaves to it.
     func integersByToken(_ bytes: UnsafeRawBufferPointer) -> [Int64]? {
         var tokens = ArrayText.Tokenizer(bytes)
         guard case .open = tokens.next() else { return nil }
@@ -104,13 +104,13 @@ struct FastPathTests {
         #expect(reading("{1000000000000000000}", integers) == nil)
     }
 
-    /// Numbers of every length, with a point at every place, at the very end of what may be read.
+    /// Numbers of every length, with a point at every place, at the end of the readable memory.
     @Test func digitsAtTheEndOfMemory() {
         for length in 1...24 {
             let digits = (0..<length).map { String(($0 * 7 + 3) % 10) }.joined()
             for point in 0...length {
                 let text = digits.prefix(point) + "." + digits.dropFirst(point)
-                // An allocation of its own, of just that many bytes: sanitizers see a byte read too many.
+                // An allocation of exactly this size, so that sanitizers find a read beyond it.
                 let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: text.utf8.count, alignment: 1)
                 defer { memory.deallocate() }
                 memory.copyBytes(from: text.utf8)

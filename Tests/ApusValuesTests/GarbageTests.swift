@@ -2,10 +2,10 @@ import Testing
 
 @testable import ApusValues
 
-/// Whatever bytes come, nothing traps, and nothing but ASCII is taken for a number or a time.
+/// No bytes make a reader trap, and only ASCII is read as a number or a time.
 @Suite("Garbage")
 struct GarbageTests {
-    /// Texts that parse, to be damaged.
+    /// Valid texts, which the tests damage.
     static let seeds = [
         "12345678901234567", "-0.8444218515250481e-5", "2024-01-02 03:04:05.123456+00", "0044-03-15 BC",
         "04:05:06.789-15:59:59", "1 year 2 mons -3 days +04:05:06.789", "@ 1 hour 6.789 secs ago", "+1-2 -3 +4:05:06",
@@ -96,7 +96,7 @@ struct GarbageTests {
     }
 
     @Test func oneWrongByteInATime() {
-        // The wide loads judge eight bytes at once: each place must still be judged for itself.
+        // Wide loads check eight bytes at once, but each byte has to be checked.
         let right = Array("2024-01-02 03:04:05.123456+00".utf8)
         for place in right.indices {
             for byte in UInt8.min...UInt8.max where byte &- 0x30 > 9 {

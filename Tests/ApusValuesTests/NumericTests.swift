@@ -113,7 +113,7 @@ struct NumericTests {
         for bytes in wrong {
             #expect(throws: ValueFormatError.self) { try bytes.withUnsafeBytes { try PGNumeric(binary: $0) } }
         }
-        // Zeros at both ends are no harm.
+        // Zeros at both ends are allowed.
         let padded: [UInt8] = [0, 3, 0, 1, 0, 0, 0, 0, 0, 0, 0, 5, 0, 0]
         let five = try padded.withUnsafeBytes { try PGNumeric(binary: $0) }
         #expect(five == PGNumeric("5"))

@@ -10,7 +10,7 @@ struct NumericWordsTests {
         return (number, Array(words.prefix(number.count)))
     }
 
-    /// The same by way of strings.
+    /// The same through strings.
     func expected(_ text: String) -> (number: NumericText.Words, words: [UInt64])? {
         let isNegative = text.first == "-"
         let parts = text.dropFirst(isNegative ? 1 : 0).split(separator: ".", omittingEmptySubsequences: false)

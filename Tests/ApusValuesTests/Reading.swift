@@ -5,14 +5,14 @@ func reading<Result>(_ text: String, _ body: (UnsafeRawBufferPointer) -> Result)
     Array(text.utf8).withUnsafeBytes(body)
 }
 
-/// What a writer wrote, as text.
+/// The output of a writer, as text.
 func writing(_ body: (inout ByteWriter) -> Void) -> String {
     var writer = ByteWriter(minimumCapacity: 1)
     body(&writer)
     return writer.string()
 }
 
-/// A generator that repeats: SplitMix64.
+/// A random generator with a seed: SplitMix64.
 struct SeededGenerator: RandomNumberGenerator {
     var state: UInt64
 
@@ -27,7 +27,7 @@ struct SeededGenerator: RandomNumberGenerator {
     }
 }
 
-/// The bytes that pairs of hexadecimal digits stand for.
+/// The bytes of pairs of hexadecimal digits.
 func bytes(hexadecimal text: String) -> [UInt8] {
     let digits = text.compactMap(\.hexDigitValue)
     return stride(from: 0, to: digits.count - 1, by: 2).map { UInt8(digits[$0] << 4 | digits[$0 + 1]) }

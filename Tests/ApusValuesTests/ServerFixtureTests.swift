@@ -2,7 +2,7 @@ import Testing
 
 @testable import ApusValues
 
-/// A real server's text and binary are read to the same value, and the value is written as the server writes it.
+/// Text and binary of a real server are read as the same value, and the value is written as the server writes it.
 @Suite("Agreement with the server")
 struct ServerFixtureTests {
     static func fixtures(_ type: String, _ setting: String? = nil) -> [ServerFixture] {
@@ -20,11 +20,11 @@ struct ServerFixtureTests {
             let binary = bytes(hexadecimal: fixture.binary)
             let fromBinary = try binary.withUnsafeBytes { bytes throws(ValueFormatError) in try Value(binary: bytes) }
             let fromText = reading(fixture.text, parse)
-            // NaN is not equal to itself: its text has to do.
+            // NaN is not equal to itself, so texts are compared.
             #expect(fromText == fromBinary || fixture.text == "NaN", "\(type) \(fixture.setting) \(fixture.text)")
             var writer = ByteWriter()
             fromBinary.writeBinary(to: &writer)
-            // An infinite numeric's scale means nothing, and the server sends what happens to stand there.
+            // The scale of an infinite numeric has no meaning, and the server sends any value.
             if !(type == "numeric" && fixture.text.hasSuffix("Infinity")) {
                 #expect(writer.bytes() == binary, "\(type) \(fixture.text)")
             }

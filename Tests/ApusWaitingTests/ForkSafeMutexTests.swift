@@ -3,14 +3,14 @@ import Testing
 
 @testable import ApusWaiting
 
-/// A process that is really forked, from a thread that used the lock before.
+/// A real fork, from a thread that has used the lock before.
 @Suite("A lock in a fork's child")
 struct ForkSafeMutexTests {
     private final class Counter: Sendable {
         let value = ForkSafeMutex(0)
 
-        /// Counts on so many threads at once, this one among them, without anything but C's threads: a fork's child has
-        /// nothing else.
+        /// Counts on this many threads at once, including the present one, with C's threads only, because a fork's
+        /// child has no others.
         func count(threads: Int) -> Int {
             var others: [pthread_t] = []
             for _ in 1..<threads {

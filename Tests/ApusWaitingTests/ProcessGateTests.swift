@@ -5,8 +5,9 @@ import Testing
 
 @testable import ApusWaiting
 
-/// The gate that keeps forks and the end of the process away from threads that are in OpenSSL. Each test ends a process
-/// of its own, and its exit status is what is looked at.
+/// The gate that makes forks and the exit of the process wait for threads that are in OpenSSL. Each test ends a process
+/// of its own and checks its exit status. The sleeps give a gate that does not wait the time to be wrong: no question
+/// tells that another thread is in exit() or fork().
 @Suite("The gate to the libraries")
 struct ProcessGateTests {
     @Test("The end of the process waits for a thread that is inside")
@@ -81,13 +82,13 @@ struct ProcessGateTests {
 
     final class Flag: Sendable { let value = Atomic(false) }
     static let hasLeft = Flag()
-    /// What a thread waits for that comes too late.
+    /// The signal for a thread that comes too late.
     static let late: Signal = {
         guard let signal = try? Signal() else { _exit(2) }
         return signal
     }()
 
-    /// Runs a body on a thread that is inside; returns when it is.
+    /// Runs a body on a thread that is inside; returns when the thread is inside.
     @Sendable static func enter(_ body: @escaping @Sendable (Flag) -> Void) throws {
         ProcessGate.watchExit()
         let isInside = try Signal()

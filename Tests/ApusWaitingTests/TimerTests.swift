@@ -2,7 +2,7 @@ import ApusWaiting
 import Synchronization
 import Testing
 
-/// What an asynchronous connection hands out: a queue's descriptor, which is readable when its timer has gone off.
+/// The descriptor of an asynchronous connection: that of a queue, which is readable when its timer has fired.
 @Suite struct TimerTests {
     private let queue: EventQueue
     private let timer: Timer
@@ -43,7 +43,7 @@ import Testing
         #expect(isReadable(within: .seconds(10)))
     }
 
-    /// A moment that came, and was not looked at, is forgotten with the next call.
+    /// A moment that has passed unnoticed is forgotten at the next call.
     @Test func whatWasSetBeforeIsForgotten() {
         timer.set(Monotonic.now)
         #expect(isReadable(within: .seconds(10)))

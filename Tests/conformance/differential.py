@@ -1,12 +1,12 @@
-"""Runs the same scripts of API calls on psycopg2 and on Apus, and compares all that is to be seen.
+"""Runs the same scripts of API calls on psycopg2 and on Apus, and compares everything observable.
 
     APUS_CLI=... python Tests/conformance/differential.py [--scripts 300] [--seed 1] [--only 7/123]
 
 psycopg2-binary is in an environment of its own, which pip fills when it is first needed. Both drivers use one server,
-each a database of its own; each is a process: a crash or a hang is a difference, too. The scripts are made from a seed;
-those of differential/scripts.json, which once showed a difference, run ahead of them. What is known to differ is in
-differential/known-differences.ini with its reason. The run fails where anything else differs, and prints the shortest
-script that shows it; and it fails where something that is known to differ no longer does.
+each with a database and a process of its own, so that a crash or a hang is a difference, too. The scripts are made
+from a seed; those of differential/scripts.json, which once showed a difference, run first. Known differences are in
+differential/known-differences.ini with their reasons. The run fails for any other difference, and prints the shortest
+script that shows it; it also fails if a known difference does not occur any more.
 """
 
 import argparse
@@ -87,7 +87,7 @@ def reference_python():
 
 
 class Run:
-    """All scripts of one call of this program, and what they showed."""
+    """All scripts of one run of this program, and their results."""
 
     def __init__(self, options):
         self._options = options
@@ -116,7 +116,7 @@ class Run:
         return 1 if self._report_unused() or self._failures else 0
 
     def _scripts(self):
-        """Those that are asked for; else those that once showed a difference, and those of the seed."""
+        """The scripts of --only or --script; otherwise those that once showed a difference, and those of the seed."""
         options = self._options
         if self._single:
             yield from (json.loads(path.read_text()) for path in options.script)
@@ -152,7 +152,7 @@ class Run:
         self._options.output.write_text(json.dumps(self._failures, indent=1))
 
     def _report_unused(self):
-        """How many known differences have not shown, though they should have."""
+        """The number of known differences that should have occurred but did not."""
         if self._single or len(self._failures) >= self._options.failures:
             return 0
         unused = [each for each in self._known.unused() if not each.sometimes]
@@ -162,7 +162,7 @@ class Run:
 
 
 def shortest(drivers, script, verdict, known):
-    """The script without what is not needed to show one of the differences, and its verdict."""
+    """The shortest script that still shows one of the differences, and its verdict."""
     wanted, found = verdict.classes, {"shown": verdict}
 
     def shows(shorter):

@@ -6,8 +6,8 @@ A suite is in its source distribution, which pip fetches into a cache when it is
 that `apus cluster` starts: with TLS, hstore, two-phase commit and logical replication, so that hardly a test is
 skipped. Each module of a suite runs in processes of its own: a crash or a hang costs one test.
 
-What became of every test is in OUTPUT/SUITE-MODE.json. The run fails where that is not what expected-failures.txt
-beside this file says: a test that is not in there has to pass.
+The outcome of every test is in OUTPUT/SUITE-MODE.json. The run fails if an outcome is not as expected-failures.txt
+beside this file says: a test that is not listed there has to pass.
 """
 
 import argparse
@@ -39,7 +39,7 @@ class Suite:
         self.left_out = left_out
 
 
-# What psycopg2-yugabytedb added is no tests but programs, which install a cluster with yb-ctl.
+# The files added by psycopg2-yugabytedb are not tests but programs, which install a cluster with yb-ctl.
 SUITES = {suite.name: suite for suite in [
     Suite("psycopg2", "2.9.13", tests=749),
     Suite("psycopg2-yugabytedb", "2.9.3.5", tests=738, left_out=["test_fallback_topology", "test_rr1", "test_rr2"]),
@@ -80,14 +80,14 @@ def parse_options():
 
 
 def fetch(suite, cache):
-    """Answers the folder of the unpacked source distribution."""
+    """Returns the folder of the unpacked source distribution."""
     folder = cache / f"{suite.name}-{suite.version}"
     if folder.is_dir():
         return folder
     cache.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=cache) as fresh:
         subprocess.run([sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps",
-                        # Its tests run on Pythons for which psycopg2 itself is published no more.
+                        # Its tests also run on Pythons for which psycopg2 itself is no longer published.
                         "--ignore-requires-python", "--no-binary", ":all:", "--dest", fresh,
                         f"{suite.name}=={suite.version}"], check=True)
         (archive,) = Path(fresh).glob("*.tar.gz")
@@ -101,7 +101,7 @@ def fetch(suite, cache):
 
 
 def prepare(server):
-    """Makes the suite's database. In a process of its own, for here psycopg2 need not be importable."""
+    """Makes the suite's database, in a process of its own because psycopg2 need not be importable here."""
     script = ("import psycopg2, sys\n"
               "def run(dsn, statement):\n"
               "    connection = psycopg2.connect(dsn)\n"
@@ -114,7 +114,7 @@ def prepare(server):
 
 
 def run_mode(mode, suite, server, options):
-    """Runs the modules in one mode and prints what is not as expected. Answers how many tests are worse."""
+    """Runs the modules in one mode and prints unexpected outcomes. Returns how many tests are worse than expected."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "PSYCOPG2_"))}
     environment.update(
         PSYCOPG2_TESTDB=DATABASE, PSYCOPG2_TESTDB_HOST=server.address(1), PSYCOPG2_TESTDB_PORT=str(server.port),
@@ -144,9 +144,9 @@ def run_module(module, folder, environment, options):
 
 
 def run_process(module, folder, environment, done, results, options):
-    """Adds what the tests of one process came to. Answers the test that it died in, or None."""
+    """Adds the outcomes of the tests of one process. Returns the test that it died in, or None."""
     command = [sys.executable, str(HERE / "suite_process.py"), str(folder), module, done]
-    # The suite leaves connections and children behind: they are not what is tested.
+    # The suite leaves connections and children behind, which are not what it tests.
     with tempfile.TemporaryFile("w+") as chatter:
         process = subprocess.Popen(command, env={**environment, "PYTHONFAULTHANDLER": "1", **selection(options)},
                                    stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=chatter, text=True)
@@ -175,7 +175,7 @@ def selection(options):
 
 
 class Watch:
-    """Kills a process that says nothing for too long."""
+    """Kills a process that prints nothing for too long."""
 
     def __init__(self, process, seconds):
         import threading

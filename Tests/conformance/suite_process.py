@@ -1,10 +1,10 @@
-"""Runs tests of psycopg2's suite in this process and writes what became of each, a line of JSON each time.
+"""Runs tests of psycopg2's suite in this process and writes the outcome of each as a line of JSON.
 
     python suite_process.py FOLDER MODULE [DONE]
 
 FOLDER is the unpacked source distribution. DONE is a file with the ids of tests not to run: those that an earlier
 process got through before it crashed or hung. `{"start": id}` is written before a test, `{"id": ..., "outcome": ...}`
-after it, so that whoever reads knows which test a process died in.
+after it, so that the reader knows which test a process died in.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""The clusters of Tests/python/conftest.py, and a database for each module: packages leave tables and types behind."""
+"""The clusters of Tests/python/conftest.py, and a database for each module, because packages leave tables behind."""
 
 import importlib.util
 import sys
@@ -20,7 +20,7 @@ three_nodes, mortal_nodes, mortal, app, dsn = (
 
 
 class Database:
-    """A database of one server, in the forms that packages want to be told."""
+    """A database of one server, with its name in the forms that packages take."""
 
     def __init__(self, nodes, name):
         self.name, self.host, self.port, self.user = name, nodes.address(1), nodes.port, "yugabyte"
@@ -30,11 +30,11 @@ class Database:
         self._nodes = nodes
 
     def ask(self, query, *values):
-        """The rows that the server answers with, to a connection of the test's own."""
+        """Executes a query on a separate connection; returns the rows."""
         return self._nodes.ask(1, query, *values, dbname=self.name)
 
     def end_sessions(self, application_name):
-        """Ends the sessions of that name, as a server does that is restarted; answers how many."""
+        """Terminates the sessions of an application name, as a restart of the server does; returns their number."""
         return sum(ended for (ended,) in self.ask(
             "SELECT pg_terminate_backend(pid, 5000)::int FROM pg_stat_activity WHERE application_name = %s",
             application_name))
@@ -42,13 +42,19 @@ class Database:
 
 @pytest.fixture(scope="session")
 def make_database(three_nodes):
-    """A factory of empty databases, with hstore."""
+    """A factory of empty databases, with hstore. They are dropped at the end."""
+    made = []
+
     def make():
         database = Database(three_nodes, "d" + uuid.uuid4().hex[:12])
         three_nodes.ask(1, f"CREATE DATABASE {database.name}")
+        made.append(database)
         database.ask("CREATE EXTENSION hstore")
         return database
-    return make
+
+    yield make
+    for database in made:
+        three_nodes.ask(1, f"DROP DATABASE {database.name} WITH (FORCE)")
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,8 @@ import psycopg2
 import psycopg2.extras
 import pytest
 
+from waiting import until_on_loop
+
 
 def on_a_loop(function):
     """Runs a test that is a coroutine, at most a minute."""
@@ -53,7 +55,7 @@ async def test_a_pool_runs_side_by_side(database, app):
         async def meet(event):
             async with pool.acquire() as connection, connection.cursor() as cursor:
                 await cursor.execute(barrier)
-                # Nobody goes on until all five are here, which they are only if they run side by side.
+                # The barrier opens when all five have arrived, which requires that they run concurrently.
                 event.arrived += 1
                 if event.arrived == 5:
                     event.set()
@@ -104,7 +106,7 @@ async def test_a_time_out_closes_the_connection(database, app):
     with pytest.raises(asyncio.TimeoutError):
         await cursor.execute("SELECT pg_sleep(600)")
     assert connection.closed and connection.raw.closed
-    # The server, which sleeps, has not noticed.
+    # The server has not noticed, because it sleeps.
     database.end_sessions(app)
 
 
@@ -117,8 +119,8 @@ async def test_a_pool_replaces_the_connection_of_a_cancelled_task(database, app)
                 await cursor.execute("SELECT pg_sleep(600)")
 
         task = asyncio.ensure_future(sleep())
-        while not database.ask("SELECT 1 FROM pg_stat_activity WHERE application_name = %s AND state = 'active'", app):
-            await asyncio.sleep(0.05)
+        active = "SELECT 1 FROM pg_stat_activity WHERE application_name = %s AND state = 'active'"
+        await until_on_loop(lambda: database.ask(active, app))
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task

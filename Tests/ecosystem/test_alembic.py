@@ -1,4 +1,4 @@
-"""Alembic: a database is compared with models, moved up and down."""
+"""Alembic: comparison of a database with models, upgrades and downgrades."""
 
 import pytest
 import sqlalchemy as sa

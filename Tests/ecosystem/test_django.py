@@ -1,4 +1,4 @@
-"""A Django application on the driver: what its own test suite exercises, in short."""
+"""A Django application on the driver: a selection of what Django's own test suite covers."""
 
 import datetime
 import io
@@ -49,7 +49,7 @@ def models(django):
 
 
 def in_a_thread(work):
-    """Calls in another thread, which has connections of its own to Django; answers what the function returned."""
+    """Calls in another thread, which for Django has connections of its own; returns the result."""
     from django.db import connections
     results = []
 
@@ -231,7 +231,7 @@ def test_a_session_that_died_is_replaced(models, django):
         models.Customer.objects.count()
     close_old_connections()
     assert models.Customer.objects.count() == 0
-    # As a request finds it that comes later: the health check replaces it unseen.
+    # At the next request the health check replaces it silently.
     django.database.end_sessions("django-default")
     connection.health_check_done = False
     assert models.Customer.objects.count() == 0

@@ -1,3 +1,3 @@
-"""The blocks of docs/recipes.md, here where what they use is installed: none is skipped."""
+"""The blocks of docs/recipes.md, in an environment that has all their packages, so that none is skipped."""
 
 from test_recipes import *  # noqa: F401, F403

@@ -1,4 +1,4 @@
-"""Cooperative programs: gevent with psycogreen. Each is a process of its own, for it is patched all over."""
+"""Cooperative programs: gevent with psycogreen. Each is a process of its own, because it is monkey-patched."""
 
 import subprocess
 import sys
@@ -20,7 +20,7 @@ def ask(connection, query, *values):
 
 
 def run(source, **names):
-    """Runs a program after HEAD, with these names; answers what it prints."""
+    """Runs a program after HEAD, with these names; returns the words of its output."""
     text = HEAD + "".join(f"{name} = {value!r}\n" for name, value in names.items()) + source
     done = subprocess.run([sys.executable, "-c", text], text=True, capture_output=True, timeout=60)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -28,18 +28,20 @@ def run(source, **names):
 
 
 def test_statements_overlap(database):
-    """Each holds a lock and waits for the next one's: only if all are under way at once does the first get through."""
+    """Each holds a lock and waits for that of the next, so that all finish only if all run at once."""
     assert run("""
 everyone = 10
 begun = []
+all_have_begun = gevent.event.Event()
 finished = []
 
 def wait(number):
     connection = psycopg2.connect(dsn)
     ask(connection, "SELECT pg_advisory_lock(%s)", number)
     begun.append(number)
-    while len(begun) < everyone:
-        gevent.sleep(0.01)
+    if len(begun) == everyone:
+        all_have_begun.set()
+    all_have_begun.wait()
     if number + 1 < everyone:
         ask(connection, "SELECT pg_advisory_lock(%s)", number + 1)
     finished.append(number)

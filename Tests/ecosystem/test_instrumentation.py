@@ -1,4 +1,4 @@
-"""Programs that watch the driver: they replace `connect`, subclass cursors and wrap connections."""
+"""Packages that trace the driver: they replace `connect`, subclass cursors and wrap connections."""
 
 import importlib.metadata
 import subprocess
@@ -17,7 +17,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 @pytest.fixture
 def spans():
-    """What was traced, as a function that answers (name, statement) of every span."""
+    """A function that returns (name, statement) of every span traced."""
     exporter = InMemorySpanExporter()
     provider = TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(exporter))

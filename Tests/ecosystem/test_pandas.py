@@ -1,4 +1,4 @@
-"""pandas reads and writes tables by the driver, through SQLAlchemy and without it."""
+"""pandas reads and writes tables, through SQLAlchemy and without it."""
 
 import csv
 import io
@@ -28,7 +28,7 @@ def frame():
 
 
 def copy(table, connection, keys, rows):
-    """The callable that pandas' documentation has for COPY."""
+    """The callable for COPY from the documentation of pandas."""
     buffer = io.StringIO()
     csv.writer(buffer).writerows(rows)
     buffer.seek(0)
@@ -76,7 +76,7 @@ def test_the_connection_itself(database, frame):
 
 
 def test_numpy_scalars_are_arguments(database):
-    """What rows of a frame consist of."""
+    """The types of the values in a frame."""
     import psycopg2
     connection = psycopg2.connect(database.dsn)
     with connection.cursor() as cursor:

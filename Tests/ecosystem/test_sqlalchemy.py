@@ -1,4 +1,4 @@
-"""SQLAlchemy on the driver, its dialect `postgresql+psycopg2`."""
+"""SQLAlchemy with its dialect `postgresql+psycopg2`."""
 
 import datetime
 import gc

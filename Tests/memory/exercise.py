@@ -1,4 +1,4 @@
-"""Uses everything that the extension has, a few times each: see run.py. `exercise.py DSN [NAME...]`"""
+"""Uses everything in the extension, a few times each: see run.py. `exercise.py DSN [NAME...]`"""
 
 import gc
 import io
@@ -17,7 +17,7 @@ import test_leaks  # noqa: E402
 from psycopg2 import extensions  # noqa: E402
 from racing import in_threads  # noqa: E402
 
-# It takes a million objects, one by one, to see whether the C stack holds out.
+# It needs a million objects to see whether the C stack is large enough.
 UNSUITABLE = {"arrays_of_arrays_of_arrays_end"}
 
 
@@ -46,7 +46,7 @@ def exercise(dsn, names):
 
 
 def sharing(connection):
-    """Threads at one connection."""
+    """Threads that share one connection."""
     def work(number):
         for _ in range(5):
             cursor = connection.cursor()
@@ -57,7 +57,7 @@ def sharing(connection):
 
 
 def sharing_a_cursor(connection):
-    """Threads at one cursor, which refuses what it must."""
+    """Threads that share one cursor, which refuses some of their calls."""
     cursor = connection.cursor()
 
     def work(number):

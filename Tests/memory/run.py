@@ -1,6 +1,6 @@
-"""Runs exercise.py under valgrind's memcheck and judges what it found: whatever the extension's own code has a part in.
+"""Runs exercise.py under valgrind's memcheck and judges the errors in which the extension's code has a part.
 
-CPython and libpq have their own errors and leaks, which are none of ours: a stack counts if the extension is in it.
+CPython and libpq have errors and leaks of their own, so a stack counts only if a frame of the extension is in it.
 """
 
 import os
@@ -15,7 +15,7 @@ sys.path[:0] = [str(HERE.parent / "python"), str(HERE.parent.parent / "Demo")]
 
 from conftest import make_cluster  # noqa: E402
 
-# Still reachable at the end is what lives as long as the process.
+# Memory that lives as long as the process is still reachable at the end.
 LEAKS = {"Leak_DefinitelyLost", "Leak_IndirectlyLost"}
 IGNORED = {"Leak_PossiblyLost", "Leak_StillReachable"}
 
@@ -25,7 +25,7 @@ def valgrind(dsn, names, report):
         "valgrind", "--tool=memcheck", "--leak-check=full", "--show-leak-kinds=definite", "--num-callers=40",
         "--child-silent-after-fork=yes", f"--suppressions={HERE / 'valgrind.supp'}", "--xml=yes",
         f"--xml-file={report}", "--quiet", sys.executable, str(HERE / "exercise.py"), dsn, *names]
-    # CPython's own allocator would hide one object's end and the next one's beginning from valgrind.
+    # CPython's own allocator would hide from valgrind where one object ends and the next begins.
     return subprocess.run(program, env={**os.environ, "PYTHONMALLOC": "malloc", "PYTHONHASHSEED": "0"}).returncode
 
 

@@ -13,8 +13,8 @@ import pytest
 
 
 def fork(function, timeout):
-    """Runs a function in a forked child. Answers the child's exit status and the text that the function returned, or
-    what it raised; status 1 means that it raised, a negative one is the signal that ended it."""
+    """Runs a function in a forked child. Returns the child's exit status and the text that the function returned or the
+    traceback of its exception. Status 1 means an exception, a negative status the signal that ended the child."""
     reader, writer = os.pipe()
     sys.stdout.flush()
     sys.stderr.flush()
@@ -47,7 +47,7 @@ def fork(function, timeout):
 
 
 def in_child(function, timeout=20):
-    """What a function returns in a forked child, as text."""
+    """Runs a function in a forked child; returns its result as text."""
     status, text = fork(function, timeout)
     assert status == 0, f"exit status {status}\n{text}"
     return text
@@ -56,7 +56,7 @@ def in_child(function, timeout=20):
 def cold(test, timeout=90):
     """Runs a test in a child process of its own: a fork's child starts with an empty registry of clusters.
 
-    Fixtures are made and ended in the parent. What the test raises fails it, and so does a crash.
+    Fixtures are set up and torn down in the parent. An exception in the child fails the test, and so does a crash.
     """
     @functools.wraps(test)
     def run(*arguments, **keywords):

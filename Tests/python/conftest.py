@@ -5,11 +5,13 @@ import os
 import signal
 import sys
 import uuid
+from contextlib import contextmanager
 
 import psycopg2
 import pytest
 from psycopg2 import extensions, extras
 
+from leftovers import inventory
 from local_cluster import cli_from_environment, free_base_address
 from observing import Nodes
 
@@ -23,6 +25,8 @@ STARTS_SERVERS = {
 def pytest_configure():
     # A signal that ends the tests early, as `timeout` sends it, leaves no servers behind.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # A shell starts what runs in the background with SIGINT ignored, and so would be the programs that tests interrupt.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items):
@@ -32,17 +36,28 @@ def pytest_collection_modifyitems(items):
             item.add_marker("cluster")
 
 
-# 127.0.30.x to 127.0.60.x are the Python tests' own.
+# Addresses 127.0.30.x to 127.0.60.x are for the Python tests.
 BLOCKS = range(30, 61)
 
 numbers = itertools.count(1)
 
 
 def make_cluster(**options):
-    """A cluster that is not up yet, under a name that nobody else has. Options are LocalCluster's."""
+    """A cluster that is not started yet, with a unique name. Options are those of LocalCluster."""
     nodes, port = options.get("nodes", 3), options.get("port", 5433)
     options.setdefault("base_address", free_base_address(nodes, port, BLOCKS))
     return Nodes(cli_from_environment(), f"pytest-{os.getpid()}-{next(numbers)}", **options)
+
+
+@contextmanager
+def shared_cluster(**options):
+    """A cluster that many tests share. The run fails when they leave a table, a role or the like on it."""
+    with make_cluster(**options) as nodes:
+        before = inventory(nodes)
+        yield nodes
+        left = sorted(inventory(nodes) - before)
+        if left:
+            pytest.fail("tests left this on servers that other tests share:\n" + "\n".join(left), pytrace=False)
 
 
 @pytest.fixture
@@ -64,20 +79,27 @@ def cluster():
 @pytest.fixture(scope="session")
 def three_nodes():
     """Three nodes, one a zone (cloud.region.a, .b, .c), shared by all tests that leave them as they are."""
-    with make_cluster(nodes=3, placement=[f"cloud.region.{zone}" for zone in "abc"]) as shared:
+    with shared_cluster(nodes=3, placement=[f"cloud.region.{zone}" for zone in "abc"]) as shared:
         yield shared
+
+
+@pytest.fixture
+def relisted(three_nodes):
+    """The three nodes, for tests that give them lists of their own by `list_as`."""
+    yield three_nodes
+    three_nodes.drop_lists()
 
 
 @pytest.fixture(scope="session")
 def mortal_nodes():
     """Three nodes at c.r.a, c.r.b and c.r.c, for `mortal`."""
-    with make_cluster(nodes=3, placement=["c.r.a", "c.r.b", "c.r.c"], options=["--listed-ttl", "60"]) as shared:
+    with shared_cluster(nodes=3, placement=["c.r.a", "c.r.b", "c.r.c"], options=["--listed-ttl", "60"]) as shared:
         yield shared
 
 
 @pytest.fixture
 def mortal(mortal_nodes):
-    """Three nodes that a test may stop, kill and freeze: whatever it did to them, the next test finds them well."""
+    """Three nodes that a test may stop, kill and freeze. They are healed for the next test."""
     yield mortal_nodes
     mortal_nodes.heal()
 
@@ -86,7 +108,7 @@ def mortal(mortal_nodes):
 def six_nodes():
     """c.r.a: nodes 1 and 2; c.r.b: 3; c.s.c: 4; read replicas at c.r.a: 5, and at c.r.b: 6."""
     placement = ["c.r.a", "c.r.a", "c.r.b", "c.s.c", "c.r.a", "c.r.b"]
-    with make_cluster(nodes=6, placement=placement, options=["--read-replicas", "5,6"]) as shared:
+    with shared_cluster(nodes=6, placement=placement, options=["--read-replicas", "5,6"]) as shared:
         yield shared
 
 
@@ -99,37 +121,44 @@ def six(six_nodes):
 
 @pytest.fixture(scope="session")
 def scram_nodes():
-    """Three nodes that want passwords."""
-    with make_cluster(nodes=3, options=["--auth", "scram"]) as shared:
+    """Three nodes that require passwords."""
+    with shared_cluster(nodes=3, options=["--auth", "scram"]) as shared:
         yield shared
 
 
 @pytest.fixture(scope="session")
 def named_nodes():
-    """Three nodes that are listed by name, want passwords and offer TLS, with certificates for the names alone."""
+    """Three nodes that are listed by name, require passwords and offer TLS, with certificates for the names only."""
     if not os.access("/etc/hosts", os.W_OK):
         pytest.skip("names need /etc/hosts")
-    with make_cluster(nodes=3, options=["--tls", "--hostnames", "--auth", "scram"]) as shared:
+    with shared_cluster(nodes=3, options=["--tls", "--hostnames", "--auth", "scram"]) as shared:
         yield shared
+
+
+@pytest.fixture
+def relisted_names(named_nodes):
+    """The named nodes, for tests that give them lists of their own by `list_as`."""
+    yield named_nodes
+    named_nodes.drop_lists()
 
 
 @pytest.fixture(scope="session")
 def record_nodes():
-    """One node behind a proxy that ends TLS and writes records of 16 KiB, as poolers and balancers do."""
-    with make_cluster(nodes=1, options=["--tls", "--tls-record-size", "16384"]) as shared:
+    """One node behind a proxy that terminates TLS and writes records of 16 KiB, as poolers and balancers do."""
+    with shared_cluster(nodes=1, options=["--tls", "--tls-record-size", "16384"]) as shared:
         yield shared
 
 
 @pytest.fixture(scope="session")
 def secure_node():
-    """One server that offers TLS and wants no password."""
-    with make_cluster(nodes=1, options=["--tls"]) as shared:
+    """One server that offers TLS and requires no password."""
+    with shared_cluster(nodes=1, options=["--tls"]) as shared:
         yield shared
 
 
 @pytest.fixture
 def app():
-    """A name for the connections of one test: servers and their logs know them by it."""
+    """An application name for the connections of one test, by which servers and their logs tell them apart."""
     return "t" + uuid.uuid4().hex[:12]
 
 
@@ -153,9 +182,17 @@ def cursor(connection):
     return connection.cursor()
 
 
+@pytest.fixture(scope="session")
+def hstore_extension(three_nodes):
+    """The server of `dsn` has the extension hstore."""
+    three_nodes.ask(1, "CREATE EXTENSION hstore")
+    yield
+    three_nodes.ask(1, "DROP EXTENSION hstore")
+
+
 @pytest.fixture(params=["blocking", "green"])
 def mode(request):
-    """Whether the driver waits by itself, or lets a wait callback do it."""
+    """How the driver waits: by itself (blocking) or through a wait callback (green)."""
     if request.param == "green":
         extensions.set_wait_callback(extras.wait_select)
     yield request.param
@@ -173,7 +210,7 @@ def quick_switches():
 
 @pytest.fixture
 def long_switches():
-    """A thread keeps the GIL until it lets go of it by itself, to wait."""
+    """A thread keeps the GIL until it releases it to wait."""
     before = sys.getswitchinterval()
     sys.setswitchinterval(30)
     yield

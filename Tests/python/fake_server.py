@@ -63,15 +63,15 @@ class Stall:
 
 
 class FakeServer:
-    """Answers statements as a server would, or by what it was given for them: the bytes of the answer, or those and the
-    status of the transaction afterwards (`I`, `T` or `E`), or a Stall. A callable is called and returns one of these.
-    Statements are parted at `;`, and known by their text or their first word."""
+    """Answers statements as a server would, or as `answers` says: with bytes, with bytes and the status of the
+    transaction afterwards (`I`, `T` or `E`), or with a Stall. A callable returns one of these. Statements are separated
+    by `;`; the keys of `answers` are whole statements or their first words."""
 
     def __init__(self, answers=(), holds_cancels=False, parameters=()):
         self.answers = dict(answers)
-        # What the server reports of itself besides what all servers report.
+        # Parameters that the server reports in addition to the usual ones.
         self.parameters = dict(parameters)
-        # Whether who asks to cancel is left waiting.
+        # Whether a request to cancel gets no answer.
         self.holds_cancels = holds_cancels
         self.statements = []
         self.canceled = threading.Event()
@@ -90,9 +90,9 @@ class FakeServer:
         return self
 
     def __exit__(self, *_):
-        """Leaves no socket behind, and no thread: who waits for a client, or stalls, is woken."""
+        """Closes all sockets and ends all threads, also those that wait for a client or stall."""
         self._is_over.set()
-        # Closing a socket alone wakes nobody.
+        # close() alone does not wake a thread that waits on the socket.
         self._listener.shutdown(socket.SHUT_RDWR)
         self._end(self._threads[0])
         self._listener.close()
@@ -181,7 +181,7 @@ class FakeServer:
                 answer = EMPTY if not statement else row("1") if word == "SELECT" else complete(word)
             connection.sendall(answer)
             if answer.endswith(copy_in()):
-                # The client says how it goes on.
+                # The client decides how the COPY ends.
                 return status
             if answer.startswith(b"E"):
                 break

@@ -1,10 +1,9 @@
-"""What servers and the kernel say of a driver's connections; and, apart from that, what the driver itself says."""
+"""What servers and the kernel report about the driver's connections, and what the driver itself reports."""
 
 import ctypes
 import json
 import os
 import re
-import time
 import uuid
 from collections import Counter
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ import psycopg2
 import psycopg2.apus
 
 from local_cluster import LocalCluster, quote
+from waiting import first_true
 
 
 class Nodes(LocalCluster):
@@ -48,7 +48,7 @@ class Nodes(LocalCluster):
             connection.close()
 
     def on_all(self, statements):
-        """Executes statements on every node: the nodes' databases know nothing of each other."""
+        """Executes statements on every node, because the nodes do not share data."""
         for number in range(1, self.size + 1):
             self.ask(number, statements)
 
@@ -58,13 +58,15 @@ class Nodes(LocalCluster):
         return [self.ask(number, query, name)[0][0] for number in range(1, self.size + 1)]
 
     def settled_spread(self, name, expected, timeout=5):
-        """The same, once it is what is expected or the time is over: a server notices the end of a client late."""
-        deadline = time.monotonic() + timeout
-        while True:
-            seen = self.spread(name)
-            if seen == expected or time.monotonic() > deadline:
-                return seen
-            time.sleep(0.05)
+        """The same, once it is as expected or the time is over, because a server notices the end of a client late."""
+        seen = []
+
+        def is_settled():
+            seen[:] = self.spread(name)
+            return seen == expected
+
+        first_true(is_settled, within=timeout, pause=0.05)
+        return seen
 
     def logins(self, name):
         """How many connections with that application name there have ever been, by the servers' logs."""
@@ -102,22 +104,48 @@ class Nodes(LocalCluster):
             self.thaw_node(number)
 
     def heal(self):
-        """Every node runs and is listed as it was at first."""
+        """Every node runs and is listed as it was at first, by its own list."""
         for node in self.status()["nodes"]:
             if node["state"] == "frozen":
                 self.thaw_node(node["number"])
             elif node["state"] != "running":
                 self.start_node(node["number"])
+        self.drop_lists()
+
+    @contextmanager
+    def role(self, name, attributes=""):
+        """A role that can log in at every node while the block runs."""
+        self.on_all(f"CREATE ROLE {name} LOGIN {attributes}")
+        try:
+            yield name
+        finally:
+            self.on_all(f"DROP ROLE {name}")
+
+    @contextmanager
+    def database(self, name, more=""):
+        """A database that every node has while the block runs."""
+        self.on_all(f"CREATE DATABASE {name} {more}")
+        try:
+            yield name
+        finally:
+            self.on_all(f"DROP DATABASE {name} WITH (FORCE)")
 
     def list_as(self, rows):
-        """Makes yb_servers() tell a list of our own to those who connect with the `options` that this returns.
+        """Makes yb_servers() return a list of the test's for connections with the `options` that this returns.
 
-        Rows are dictionaries with the function's columns: host, port, node_type, cloud, region, zone, public_ip, uuid;
-        what is missing is taken from a primary at c.r.a. The list can be changed by calling again with `schema`.
+        Rows are dictionaries with the function's columns: host, port, node_type, cloud, region, zone, public_ip, uuid.
+        Missing values are those of a primary at c.r.a. `change_list` changes the list, `drop_lists` drops all lists,
+        as the fixtures `relisted`, `relisted_names` and `mortal` do at the end of each test.
         """
         schema = "list_" + uuid.uuid4().hex[:12]
         self.change_list(schema, rows)
         return f"-c search_path={schema},pg_catalog"
+
+    def drop_lists(self):
+        """Drops all that `list_as` made, also in child processes."""
+        for number in range(1, self.size + 1):
+            for schema, in self.ask(number, "SELECT nspname FROM pg_namespace WHERE nspname LIKE 'list\\_%'"):
+                self.ask(number, f"DROP SCHEMA {schema} CASCADE")
 
     def change_list(self, schema, rows):
         schema = re.sub(r"^.*search_path=(\w+),.*$", r"\1", schema)
@@ -138,7 +166,7 @@ def address_rows(cluster, *numbers, **values):
 
 
 def counts(cluster):
-    """The driver's own counts, per node of a cluster whose nodes are listed by address."""
+    """The driver's counts of sessions, per node of a cluster whose nodes are listed by address."""
     status = {(node.host, node.port): node.sessions for node in psycopg2.apus.cluster_status()}
     return [status.get((address, cluster.port), 0) for address in cluster.addresses]
 
@@ -182,10 +210,10 @@ class MallocInfo(ctypes.Structure):
 
 
 def heap():
-    """The KiB that are allocated by malloc and not freed, in all arenas: what libpq and Swift hold. The memory of the
-    process would be too coarse a measure: what is freed is not given back in the order it was taken.
+    """The KiB that malloc has allocated and that are not freed, in all arenas: the memory of libpq and Swift. The
+    resident memory of the process is too coarse, because freed memory is not returned to the system at once.
 
-    Without glibc it is the memory of the process all the same.
+    Without glibc it is the resident memory nevertheless.
     """
     try:
         mallinfo2 = ctypes.CDLL(None).mallinfo2

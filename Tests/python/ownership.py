@@ -1,5 +1,5 @@
-"""What callbacks may do to the objects that the driver is using: one function a case, each run in an interpreter of its
-own by test_ownership.py, and all of them under valgrind by `make check-memory`. `ownership.py DSN [CASE...]`"""
+"""Callbacks that attack the objects that the driver is using: one function per case. test_ownership.py runs each in a
+separate interpreter, `make check-memory` all of them under valgrind. `ownership.py DSN [CASE...]`"""
 
 import gc
 import sys
@@ -31,12 +31,12 @@ def raised(call, *arguments):
 
 
 def churn():
-    """Uses freed memory again, so that who still reads it finds something else."""
+    """Reuses freed memory, so that code that still reads it finds something else."""
     return [bytes(size) for size in range(16, 600, 8) for _ in range(20)]
 
 
 class Callback:
-    """A callable that nothing but its user holds."""
+    """A callable to which only its user has a reference."""
 
     def __init__(self, body):
         self.body = body

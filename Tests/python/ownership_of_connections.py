@@ -150,7 +150,7 @@ def objects_are_initialized_twice(connection):
     pid = other.info.backend_pid
     info.__init__(other)
     assert info.backend_pid == pid and "must be a psycopg2 connection" in raised(info.__init__, 5)
-    # It has a structure of its own, with nothing but the connection in it.
+    # It has a structure of its own, which holds only the connection.
     assert extensions.ConnectionInfo.__basicsize__ == object.__basicsize__ + struct.calcsize("P")
 
     large = connection.lobject()

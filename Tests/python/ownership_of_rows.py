@@ -127,7 +127,7 @@ def a_typecaster_is_forgotten_while_it_casts(connection):
 
 
 class Key(int):
-    """An OID that runs code when it is looked for."""
+    """An OID that runs code when it is looked up."""
 
     def __new__(cls, value, body):
         self = super().__new__(cls, value)
@@ -205,7 +205,7 @@ def dicts_of_typecasters_hold_typecasters_alone(connection):
 
 
 def binary_result(connection, cursor):
-    """Fetches a column in binary form, by a cursor of the server's own."""
+    """Fetches a column in binary format, through a cursor declared in SQL."""
     with connection.cursor() as own:
         own.execute("DECLARE b BINARY CURSOR FOR SELECT 1")
     try:

@@ -4,9 +4,10 @@ import threading
 
 
 def in_threads(count, body, timeout=120):
-    """Runs body(0), body(1), … in threads and raises the first thing that one of them raised.
+    """Runs body(0), body(1), … in threads and raises the first exception of one of them.
 
-    A body that ends the others by an event sets it whatever happens: what it raises is seen when all have ended.
+    A body that stops the others by an event has to set it in any case, because its exception is raised when all have
+    ended.
     """
     raised = []
 
@@ -22,7 +23,7 @@ def in_threads(count, body, timeout=120):
     for thread in threads:
         thread.join(timeout)
         if thread.is_alive():
-            # What one thread raised may be the reason why another goes on for ever.
+            # The exception of one thread may be the reason why another does not end.
             raise AssertionError("deadlock") from (raised[0] if raised else None)
     if raised:
         raise raised[0]

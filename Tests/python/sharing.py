@@ -1,31 +1,33 @@
-"""Threads that share an object: how they are started, ended and made to meet."""
+"""Threads that share an object: starting them, ending them, and making them meet."""
 
 import itertools
 import threading
-import time
 from contextlib import contextmanager
 
 import psycopg2
+
+from waiting import until
 
 keys = itertools.count(7_000_000)
 
 
 @contextmanager
 def busy(dsn, connection):
-    """A thread's statement keeps the server busy until the block ends; it runs when the block begins."""
+    """Another thread executes a statement on the connection from the beginning of the block to its end."""
     with psycopg2.connect(dsn) as holder:
         key, locks = next(keys), holder.cursor()
         locks.execute("SELECT pg_advisory_lock(%s)", (key,))
         thread = threading.Thread(
             target=lambda: connection.cursor().execute("SELECT pg_advisory_lock(%s)", (key,)), daemon=True)
         thread.start()
-        deadline = time.monotonic() + 20
-        while True:
+
+        def waits():
+            assert thread.is_alive()
             locks.execute(
-                "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = %s AND NOT granted", (key,))
-            if locks.fetchone() == (1,):
-                break
-            assert time.monotonic() < deadline and thread.is_alive()
+                "SELECT FROM pg_locks WHERE locktype = 'advisory' AND objid = %s AND NOT granted", (key,))
+            return locks.rowcount
+
+        until(waits, within=20)
         try:
             yield thread
         finally:
@@ -36,7 +38,7 @@ def busy(dsn, connection):
 
 
 def start(errors, call, *arguments):
-    """A thread that calls, and puts what is raised into a list."""
+    """Starts a thread that makes the call and appends its exception to a list."""
     def run():
         try:
             call(*arguments)

@@ -1,4 +1,4 @@
-"""Python's objects as SQL: literals, placeholders, and programs' own adapters."""
+"""Python objects as SQL: literals, placeholders, and adapters that programs register."""
 
 import datetime
 import decimal
@@ -88,7 +88,7 @@ def test_wrong_placeholders(cursor, statement, arguments, exception, message):
 
 
 class Answering:
-    """Its getquoted() answers what it is told to."""
+    """Its getquoted() returns what the test gives it."""
 
     def __init__(self, answer):
         self.answer = answer
@@ -167,7 +167,7 @@ def test_a_programs_adapter_replaces_a_built_in_one(cursor, registered, change):
     ("setdefault", lambda adapter: ((int, ISQLQuote), adapter)),
 ])
 def test_methods_of_the_registry_that_a_program_keeps(cursor, registered, method, arguments):
-    """A change counts when it is made, and not only when the method that makes it is looked up."""
+    """A change has effect when it is made, not when the method that makes it is looked up."""
     change, forget = getattr(adapters, method), adapters.pop
     assert cursor.mogrify("%s", (1,)) == b"1"
     if method == "setdefault":

@@ -1,4 +1,4 @@
-"""Scripts/check-arithmetic: says nothing of this package, and something of an expression that may trap on overflow."""
+"""Scripts/check-arithmetic reports nothing in this package, and reports an expression that may trap on overflow."""
 
 import subprocess
 import sys

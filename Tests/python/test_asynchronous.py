@@ -12,7 +12,7 @@ from observing import heap
 
 
 def wait(connection, limit=20):
-    """Polls until the connection is ready, and answers how often it had to wait."""
+    """Polls until the connection is ready; returns how often it had to wait."""
     deadline, waits = time.monotonic() + limit, 0
     while True:
         state = connection.poll()
@@ -61,7 +61,7 @@ def test_large_statements_are_written_piece_by_piece(connection):
         states.append(state)
         descriptor = connection.fileno()
         select.select([descriptor] if state == extensions.POLL_READ else [], [descriptor] if state == 2 else [], [], 10)
-    # How often the socket was full depends on how fast the server reads; the answer at least is waited for.
+    # How often the socket was full depends on how fast the server reads. For the answer it waits at least once.
     assert cursor.fetchone() == (20_000_000,) and states
     assert set(states) <= {extensions.POLL_READ, extensions.POLL_WRITE}
 
@@ -104,7 +104,7 @@ def test_notifications_wake_the_descriptor(dsn, connection):
 
 
 def test_balanced_connections_keep_their_descriptor(three_nodes):
-    """Loops register a descriptor once, whatever the balanced connect waits for behind it."""
+    """The descriptor never changes, because loops register it once, while a balanced connect uses several sockets."""
     connections = [psycopg2.connect(three_nodes.dsn(1), load_balance=True, async_=True) for _ in range(6)]
     ports = set()
     for connection in connections:
@@ -215,7 +215,7 @@ def test_the_last_result_is_described_until_the_next_is_there(connection, size):
 
 
 def test_the_last_result_of_a_large_one_that_was_fetched(connection):
-    """Its rows had been taken out of libpq's memory, and are given back when the next statement begins."""
+    """Its rows were moved out of libpq's memory, and are freed when the next statement begins."""
     cursor = connection.cursor()
     cursor.execute("SELECT repeat('x', 1000) AS a FROM generate_series(1, 20000)")
     wait(connection)
@@ -291,7 +291,7 @@ def test_the_bytes_of_a_large_result_do_not_wait_for_the_next_one(connection):
 
 @pytest.fixture
 def watched():
-    """A wait callback that first calls what a test put into the list."""
+    """A wait callback that first calls the functions in the list."""
     looks = []
 
     def callback(connection):
@@ -323,13 +323,13 @@ def test_a_wait_callback_sees_the_last_result(dsn, watched):
 
 @pytest.mark.parametrize("name", [None, "n"])
 def test_a_wait_callback_cannot_fetch_what_is_not_there(dsn, watched, name):
-    """The rows of the last result are gone, those of the next have not come."""
+    """The rows of the last result are gone, and those of the next have not arrived."""
     connection = psycopg2.connect(dsn)
     cursor = connection.cursor(name)
     cursor.execute("SELECT repeat('x', 1000) FROM generate_series(1, 5000)")
     assert len(cursor.fetchmany(4000)) == 4000
     if name:
-        # Half of what was fetched is not passed yet.
+        # Half of the rows fetched have not been returned yet.
         cursor.itersize = 500
         next(cursor)
     errors = []

@@ -1,4 +1,4 @@
-"""Balanced connections in every dress: factories, subclasses, asynchronous and green ones, pools, TLS."""
+"""Balanced connections of all kinds: factories, subclasses, asynchronous and green ones, pools, TLS."""
 
 import select
 import time
@@ -15,7 +15,7 @@ from observing import close_all, counts, down, open_many, ping
 
 
 def wait(connection, timeout=30):
-    """Drives an asynchronous connection; answers the descriptors that it was waited for under."""
+    """Drives an asynchronous connection; returns the descriptors that it had while it was waited for."""
     seen, deadline = [], time.monotonic() + timeout
     while True:
         state = connection.poll()
@@ -50,7 +50,7 @@ def test_d16_the_programs_factories_are_for_its_own_connections(three_nodes, app
 
 @cold
 def test_d16_typecasters_of_the_program_do_not_reach_the_list_of_nodes(three_nodes, app):
-    """Somebody reads text and int8 in a way of their own."""
+    """The program has registered global typecasters for text and int8."""
     odd = psycopg2.extensions.new_type((20, 23, 25), "ODD", lambda value, cursor: 1 / 0)
     psycopg2.extensions.register_type(odd)
     connections = open_many(3, three_nodes.dsn(1, load_balance=True, application_name=app))
@@ -80,7 +80,7 @@ def test_d17_asynchronous_connections_are_balanced(three_nodes, app):
 
 @cold
 def test_d17_one_descriptor_stands_for_all_that_is_waited_for(mortal, app):
-    """A loop registers it once: from the control connection past a dead node to the session."""
+    """It is the same from the control connection past a dead node to the session, because loops register it once."""
     dsn = mortal.dsn(1, load_balance=True, yb_servers_refresh_interval=0, failed_host_ttl_seconds=0,
                      application_name=app)
     psycopg2.connect(dsn).close()
@@ -104,9 +104,10 @@ def test_d17_one_descriptor_stands_for_all_that_is_waited_for(mortal, app):
         connection.close()
 
 
+@pytest.mark.timing
 @cold
 def test_d17_a_frozen_node_is_left_in_time(mortal, app):
-    """A moment of silence wakes the program up, though nothing came from the network."""
+    """After some silence the descriptor becomes readable, although nothing arrived from the network."""
     dsn = mortal.dsn(1, load_balance=True, connect_timeout=2, failed_host_ttl_seconds=30, application_name=app)
     warm = open_many(3, dsn)
     next(connection for connection in warm if connection.info.host == mortal.address(2)).close()
@@ -130,7 +131,7 @@ def test_d17_errors_of_asynchronous_connects(mortal, scram_nodes):
         nobody = psycopg2.connect(mortal.dsn(1, 2, load_balance=True), async_=True)
         with pytest.raises(psycopg2.OperationalError, match="refused"):
             wait(nobody)
-    # One that is given up halfway leaves nothing behind.
+    # A connect that is abandoned halfway leaves nothing behind.
     half = psycopg2.connect(scram_nodes.dsn(1, load_balance=True, password="yugabyte"), async_=True)
     half.poll()
     half.close()
@@ -181,7 +182,7 @@ def test_d18_connection_factories_keep_psycopg2s_contract(three_nodes, app, bala
     assert all(ping(connection) for connection in connections)
     assert three_nodes.spread(app) == ([2, 2, 2] if balance else [6, 0, 0])
     assert all(psycopg2.extensions.parse_dsn(text)["load_balance"] for text in seen)
-    # psycopg2-yugabytedb wants a second string, and hands one to its factories: it is let pass.
+    # psycopg2-yugabytedb passes a second string to its factories; it is accepted and ignored.
     connections.append(psycopg2.extensions.connection(dsn, "none"))
     asynchronous = [psycopg2.extensions.connection(dsn, 1), psycopg2.extensions.connection(dsn, async_=1)]
     for connection in asynchronous:
@@ -224,7 +225,7 @@ def test_pools_are_balanced(three_nodes, app, kind):
 
 @cold
 def test_d19_verify_full_through_discovered_nodes(named_nodes, app):
-    """Every node shows a certificate for its own name alone, and is asked for by that name."""
+    """Every node has a certificate for its own name only, and is connected to by that name."""
     authority = named_nodes.status()["ca_certificate"]
     names = named_nodes.names
     secure = {"sslmode": "verify-full", "sslrootcert": authority, "password": "yugabyte", "user": "yugabyte",
@@ -234,17 +235,18 @@ def test_d19_verify_full_through_discovered_nodes(named_nodes, app):
     assert Counter(connection.info.host for connection in connections) == {name: 2 for name in names}
     assert all(connection.info.ssl_in_use for connection in connections)
     close_all(connections)
-    # By an address no certificate is right: no node is reached that could be somebody else.
+    # No certificate is valid for an address, so that no node is reached that could be another server.
     with pytest.raises(psycopg2.OperationalError, match="does not match host name"):
         psycopg2.connect(host=named_nodes.address(1), **{**secure, "load_balance": "only-primary"})
 
 
 @cold
-def test_d19_a_node_with_a_wrong_certificate_is_passed_over(named_nodes, app):
-    rows = [{"host": named_nodes.names[0], "uuid": "1"}, {"host": named_nodes.address(2), "uuid": "2"}]
-    options = named_nodes.list_as(rows)
+def test_d19_a_node_with_a_wrong_certificate_is_passed_over(relisted_names, app):
+    rows = [{"host": relisted_names.names[0], "uuid": "1"}, {"host": relisted_names.address(2), "uuid": "2"}]
+    options = relisted_names.list_as(rows)
     connections = open_many(
-        3, host=named_nodes.names[0], options=options, sslmode="verify-full", password="yugabyte", user="yugabyte",
-        sslrootcert=named_nodes.status()["ca_certificate"], dbname="yugabyte", load_balance=True, application_name=app)
-    assert named_nodes.spread(app) == [3, 0, 0]
+        3, host=relisted_names.names[0], options=options, sslmode="verify-full", password="yugabyte", user="yugabyte",
+        sslrootcert=relisted_names.status()["ca_certificate"], dbname="yugabyte", load_balance=True,
+        application_name=app)
+    assert relisted_names.spread(app) == [3, 0, 0]
     close_all(connections)

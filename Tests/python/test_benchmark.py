@@ -1,4 +1,4 @@
-"""What `make bench-python` says of the figures that are asked."""
+"""The report of `make bench-python` on the figures required."""
 
 import sys
 from pathlib import Path
@@ -40,7 +40,7 @@ def test_nothing_measured_is_missed_unless_it_was_left_out(report):
 def test_memory_counts_from_where_the_measuring_begins(report):
     from meter import Meter
 
-    # Blocks of more than 32 MiB are the system's own, whatever the heap has free.
+    # Blocks of more than 32 MiB are mapped and unmapped, however much of the heap is free.
     before = bytearray(96 << 20)
     before[::4096] = b"x" * len(before[::4096])
     del before

@@ -1,6 +1,6 @@
-"""Every caster with empty, smallest and largest values, in every place of a row and of a fetch.
+"""Every caster with empty, smallest and largest values, in every position of a row and of a fetch.
 
-Where psycopg2 reads the server's text right, the expected values are psycopg2's.
+The expected values are those of psycopg2, except where it reads the server's text wrongly.
 """
 
 import datetime
@@ -129,7 +129,7 @@ ORDINARY = [name for name in CASTERS if name not in HUGE]
 
 
 def plain(value):
-    """A value that can be compared: bytes for a memoryview, a word for NaN and for minus zero, its type beside it."""
+    """A value that can be compared, with its type: bytes for a memoryview, a word for NaN and for minus zero."""
     if isinstance(value, (memoryview, bytes)):
         return "bytea", bytes(value)
     if isinstance(value, list):
@@ -144,7 +144,7 @@ def plain(value):
 
 
 def column(values):
-    """SQL that cycles through the expressions, NULL in between, and the values in their order."""
+    """SQL that cycles through the expressions, with NULLs in between, and the values in their order."""
     expressions = [expression for expression, _ in values] + ["NULL"]
     cases = " ".join(f"WHEN {index} THEN {expression}" for index, expression in enumerate(expressions[:-1]))
     return f"CASE i % {len(expressions)} {cases} END", [plain(value) for _, value in values] + [plain(None)]
@@ -198,7 +198,7 @@ def test_every_row_of_a_fetch(cursor, name):
 
 @pytest.mark.parametrize("name", ORDINARY)
 def test_many_rows(cursor, name):
-    """Above 500 rows objects that repeat are kept; above 10,000, and 8 MiB, the rows are copied out of libpq's."""
+    """Above 500 rows repeated objects are cached; above 10,000 rows and 8 MiB rows are copied from libpq's memory."""
     sql, cycle = column(CASTERS[name])
     for count, width, fetches in ((1200, 0, 1), (12_000, 900, 1), (12_000, 900, 2), (12_000, 0, 1)):
         cursor.execute(f"SELECT {sql}, repeat('x', {width}), {sql} FROM generate_series(0, {count - 1}) i")
@@ -303,8 +303,8 @@ def test_encodings(connection, encoding, text):
         assert [row[0] for row in cursor.fetchall()] == [value, "", None] * 400
 
 
+@pytest.mark.usefixtures("hstore_extension")
 def test_hstore_and_inet(connection, cursor):
-    cursor.execute("CREATE EXTENSION IF NOT EXISTS hstore")
     psycopg2.extras.register_hstore(cursor)
     cursor.execute("""SELECT ''::hstore, 'a=>NULL'::hstore, '""=>""'::hstore, ''::hstore, NULL::hstore""")
     assert cursor.fetchone() == ({}, {"a": None}, {"": ""}, {}, None)
@@ -322,7 +322,7 @@ def test_void_and_rows_without_columns(cursor):
 
 
 def test_views_of_one_fetch_are_apart(cursor):
-    """Short values share memory: none runs into another, and each outlives the rest."""
+    """Short values share memory, but do not overlap, and each outlives the rest."""
     cursor.execute(
         "SELECT decode(repeat(lpad(to_hex(i % 256), 2, '0'), i % 300), 'hex') FROM generate_series(0, 2999) i")
     views = [row[0] for row in cursor.fetchall()]
@@ -336,7 +336,7 @@ def test_views_of_one_fetch_are_apart(cursor):
 
 
 def test_nothing_but_empty_bytes(cursor):
-    """The second value of a fetch, if empty, was DataError: no room was taken for enough room."""
+    """An empty second value was a DataError, because a buffer without room was mistaken for one with enough."""
     cursor.execute("SELECT ''::bytea, ''::bytea, ARRAY[''::bytea], ARRAY['a'::bytea, '']")
     assert list(map(plain, cursor.fetchone())) == list(map(plain, [b"", b"", [b""], [b"a", b""]]))
     for expression in ("'a'::bytea, ''::bytea", "ARRAY[''::bytea, '']", "ARRAY[NULL, ''::bytea]", "NULL, ''::bytea"):

@@ -1,4 +1,4 @@
-"""What connections say that were closed, or lost."""
+"""Connections that were closed or lost: what their attributes and methods return and raise."""
 
 import io
 
@@ -9,7 +9,7 @@ from psycopg2 import extensions, extras, sql
 
 @pytest.fixture
 def gone(request, dsn):
-    """A connection in LATIN1 that has no session any more; the parameter says how that came to be."""
+    """A connection in LATIN1 that has no session any more; the parameter says how it was lost."""
     connection = psycopg2.connect(dsn)
     connection.set_client_encoding("LATIN1")
     if request.param == "closed":
@@ -70,8 +70,8 @@ def test_it_has_no_parameters(gone):
 
 @pytest.fixture
 def ended(secure_node, request):
-    """A connection that the server has ended without its knowing: `plain` or `tls`, perhaps `green`, perhaps in a
-    transaction."""
+    """A connection whose session the server has ended, which the driver has not noticed: `plain` or `tls`, `green` or
+    not, in a transaction or not."""
     how = request.param.split()
     connection = psycopg2.connect(secure_node.dsn(1, sslmode="require" if "tls" in how else "disable"))
     if "begun" in how:
@@ -110,7 +110,7 @@ def test_the_words_about_a_transaction_that_could_not_be_ended(ended, call):
 
 
 def check_words(ended, call):
-    """libpq closes its socket, and complains when it is asked once more: "invalid socket"."""
+    """libpq closes its socket, and further calls fail with "invalid socket", which must not replace the first error."""
     with pytest.raises(psycopg2.OperationalError) as caught:
         getattr(ended, call)() if isinstance(call, str) else call(ended)
     error = caught.value
@@ -135,7 +135,7 @@ def test_a_copy_that_finds_the_end(ended):
 
 @ended_in(["plain idle", "plain green idle", "tls begun"])
 def test_it_is_the_word_of_the_server_that_stays_when_the_encoding_is_set(ended):
-    """What follows the loss must not overwrite it, as an attempt to restore the encoding did."""
+    """The error of the loss must not be overwritten by a later one, as an attempt to restore the encoding did."""
     with pytest.raises(psycopg2.OperationalError, match="closed|reset"):
         ended.set_client_encoding("LATIN1")
     assert "closed" in ended.info.error_message or "reset" in ended.info.error_message
@@ -145,8 +145,8 @@ def test_it_is_the_word_of_the_server_that_stays_when_the_encoding_is_set(ended)
     ("commit", True), ("rollback", False), ("tpc_commit", True), ("tpc_rollback", False), ("reset", False),
     ("set_client_encoding", False), ("set_isolation_level", False)])
 def test_the_status_after_the_loss(dsn, three_nodes, call, ends):
-    """As in psycopg2: after COMMIT it is ready, because what became of the transaction is unknown; what could not be
-    rolled back is still begun."""
+    """As in psycopg2: after COMMIT the status is ready, because the outcome of the transaction is unknown; after a
+    failed rollback it is still begun."""
     connection = psycopg2.connect(dsn)
     if call.startswith("tpc"):
         connection.tpc_begin("lost")
@@ -172,7 +172,7 @@ class Broken(Exception):
     lambda connection: extras.register_json(connection, name="no such type"),
 ])
 def test_why_a_connection_was_lost_is_not_hidden_by_the_rollback_after_it(dsn, ask):
-    """What asks the server something rolls back at its end, and that fails, too."""
+    """Calls that query the server roll back at their end, and that fails as well."""
     connection = psycopg2.connect(dsn)
 
     def wait(_):

@@ -1,8 +1,7 @@
-"""`command_timeout`: a client-side limit to how long a statement's answer is waited for."""
+"""`command_timeout`: a client-side limit to the time that the driver waits for the server's answer."""
 
 import io
 import pickle
-import signal
 import time
 
 import psycopg2
@@ -11,6 +10,7 @@ import pytest
 from psycopg2 import errors, extensions, extras, pool
 
 from observing import counts, ping
+from waiting import interrupt_when, is_running
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def connection(dsn):
 
 
 def timed_out(connection, body):
-    """The statement is canceled, says so, and the connection goes on."""
+    """The statement is canceled, the error says so, and the connection can be used."""
     with pytest.raises(psycopg2.apus.CommandTimeout, match=r"within the command timeout of 0\.3 s") as caught:
         body()
     assert caught.value.pgcode == "57014" and caught.value.diag.sqlstate == "57014"
@@ -40,7 +40,7 @@ def test_it_is_off_by_default(dsn):
 def test_a_statement_that_takes_longer_is_canceled(connection, cursor):
     timed_out(connection, lambda: cursor.execute("SELECT pg_sleep(60)"))
     assert cursor.connection is connection
-    # The class is what a canceled statement raises, and more.
+    # It is a subclass of what a canceled statement raises.
     assert issubclass(psycopg2.apus.CommandTimeout, errors.QueryCanceled)
     assert issubclass(psycopg2.apus.CommandTimeout, extensions.QueryCanceledError)
     assert issubclass(psycopg2.apus.CommandTimeout, psycopg2.OperationalError)
@@ -134,7 +134,7 @@ def test_copy(connection, cursor):
     timed_out(connection, lambda: cursor.copy_expert("COPY t (i) FROM STDIN", io.StringIO("1\n")))
     timed_out(connection, lambda: cursor.copy_expert("COPY t (i) FROM STDIN", io.StringIO("1\n" * 10_000_000)))
 
-    # The limit is to the server's silence, not to how long a COPY takes.
+    # The limit is to the server's silence, not to how long a COPY takes: three reads take longer than 0.3 s.
     class Slow(io.StringIO):
         def read(self, size):
             time.sleep(0.2)
@@ -150,7 +150,7 @@ def test_a_server_that_never_stops_sending(connection, cursor):
 
 
 def test_the_next_statement_is_not_hit(connection, cursor):
-    """A request to cancel that comes too late must not meet the statement that follows."""
+    """A late request to cancel must not hit the next statement."""
     connection.autocommit = True
     connection.command_timeout = 0.003
     canceled = 0
@@ -177,7 +177,7 @@ def test_a_frozen_server_loses_the_connection(mortal):
         with pytest.raises(psycopg2.InterfaceError):
             cursor.execute("SELECT 1")
         connection.close()
-        # Not even asked to cancel.
+        # No request to cancel is sent.
     connection = psycopg2.connect(mortal.dsn(2), command_timeout=0.3, cancellation_timeout=0)
     with mortal.frozen(2):
         with pytest.raises(psycopg2.apus.CommandTimeout, match=r"timeout of 0\.3 s: the connection is closed"):
@@ -197,20 +197,9 @@ def test_a_frozen_node_gives_its_count_back(mortal):
 
 
 def test_an_interrupt_comes_first(connection, cursor):
-    class Interrupted(Exception):
-        pass
-
-    def handler(*_):
-        raise Interrupted
-
-    before = signal.signal(signal.SIGALRM, handler)
-    try:
-        connection.command_timeout = 30
-        signal.setitimer(signal.ITIMER_REAL, 0.2)
-        with pytest.raises(Interrupted):
-            cursor.execute("SELECT pg_sleep(60)")
-    finally:
-        signal.signal(signal.SIGALRM, before)
+    connection.command_timeout = 30
+    with interrupt_when(is_running(connection)), pytest.raises(KeyboardInterrupt):
+        cursor.execute("SELECT pg_sleep(60)")
     connection.rollback()
     assert ping(connection)
 
@@ -234,7 +223,7 @@ def test_pools_and_factories_pass_it_on(dsn):
     assert type(connection) is Connection
     assert connection.command_timeout == 7 and connection.cancellation_timeout == 3
     one.closeall()
-    # It is no parameter of libpq's.
+    # It is not a parameter of libpq.
     with pytest.raises(psycopg2.ProgrammingError):
         psycopg2.connect(dsn + " command_timeout=1")
 

@@ -1,7 +1,6 @@
-"""How long a balanced connect may take: silent nodes, callers that do not come back, and the whole of it."""
+"""How long a balanced connect may take: silent nodes, callers that stop polling, and the limit for the whole."""
 
 import contextlib
-import signal
 import socket
 import time
 
@@ -13,13 +12,14 @@ import pytest
 from cold import cold
 from observing import close_all, counts, open_many
 from test_balanced_objects import wait
+from waiting import interrupt_when
 
 NO_SERVER = "Could not find a server to connect to."
 
 
 @contextlib.contextmanager
 def mute_servers(number):
-    """Ports at which the system accepts connections, and no process ever answers."""
+    """Ports at which the system accepts connections, but no process answers."""
     listeners = [socket.socket() for _ in range(number)]
     try:
         for listener in listeners:
@@ -49,18 +49,19 @@ def green(dsn):
         psycopg2.extensions.set_wait_callback(None)
 
 
-# A caller who does not come back
+# A caller that stops polling
 
+@pytest.mark.timing
 @cold
 def test_an_asynchronous_connect_that_is_never_polled_holds_up_no_blocking_one(three_nodes, app):
-    """It has the right to fetch the first list, and does not get round to it: they are in one thread."""
+    """It is to fetch the first list, but cannot, because both are in one thread."""
     dsn = three_nodes.dsn(1, load_balance=True, application_name=app)
     forgotten = psycopg2.connect(dsn, async_=True)
     begin = time.monotonic()
     connections = open_many(3, dsn, connect_timeout=2)
     assert 1.5 < time.monotonic() - begin < 5
     assert counts(three_nodes) == [1, 1, 1]
-    # The forgotten one still gets on.
+    # The forgotten connection can still be completed.
     wait(forgotten)
     assert sum(counts(three_nodes)) == 4
     close_all(connections + [forgotten])
@@ -69,13 +70,14 @@ def test_an_asynchronous_connect_that_is_never_polled_holds_up_no_blocking_one(t
 
 # Two hundred nodes that accept and never answer
 
+@pytest.mark.timing
 @pytest.mark.parametrize("connect", [blocking, asynchronous, green])
 @cold
-def test_a_connect_ends_after_three_times_its_timeout(three_nodes, app, connect):
+def test_a_connect_ends_after_three_times_its_timeout(relisted, app, connect):
     with mute_servers(200) as ports:
         rows = [{"host": "127.0.0.1", "port": port, "uuid": f"mute-{port}"} for port in ports]
-        options = three_nodes.list_as(rows)
-        dsn = three_nodes.dsn(1, load_balance=True, options=options, connect_timeout=1, application_name=app)
+        options = relisted.list_as(rows)
+        dsn = relisted.dsn(1, load_balance=True, options=options, connect_timeout=1, application_name=app)
         begin = time.monotonic()
         with pytest.raises(psycopg2.OperationalError) as raised:
             connect(dsn)
@@ -88,43 +90,44 @@ def test_a_connect_ends_after_three_times_its_timeout(three_nodes, app, connect)
         assert sum(node.sessions for node in status) == 0
 
 
+@pytest.mark.timing
 @pytest.mark.parametrize("connect", [blocking, asynchronous, green])
 @cold
-def test_one_node_that_answers_is_found_beside_the_silent_ones(three_nodes, app, connect):
+def test_one_node_that_answers_is_found_beside_the_silent_ones(relisted, app, connect):
     with mute_servers(3) as ports:
         rows = [{"host": "127.0.0.1", "port": port, "uuid": f"mute-{port}"} for port in ports]
         # The silent ones are preferred by their zone, so that all are met first.
-        rows += [{"host": three_nodes.address(2), "uuid": "well", "zone": "b"}]
-        options = three_nodes.list_as(rows)
-        dsn = three_nodes.dsn(1, load_balance=True, options=options, topology_keys="c.r.a", application_name=app)
+        rows += [{"host": relisted.address(2), "uuid": "well", "zone": "b"}]
+        options = relisted.list_as(rows)
+        dsn = relisted.dsn(1, load_balance=True, options=options, topology_keys="c.r.a", application_name=app)
         begin = time.monotonic()
         connection = connect(dsn)
         assert 1.1 < time.monotonic() - begin < 4
-        assert connection.info.host == three_nodes.address(2)
+        assert connection.info.host == relisted.address(2)
         status = {(node.host, node.port): node for node in psycopg2.apus.cluster_status()}
         assert {node.port for node in status.values() if node.down_for > 0} == set(ports)
         assert sum(node.sessions for node in status.values()) == 1
-        # From now on nobody meets them.
+        # From now on they are not tried.
         begin = time.monotonic()
         again = connect(dsn)
         assert time.monotonic() - begin < 1
         close_all([connection, again])
 
 
+@pytest.mark.timing
 @cold
-def test_ctrl_c_ends_a_connect_to_silent_nodes(three_nodes, app):
+def test_ctrl_c_ends_a_connect_to_silent_nodes(relisted, app):
     with mute_servers(20) as ports:
         rows = [{"host": "127.0.0.1", "port": port, "uuid": f"mute-{port}"} for port in ports]
-        dsn = three_nodes.dsn(
-            1, load_balance=True, options=three_nodes.list_as(rows), connect_timeout=0, application_name=app)
+        dsn = relisted.dsn(
+            1, load_balance=True, options=relisted.list_as(rows), connect_timeout=0, application_name=app)
 
-        def interrupt(*_):
-            raise KeyboardInterrupt
+        def met():
+            return sum(node.sessions for node in psycopg2.apus.cluster_status())
 
-        signal.signal(signal.SIGALRM, interrupt)
-        signal.setitimer(signal.ITIMER_REAL, 1.5)
         begin = time.monotonic()
-        with pytest.raises(KeyboardInterrupt):
+        # One silent node has been given up for the next by then.
+        with interrupt_when(lambda: met() > 1), pytest.raises(KeyboardInterrupt):
             psycopg2.connect(dsn)
         assert time.monotonic() - begin < 3
         assert sum(node.sessions for node in psycopg2.apus.cluster_status()) == 0
@@ -146,7 +149,7 @@ def test_a_node_that_is_far_away_keeps_its_share(cluster, app):
     connect()
 
 
-# psycopg2-yugabytedb's sentence
+# The error message of psycopg2-yugabytedb
 
 @cold
 def test_every_error_without_a_server_has_the_sentence_that_programs_look_for(mortal, app):
@@ -165,15 +168,13 @@ def test_every_error_without_a_server_has_the_sentence_that_programs_look_for(mo
         psycopg2.connect(host="127.0.30.255", user="yugabyte", dbname="yugabyte", load_balance=True)
 
 
-# yb_servers() is a database's own
+# yb_servers() belongs to a database
 
 @cold
 def test_a_database_without_yb_servers_says_nothing_of_the_others(mortal, app):
-    bare = "bare_" + app
-    for number in (1, 2, 3):
-        mortal.ask(number, f"CREATE DATABASE {bare} TEMPLATE template0")
-    plain = open_many(3, mortal.dsn(1, load_balance=True, dbname=bare, application_name=app))
-    assert mortal.spread(app) == [3, 0, 0]
-    balanced = open_many(3, mortal.dsn(1, load_balance=True, application_name=app))
-    assert counts(mortal) == [1, 1, 1]
-    close_all(plain + balanced)
+    with mortal.database("bare_" + app, "TEMPLATE template0") as bare:
+        plain = open_many(3, mortal.dsn(1, load_balance=True, dbname=bare, application_name=app))
+        assert mortal.spread(app) == [3, 0, 0]
+        balanced = open_many(3, mortal.dsn(1, load_balance=True, application_name=app))
+        assert counts(mortal) == [1, 1, 1]
+        close_all(plain + balanced)

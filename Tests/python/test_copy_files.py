@@ -1,4 +1,4 @@
-"""Files that a COPY TO writes to: none of the data is lost unnoticed."""
+"""Files that a COPY TO writes to: data is never lost silently."""
 
 import errno
 import io
@@ -9,7 +9,7 @@ import pytest
 
 
 class Raw(io.RawIOBase):
-    """A raw file that says of each piece what it was told to say, and takes as much."""
+    """A raw file whose write() returns what the test gives it, and takes that many bytes."""
 
     def __init__(self, *answers):
         self.answers, self.taken = list(answers), []
@@ -45,7 +45,7 @@ def test_a_raw_file_that_does_not_take_all_is_an_error(connection, cursor, answe
     if error is BlockingIOError:
         assert caught.value.errno == errno.EAGAIN
     assert b"".join(file.taken) == b"abcde"[:sum(before)]
-    # Only the file is to blame: the transaction goes on.
+    # The error is the file's, so that the transaction goes on.
     cursor.execute("SELECT 1")
     assert cursor.fetchone() == (1,)
 
@@ -81,7 +81,7 @@ def test_a_file_that_closes_the_connection_is_not_read_to_its_end(connection, cu
             self.reads += 1
             if self.reads == 2:
                 connection.close()
-            # It has no end.
+            # It never ends.
             return "1\n" * (size // 2) if self.reads < 1000 else ""
 
     file = Closing()

@@ -33,7 +33,7 @@ TEXTS = {
 
 @pytest.fixture(autouse=True)
 def in_time():
-    """What waits for ever fails, whatever else it is deaf to."""
+    """Kills the process after a minute: a wait without end may ignore everything else."""
     timer = threading.Timer(60, os.kill, (os.getpid(), signal.SIGKILL))
     timer.daemon = True
     timer.start()
@@ -97,7 +97,7 @@ def test_asynchronous(dsn, text):
 
 
 def test_what_else_the_text_does_is_done(connection, cursor):
-    """As in psycopg2, which reads the data when the connection is next used."""
+    """As in psycopg2, which reads the data at the next use of the connection."""
     connection.autocommit = True
     with pytest.raises(psycopg2.ProgrammingError):
         cursor.execute("INSERT INTO copied VALUES (1); COPY (SELECT i FROM generate_series(1, 300000) i) TO STDOUT;"
@@ -157,7 +157,7 @@ def test_a_server_that_stalls_without_a_time_limit(answer):
 
 
 def test_a_server_that_stalls_in_the_rest_of_a_copy():
-    """After an error of the file's the rest is read, for as long as the server may be silent."""
+    """After an error of the file the rest is read, with a limit to the silence of the server."""
     class Full(io.StringIO):
         def write(self, data):
             raise ZeroDivisionError
@@ -170,7 +170,7 @@ def test_a_server_that_stalls_in_the_rest_of_a_copy():
 
 
 def test_copies_one_behind_another():
-    """Whatever a server makes of it."""
+    """However the server answers."""
     pieces = copy_out(b"1\n") + COPY_DONE + complete("COPY 1")
     with FakeServer({"COPY": pieces * 1000 + copy_in()}) as server:
         connection = psycopg2.connect(server.dsn)
@@ -189,16 +189,20 @@ import os, signal, sys, threading, time
 sys.path.insert(0, sys.argv[2])
 import psycopg2, psycopg2.apus
 from fake_server import *
+from waiting import is_asleep, is_running, until
 
 dsn = sys.argv[1]
 
-def soon(seconds=0.5):
-    threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGINT)).start()
+def send_when(question):
+    try:
+        until(question, within=30)
+    finally:
+        os.kill(os.getpid(), signal.SIGINT)
 
-def interrupted(body, seconds=0.5):
+def interrupted(body, *questions):
     begun = time.monotonic()
     try:
-        soon(seconds)
+        threading.Thread(target=lambda: [send_when(question) for question in questions], daemon=True).start()
         body()
     except KeyboardInterrupt as error:
         assert time.monotonic() - begun < 20, "it was waited for to the end"
@@ -210,10 +214,11 @@ WAITS = {
     "execute of a COPY": """
         connection = psycopg2.connect(dsn)
         cursor = connection.cursor()
-        interrupted(lambda: cursor.execute("COPY (SELECT pg_sleep(60)) TO STDOUT"))
+        interrupted(lambda: cursor.execute("COPY (SELECT pg_sleep(60)) TO STDOUT"), is_running(connection))
         connection.rollback()
         interrupted(lambda: cursor.execute(
-            "COPY (SELECT repeat('x', 1000) FROM pg_class a, pg_class b, pg_class c, pg_class d) TO STDOUT"))
+            "COPY (SELECT repeat('x', 1000) FROM pg_class a, pg_class b, pg_class c, pg_class d) TO STDOUT"),
+            is_running(connection, None))
         connection.rollback()
         cursor.execute("SELECT 1")
     """,
@@ -221,9 +226,9 @@ WAITS = {
         with FakeServer() as server:
             server.answers["COPY"] = Stall(copy_out(b"1"))
             connection = psycopg2.connect(server.dsn, cancellation_timeout=3)
-            interrupted(lambda: connection.cursor().execute("COPY it"))
+            interrupted(lambda: connection.cursor().execute("COPY it"), is_asleep())
     """,
-    # The rest of a COPY TO is read after an error of the file's: Ctrl-C comes first, and tells of it.
+    # After an error of the file the rest of a COPY TO is read. Ctrl-C ends that, with the error as its context.
     "the rest of a COPY TO": """
         class Full:
             def write(self, data):
@@ -233,18 +238,19 @@ WAITS = {
         error = interrupted(lambda: cursor.copy_expert(
             "COPY (SELECT i, pg_sleep(CASE i WHEN 100000 THEN 60 ELSE 0 END) FROM generate_series(1, 100000) i)"
             " TO STDOUT",
-            Full()))
+            Full()), is_running(connection))
         assert type(error.__context__) is ZeroDivisionError
         connection.rollback()
         cursor.execute("SELECT 1")
     """,
-    # One that is on its way when the statement ends must not meet the next one: it is waited for, but not at all costs.
+    # A request on its way when its statement ends could hit the next one, so it is waited for, but not without a limit.
     "a request to cancel that does not arrive": """
         with FakeServer(holds_cancels=True) as server:
             server.answers["SELECT slow"] = lambda: server.canceled.wait(30) and row("1")
             connection = psycopg2.connect(server.dsn, cancellation_timeout=60)
-            soon(2)
-            interrupted(lambda: connection.cursor().execute("SELECT slow"))
+            waits_again = is_asleep()
+            interrupted(lambda: connection.cursor().execute("SELECT slow"), is_asleep(),
+                        lambda: server.canceled.is_set() and waits_again())
             assert connection.closed == 2
     """,
 }
@@ -260,6 +266,7 @@ def test_a_request_to_cancel_that_does_not_arrive():
         connection.close()
 
 
+@pytest.mark.timing
 @pytest.mark.parametrize("name", WAITS)
 def test_ctrl_c(dsn, name):
     program = PROLOGUE + textwrap.dedent(WAITS[name])

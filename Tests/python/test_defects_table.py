@@ -1,4 +1,4 @@
-"""docs/defects.md names tests that exist, and every test that is named after a defect."""
+"""docs/defects.md lists only tests that exist, and all tests that are named after a defect."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What the demo expects is what the rules say; its page is whole, whatever was seen."""
+"""The demo expects what the rules say, and its page is complete, whatever the result."""
 
 import re
 import xml.etree.ElementTree as ElementTree
@@ -24,7 +24,7 @@ def test_expected_distributions(label, expected):
 
 
 def play(program, begin):
-    """Samples, spans and results as a right run gives them, one part a second."""
+    """Samples, spans and results of a correct run, with one part per second."""
     samples, spans, results, open_now = [], [], [], [Counter() for _ in range(6)]
     for second, part in enumerate(PARTS):
         for node, count in enumerate(part.expected()):

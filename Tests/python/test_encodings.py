@@ -1,5 +1,5 @@
-"""Every client encoding of PostgreSQL: what it can hold arrives, what it cannot is an error, and nothing breaks out of
-its quotes."""
+"""Every client encoding of PostgreSQL: text that it can represent arrives, other text is an error, and no text breaks
+out of its quotes."""
 
 import io
 import json
@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 from psycopg2 import extensions, extras, sql
 from psycopg2.extensions import encodings
 
-# As pg_encoding_to_char() names them; of those that Python has no codec for, see below.
+# Their names in pg_encoding_to_char(). The encodings without a Python codec are below.
 NAMES = """
     BIG5 EUC_CN EUC_JIS_2004 EUC_JP EUC_KR GB18030 GBK ISO_8859_5 ISO_8859_6 ISO_8859_7 ISO_8859_8 JOHAB KOI8R KOI8U
     LATIN1 LATIN2 LATIN3 LATIN4 LATIN5 LATIN6 LATIN7 LATIN8 LATIN9 LATIN10 SHIFT_JIS_2004 SJIS SQL_ASCII UHC UTF8
     WIN866 WIN874 WIN1250 WIN1251 WIN1252 WIN1253 WIN1254 WIN1255 WIN1256 WIN1257 WIN1258
 """.split()
 
-# A character's second byte is a backslash, a quote's neighbour or another of ASCII's in most of these.
+# In most of these the second byte of a character can be a backslash or another ASCII byte.
 WORDS = {
     "SJIS": "表ソ能", "BIG5": "功許蓋", "GBK": "誠縗", "GB18030": "誠縗€", "UHC": "한뷁", "SHIFT_JIS_2004": "表ソ",
     "EUC_JP": "表示", "EUC_KR": "한글", "EUC_CN": "表", "LATIN1": "éÿ", "KOI8R": "привет", "WIN1251": "Ж",
@@ -60,7 +60,7 @@ def connect(dsn):
 
 
 def letters(encoding):
-    """Some of what an encoding can hold, those above all whose bytes look like ASCII's."""
+    """Some characters of an encoding, with preference for those that contain ASCII bytes."""
     codec = encodings[encoding]
     found = []
     for code in range(0x80, 0x10000):
@@ -79,7 +79,7 @@ def letters(encoding):
 
 @pytest.mark.parametrize("encoding", NAMES)
 def test_nothing_breaks_out_of_its_quotes(three_nodes, encoding):
-    """Whatever the letters are to the server: the text behind them is still the text, and the statement goes on."""
+    """However the server reads the letters, the text after them stays within the quotes, and the statement goes on."""
     connection = session(three_nodes, encoding)
     alphabet = letters(encoding) + list("'\\\"%{},;$() E\n")
     cursor = connection.cursor()
@@ -94,7 +94,7 @@ def test_nothing_breaks_out_of_its_quotes(three_nodes, encoding):
         except UnicodeEncodeError:
             return
         except (psycopg2.errors.CharacterNotInRepertoire, psycopg2.errors.UntranslatableCharacter):
-            # Python's codec holds more than PostgreSQL's.
+            # Python's codec has more characters than PostgreSQL's.
             return
         try:
             row = cursor.fetchone()
@@ -112,7 +112,7 @@ def test_nothing_breaks_out_of_its_quotes(three_nodes, encoding):
 @pytest.mark.parametrize(
     "encoding", [name for name in NAMES if name not in ("EUC_JIS_2004", "JOHAB", "SJIS", "EUC_JP")])
 def test_every_letter_arrives_as_itself(three_nodes, encoding):
-    """Those left out map some letters otherwise than Python does, or lack some."""
+    """The encodings left out map some letters differently from Python, or lack some."""
     connection = session(three_nodes, encoding)
     cursor = connection.cursor()
     known = [letter for letter in letters(encoding) if letter not in "\xa5\u203eˍ￣╴―"]
@@ -137,7 +137,7 @@ def test_every_letter_arrives_as_itself(three_nodes, encoding):
     ("LATIN1", "€"), ("SQL_ASCII", "é"), ("SJIS", "\U0001F426"), ("BIG5", "é"),
 ])
 def test_what_an_encoding_cannot_hold(connect, encoding, sign):
-    """Python writes the first ones as a backslash, a tilde or four letters; PostgreSQL reads them so."""
+    """Python encodes the first ones as a backslash, a tilde or four letters, and PostgreSQL reads these."""
     connection = connect(encoding)
     cursor = connection.cursor()
     cursor.execute("CREATE TEMP TABLE held (a text)")
@@ -248,7 +248,7 @@ def test_names_of_encodings(connect):
 
 def test_encodings_that_cannot_be_had(connect):
     connection = connect("LATIN1")
-    # Nobody knows it, the server has no conversion, Python has no codec.
+    # An unknown name, one without a conversion in the server, one without a codec in Python.
     with pytest.raises(psycopg2.errors.InvalidParameterValue):
         connection.set_client_encoding("nope'; SELECT 1")
     with pytest.raises(psycopg2.errors.FeatureNotSupported):

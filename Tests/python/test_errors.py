@@ -1,4 +1,4 @@
-"""PEP 249's exceptions, a class per SQLSTATE, and what the server said."""
+"""The exceptions of PEP 249, a class per SQLSTATE, and the fields of server errors."""
 
 import io
 import pickle
@@ -54,7 +54,7 @@ def test_every_sqlstate_has_its_class_and_its_name():
 
 
 def test_positions_are_those_of_the_programs_own_statement(connection):
-    """BEGIN travels in front of the first statement of a transaction; neither the position nor the text shows it."""
+    """BEGIN is sent in front of a transaction's first statement, but neither the position nor the text shows it."""
     for statement in ("SELECT  nothing", "SELECT 1,\n  nothing"):
         messages = []
         for autocommit in (False, True):
@@ -78,23 +78,23 @@ def read_only(connection):
     ("SELECT 1,\n  nothing", 'LINE 2:   nothing\n          ^'),
     ("SELEC 1", 'LINE 1: SELEC 1\n        ^'),
     ("SELECT 1/0", ""),
-    # The message itself has a line that looks like libpq's.
+    # The message itself has a line that looks like one of libpq.
     ('SELECT "\nLINE 7: x"', 'LINE 1: SELECT "'),
 ])
 def test_the_last_error_of_the_connection_is_that_of_the_exception(connection, begin, statement, shown):
-    """BEGIN travels in front, on a line of its own."""
+    """BEGIN is sent in front, on a line of its own."""
     begin(connection)
     error = failing(connection, statement)
     assert shown in error.pgerror
     assert connection.info.error_message == error.pgerror
-    # In the middle of the transaction, and outside of one, nothing is in front.
+    # Later in the transaction, and outside of one, nothing is in front.
     connection.rollback()
     connection.cursor().execute("SELECT 1")
     assert connection.info.error_message is None
     assert failing(connection, statement).pgerror == error.pgerror == connection.info.error_message
     connection.rollback()
     connection.autocommit = True
-    # The very words that libpq had before, about a statement that is on the second line now.
+    # The text of libpq, although the statement is on the second line now.
     moved = failing(connection, "\n" + statement)
     assert connection.info.error_message == moved.pgerror
 
@@ -186,7 +186,7 @@ def test_exceptions_are_attributes_of_connections(connection):
 @pytest.mark.parametrize("options", [
     {"sslmode": "foo"}, {"service": "no such service"}, {"port": "abc"}])
 def test_what_libpq_refuses_when_it_connects_is_an_operational_error(dsn, options):
-    """Only what cannot be parsed is a ProgrammingError."""
+    """Only a string that cannot be parsed is a ProgrammingError."""
     with pytest.raises(psycopg2.OperationalError):
         psycopg2.connect(dsn, **options)
     with pytest.raises(psycopg2.ProgrammingError):
@@ -209,7 +209,7 @@ def test_what_libpq_refuses_when_it_connects_is_an_operational_error(dsn, option
     (lambda _, text: extensions.parse_dsn("dbname=" + text), "a connection string"),
 ])
 def test_a_nul_does_not_end_a_text(connection, call, what):
-    """As it did for libpq: the hash was that of a shorter password."""
+    """For libpq it ended the password, so that the hash was that of a shorter one."""
     with pytest.raises(ValueError, match=f"^{what} cannot contain NUL"):
         call(connection, "server_version\0x")
     assert connection.status == extensions.STATUS_READY
@@ -230,7 +230,7 @@ def test_no_statement_is_an_empty_one(connection):
 
 
 def test_a_server_that_hangs_up_is_what_the_error_says(dsn):
-    """And not that the lost connection has no encoding."""
+    """The error is not that the lost connection has no encoding."""
     connection = psycopg2.connect(dsn)
     connection.autocommit = True
     with connection.cursor() as cursor:

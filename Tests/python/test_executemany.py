@@ -1,6 +1,6 @@
 """executemany() sends statements together, but rows, errors and the cursor are those of statements sent one by one.
 
-What is expected is what psycopg2 does with the same calls.
+The expected results are those of psycopg2 with the same calls.
 """
 
 import json
@@ -47,7 +47,7 @@ def rows(other, table):
 def test_outside_of_a_transaction_that_the_program_ended_itself(connection, cursor, other, table, end):
     cursor.execute("SELECT 1")
     cursor.execute(end)
-    # For the connection the transaction is still open, for the server it is not: each row is one of its own.
+    # The transaction is open for the connection, but not for the server, so each row is a transaction of its own.
     assert (connection.status, connection.get_transaction_status()) == (extensions.STATUS_BEGIN, IDLE)
     with pytest.raises(psycopg2.errors.InvalidTextRepresentation):
         cursor.executemany(f"INSERT INTO {table} VALUES (%s, 'a')", [(1,), (2,), ("x",), (4,)])
@@ -87,7 +87,7 @@ def test_within_a_transaction_that_the_program_began_itself(connection, cursor, 
     assert len(rows(other, table)) == 2
 
 
-# What adapters of the program's put in
+# Text that adapters of the program insert
 
 BREAKING = {
     "a comment that swallows what follows":
@@ -106,7 +106,7 @@ def test_a_statement_never_reaches_into_the_next(connection, cursor, other, tabl
         cursor.executemany(template.format(table), arguments)
     connection.commit()
     assert rows(other, table) == []
-    # The statement is the first that is not complete.
+    # The first incomplete statement is the one shown.
     assert cursor.query.count(b"INSERT") == 1
 
 
@@ -114,7 +114,7 @@ def test_several_statements_of_an_adapter_are_executed_as_they_stand(connection,
     with pytest.raises(psycopg2.errors.UndefinedColumn):
         cursor.executemany(f"INSERT INTO {table} VALUES (%s, %s)", [
             (1, AsIs("'a'")), (2, AsIs(f"'b'); COMMIT; INSERT INTO {table} VALUES (4, 'd'")), (5, AsIs("nothing"))])
-    # The COMMIT ended the transaction, so that the second INSERT was one of its own.
+    # COMMIT ended the transaction, so that the second INSERT was a transaction of its own.
     assert [i for i, _ in rows(other, table)] == [1, 2, 4]
     connection.rollback()
     cursor.executemany(f"UPDATE {table} SET x = %s", [(AsIs("'a'; SELECT 1"),), ("b",)])
@@ -188,12 +188,20 @@ ERRORS = {
 }
 
 
+@pytest.fixture
+def many_fails(other):
+    """A function that fails when it is given 0."""
+    other.cursor().execute("CREATE FUNCTION many_fails(n int) RETURNS int LANGUAGE plpgsql AS"
+                           " $$ BEGIN IF n = 0 THEN RETURN (SELECT nothing\nFROM pg_class); END IF; RETURN n; END $$")
+    yield
+    other.cursor().execute("DROP FUNCTION many_fails")
+
+
 @pytest.mark.parametrize("first", [False, True], ids=["later", "first"])
 @pytest.mark.parametrize("name", ERRORS)
+@pytest.mark.usefixtures("many_fails")
 def test_an_error_is_that_of_the_statement_alone(dsn, connection, cursor, other, table, name, first):
-    """Also where BEGIN travels in front."""
-    other.cursor().execute("CREATE OR REPLACE FUNCTION many_fails(n int) RETURNS int LANGUAGE plpgsql AS"
-                           " $$ BEGIN IF n = 0 THEN RETURN (SELECT nothing\nFROM pg_class); END IF; RETURN n; END $$")
+    """Also where BEGIN is sent in front of it."""
     template, arguments = ERRORS[name]
     if not first:
         cursor.execute("SELECT 1")
@@ -244,7 +252,7 @@ def test_notices_point_at_the_statement(connection, cursor):
     cursor.executemany(template, values)
     assert connection.notices == apart
     connection.commit()
-    # What a text is remarked on that cannot be parsed is remarked once.
+    # A notice about a text that cannot be parsed arrives once.
     connection.notices = []
     with pytest.raises(psycopg2.errors.SyntaxError, match="LINE 1"):
         cursor.execute(r"SELECT 'a\t' +")
@@ -303,12 +311,12 @@ def test_what_is_shown_after_an_error(connection, cursor, statement, before):
         connection.rollback()
         return shown(cursor)
 
-    # An iterator that raises: what was executed counts.
+    # An iterator that raises: the rows executed count.
     assert fails(ZeroDivisionError, raising((1,), (1,))) == (4, 0, "UPDATE 2", None, good)
     # Arguments that do not fit: the last statement is shown, but no query.
     assert fails(psycopg2.ProgrammingError, [(1,), (1,), (object(),)]) == (2, 0, "UPDATE 2", None, None)
     assert fails(IndexError, [(1,), ()]) == (2, 0, "UPDATE 2", None, None)
-    # An error of the server's.
+    # An error of the server.
     bad = statement.replace("%s", "'x'").encode()
     assert fails(psycopg2.DataError, [(1,), (1,), ("x",)]) == (-1, 0, "", None, bad)
     # Nothing was executed.

@@ -1,4 +1,4 @@
-"""The end of a process whose threads are in the midst of something."""
+"""The exit of a process while its threads use the driver."""
 
 import os
 import signal
@@ -10,7 +10,7 @@ import time
 import psycopg2
 import pytest
 
-# 8 daemon threads do something over and over; each tells when it has done it once.
+# Eight daemon threads repeat something; each reports when it has done it once.
 THREADS = """
     import io, random, select, sys, threading, time
     import psycopg2
@@ -60,7 +60,7 @@ def start(program, *arguments):
 
 
 def endings(number, program, *arguments, together=6):
-    """Runs a program so many times, some at once; answers how each ended: its exit status and its output."""
+    """Runs a program `number` times, `together` at once; returns the exit status and the output of each."""
     running, ended = [], []
     while number > 0 or running:
         while number > 0 and len(running) < together:
@@ -83,10 +83,11 @@ def sockets(process):
         try:
             count += os.readlink(f"{folder}/{name}").startswith("socket:")
         except FileNotFoundError:
-            pass  # closed since
+            pass  # It was closed in the meantime.
     return count
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("deed, number", [("connect", 60), ("connect_asynchronously", 20), ("execute_and_copy", 20)])
 def test_an_exit_while_threads_are_in_openssl(secure_node, deed, number):
     """exit() frees what OpenSSL has while they work with it."""
@@ -94,8 +95,9 @@ def test_an_exit_while_threads_are_in_openssl(secure_node, deed, number):
     assert [ending for ending in ended if ending != (0, "")] == []
 
 
+@pytest.mark.slow
 def test_an_exit_after_openssl_was_used_before_the_driver_was_loaded(secure_node):
-    """OpenSSL's own exit handler is registered when it is first used: the driver's must run before it all the same."""
+    """OpenSSL registers its exit handler at its first use, and the driver's has to run before it in any case."""
     program = "import hashlib, ssl; ssl.create_default_context()\n" + textwrap.dedent(THREADS)
     ended = endings(20, program, secure_node.dsn(1, sslmode="require"), "connect")
     assert [ending for ending in ended if ending != (0, "")] == []
@@ -113,7 +115,7 @@ def test_every_way_to_exit(secure_node, ending, status):
 
 
 def test_exit_handlers_still_use_connections(secure_node):
-    """Whatever the program registered, before or after the import, runs as long as connections work."""
+    """Exit handlers registered before or after the import run while connections still work."""
     before = """
         import atexit, sys
 
@@ -140,8 +142,9 @@ def test_exit_handlers_still_use_connections(secure_node):
         assert ending == (0, "registered after it\nregistered before the import\n")
 
 
+@pytest.mark.slow
 def test_a_forks_child_exits_by_itself(secure_node):
-    """The child connects, and does not wait at its exit for threads of its parent's that were in libpq."""
+    """The child connects, and at its exit does not wait for threads of its parent that were in libpq."""
     program = textwrap.dedent(THREADS) + textwrap.dedent("""
         import os
         for _ in range(10):
@@ -155,8 +158,9 @@ def test_a_forks_child_exits_by_itself(secure_node):
         assert ending == (0, "")
 
 
+@pytest.mark.timing
 def test_an_exit_does_not_wait_for_servers(mortal):
-    """Threads that wait for a server that does not answer hold up nothing."""
+    """Threads that wait for a silent server do not delay it."""
     dsn = mortal.dsn(1, connect_timeout=60)
     connection = psycopg2.connect(dsn)
     program = """

@@ -1,4 +1,4 @@
-"""The extension module as a file: what it needs, what it shows, what importing it costs."""
+"""The extension module as a file: its dependencies, its symbols, the cost of importing it."""
 
 import re
 import subprocess
@@ -27,7 +27,7 @@ def test_needs_no_swift_runtime():
 
 @on_linux
 def test_shows_nothing_but_its_entry_points():
-    # A linker may list symbols that it made local; nobody outside can bind to those.
+    # A linker may list symbols that it made local, to which no other library can bind.
     lines = output_of("nm", "--dynamic", "--defined-only", "--extern-only", FILE).splitlines()
     names = {line.split()[-1] for line in lines}
     assert "PyInit__psycopg" in names
@@ -39,8 +39,9 @@ def test_is_stripped():
     assert output_of("nm", FILE).strip() == ""
 
 
+@pytest.mark.timing
 def test_importing_it_takes_less_than_60_ms():
-    """Of CPU time, and the best of five, for the machine may be busy."""
+    """CPU time, and the best of five, because the machine may be busy."""
     program = ("import time; before = time.process_time(); import psycopg2; "
                "print(int((time.process_time() - before) * 1e6))")
     assert min(int(output_of(sys.executable, "-c", program)) for _ in range(5)) < 60_000

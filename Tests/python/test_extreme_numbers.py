@@ -1,4 +1,4 @@
-"""Numbers of a program's at the ends of what fits into 64 and 32 bits, wherever the driver computes with them."""
+"""Numbers from programs at the limits of 64 and 32 bits, wherever the driver computes with them."""
 
 import datetime
 import re
@@ -45,7 +45,7 @@ def test_scroll(dsn):
 @pytest.mark.parametrize("mode", ["relative", "absolute"])
 @pytest.mark.parametrize("distance", [number for number in EXTREMES if abs(number) > 2**31 - 1])
 def test_scroll_of_a_named_cursor(connection, distance, mode):
-    """The server would refuse the text, and the transaction would be lost."""
+    """Otherwise the server would reject the text, and the transaction would fail."""
     with connection.cursor("named", scrollable=True) as named:
         named.execute("SELECT generate_series(1, 3)")
         with pytest.raises(OverflowError, match=f"not by {distance}"):
@@ -95,7 +95,7 @@ def test_settings_beyond_64_bits(connection, name):
 
 @pytest.mark.parametrize("whence", [2**32, 2**32 + 1, -(2**32), LARGEST, SMALLEST, 2**31])
 def test_a_large_objects_whence(connection, whence):
-    """4294967296 was taken for 0."""
+    """4294967296 was read as 0."""
     large = connection.lobject(0, "rwb")
     large.write(b"hello")
     with pytest.raises(OverflowError, match=f"SEEK_SET.*not {whence}"):
@@ -156,7 +156,7 @@ def test_adapters(connection, value, sql):
 
 
 def test_no_object_is_taken_for_a_date(dsn):
-    """The fields of a date were read from whatever a second `__init__()` put in its place."""
+    """The fields of a date were read from the object that a second `__init__()` put in its place."""
     survives(dsn, """
         import datetime
         from psycopg2 import _psycopg
@@ -214,7 +214,7 @@ def test_positions_in_the_log(dsn, position):
     ("DECIMAL", "1" * 100000), ("FLOAT", "-1e-" + "9" * 30),
 ])
 def test_typecasters(dsn, typecaster, text):
-    """They answer, or raise what Python code can catch."""
+    """They return, or raise an exception, but do not crash."""
     survives(dsn, f"""
         from psycopg2 import _psycopg
         try:

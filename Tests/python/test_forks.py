@@ -1,4 +1,4 @@
-"""Processes that a program with open connections starts: by fork, by fork and exec, and by multiprocessing."""
+"""Processes started by a program with open connections: by fork, by fork and exec, and by multiprocessing."""
 
 import os
 import resource
@@ -14,7 +14,7 @@ from cold import in_child
 from observing import ping
 from racing import in_threads
 
-# A server that forks: its master connects before, as with gunicorn's --preload or in a celery program.
+# A server that forks after its master has connected, as with gunicorn's --preload or in a Celery program.
 WORKERS = """
     import multiprocessing, sys, threading
     import psycopg2
@@ -59,6 +59,7 @@ WORKERS = """
     """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
 @pytest.mark.parametrize("sslmode", ["disable", "require"])
 def test_workers_with_threads_and_pools(named_nodes, tmp_path, method, sslmode):
@@ -72,7 +73,7 @@ def test_workers_with_threads_and_pools(named_nodes, tmp_path, method, sslmode):
 
 
 def test_a_fork_inside_a_with_block(dsn):
-    """The child leaves the block by an error, and the parent's transaction goes on."""
+    """The child leaves the block with an exception, and the transaction of the parent goes on."""
     with psycopg2.connect(dsn) as connection, connection.cursor() as cursor:
         cursor.execute("CREATE TEMP TABLE forked (i int)")
 
@@ -98,7 +99,7 @@ def test_a_child_that_leaves_the_block_it_was_forked_in(dsn):
         cursor.execute("CREATE TEMP TABLE forked (i int)")
         child = os.fork()
         if child == 0:
-            # The block's end is the parent's: neither COMMIT nor ROLLBACK may reach the server.
+            # The transaction belongs to the parent, so the end of the block may send neither COMMIT nor ROLLBACK.
             try:
                 connection.__exit__(None, None, None)
             except psycopg2.InterfaceError:
@@ -113,7 +114,7 @@ def test_a_child_that_leaves_the_block_it_was_forked_in(dsn):
 
 @pytest.mark.parametrize("sslmode", ["disable", "require"])
 def test_a_child_without_a_free_descriptor_lets_go_of_a_connection(secure_node, sslmode):
-    """The child puts something else in the place of the socket, for which it needs no descriptor more."""
+    """The child replaces the descriptor of the socket by another, so that it needs no additional descriptor."""
     connection = psycopg2.connect(secure_node.dsn(1), sslmode=sslmode)
     held = [connection]
 
@@ -138,7 +139,7 @@ LOOK = "import os, sys; sys.exit(any(os.path.exists(f'/proc/self/fd/{n}') and " 
 
 @pytest.mark.parametrize("start", ["posix_spawn", "fork and exec", "subprocess", "subprocess with preexec_fn"])
 def test_a_program_that_is_started_inherits_no_connection(secure_node, start):
-    """While threads connect: a socket must be closed at exec from the moment that it is made."""
+    """While threads connect: a socket has to be close-on-exec from its creation on."""
     dsn = secure_node.dsn(1, sslmode="require")
     command, connections = [sys.executable, "-c", LOOK], [psycopg2.connect(dsn), psycopg2.connect(dsn, async_=1)]
 
@@ -167,7 +168,7 @@ def test_a_program_that_is_started_inherits_no_connection(secure_node, start):
 
 
 def test_threads_of_a_forks_child_share_a_pool(named_nodes):
-    """The child's threads contend for the driver's own locks, which the thread that forked has used before."""
+    """The child's threads contend for locks of the driver that the forking thread has used before."""
     dsn = named_nodes.dsn(1, load_balance=True, password="yugabyte", sslmode="disable")
     psycopg2.connect(dsn).close()
 

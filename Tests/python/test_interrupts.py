@@ -1,20 +1,23 @@
 """Ctrl-C: a signal handler that raises ends every wait at once, and the connection is usable afterwards.
 
-Each wait happens in a process of its own, whose timer sends it the signal while it waits. What it waits for would take
-a minute; nothing here is measured more finely than that, for the machine may be slow.
+Each wait happens in a process of its own, whose second thread sends the signal once the first thread waits. It asks the
+server for that, or the kernel where no server knows of the wait. The first thread waits for something that would take a
+minute; nothing here is measured more finely than that, because the machine may be slow.
 """
 
-import os
 import subprocess
 import sys
 import textwrap
 
 import pytest
 
+from waiting import environment
+
 PROLOGUE = """
 import os, signal, sys, threading, time
 import psycopg2, psycopg2.apus
 from psycopg2 import extensions, extras
+from waiting import has_received, is_asleep, is_running, until
 
 dsn, name = sys.argv[1:]
 number = getattr(signal, name)
@@ -30,13 +33,19 @@ if name == "SIGINT":
 else:
     signal.signal(number, handler)
 
-def soon(seconds=0.4):
-    threading.Timer(seconds, os.kill, (os.getpid(), number)).start()
+def soon(question=None):
+    threading.Thread(target=send_when, args=[question or executes], daemon=True).start()
 
-def interrupted(body, seconds=0.4):
+def send_when(question):
+    try:
+        return until(question, within=30)
+    finally:
+        os.kill(os.getpid(), number)
+
+def interrupted(body, question=None):
     begun = time.monotonic()
     try:
-        soon(seconds)
+        soon(question)
         body()
     except Interrupted:
         assert time.monotonic() - begun < 25, "it was waited for to the end"
@@ -52,6 +61,7 @@ def usable(connection):
 
 connection = psycopg2.connect(dsn)
 cursor = connection.cursor()
+executes, sleeps = is_running(connection, None), is_running(connection)
 """
 
 WAITS = {
@@ -63,7 +73,7 @@ WAITS = {
         interrupted(lambda: cursor.execute("SELECT repeat('x', 1000) FROM generate_series(1, 100000000)"))
     """,
     "executemany": """
-        interrupted(lambda: cursor.executemany("SELECT pg_sleep(%s)", [(0,), (60,), (60,)]))
+        interrupted(lambda: cursor.executemany("SELECT pg_sleep(%s)", [(0,), (60,), (60,)]), sleeps)
     """,
     "callproc": """
         interrupted(lambda: cursor.callproc("pg_sleep", [60]))
@@ -92,23 +102,23 @@ WAITS = {
                 pass
         other = threading.Thread(target=cancelled)
         other.start()
-        time.sleep(0.3)
-        interrupted(lambda: cursor.execute("SELECT 1"))
-        interrupted(connection.commit)
-        interrupted(connection.close)
+        until(sleeps)
+        interrupted(lambda: cursor.execute("SELECT 1"), is_asleep())
+        interrupted(connection.commit, is_asleep())
+        interrupted(connection.close, is_asleep())
         assert connection.closed == 0
         # Looking at what the server reported waits for nothing.
         assert connection.info.parameter_status("TimeZone")
-        interrupted(connection.poll)
+        interrupted(connection.poll, is_asleep())
         connection.cancel()
         other.join()
     """,
     "connect": """
         import socket
         silent = socket.create_server(("127.0.0.1", 0))
-        interrupted(lambda: psycopg2.connect(host="127.0.0.1", port=silent.getsockname()[1], connect_timeout=60))
-        interrupted(lambda: psycopg2.connect(
-            host="127.0.0.1", port=silent.getsockname()[1], connect_timeout=60, load_balance=True))
+        silence = {"host": "127.0.0.1", "port": silent.getsockname()[1], "connect_timeout": 60}
+        interrupted(lambda: psycopg2.connect(**silence), is_asleep())
+        interrupted(lambda: psycopg2.connect(**silence, load_balance=True), is_asleep())
     """,
     "copy to": """
         class File:
@@ -134,10 +144,10 @@ WAITS = {
             def read(self, size):
                 time.sleep(60)
         if number == signal.SIGINT:
-            interrupted(lambda: cursor.copy_expert("COPY t FROM STDIN", File()))
+            interrupted(lambda: cursor.copy_expert("COPY t FROM STDIN", File()), is_asleep())
         else:
             # What read() raises is the file's error, as it always was.
-            soon()
+            soon(is_asleep())
             try:
                 cursor.copy_expert("COPY t FROM STDIN", File())
                 raise SystemExit("not interrupted")
@@ -147,7 +157,7 @@ WAITS = {
     "copy from a file of C": """
         cursor.execute("CREATE TEMP TABLE t (i int)")
         file = open("/dev/zero", "rb")
-        interrupted(lambda: cursor.copy_expert("COPY t FROM STDIN", file))
+        interrupted(lambda: cursor.copy_expert("COPY t FROM STDIN", file), has_received(connection, "COPY"))
     """,
     "large object": """
         large = connection.lobject(0, "w")
@@ -176,8 +186,8 @@ WAITS = {
                 pass
         other = threading.Thread(target=slow)
         other.start()
-        time.sleep(0.3)
-        interrupted(lambda: psycopg2.apus.ping(connection, 60))
+        until(sleeps)
+        interrupted(lambda: psycopg2.apus.ping(connection, 60), is_asleep())
         connection.cancel()
         other.join()
     """,
@@ -189,7 +199,7 @@ WAITS = {
             while True:
                 select.select([connection], [], [], 60)
                 connection.poll()
-        interrupted(wait)
+        interrupted(wait, is_asleep())
         cursor.execute("NOTIFY interrupted")
         connection.poll()
         assert len(connection.notifies) == 1
@@ -219,6 +229,7 @@ WAITS = {
 }
 
 
+@pytest.mark.timing
 @pytest.mark.parametrize("name", ["SIGINT", "SIGALRM"])
 @pytest.mark.parametrize("wait", WAITS)
 def test_every_wait_can_be_interrupted(dsn, wait, name):
@@ -229,11 +240,12 @@ def test_every_wait_can_be_interrupted(dsn, wait, name):
 def run(program, *arguments):
     done = subprocess.run(
         [sys.executable, "-X", "faulthandler", "-c", program, *arguments], capture_output=True, text=True, timeout=60,
-        env={**os.environ, "PGCONNECT_TIMEOUT": ""})
+        env={**environment(), "PGCONNECT_TIMEOUT": ""})
     assert done.returncode == 0, done.stderr
     assert not done.stderr
 
 
+@pytest.mark.timing
 @pytest.mark.parametrize("name", ["SIGINT", "SIGALRM"])
 def test_a_replication_stream_can_be_interrupted_and_goes_on(dsn, name):
     run(PROLOGUE + textwrap.dedent("""
@@ -244,8 +256,8 @@ def test_a_replication_stream_can_be_interrupted_and_goes_on(dsn, name):
         stream.create_replication_slot(slot, output_plugin="test_decoding")
         try:
             stream.start_replication(slot, decode=True)
-            interrupted(lambda: stream.consume_stream(print))
-            interrupted(lambda: stream.consume_stream(print))
+            interrupted(lambda: stream.consume_stream(print), is_asleep())
+            interrupted(lambda: stream.consume_stream(print), is_asleep())
             cursor.execute("CREATE TABLE interrupted_stream (i int); DROP TABLE interrupted_stream")
             seen = []
             def consume(message):
@@ -257,24 +269,29 @@ def test_a_replication_stream_can_be_interrupted_and_goes_on(dsn, name):
                 assert seen
         finally:
             replicating.close()
-            for _ in range(200):
+            def is_dropped():
                 cursor.execute("SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots"
                                " WHERE slot_name = %s AND NOT active", (slot,))
-                if cursor.rowcount:
-                    break
-                time.sleep(0.05)
+                return cursor.rowcount
+            until(is_dropped)
         connection.autocommit = False
         usable(connection)
         """), dsn, name)
 
 
+@pytest.mark.timing
 def test_asked_twice_a_server_that_is_frozen_loses_the_connection(mortal):
-    """The first signal asks the server to cancel, and waits for its answer; who asks again has waited enough."""
+    """At the first signal the driver asks the server to cancel and waits for its answer; the second ends that wait."""
     program = PROLOGUE + textwrap.dedent("""
         print("connected", flush=True)
         sys.stdin.readline()
-        soon(0.2)
-        soon(2)
+        def twice():
+            first, sent = send_when(is_asleep()), time.monotonic()
+            # Awake in between, it has asked the server to cancel, and waits again. A second signal within a second of
+            # the first would be taken for the same one.
+            waits_again = is_asleep(after=first)
+            send_when(lambda: time.monotonic() - sent > 1.1 and waits_again())
+        threading.Thread(target=twice, daemon=True).start()
         begun = time.monotonic()
         try:
             cursor.execute("SELECT 1")
@@ -285,7 +302,7 @@ def test_asked_twice_a_server_that_is_frozen_loses_the_connection(mortal):
         """)
     child = subprocess.Popen(
         [sys.executable, "-c", program, mortal.dsn(2), "SIGINT"], stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment())
     assert child.stdout.readline() == "connected\n"
     with mortal.frozen(2):
         _, errors = child.communicate("go\n", timeout=60)

@@ -1,12 +1,13 @@
 """Large objects."""
 
 import os
-import signal
 
 import psycopg2
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
+from waiting import interrupt_when, is_running
 
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
@@ -105,19 +106,13 @@ def test_outlives_nothing_but_its_transaction(connection):
 
 
 def test_ctrl_c(connection):
-    """Large objects wait as statements do, so they are interrupted as statements are."""
+    """Calls of large objects wait like statements, so they are interrupted like statements."""
     blocker = psycopg2.connect(connection.dsn)
     large = connection.lobject(mode="wb")
     connection.commit()
     blocker.lobject(large.oid, "n").unlink()
-    previous = signal.signal(signal.SIGALRM, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
-    signal.setitimer(signal.ITIMER_REAL, 0.3)
-    try:
-        with pytest.raises(KeyboardInterrupt):
-            connection.lobject(large.oid, "n").unlink()
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, previous)
+    with interrupt_when(is_running(connection, "object")), pytest.raises(KeyboardInterrupt):
+        connection.lobject(large.oid, "n").unlink()
     blocker.close()
     connection.rollback()
     connection.lobject(large.oid, "n").unlink()

@@ -1,6 +1,6 @@
-"""What is done many times leaves nothing behind: no memory, no objects, no references, no descriptors.
+"""Operations that are repeated leave nothing behind: no memory, no objects, no references, no descriptors.
 
-`APUS_LONG=1` does each thing 10,000 times, instead of 2,000, or 200 for what opens a connection each time.
+`APUS_LONG=1` repeats each 10,000 times, instead of 2,000, or 200 for those that open a connection each time.
 """
 
 import ctypes
@@ -27,14 +27,14 @@ FEW = 10_000 if LONG else 200
 
 
 def footprint():
-    """What the process holds: KiB of malloc's, blocks of Python's allocator, objects, descriptors, references."""
+    """Resources of the process: KiB of malloc, blocks of Python's allocator, objects, descriptors, references."""
     gc.collect()
     total = getattr(sys, "gettotalrefcount", int)()
     return heap(), sys.getallocatedblocks(), len(gc.get_objects()), descriptors(), total
 
 
 def check(body, count):
-    """Does it `count` times, once it has filled its caches. What grows must do so in each of three runs to be a leak:
+    """Repeats it `count` times, after its caches have been filled. Only growth in each of three runs is a leak, because
     caches and tables of the interpreter may grow at any time, but not every time."""
     for _ in range(max(20, count // 10)):
         body()
@@ -58,6 +58,11 @@ def connection(dsn):
     connection.autocommit = True
     yield connection
     connection.close()
+
+
+def marked_slow(cases, *slow):
+    """Cases for parametrize, some of them with the marker `slow`."""
+    return [pytest.param(case, marks=pytest.mark.slow) if case in slow else case for case in cases]
 
 
 # Connections
@@ -100,7 +105,7 @@ def asynchronous(dsn):
     cursor.execute("SELECT 1")
     extras.wait_select(connection)
     other = connection.cursor()
-    # One result after the other on the same cursor: what is kept of each goes when the next is there.
+    # One result after the other on the same cursor: each frees the one before.
     for statement in ("SELECT repeat('x', 1000) AS a FROM generate_series(1, 200)", "SELECT 1/0", "SELECT 3 AS b", ""):
         other.execute(statement or sql.SQL(""))
         cursor.fetchall(), other.description, other.statusmessage, other.rowcount
@@ -139,7 +144,7 @@ def fails(kind, call, *arguments, **keywords):
     raise AssertionError("nothing was raised")
 
 
-@pytest.mark.parametrize("name", CONNECTING)
+@pytest.mark.parametrize("name", marked_slow(CONNECTING, "in a cycle"))
 def test_connecting(dsn, name):
     dsn += " sslmode=disable gssencmode=disable"
     check(lambda: CONNECTING[name](dsn), FEW)
@@ -314,11 +319,11 @@ def registering(connection):
 
 def composing(connection):
     cursor = connection.cursor()
-    cursor.execute("SELECT to_regtype('leaked')")
+    cursor.execute("SELECT to_regtype('pg_temp.leaked')")
     if cursor.fetchone()[0] is None:
-        cursor.execute("CREATE TYPE leaked AS (a int, b text)")
-    extras.register_composite("leaked", connection)
-    cursor.execute("SELECT (1, 'x')::leaked, ARRAY[(1, 'x')::leaked]")
+        cursor.execute("CREATE TYPE pg_temp.leaked AS (a int, b text)")
+    extras.register_composite("pg_temp.leaked", connection)
+    cursor.execute("SELECT (1, 'x')::pg_temp.leaked, ARRAY[(1, 'x')::pg_temp.leaked]")
     cursor.fetchone()
 
 
@@ -385,13 +390,13 @@ STATEMENTS = [fetching, merging, failing, subclassing, naming, copying, many, ca
               composing, referring, seeing, resetting, waiting_green, two_phases]
 
 
-@pytest.mark.parametrize("body", STATEMENTS, ids=lambda body: body.__name__)
+@pytest.mark.parametrize("body", marked_slow(STATEMENTS, copying, many), ids=lambda body: body.__name__)
 def test_statements(connection, body):
     check(lambda: body(connection), MANY)
 
 
 def test_statements_that_are_canceled(connection):
-    # Each asks by a connection of its own.
+    # Each uses a connection of its own.
     check(lambda: timing_out(connection), FEW)
 
 
@@ -406,7 +411,7 @@ def test_threads(connection):
 
 
 def test_a_result_of_libpq_is_let_go_of(connection):
-    """A million rows are not kept when their cursor is not."""
+    """A million rows are freed with their cursor."""
     def fetch():
         cursor = connection.cursor()
         cursor.execute("SELECT repeat('x', 1000) FROM generate_series(1, 1000)")
@@ -415,7 +420,7 @@ def test_a_result_of_libpq_is_let_go_of(connection):
 
 
 def test_the_measure_measures():
-    """What is lost on purpose is found."""
+    """A deliberate leak is found."""
     lost, keep = [], ctypes.CDLL(None).malloc
     for body in (lambda: lost.append(object()), lambda: keep(64),
                  lambda: lost.append(os.open(os.devnull, os.O_RDONLY))):

@@ -1,14 +1,15 @@
-"""What is made is unmade: sessions, memory, descriptors, references."""
+"""Objects that are no longer used release their sessions, memory, descriptors and references."""
 
 import gc
 import subprocess
 import sys
-import time
 import weakref
 
 import psycopg2
 import pytest
 from psycopg2 import extensions
+
+from waiting import environment, until
 
 
 def sessions(dsn, name):
@@ -21,13 +22,6 @@ def sessions(dsn, name):
     return count
 
 
-def eventually(condition):
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
 def test_forgotten_connections_end_their_sessions(dsn):
     name = "forgotten"
     connections = [psycopg2.connect(dsn, application_name=name) for _ in range(5)]
@@ -35,7 +29,7 @@ def test_forgotten_connections_end_their_sessions(dsn):
     assert sessions(dsn, name) == 5
     del connections
     assert reference() is None
-    eventually(lambda: sessions(dsn, name) == 0)
+    until(lambda: sessions(dsn, name) == 0)
 
 
 def test_a_cycle_is_collected(dsn):
@@ -48,7 +42,7 @@ def test_a_cycle_is_collected(dsn):
     connection.notices = [connection]
     del connection
     gc.collect()
-    eventually(lambda: sessions(dsn, "cycle") == 0)
+    until(lambda: sessions(dsn, "cycle") == 0)
 
 
 def test_a_subclass_that_never_calls_init(dsn):
@@ -97,13 +91,14 @@ def test_the_password_is_hidden(dsn):
     "c = psycopg2.connect(sys.argv[1]); c.cursor().execute('SELECT 1')",
     "class H:\n def __init__(self): self.c = psycopg2.connect(sys.argv[1])\n"
     " def __del__(self): self.c.close()\nh = H()",
-    "import threading\nc = psycopg2.connect(sys.argv[1])\n"
-    "threading.Thread(target=lambda: c.cursor().execute('SELECT pg_sleep(9)'), daemon=True).start()\n"
-    "import time; time.sleep(0.3)",
+    "import threading, waiting\nc = psycopg2.connect(sys.argv[1]); waits = waiting.is_running(c)\n"
+    "threading.Thread(target=lambda: c.cursor().execute('SELECT pg_sleep(60)'), daemon=True).start()\n"
+    "waiting.until(waits)",
 ])
 def test_exit_with_open_connections(dsn, program):
     done = subprocess.run(
-        [sys.executable, "-c", "import sys, psycopg2\n" + program, dsn], capture_output=True, timeout=60)
+        [sys.executable, "-c", "import sys, psycopg2\n" + program, dsn], capture_output=True, timeout=60,
+        env=environment())
     assert done.returncode == 0 and not done.stderr
 
 

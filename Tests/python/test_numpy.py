@@ -1,4 +1,4 @@
-"""NumPy's scalars are adapted without further ado."""
+"""NumPy's scalars are adapted without registration."""
 
 import datetime
 import math

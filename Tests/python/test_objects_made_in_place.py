@@ -1,4 +1,4 @@
-"""Objects that are made field by field are those that their own constructors make."""
+"""Objects that the driver builds field by field equal those that their constructors make."""
 
 import copy
 import datetime
@@ -21,7 +21,7 @@ from psycopg2 import _psycopg, extensions
 many = settings(max_examples=1500, deadline=None)
 
 
-# Decimals. Words of 19 digits, four of them inside of the object: lengths around their ends matter most.
+# Decimals. They have words of 19 digits, four of them inside the object, so lengths near these limits matter most.
 lengths = [length for words in range(1, 5) for length in (19 * words - 1, 19 * words, 19 * words + 1)]
 digits = st.one_of(
     st.text("0123456789", max_size=90), st.text("09", max_size=90), st.text("0", max_size=25),
@@ -30,7 +30,7 @@ digits = st.one_of(
 
 @st.composite
 def numerics(draw):
-    """What a server may write, leading zeros and naked points besides."""
+    """Numbers as a server may write them, and in addition leading zeros and points without digits."""
     number = draw(digits)
     point = draw(st.none() | st.integers(0, len(number)))
     if point is not None:
@@ -92,7 +92,7 @@ def test_decimals_do_not_follow_the_programs_context():
 
 
 def test_decimals_come_and_go():
-    """No growth, and none of them is freed into the wrong place."""
+    """Memory does not grow, and each object is freed by its own allocator."""
     texts = ["1.5", "-" + "9" * 40, "0." + "0" * 60 + "1", "9" * 76]
 
     def round_of_them():
@@ -111,15 +111,15 @@ def test_decimals_come_and_go():
 
 
 @pytest.mark.parametrize("replacement", [
-    # Python's own implementation, as where _decimal was not built.
+    # The Python implementation, which is used where _decimal was not built.
     "sys.modules['_decimal'] = None; import decimal",
-    # A class of the program's in its place.
+    # A class of the program in its place.
     "import decimal\nclass Own(decimal.Decimal): pass\ndecimal.Decimal = Own",
     "import decimal\nclass Own(decimal.Decimal):\n __slots__ = ()\n def __new__(cls, text): return "
     "super().__new__(cls, text)\ndecimal.Decimal = Own",
 ])
 def test_other_decimals(replacement):
-    """Another implementation's Decimals are made as that implementation makes them."""
+    """Decimals of another implementation are made by its constructor."""
     program = replacement + """
 from psycopg2 import _psycopg
 for text in ("0", "-0.00", "12.50", "9" * 30, "-" + "9" * 100, "NaN"):
@@ -185,7 +185,7 @@ def test_what_a_tzinfo_factory_may_answer(cursor, factory, error):
         assert all(value.tzinfo is None for value, in cursor.fetchall())
 
 
-# bytea: short ones of one fetch share their memory.
+# bytea: short values of one fetch share memory.
 @pytest.mark.parametrize("output", ["hex", "escape"])
 def test_byteas_of_one_fetch(cursor, output):
     generator = random.Random(3)
@@ -203,7 +203,7 @@ def test_byteas_of_one_fetch(cursor, output):
         assert bytes(value[1:-1]) == bytes_wanted[1:-1] and bytes(value[::-1]) == bytes_wanted[::-1]
         with pytest.raises(TypeError):
             value[:1] = b"x"
-    # They live and die on their own.
+    # Each lives on without the others.
     made[3].release()
     with pytest.raises(ValueError):
         bytes(made[3])
@@ -217,7 +217,7 @@ def test_byteas_of_one_fetch(cursor, output):
 
 
 def test_a_bytea_keeps_little_else_alive(cursor):
-    """A short value may keep its neighbours' memory, but not that of the fetch."""
+    """A short value may keep the memory of its neighbours, but not that of the whole fetch."""
     kept = []
     cursor.execute("SELECT decode(md5(n::text), 'hex') FROM generate_series(1, 20000) n")
     kept.extend(value for value, in cursor.fetchall()[::1000])

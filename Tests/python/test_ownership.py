@@ -1,4 +1,4 @@
-"""Objects and buffers that the driver uses stay alive, whatever Python code does meanwhile."""
+"""Objects and buffers that the driver uses stay alive, whatever Python code does in between."""
 
 import os
 import subprocess
@@ -17,7 +17,7 @@ SCRIPT = Path(ownership.__file__)
 
 @pytest.mark.parametrize("name", ownership.CASES)
 def test_what_callbacks_do(dsn, name):
-    """In an interpreter of its own, whose allocator overwrites memory that is freed: to use it is to crash."""
+    """In an interpreter of its own, whose allocator overwrites freed memory, so that its use crashes."""
     done = subprocess.run(
         [sys.executable, "-X", "faulthandler", SCRIPT, dsn, name], capture_output=True, text=True, timeout=120,
         env={**os.environ, "PYTHONMALLOC": "debug"})

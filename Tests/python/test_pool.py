@@ -1,9 +1,7 @@
-"""psycopg2.pool: as psycopg2's without the `pool_…` keywords, and what they do."""
+"""psycopg2.pool: like that of psycopg2 without the `pool_…` keywords, and the effects of these keywords."""
 
-import signal
 import sys
 import threading
-import time
 from collections import Counter
 
 import psycopg2
@@ -14,19 +12,13 @@ from psycopg2.pool import AbstractConnectionPool, PoolError, PoolTimeout, Simple
 
 from observing import ping, reached
 from racing import in_threads
+from waiting import interrupt_when, until, when
 
 KINDS = pytest.mark.parametrize("kind", [SimpleConnectionPool, ThreadedConnectionPool])
 
 
-def until(condition):
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
 def kill(connection):
-    """Ends a session from the server's side, and waits until the end has arrived."""
+    """Terminates a session on the server, and waits until it has ended."""
     with psycopg2.connect(connection.dsn) as killer, killer.cursor() as cursor:
         cursor.execute("SELECT pg_terminate_backend(%s, 5000)", (connection.info.backend_pid,))
     killer.close()
@@ -86,7 +78,7 @@ def test_a_pool_of_one_thread_has_nobody_to_wait_for(dsn):
 def test_a_block_gives_its_connection_back(kind, keywords, dsn):
     pool = kind(1, 1, dsn, **keywords)
     with pool.connection() as connection:
-        connection.cursor().execute("CREATE TABLE pool_block (i int)")
+        connection.cursor().execute("CREATE TEMP TABLE pool_block (i int)")
     with pytest.raises(ZeroDivisionError):
         with pool.connection() as same:
             assert same is connection
@@ -96,7 +88,6 @@ def test_a_block_gives_its_connection_back(kind, keywords, dsn):
         cursor = same.cursor()
         cursor.execute("SELECT count(*) FROM pool_block")
         assert same is connection and cursor.fetchone() == (0,)
-        cursor.execute("DROP TABLE pool_block")
     with pytest.raises(psycopg2.OperationalError):
         with pool.connection() as same:
             kill(same)
@@ -119,8 +110,8 @@ def test_a_block_gives_its_connection_back(kind, keywords, dsn):
 def test_waiting_for_a_connection(dsn):
     pool = ThreadedConnectionPool(1, 1, dsn, pool_timeout=30)
     connection = pool.getconn()
-    threading.Timer(0.3, pool.putconn, (connection,)).start()
-    assert pool.getconn() is connection
+    with when(lambda: pool._waiters, lambda: pool.putconn(connection)):
+        assert pool.getconn() is connection
     pool.closeall()
 
 
@@ -150,7 +141,7 @@ def test_first_come_first_served(dsn):
         threads[-1].start()
         until(lambda: len(pool._waiters) == number + 1)
     pool.putconn(connection)
-    # Who comes now is served after those who wait, though the connection may be free for a moment.
+    # A late caller is served after those that wait, although the connection may be free for a moment.
     work(20)
     for thread in threads:
         thread.join()
@@ -159,16 +150,11 @@ def test_first_come_first_served(dsn):
 
 
 def test_who_goes_away_takes_nothing_along(dsn):
-    """A wait that is interrupted, or over, leaves its place to the next."""
+    """A wait that is interrupted or over does not take a connection from the next one."""
     pool = ThreadedConnectionPool(1, 1, dsn, pool_timeout=60)
     connection, served = pool.getconn(), []
-    before = signal.signal(signal.SIGALRM, signal.default_int_handler)
-    try:
-        signal.setitimer(signal.ITIMER_REAL, 0.3)
-        with pytest.raises(KeyboardInterrupt):
-            pool.getconn()
-    finally:
-        signal.signal(signal.SIGALRM, before)
+    with interrupt_when(lambda: pool._waiters), pytest.raises(KeyboardInterrupt):
+        pool.getconn()
     assert not pool._waiters
     thread = threading.Thread(target=lambda: served.append(pool.getconn()))
     thread.start()
@@ -267,7 +253,7 @@ def test_closing_a_pool_that_32_threads_use(three_nodes, app):
                 with pool.connection() as connection:
                     assert ping(connection)
                 uses[number] += 1
-        # Whoever had a connection in hand was told by it; from now on the pool tells.
+        # The error came from the connection that was in use; from now on it comes from the pool.
         with pytest.raises(PoolError, match="closed"):
             pool.getconn()
 
@@ -299,7 +285,7 @@ def test_32_threads_go_on_while_a_node_dies_and_comes_back(mortal, app):
                     assert cursor.fetchone() == (number,)
                 successes[number] += 1
             except psycopg2.OperationalError:
-                pass  # what was under way on the node
+                pass  # Statements in progress on the node fail.
 
     in_threads(32, work)
     assert not pool._used and not pool._moving and not pool._waiters
@@ -397,7 +383,7 @@ def test_what_cannot_be_rolled_back_is_no_longer_counted(kind, dsn):
 
 
 def test_pools_of_ones_own(dsn):
-    """A subclass of the abstract pool, with its own ways, may use the keywords as well."""
+    """A subclass of the abstract pool with its own methods may use the keywords as well."""
     class Pool(AbstractConnectionPool):
         def _connect(self, key=None):
             connection = super()._connect(key)

@@ -1,4 +1,4 @@
-"""Pools' lifetimes and books, by a clock that the test turns, and connections that nobody opened."""
+"""Lifetimes and bookkeeping of pools, with a fake clock and fake connections."""
 
 import random
 
@@ -35,7 +35,7 @@ class Fake:
 
 @pytest.fixture
 def fakes(monkeypatch):
-    """Pools open connections without a server; the list has all of them."""
+    """Pools open fake connections; the list has all of them."""
     opened = []
 
     def connect(*_, **__):
@@ -98,7 +98,7 @@ def test_connections_beyond_the_minimum_are_kept_for_a_while(kind, fakes):
         pool.putconn(connection)
     assert not any(connection.closed for connection in connections)
     clock.now += 9
-    # The one that is used stays; those that are not are closed when the pool is next used.
+    # The connection in use stays; idle ones are closed at the next use of the pool.
     pool.putconn(pool.getconn())
     assert not any(connection.closed for connection in connections)
     clock.now += 2
@@ -111,8 +111,8 @@ def test_connections_beyond_the_minimum_are_kept_for_a_while(kind, fakes):
 
 @pytest.mark.parametrize("seed", range(30))
 def test_whatever_happens_the_books_are_right(seed, fakes):
-    """A pool is used at random: never are there more connections than allowed, nobody gets one that is in use, dead or
-    too old, and none is lost."""
+    """Random use of a pool: there are never more connections than allowed, getconn() never returns one that is in use,
+    dead or too old, and none is lost."""
     chance = random.Random(seed)
     minimum = chance.randrange(4)
     maximum = minimum + chance.randrange(1, 5)

@@ -1,8 +1,7 @@
-"""What a process has of the driver from its import to its exit: threads, logging, forks, memory, interpreters."""
+"""Effects of the driver on its process, from the import to the exit: threads, logging, forks, memory, interpreters."""
 
 import gc
 import os
-import signal
 import subprocess
 import sys
 import textwrap
@@ -16,13 +15,14 @@ import pytest
 
 from cold import cold, in_child
 from observing import close_all, counts, descriptors, heap, open_many, ping
+from waiting import environment, interrupt_when
 
 
-def run(program, *arguments, **environment):
-    """A program in an interpreter of its own; the program sees its arguments as sys.argv[1:]."""
+def run(program, *arguments, **variables):
+    """Runs a program in an interpreter of its own; the arguments are its sys.argv[1:]. Returns its output."""
     done = subprocess.run(
         [sys.executable, "-X", "faulthandler", "-c", textwrap.dedent(program), *map(str, arguments)],
-        text=True, capture_output=True, timeout=60, env={**os.environ, **environment})
+        text=True, capture_output=True, timeout=60, env={**environment(), **variables})
     assert done.returncode == 0, f"exit status {done.returncode}\n{done.stdout}{done.stderr}"
     return done.stdout + done.stderr
 
@@ -31,7 +31,7 @@ def run(program, *arguments, **environment):
 
 @pytest.mark.parametrize("balance", ["false", "true"])
 @pytest.mark.parametrize("ending", [
-    # Closed by a finalizer when modules are gone already.
+    # Closed by a finalizer after the modules have been cleared.
     "class Holder:\n"
     "    def __init__(self): self.connection = connection\n"
     "    def __del__(self): self.connection.close()\n"
@@ -42,25 +42,23 @@ def run(program, *arguments, **environment):
     "class Cycle:\n"
     "    def __del__(self): self.connection.cursor().close(); self.connection.rollback()\n"
     "cycle = Cycle(); cycle.me = cycle; cycle.connection = connection; del cycle",
-    # Held by the module itself, by a thread that never ends, by an exit handler.
+    # Referenced by the module itself, by a thread that does not end, by an exit handler.
     "psycopg2.kept = connection",
-    "import threading, time\n"
+    "import threading, waiting\n"
+    "waits = waiting.is_running(connection)\n"
     "threading.Thread(target=lambda: (connection.cursor().execute('SELECT pg_sleep(60)')), daemon=True).start()\n"
-    "time.sleep(0.3)",
-    # Closed and used by finalizers while a thread that ended with the interpreter holds it.
-    "import threading\n"
+    "waiting.until(waits)",
+    # Closed and used by finalizers while a thread that ended with the interpreter holds its lock.
+    "import threading, waiting\n"
     "class Holder:\n"
     "    def __del__(self):\n"
     "        try: self.connection.commit()\n"
     "        except psycopg2.InterfaceError: pass\n"
     "        self.connection.close()\n"
     "holder = Holder(); holder.connection = connection; cursor = connection.cursor()\n"
-    "observer = psycopg2.connect(sys.argv[1], load_balance='false', host=connection.info.host)\n"
-    "observer.autocommit = True; look = observer.cursor()\n"
+    "waits = waiting.is_running(connection)\n"
     "threading.Thread(target=cursor.execute, args=('SELECT pg_sleep(60)',), daemon=True).start()\n"
-    "while look.rowcount != 1:\n"
-    "    look.execute('SELECT 1 FROM pg_stat_activity WHERE pid = %s AND wait_event = %s',\n"
-    "                 (connection.info.backend_pid, 'PgSleep'))",
+    "waiting.until(waits)",
     "import atexit; atexit.register(connection.close)",
     "import os; connection.close(); os._exit(0)",
 ])
@@ -140,6 +138,7 @@ def test_p05_a_connect_that_fails_leaves_no_count(three_nodes):
 
 # D25: leaks
 
+@pytest.mark.slow
 @pytest.mark.parametrize("balance, number", [(False, 700), (True, 2000)])
 @cold
 def test_d25_two_thousand_connections_leak_nothing(three_nodes, balance, number):
@@ -173,7 +172,7 @@ def test_d25_two_thousand_connections_leak_nothing(three_nodes, balance, number)
     after = [sys.getrefcount(each) for each in watched]
     assert all(abs(new - old) < 50 for new, old in zip(after, references))
     assert descriptors() == before[0]
-    # 888 bytes each time, as the peer loses them, would be 1.7 MiB.
+    # The leak of psycopg2-yugabytedb, 888 bytes each time, would be 1.7 MiB.
     assert heap() - before[1] < 128
     assert counts(three_nodes) == [0, 0, 0]
 
@@ -217,7 +216,7 @@ def test_fork_a_child_starts_clean(three_nodes, app):
         return seen
 
     assert in_child(child) == "[[], [1, 1, 1], [0, 0, 0]]"
-    # Child and parent each fetched the list for themselves.
+    # Child and parent each fetched the list.
     assert three_nodes.logins(app) == 2 + 6
     assert counts(three_nodes) == [1, 1, 1] == three_nodes.settled_spread(app, [1, 1, 1])
     assert all(ping(connection) for connection in connections)
@@ -227,7 +226,7 @@ def test_fork_a_child_starts_clean(three_nodes, app):
 @pytest.mark.parametrize("sslmode", ["disable", "require"])
 @cold
 def test_fork_the_parents_sessions_are_untouched(named_nodes, app, sslmode):
-    """Whatever the child does with what it inherited: use, close, drop, exit."""
+    """Whether the child uses, closes or drops the inherited connections, or exits."""
     dsn = named_nodes.dsn(1, load_balance=True, password="yugabyte", application_name=app, sslmode=sslmode)
     connections = open_many(6, dsn)
     for connection in connections:
@@ -260,11 +259,12 @@ def test_fork_the_parents_sessions_are_untouched(named_nodes, app, sslmode):
     close_all(connections)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sslmode", ["disable", "require"])
 @cold
 def test_fork_while_other_threads_connect(named_nodes, app, sslmode):
-    """A child is made while other threads are in libpq, OpenSSL and Kerberos: it must be able to connect, and to let go
-    of what it inherited."""
+    """A fork while other threads are in libpq, OpenSSL and Kerberos: the child has to be able to connect, and to drop
+    inherited connections."""
     dsn = named_nodes.dsn(
         1, load_balance=True, yb_servers_refresh_interval=0, application_name=app, password="yugabyte",
         sslmode=sslmode)
@@ -397,24 +397,23 @@ OUTSIDE = """
 @pytest.mark.skipif(sys.version_info < (3, 9), reason="no subinterpreters")
 @pytest.mark.parametrize("order", ["main first", "main last"])
 def test_d27_subinterpreters(three_nodes, order):
-    """In each kind of interpreter the import works, or is an ImportError; the process lives on, and so does the main
-    interpreter's module."""
+    """In each kind of interpreter the import works or is an ImportError, and the process and the module of the main
+    interpreter go on."""
     output = run(OUTSIDE, three_nodes.dsn(1, load_balance=True), order, textwrap.dedent(INSIDE))
     assert "well\n" in output
 
 
 # Waiting
 
+@pytest.mark.timing
 @cold
 def test_a_connect_that_waits_can_be_interrupted(mortal):
-    """Ctrl-C ends a connect to a frozen node at once, and leaves no count."""
+    """Ctrl-C ends a connect to a frozen node at once, and the session is no longer counted."""
     dsn = mortal.dsn(1, load_balance=True, connect_timeout=20)
     psycopg2.connect(dsn).close()
     with mortal.frozen(2), mortal.frozen(3), mortal.frozen(1):
-        signal.signal(signal.SIGALRM, signal.default_int_handler)
-        signal.setitimer(signal.ITIMER_REAL, 0.5)
         begin = time.monotonic()
-        with pytest.raises(KeyboardInterrupt):
+        with interrupt_when(lambda: sum(counts(mortal)) > 0), pytest.raises(KeyboardInterrupt):
             psycopg2.connect(dsn)
         assert time.monotonic() - begin < 3
         assert counts(mortal) == [0, 0, 0]

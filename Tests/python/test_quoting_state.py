@@ -1,5 +1,5 @@
-"""Values are quoted for the server as it is: `standard_conforming_strings` and the client encoding are read again after
-every answer, be it an error, and no value breaks out of its quotes."""
+"""Values are quoted for the current state of the session: `standard_conforming_strings` and the client encoding are
+read again after every answer, also after an error, and no value breaks out of its quotes."""
 
 import ctypes
 import ctypes.util
@@ -11,7 +11,7 @@ import pytest
 from psycopg2 import extensions, extras, sql
 from psycopg2.extensions import QuotedString, quote_ident
 
-# With the wrong quotes this would be a statement of its own.
+# With the wrong quotes a part of this would be a statement.
 VALUE = "\\'); SELECT pg_notify('broken', 'out'); --"
 
 
@@ -19,16 +19,17 @@ VALUE = "\\'); SELECT pg_notify('broken', 'out'); --"
 def dsn(dsn):
     connection = psycopg2.connect(dsn)
     connection.autocommit = True
-    # The procedure sets a parameter for good, and fails nevertheless.
+    # The procedure sets a parameter for the rest of the session, and fails nevertheless.
     connection.cursor().execute(
-        "CREATE OR REPLACE PROCEDURE quoting_sets(parameter text, value text) LANGUAGE plpgsql AS $$ BEGIN"
+        "CREATE PROCEDURE quoting_sets(parameter text, value text) LANGUAGE plpgsql AS $$ BEGIN"
         " PERFORM set_config(parameter, value, false); COMMIT; RAISE EXCEPTION 'failed'; END $$")
+    yield dsn
+    connection.cursor().execute("DROP PROCEDURE quoting_sets")
     connection.close()
-    return dsn
 
 
 def arrives(connection):
-    """All ways to quote lead to a server that reads the value."""
+    """The server reads the value, in whatever way it is quoted."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT %s", (VALUE,))
         assert cursor.fetchone() == (VALUE,)
@@ -71,7 +72,7 @@ def test_a_text_that_fails(dsn):
     for setting in SETTINGS:
         with pytest.raises(psycopg2.errors.RaiseException) as caught:
             cursor.execute(call(setting))
-        # Looking did not cost the error that Python may ask for.
+        # Reading the state did not clear the error message that Python may ask for.
         assert connection.info.error_message == caught.value.pgerror
         assert connection.info.parameter_status("standard_conforming_strings") == setting
         arrives(connection)
@@ -148,13 +149,13 @@ class Changes:
         return b"'changed'"
 
 
-# On its way to the server, the first value ends where the last one begins, if it is quoted for another setting.
+# If quoted for the other setting, the first value ends for the server where the last one begins.
 BREAKS = ("\\", ", 'broken', ")
 OFF, ON = (f"SET standard_conforming_strings TO {setting}" for setting in ("off", "on"))
 
 
 def refused(cursor, call, *arguments):
-    """What was quoted for another setting is not sent, and the cursor and its connection stay as they are."""
+    """Values quoted for another setting are not sent, and the cursor and its connection do not change."""
     query = cursor.query
     with pytest.raises(psycopg2.OperationalError, match="was changed while the arguments .* not sent"):
         call(*arguments)
@@ -201,7 +202,7 @@ def test_an_adapter_that_changes_the_setting_in_executemany(connection, change, 
 
 
 def test_rows_of_executemany_that_were_quoted_for_settings_in_turn(connection):
-    """The iterator changes the setting between the rows: each is quoted for what it is sent to."""
+    """The iterator changes the setting between the rows, and each row is quoted for the setting in force."""
     cursor = connection.cursor()
     cursor.execute("CREATE TEMP TABLE turns (x text)")
 
@@ -217,7 +218,7 @@ def test_rows_of_executemany_that_were_quoted_for_settings_in_turn(connection):
 
 @pytest.mark.parametrize("many", [False, True])
 def test_another_thread_changes_the_setting_meanwhile(dsn, connection, long_switches, many):
-    """The values are quoted, and then wait for another thread's statement, which changes the setting."""
+    """The values are quoted; then the call waits for the statement of another thread, which changes the setting."""
     with psycopg2.connect(dsn) as holder:
         locks = holder.cursor()
         locks.execute("SELECT pg_advisory_lock(6543210)")
@@ -230,7 +231,7 @@ def test_another_thread_changes_the_setting_meanwhile(dsn, connection, long_swit
                 break
         else:
             raise AssertionError("the other statement does not run")
-        # What follows keeps the GIL until it waits for the connection.
+        # From here the thread keeps the GIL until it waits for the connection.
         released = threading.Event()
         release = threading.Thread(
             target=lambda: (released.wait(30), locks.execute("SELECT pg_advisory_unlock(6543210)")), daemon=True)
@@ -279,7 +280,7 @@ def test_a_copy_that_fails(dsn):
             assert connection.info.parameter_status("standard_conforming_strings") == setting
             arrives(connection)
             cursor.execute("SET standard_conforming_strings TO on")
-    # The same for a COPY that execute() does not do.
+    # The same for a COPY that execute() refuses.
     for setting in SETTINGS:
         for text in ("COPY (SELECT 1) TO STDOUT; SET standard_conforming_strings TO {}",
                      "SET standard_conforming_strings TO {}; COMMIT; COPY t FROM STDIN"):
@@ -318,7 +319,7 @@ def libpq():
 
 @pytest.mark.parametrize("how", ["pgconn_ptr", "get_native_connection"])
 def test_another_user_of_the_connection(dsn, how):
-    """C code that shares the PGconn executes statements that the driver never hears of."""
+    """C code that shares the PGconn executes statements that the driver does not see."""
     connection = psycopg2.connect(dsn)
     connection.autocommit = True
     if how == "pgconn_ptr":

@@ -1,4 +1,4 @@
-"""The README's examples are the files of Examples/, and run as printed, but for the cluster's address.
+"""The README's examples are the files of Examples/, and run as printed, except for the cluster's address.
 
 The Swift example is built and run by Scripts/test-consumer.
 """

@@ -1,4 +1,4 @@
-"""The blocks of docs/recipes.md do what they say."""
+"""The code blocks of docs/recipes.md run and have the effects described there."""
 
 import re
 import subprocess
@@ -16,7 +16,7 @@ DOCS = Path(__file__).resolve().parents[2] / "docs"
 
 
 def block(heading, page="recipes.md"):
-    """The Python under a heading."""
+    """The Python code block under a heading."""
     section = re.split(r"^## ", (DOCS / page).read_text(), flags=re.MULTILINE)
     text = next(part for part in section if part.startswith(heading + "\n"))
     return re.search(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)[1]
@@ -102,7 +102,7 @@ def test_retry_does_not_repeat_a_commit(dsn, app):
 # Pools
 
 def run_recipe(heading, dsn):
-    """Runs a recipe's block on a server that exists; answers its names."""
+    """Runs the block of a recipe on a real server; returns its names."""
     source = re.sub(r'"host=node1[^"]*"', repr(dsn), block(heading))
     names = {"__name__": "recipe"}
     exec(source, names)
@@ -145,7 +145,7 @@ def test_a_limit_to_a_statement(dsn, monkeypatch):
     connection.close()
 
 
-# Other people's software, where it is installed
+# Third-party packages, if they are installed
 
 def program(source):
     done = subprocess.run([sys.executable, "-c", source], text=True, capture_output=True, timeout=60)
@@ -184,6 +184,7 @@ with engine.connect() as connection:
 """) == three_nodes.address(3) + "\n"
 
 
+@pytest.mark.timing
 def test_gevent(three_nodes):
     pytest.importorskip("gevent")
     dsn = three_nodes.dsn(1, load_balance=True)

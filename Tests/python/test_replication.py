@@ -17,6 +17,7 @@ from psycopg2.extras import (
     StopReplication,
 )
 
+from waiting import until
 
 numbers = itertools.count()
 
@@ -35,12 +36,13 @@ def slot(plain):
     name = f"slot_{os.getpid()}_{next(numbers)}"
     plain.execute("SELECT pg_create_logical_replication_slot(%s, 'test_decoding')", (name,))
     yield name
-    for _ in range(100):
+
+    def is_dropped():
         plain.execute("SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots"
                       " WHERE slot_name = %s AND NOT active", (name,))
-        if plain.rowcount:
-            break
-        time.sleep(0.05)
+        return plain.rowcount
+
+    until(is_dropped)
 
 
 @pytest.fixture
@@ -96,17 +98,17 @@ def test_feedback_is_heard(plain, slot, logical):
     message.cursor.send_feedback(reply=True)
     assert cursor.feedback_timestamp > before
     position = f"{message.data_start >> 32:X}/{message.data_start & 0xFFFFFFFF:X}"
-    for _ in range(100):
+
+    def is_confirmed():
         plain.execute("SELECT confirmed_flush_lsn >= %s::pg_lsn FROM pg_replication_slots WHERE slot_name = %s",
                       (position, slot))
-        if plain.fetchone()[0]:
-            return
-        time.sleep(0.05)
-    pytest.fail("the server did not hear how far the stream was processed")
+        return plain.fetchone()[0]
+
+    until(is_confirmed)
 
 
 def test_a_quiet_stream_is_kept_alive(plain, slot, logical):
-    """With wal_sender_timeout at 2 s, a client that says nothing is thrown out."""
+    """With a wal_sender_timeout of 2 s, the server ends the stream of a client that sends nothing."""
     plain.execute("ALTER ROLE yugabyte SET wal_sender_timeout = '2s'")
     try:
         patient = psycopg2.connect(logical.dsn, connection_factory=LogicalReplicationConnection)

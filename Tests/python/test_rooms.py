@@ -1,12 +1,20 @@
-"""Who imports whom: Scripts/check-rooms has no complaint about this repository, and one about each breach of a rule."""
+"""Which room imports which: Scripts/check-rooms reports nothing in this repository, and reports each breach of a rule.
 
+The script asks SwiftPM what a manifest declares, which takes a second. Therefore it runs in this process, and SwiftPM
+reads the manifest of the packages that the tests write only once.
+"""
+
+import importlib.util
 import subprocess
 import sys
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+SCRIPT = ROOT / "Scripts" / "check-rooms"
 
 MANIFEST = """// swift-tools-version:6.2
 import PackageDescription
@@ -27,9 +35,44 @@ FILES = {
 }
 
 
-def check(root, *options):
-    return subprocess.run([sys.executable, str(ROOT / "Scripts" / "check-rooms"), *options, str(root)], text=True,
-                          stdout=subprocess.PIPE)
+@pytest.fixture(scope="module")
+def script():
+    """Scripts/check-rooms as a module."""
+    loader = SourceFileLoader("check_rooms", str(SCRIPT))
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader(loader.name, loader))
+    # No __pycache__ beside the script.
+    before, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+    try:
+        loader.exec_module(module)
+    finally:
+        sys.dont_write_bytecode = before
+    return module
+
+
+@pytest.fixture(scope="module")
+def manifest_as_json(tmp_path_factory):
+    """MANIFEST, as SwiftPM reads it."""
+    folder = tmp_path_factory.mktemp("rooms")
+    (folder / "Package.swift").write_text(MANIFEST)
+    return subprocess.run(["swift", "package", "--package-path", str(folder), "dump-package"], check=True, text=True,
+                          stdout=subprocess.PIPE).stdout
+
+
+@pytest.fixture
+def check(script, manifest_as_json, monkeypatch, capsys):
+    """A function that runs the script on a package of the fixture `package`, whose targets are always those of
+    MANIFEST; it returns the exit status and the output."""
+    def run_swift(command, **_):
+        assert command[:2] == ["swift", "package"] and command[-1] == "dump-package"
+        return SimpleNamespace(stdout=manifest_as_json)
+
+    def check(root, *options):
+        monkeypatch.setattr(script.subprocess, "run", run_swift)
+        monkeypatch.setattr(sys, "argv", [str(SCRIPT), *options, str(root)])
+        status = script.main()
+        return SimpleNamespace(returncode=status, stdout=capsys.readouterr().out)
+
+    return check
 
 
 @pytest.fixture
@@ -47,11 +90,11 @@ def package(tmp_path):
 
 
 def test_this_repository_keeps_the_rules():
-    done = check(ROOT)
+    done = subprocess.run([sys.executable, str(SCRIPT), str(ROOT)], text=True, stdout=subprocess.PIPE)
     assert done.returncode == 0, done.stdout
 
 
-def test_a_package_that_keeps_the_rules(package):
+def test_a_package_that_keeps_the_rules(check, package):
     done = check(package[0])
     assert done.returncode == 0, done.stdout
 
@@ -67,7 +110,7 @@ def test_a_package_that_keeps_the_rules(package):
     ("ApusPQ", "if broken { fatalError(\"broken\") }", "a trap"),
     ("Elsewhere", "import Swift", "no target of Package.swift"),
 ])
-def test_a_breach_is_reported(package, room, code, complaint):
+def test_a_breach_is_reported(check, package, room, code, complaint):
     root, add = package
     add(f"{room}/File.swift", code)
     done = check(root)
@@ -79,20 +122,20 @@ def test_a_breach_is_reported(package, room, code, complaint):
     "public import Synchronization", "// import Foundation", "let text = \"\"\"\nimport Foundation\n\"\"\"",
     "/* import Foundation\nfatalError() */",
 ])
-def test_what_is_allowed_is_not_reported(package, code):
+def test_what_is_allowed_is_not_reported(check, package, code):
     root, add = package
     add("ApusPQ/File.swift", code)
     done = check(root)
     assert done.returncode == 0, done.stdout
 
 
-def test_what_is_declared_and_not_imported_is_reported(package):
+def test_what_is_declared_and_not_imported_is_reported(check, package):
     root, add = package
     add("Apus/Client.swift", "import ApusPQ")
     assert "Apus declares ApusValues, but imports nothing of it" in check(root).stdout
 
 
-def test_folders_that_use_each_other_are_reported(package):
+def test_folders_that_use_each_other_are_reported(check, package):
     root, add = package
     add("ApusPQ/Low/Ground.swift", "struct Ground {}")
     add("ApusPQ/High/Roof.swift", "struct Roof { let ground: Ground }")
@@ -103,14 +146,14 @@ def test_folders_that_use_each_other_are_reported(package):
     assert "the folders High and Low of ApusPQ use each other" in done.stdout
 
 
-def test_unsafe_flags_are_reported(package):
+def test_unsafe_flags_are_reported(check, package):
     root, _ = package
     (root / "Package.swift").write_text(
         MANIFEST.replace('name: "ApusValues")', 'name: "ApusValues", swiftSettings: [.unsafeFlags(["-Ounchecked"])])'))
     assert "unsafeFlags" in check(root).stdout
 
 
-def test_the_picture_is_that_of_the_manifests(package):
+def test_the_picture_is_that_of_the_manifests(check, package):
     root, _ = package
     guide = root / "CONTRIBUTING.md"
     guide.write_text("<!-- The rooms: Scripts/check-rooms --draw -->\n<!-- The end of the rooms -->\nThe end.\n")

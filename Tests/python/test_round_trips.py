@@ -1,4 +1,4 @@
-"""Any value survives the way to the server and back, and none breaks out of its quotes."""
+"""Any value survives the round trip to the server, and none breaks out of its quotes."""
 
 import datetime
 import math
@@ -118,7 +118,7 @@ def test_dates(cursor, date, time, naive, aware, delta):
 
 
 def arrays(element, cast):
-    """Arrays of one to three dimensions, as PostgreSQL has them: every row as long as its neighbours."""
+    """Arrays of one to three dimensions, as PostgreSQL has them: all rows of a dimension have the same length."""
     def of(shape):
         return st.lists(of(shape[1:]), min_size=shape[0], max_size=shape[0]) if shape else st.none() | element
     return st.tuples(st.lists(st.integers(1, 3), min_size=1, max_size=3).flatmap(of), st.just(cast))

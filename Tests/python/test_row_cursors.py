@@ -1,4 +1,4 @@
-"""Cursors whose rows know their columns' names, and connections that log: beyond what psycopg2's own suite asks."""
+"""Cursors whose rows have column names, and connections that log: cases that psycopg2's own suite does not have."""
 
 import copy
 import io
@@ -42,7 +42,7 @@ def test_a_new_result_has_new_names(connection, kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_subclasses_may_reset_what_is_derived(connection, kind):
-    """As psycopg2's own cursors do before they execute, and subclasses after their pattern."""
+    """As cursors of psycopg2 do before they execute, and subclasses written like them."""
     class Resetting(kind):
         def execute(self, query, vars=None):
             self.index = OrderedDict()
@@ -78,7 +78,7 @@ def test_a_factory_of_the_programs_own(connection):
 @pytest.mark.parametrize("cursor_class, row_class", [
     (extras.DictCursor, extras.DictRow), (extras.RealDictCursor, extras.RealDictRow)])
 def test_a_row_class_derived_from_the_drivers(connection, cursor_class, row_class):
-    """It is made empty and filled item by item, as the documentation has it; the driver's own are made at once."""
+    """It is created empty and filled item by item, as documented, unlike rows of the driver's own classes."""
     filled = []
 
     class Row(row_class):
@@ -105,7 +105,7 @@ def test_a_row_class_derived_from_the_drivers(connection, cursor_class, row_clas
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
 @pytest.mark.parametrize("kind", [extras.DictCursor, extras.RealDictCursor])
 def test_pickles_name_the_public_module(connection, kind, protocol):
-    """Rows in a cache outlive the driver that put them there: psycopg2 has these classes in `extras`."""
+    """Pickled rows may outlive the driver that wrote them, and psycopg2 has these classes in `extras`."""
     cursor = connection.cursor(cursor_factory=kind)
     cursor.execute("SELECT 1 AS a, 'x' AS b")
     row = cursor.fetchone()
@@ -138,13 +138,13 @@ def test_columns_without_names_or_with_the_same(connection):
 
 @pytest.mark.parametrize("name", [None, "server_side"])
 def test_names_that_make_no_named_tuple_are_an_error_of_every_fetch(connection, name):
-    """Also where no row is left, because the first fetch that failed has passed it."""
+    """Also where no row is left, because the first fetch that failed has consumed it."""
     cursor = connection.cursor(name, cursor_factory=extras.NamedTupleCursor)
     cursor.execute("SELECT 1 AS a, 2 AS a")
     for fetch in (cursor.fetchone, cursor.fetchmany, cursor.fetchall, lambda: cursor.fetchmany(2)):
         with pytest.raises(ValueError, match="duplicate field name: 'a'"):
             fetch()
-    # Without a row there is nothing to make here.
+    # Without a row no class is made.
     assert cursor.fetchone() is None and list(cursor) == []
 
 

@@ -1,4 +1,4 @@
-"""The rows of large results: fetched all at once, they leave libpq's memory, and are what they are with small ones."""
+"""The rows of large results: fetched at once they are moved out of libpq's memory, and equal those of small ones."""
 
 import ctypes
 import ctypes.util
@@ -13,7 +13,7 @@ import psycopg2.extensions
 import psycopg2.extras
 import pytest
 
-# More than the eight MiB from which on a result is large.
+# More than 8 MiB, from which on a result is large.
 COUNT = 60_000
 PLAIN = """
     SELECT i AS number, CASE WHEN i % 7 > 0 THEN 'the text of row ' || i END AS text, i / 8.0::float8 AS float,
@@ -42,7 +42,7 @@ def connection(dsn):
 
 
 def by_few(connection, query, count=COUNT, known={}):
-    """The rows, fetched a few at a time, which leaves them where they are."""
+    """The rows, fetched a few at a time, which leaves them in libpq's memory."""
     statement = query.format(count=count)
     if statement not in known:
         cursor = connection.cursor()
@@ -58,7 +58,7 @@ def comparable(rows):
 
 
 class Libpq:
-    """What a program that asks for `pgresult_ptr` does with it."""
+    """Uses `pgresult_ptr` as a program may."""
 
     def __init__(self):
         self.library = ctypes.CDLL(ctypes.util.find_library("pq"))
@@ -70,7 +70,7 @@ class Libpq:
 
 
 def is_packed(cursor):
-    """Whether libpq's rows are gone; asking changes what later fetches do."""
+    """Whether libpq's rows are freed. The question changes the behaviour of later fetches."""
     return Libpq().PQntuples(cursor.pgresult_ptr) == 0
 
 
@@ -203,7 +203,7 @@ def test_row_factories(connection):
     cursor = connection.cursor(cursor_factory=psycopg2.extras.NamedTupleCursor)
     cursor.execute(PLAIN.format(count=COUNT))
     assert cursor.fetchall()[-1].number == COUNT
-    # One that is set when the tuples are there.
+    # Set after the tuples were fetched.
 
     class Row(list):
         def __init__(self, cursor):
@@ -222,7 +222,7 @@ def test_row_factories(connection):
 
 
 def test_a_cell_that_python_cannot_hold(connection):
-    """The row that fails is passed over; those before it can be come back to."""
+    """The row that fails is skipped; a scroll can go back to those before it."""
     query = """SELECT i, repeat('x', 100) || i, CASE i WHEN 40000 THEN date '12000-01-01' ELSE date '2000-01-01' END
                FROM generate_series(1, {count}) AS i"""
     cursor = connection.cursor()
@@ -301,7 +301,7 @@ def test_named_cursors(connection):
 
 
 def test_a_shared_cursor(connection):
-    """Threads that use one cursor at once get rows each, or are told; nobody reads what is gone."""
+    """Threads that use one cursor at once each get rows or an exception, and none reads freed memory."""
     cursor = connection.cursor()
     expected = set(by_few(connection, PLAIN))
     interval = sys.getswitchinterval()
@@ -363,16 +363,16 @@ print(executed - before, fetched - before, again - before, peak() - before)
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="as Linux tells it")
 def test_memory(dsn):
-    """At the peak there is little beside the rows' objects."""
+    """At the peak there is little memory in use besides the objects of the rows."""
     count = 200_000
     program = [sys.executable, "-c", MEMORY, dsn, PLAIN.format(count=count)]
     done = subprocess.run(program, capture_output=True, text=True, check=True)
     result, fetched, again, twice = (int(number) / count for number in done.stdout.split())
     row = (7, "the text of row 123456", 1.5, datetime.datetime.now(datetime.timezone.utc), None, True, None, "")
-    # A Decimal is larger than sys.getsizeof() says, on some Pythons.
+    # On some Pythons a Decimal is larger than sys.getsizeof() says.
     objects = 8 + sys.getsizeof(row) + 16 + sum(map(sys.getsizeof, row[:4])) + 104 + 32
     assert fetched < objects + result / 2
-    # The same rows come again, and the first result is gone before the second comes.
+    # The same rows are fetched again, and the first result is freed before the second arrives.
     assert again < fetched * 1.1
     assert twice < fetched * 1.3
 
@@ -387,7 +387,7 @@ REPEATING = """
 
 @pytest.mark.parametrize("count", [499, 500, 3000, COUNT])
 def test_values_that_repeat(connection, count):
-    """What a fetch makes once for many cells is what it would make for each."""
+    """An object that a fetch makes once for many cells equals the one that it would make for each."""
     cursor = connection.cursor()
     cursor.execute(REPEATING.format(count=count))
     rows, expected = cursor.fetchall(), by_few(connection, REPEATING, count)

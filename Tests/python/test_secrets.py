@@ -1,4 +1,4 @@
-"""No error and nothing that is printed shows a password, or a part of one."""
+"""No error and no printed object shows a password or a part of one."""
 
 import psycopg2
 import pytest
@@ -66,7 +66,7 @@ def test_what_a_connection_shows(dsn):
         dsn, password="s3cret w0rd", sslpassword="s3cret", application_name="x'\u0301\\\u0301")
     for text in (connection.dsn, repr(connection), str(connection)):
         assert "s3cret" not in text and "w0rd" not in text
-    # What is shown can be parsed again, whatever stands behind a quote.
+    # The DSN shown can be parsed again, whatever follows a quote.
     shown = parse_dsn(connection.dsn)
     assert shown["password"] == shown["sslpassword"] == "xxx"
     assert shown["application_name"] == "x'\u0301\\\u0301"

@@ -1,4 +1,4 @@
-"""Whom a connection goes to: the table of YugabyteDB's documentation, "Order of node selection", cell by cell.
+"""Which node a connection goes to: the table "Order of node selection" of YugabyteDB's documentation, cell by cell.
 
 The nodes are those of the fixture `six`: c.r.a: 1, 2; c.r.b: 3; c.s.c: 4; read replicas at c.r.a: 5, at c.r.b: 6.
 """
@@ -72,7 +72,7 @@ def test_p14_every_cell_of_the_selection_table(six, app, lost):
 
 @cold
 def test_a_share_is_at_most_one_away(six, app):
-    """What does not divide evenly is spread: nobody is more than one ahead."""
+    """Numbers that do not divide evenly: no node has more than one session more than another."""
     connections = open_many(17, six.dsn(1), load_balance=True, application_name=app)
     assert sorted(six.spread(app)) == [2, 3, 3, 3, 3, 3]
     close_all(connections)
@@ -100,7 +100,7 @@ def test_d06_no_storm_when_a_better_zone_comes_back(mortal, app):
         connection = psycopg2.connect(mortal.dsn(2), **options)
         assert counts(mortal) == [1, 0, 0]
         connection.close()
-    # Eleven connections and the control connections of one cold start: nothing was opened to be thrown away.
+    # Eleven connections and the control connection of one cold start: none was opened and discarded.
     assert mortal.logins(app) == 1 + 11
 
 
@@ -108,13 +108,13 @@ def test_d06_no_storm_when_a_better_zone_comes_back(mortal, app):
 
 @pytest.mark.parametrize("mode", ["prefer-rr", "prefer-primary", "any"])
 @cold
-def test_d20_the_other_kind_is_found_where_nodes_have_names(named_nodes, app, mode):
+def test_d20_the_other_kind_is_found_where_nodes_have_names(relisted_names, app, mode):
     """All nodes are of the kind that is not preferred, and listed under names."""
     kind = "read_replica" if mode == "prefer-primary" else "primary"
-    options = named_nodes.list_as([{"host": name, "node_type": kind, "uuid": name} for name in named_nodes.names])
+    options = relisted_names.list_as([{"host": name, "node_type": kind, "uuid": name} for name in relisted_names.names])
     connections = open_many(
-        6, named_nodes.dsn(1), password="yugabyte", load_balance=mode, options=options, application_name=app)
-    assert named_nodes.spread(app) == [2, 2, 2]
+        6, relisted_names.dsn(1), password="yugabyte", load_balance=mode, options=options, application_name=app)
+    assert relisted_names.spread(app) == [2, 2, 2]
     close_all(connections)
 
 
@@ -122,7 +122,7 @@ def test_d20_the_other_kind_is_found_where_nodes_have_names(named_nodes, app, mo
 
 @cold
 def test_300_connections_by_64_threads(three_nodes, app):
-    """100 each, by the servers' own account, and one control connection for all of them."""
+    """The servers count 100 each, and one control connection for all of them."""
     from concurrent.futures import ThreadPoolExecutor
     dsn = three_nodes.dsn(1, load_balance=True, application_name=app)
     with ThreadPoolExecutor(64) as pool:

@@ -1,5 +1,5 @@
-"""Threads that look at a connection which another one uses, and threads that share an asynchronous connection, a green
-one, or a replication stream."""
+"""Threads that read attributes of a connection in use by another thread, and threads that share an asynchronous
+connection, a green one, or a replication stream."""
 
 import threading
 import time
@@ -11,6 +11,7 @@ from psycopg2.extras import LogicalReplicationConnection, StopReplication
 
 from racing import in_threads
 from sharing import busy, finish, keys, start
+from waiting import until
 
 
 def test_looking_at_a_connection_waits_for_no_statement(dsn, connection):
@@ -70,7 +71,7 @@ def wait(connection, others):
 
 
 def test_threads_poll_one_asynchronous_connection(dsn, quick_switches):
-    """One executes, the others poll as well; whoever finds the answer, the cursor has it."""
+    """One thread executes, all poll; the cursor gets the answer, whichever thread reads it."""
     for _ in range(3):
         connection = psycopg2.connect(dsn, async_=True)
         stop = threading.Event()
@@ -126,7 +127,7 @@ def test_an_asynchronous_connection_is_closed_while_others_poll(dsn, quick_switc
 
 
 def test_threads_wait_for_one_green_connection(dsn, quick_switches):
-    """Whoever comes while another's statement is waited for is refused; the other's is not touched."""
+    """A call during the wait for the statement of another thread is refused, and does not disturb that statement."""
     connection = psycopg2.connect(dsn)
     connection.autocommit = True
     extensions.set_wait_callback(extras.wait_select)
@@ -170,12 +171,14 @@ def stream(dsn):
     yield begin
     for connection in connections:
         connection.close()
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
+
+    def is_dropped():
         cursor.execute("SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots"
                        " WHERE slot_name = %s AND NOT active", (name,))
-        if cursor.rowcount:
-            break
+        return cursor.rowcount
+
+    until(is_dropped, within=20)
+    cursor.execute("DROP TABLE IF EXISTS shared_stream")
     plain.close()
 
 
@@ -190,7 +193,7 @@ def insert(plain, count):
 
 @pytest.mark.parametrize("consumes", [True, False])
 def test_threads_share_a_replication_stream(stream, quick_switches, consumes):
-    """One inserts, one or two read, others send feedback and look: no message is lost."""
+    """One inserts, one or two read, others send feedback and read attributes: no message is lost."""
     connection, slot, plain = stream()
     plain.execute("CREATE TABLE IF NOT EXISTS shared_stream (i int)")
     cursor = connection.cursor()

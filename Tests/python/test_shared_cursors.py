@@ -1,11 +1,10 @@
-"""Threads, and signal handlers, that share a cursor, which they had better not. They may be refused, but what is sent,
-and what the cursor shows, belongs together."""
+"""Threads and signal handlers that share a cursor, which is not recommended. Their calls may be refused, but the
+statement sent and the attributes of the cursor always belong together."""
 
 import io
 import os
 import signal
 import threading
-import time
 
 import psycopg2
 import pytest
@@ -13,10 +12,12 @@ from psycopg2 import extensions, sql
 
 from racing import in_threads
 from sharing import busy, finish, start
+from waiting import is_running, when
 
 
 class Announced:
-    """An argument that says when it is quoted: what follows, up to the wait for the connection, keeps the GIL."""
+    """An argument that sets an event when it is quoted. From then on its thread keeps the GIL until it waits for the
+    connection."""
 
     def __init__(self, value):
         self.value = value
@@ -43,7 +44,7 @@ class AnnouncedText(sql.Composable):
 
 
 def test_a_statement_is_kept_until_it_is_sent(dsn, connection, long_switches):
-    """Threads give one cursor a statement each while the connection is in use: each sends its own, whole."""
+    """Each thread gives one cursor a statement while the connection is in use: every statement is sent complete."""
     cursor = connection.cursor()
     cursor.execute("CREATE TEMP TABLE kept (t text)")
     connection.commit()
@@ -55,7 +56,7 @@ def test_a_statement_is_kept_until_it_is_sent(dsn, connection, long_switches):
             value = Announced(text)
             threads.append(start(errors, cursor.execute, "INSERT INTO kept VALUES (%s)", (value,)))
             assert value.event.wait(20)
-        # None has begun: the cursor is the first statement's still.
+        # None has begun: the cursor still shows the first statement.
         assert cursor.query.startswith(b"CREATE TEMP TABLE")
     finish(*threads)
     assert not errors
@@ -82,7 +83,7 @@ def test_a_copy_statement_is_kept_until_it_is_sent(dsn, connection, long_switche
 
 
 def test_a_cursor_shows_the_statement_that_ran_last(connection, quick_switches):
-    """Whatever thread's it is, `query`, the rows, `rowcount` and `description` are those of one statement."""
+    """`query`, the rows, `rowcount` and `description` are those of one statement, of whichever thread."""
     connection.autocommit = True
     cursor = connection.cursor()
     allowed = ("being read by a typecaster", "no results to fetch")
@@ -108,8 +109,8 @@ def test_a_cursor_shows_the_statement_that_ran_last(connection, quick_switches):
 
 
 def test_a_large_result_is_not_replaced_while_it_is_fetched(connection, quick_switches):
-    """A large result is copied without the GIL: another thread's statement has to wait with what it does to the cursor,
-    or is refused."""
+    """A large result is copied without the GIL. A statement of another thread has to wait before it changes the
+    cursor, or is refused."""
     cursor = connection.cursor()
 
     def replace(begun, ended, raised):
@@ -129,7 +130,7 @@ def test_a_large_result_is_not_replaced_while_it_is_fetched(connection, quick_sw
         begun.set()
         try:
             rows = cursor.fetchall()
-            # All of it, unless the other statement came before.
+            # The whole result, unless the other statement came first.
             assert rows == [("other",)] or (len(rows), [row[0] for row in rows[::99999]]) == (100000, [1, 100000])
         except psycopg2.ProgrammingError as error:
             assert "no results to fetch" in str(error)
@@ -140,8 +141,8 @@ def test_a_large_result_is_not_replaced_while_it_is_fetched(connection, quick_sw
 
 
 def test_threads_do_everything_with_one_cursor(connection, quick_switches):
-    """Statements, errors, COPY, executemany, casts in Python, fetches, closing: whatever is refused is refused by an
-    exception of psycopg2's."""
+    """Statements, errors, COPY, executemany, casts in Python, fetches, closing: a call that is refused raises an
+    exception of psycopg2."""
     connection.autocommit = True
     setup = connection.cursor()
     setup.execute("CREATE TEMP TABLE everything (t text)")
@@ -188,21 +189,8 @@ def test_a_signal_handler_that_executes_on_the_same_cursor_changes_nothing(dsn, 
     before = signal.signal(signal.SIGUSR1, handler)
     try:
         pid = connection.info.backend_pid
-
-        def interrupt():
-            other = psycopg2.connect(dsn)
-            other.autocommit = True
-            look, deadline, event = other.cursor(), time.monotonic() + 20, None
-            while event != "PgSleep" and time.monotonic() < deadline:
-                look.execute("SELECT wait_event FROM pg_stat_activity WHERE pid = %s", (pid,))
-                [event] = look.fetchone()
-            os.kill(os.getpid(), signal.SIGUSR1)
-            other.close()
-
-        thread = threading.Thread(target=interrupt, daemon=True)
-        thread.start()
-        cursor.execute("SELECT pg_backend_pid(), %s FROM pg_sleep(2)", ("mine",))
-        thread.join(20)
+        with when(is_running(connection), lambda: os.kill(os.getpid(), signal.SIGUSR1)):
+            cursor.execute("SELECT pg_backend_pid(), %s FROM pg_sleep(2)", ("mine",))
     finally:
         signal.signal(signal.SIGUSR1, before)
     assert errors and errors[-1] is None

@@ -1,4 +1,4 @@
-"""What psycopg2-yugabytedb shows of its load balancer, as a live view on the engine."""
+"""The API of psycopg2-yugabytedb's load balancer, as a live view of the engine."""
 
 import os
 import subprocess
@@ -16,7 +16,7 @@ from observing import close_all, open_many
 
 
 def program(source, **environment):
-    """What a program in an interpreter of its own prints."""
+    """Runs a program in an interpreter of its own; returns its output."""
     return subprocess.run(
         [sys.executable, "-c", source], text=True, capture_output=True, check=True, timeout=60,
         env={**os.environ, **environment}).stdout

@@ -14,6 +14,12 @@ from psycopg2 import extensions
 
 from cold import in_child
 from racing import in_threads
+from waiting import is_running, until, when
+
+
+def send(number):
+    """A function that sends this process a signal."""
+    return lambda: os.kill(os.getpid(), number)
 
 
 def test_32_threads_share_a_connection(connection, quick_switches):
@@ -57,7 +63,7 @@ def test_threads_with_a_connection_each(dsn):
 
 
 def test_32_threads_do_everything_on_one_connection(connection, quick_switches):
-    """Statements, errors, COPY, transactions, cursors that come and go, and looks at the connection meanwhile."""
+    """Statements, errors, COPY, transactions, short-lived cursors, and reads of attributes of the connection."""
     connection.autocommit = True
     setup = connection.cursor()
     setup.execute("CREATE TEMP TABLE everything (thread int, turn int)")
@@ -91,8 +97,8 @@ def test_32_threads_do_everything_on_one_connection(connection, quick_switches):
 @pytest.mark.parametrize("interval", [1e-6, 5e-3])
 @pytest.mark.parametrize("sslmode", ["disable", "require"])
 def test_forks_in_the_midst_of_32_threads_on_one_connection(secure_node, sslmode, interval):
-    """The child finds the connection in any state, its lock taken and threads waiting for it that are not there: it is
-    told that the connection is its parent's, can let go of it, and connects by itself."""
+    """In the child the connection may be in any state: its lock is taken, and threads that wait for it do not exist.
+    Its use raises an error which says that it belongs to the parent; the child can close it, and can connect."""
     dsn = secure_node.dsn(1, sslmode=sslmode)
     connection = psycopg2.connect(dsn)
     connection.autocommit = True
@@ -135,39 +141,40 @@ def test_forks_in_the_midst_of_32_threads_on_one_connection(secure_node, sslmode
     connection.close()
 
 
-def test_a_commit_waits_for_the_first_statement_of_another_thread(dsn, connection):
+def test_a_commit_waits_for_the_first_statement_of_another_thread(connection):
     cursor = connection.cursor()
-    cursor.execute("CREATE TABLE IF NOT EXISTS first_statement (i int); TRUNCATE first_statement")
+    cursor.execute("CREATE TEMP TABLE first_statement (i int)")
     connection.commit()
+    waits = is_running(connection)
     thread = threading.Thread(
         target=lambda: connection.cursor().execute("INSERT INTO first_statement SELECT 1 FROM pg_sleep(0.7)"))
     thread.start()
-    time.sleep(0.3)
+    until(waits)
     connection.commit()
-    assert not thread.is_alive() or thread.join(5) is None
-    other = psycopg2.connect(dsn)
-    other_cursor = other.cursor()
-    other_cursor.execute("SELECT count(*) FROM first_statement")
-    assert other_cursor.fetchone() == (1,)
-    other.close()
-    cursor.execute("DROP TABLE first_statement")
-    connection.commit()
+    thread.join(5)
+    assert not thread.is_alive()
+    # A commit that did not wait would have left the row to the transaction that is rolled back here.
+    connection.rollback()
+    cursor.execute("SELECT count(*) FROM first_statement")
+    assert cursor.fetchone() == (1,)
 
 
 def test_closing_while_others_work(dsn):
-    """Whoever comes too late is told so; nobody crashes and nobody waits for ever."""
+    """A call that comes after the close raises; no thread crashes or waits for ever."""
     for _ in range(10):
         connection = psycopg2.connect(dsn)
         connection.autocommit = True
+        done = []
 
         def work(number):
+            if number == 0:
+                until(lambda: len(done) >= 10)
+                connection.close()
+                return
             try:
                 for _ in range(50):
-                    if number == 0:
-                        time.sleep(0.002)
-                        connection.close()
-                        return
                     connection.cursor().execute("SELECT 1")
+                    done.append(number)
             except (psycopg2.InterfaceError, psycopg2.OperationalError):
                 pass
 
@@ -175,43 +182,36 @@ def test_closing_while_others_work(dsn):
 
 
 def test_the_gil_is_free_while_a_statement_runs(connection):
+    """Another thread has the GIL 20 times before it ends the statement."""
     ticks = []
 
     def tick():
-        while not stop.is_set():
-            ticks.append(time.monotonic())
-            time.sleep(0.005)
+        ticks.append(1)
+        return len(ticks) > 20
 
-    stop = threading.Event()
-    thread = threading.Thread(target=tick)
-    thread.start()
-    connection.cursor().execute("SELECT pg_sleep(0.5)")
-    stop.set()
-    thread.join()
+    waits = is_running(connection)
+    with when(lambda: waits() and tick(), connection.cancel):
+        with pytest.raises(extensions.QueryCanceledError):
+            connection.cursor().execute("SELECT pg_sleep(60)")
     assert len(ticks) > 20
 
 
 def test_cancel_from_another_thread(connection):
-    timer = threading.Timer(0.2, connection.cancel)
-    timer.start()
     cursor = connection.cursor()
-    with pytest.raises(extensions.QueryCanceledError):
+    with when(is_running(connection), connection.cancel), pytest.raises(extensions.QueryCanceledError):
         cursor.execute("SELECT pg_sleep(30)")
-    timer.join()
     connection.rollback()
     cursor.execute("SELECT 1")
     assert cursor.fetchone() == (1,)
 
 
+@pytest.mark.timing
 def test_ctrl_c_cancels_the_statement_and_leaves_the_connection(connection):
     cursor = connection.cursor()
     for _ in range(3):
-        timer = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT))
         started = time.monotonic()
-        timer.start()
-        with pytest.raises(KeyboardInterrupt):
+        with when(is_running(connection), send(signal.SIGINT)), pytest.raises(KeyboardInterrupt):
             cursor.execute("SELECT pg_sleep(30)")
-        timer.join()
         assert time.monotonic() - started < 5
         assert connection.get_transaction_status() == extensions.TRANSACTION_STATUS_INERROR
         connection.rollback()
@@ -220,17 +220,25 @@ def test_ctrl_c_cancels_the_statement_and_leaves_the_connection(connection):
         connection.rollback()
 
 
-def test_a_signal_handler_that_does_not_raise_interrupts_nothing(connection):
+def test_a_signal_handler_that_does_not_raise_interrupts_nothing(dsn, connection):
     seen = []
     before = signal.signal(signal.SIGUSR1, lambda *_: seen.append(1))
+    holder = psycopg2.connect(dsn)
+    holder.cursor().execute("SELECT pg_advisory_lock(4713)")
+
+    def interrupt():
+        send(signal.SIGUSR1)()
+        until(lambda: seen)
+        holder.close()
+
     try:
-        timer = threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGUSR1))
-        timer.start()
         cursor = connection.cursor()
-        cursor.execute("SELECT 7 FROM pg_sleep(0.4)")
+        with when(is_running(connection, "advisory"), interrupt):
+            cursor.execute("SELECT 7 FROM pg_advisory_xact_lock(4713)")
         assert cursor.fetchone() == (7,) and seen == [1]
     finally:
         signal.signal(signal.SIGUSR1, before)
+        holder.close()
 
 
 def test_a_signal_handler_that_uses_the_same_connection_is_told_so(connection):
@@ -239,11 +247,9 @@ def test_a_signal_handler_that_uses_the_same_connection_is_told_so(connection):
 
     before = signal.signal(signal.SIGUSR1, handler)
     try:
-        timer = threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGUSR1))
-        timer.start()
-        with pytest.raises(psycopg2.ProgrammingError, match="in use by this thread"):
-            connection.cursor().execute("SELECT pg_sleep(30)")
-        timer.join()
+        with when(is_running(connection), send(signal.SIGUSR1)):
+            with pytest.raises(psycopg2.ProgrammingError, match="in use by this thread"):
+                connection.cursor().execute("SELECT pg_sleep(30)")
     finally:
         signal.signal(signal.SIGUSR1, before)
     connection.rollback()

@@ -1,4 +1,4 @@
-"""Answers in TLS records larger than PostgreSQL's own: what is decrypted already does not show on the socket."""
+"""Answers in TLS records larger than those of PostgreSQL: bytes already decrypted do not show on the socket."""
 
 import io
 import select
@@ -21,8 +21,8 @@ def dsn(request, record_nodes):
 
 
 def rows(size, length=1000):
-    """A query whose answer has exactly so many bytes by the simple query protocol: see "Message Formats" in
-    PostgreSQL's manual."""
+    """A query whose answer has exactly this size in the simple query protocol: see "Message Formats" in PostgreSQL's
+    manual."""
     description, ready, head = 7 + len("repeat") + 1 + 18, 6, 11
     count = (size - description - ready - 20) // (length + head)
     tag = 5 + len(f"SELECT {count}") + 1
@@ -33,7 +33,7 @@ def rows(size, length=1000):
 
 
 def fastest(call, limit=0.1):
-    """How long a call takes. A stall repeats itself; a busy machine is given three tries."""
+    """How long a call takes. A stall occurs every time, so a busy machine has three tries."""
     best = float("inf")
     for _ in range(3):
         start = time.monotonic()
@@ -63,6 +63,7 @@ def check(cursor, size, after=lambda: None):
     assert sum(len(text) for text, in cursor.fetchall()) == length
 
 
+@pytest.mark.timing
 def test_blocking(dsn):
     with psycopg2.connect(dsn) as connection, connection.cursor() as cursor:
         assert connection.info.ssl_in_use
@@ -72,6 +73,7 @@ def test_blocking(dsn):
     connection.close()
 
 
+@pytest.mark.timing
 def test_asynchronous(dsn):
     connection = psycopg2.connect(dsn, async_=True)
     wait(connection)
@@ -81,6 +83,7 @@ def test_asynchronous(dsn):
     connection.close()
 
 
+@pytest.mark.timing
 def test_green(dsn):
     extensions.set_wait_callback(wait_select)
     try:
@@ -94,6 +97,7 @@ def test_green(dsn):
         extensions.set_wait_callback(None)
 
 
+@pytest.mark.timing
 def test_copy_to(dsn):
     with psycopg2.connect(dsn) as connection, connection.cursor() as cursor:
         for size in ANSWERS:
@@ -106,7 +110,7 @@ def test_copy_to(dsn):
 
 
 def test_copy_from_with_notices_on_the_way(dsn):
-    """The server speaks while the client writes: 16 KiB notices come as records of their own."""
+    """The server sends while the client writes: notices of 16 KiB arrive as records of their own."""
     with psycopg2.connect(dsn) as connection, connection.cursor() as cursor:
         cursor.execute("""
             CREATE TEMP TABLE target (a text);
@@ -120,8 +124,8 @@ def test_copy_from_with_notices_on_the_way(dsn):
 
 
 def test_a_notification_behind_an_answer_is_seen_without_the_socket(dsn):
-    """Several notifications fill a record, which is read in pieces. A program waits for the socket, then polls: after
-    that the socket may be silent for ever."""
+    """Several notifications fill a record, which is read in pieces. A program waits for the socket, then polls; after
+    that the socket may never become readable again."""
     listener, speaker = psycopg2.connect(dsn), psycopg2.connect(dsn)
     listener.autocommit = speaker.autocommit = True
     listener.cursor().execute("LISTEN news")

@@ -1,4 +1,4 @@
-"""Transactions: when they begin, how they end, and what they begin with."""
+"""Transactions: when they begin, how they end, and with which characteristics."""
 
 import psycopg2
 import pytest
@@ -131,7 +131,7 @@ def session_defaults(connection):
     lambda connection: connection.set_isolation_level(extensions.ISOLATION_LEVEL_AUTOCOMMIT),
 ])
 def test_what_was_set_before_autocommit_is_for_transactions(connection, switch):
-    """As in psycopg2: it does not reach the statements in autocommit, and counts again after them."""
+    """As in psycopg2: it does not apply to statements in autocommit, and applies again after them."""
     connection.set_session("SERIALIZABLE", readonly=True, deferrable=True)
     switch(connection)
     assert (connection.isolation_level, connection.readonly, connection.deferrable) == (3, True, True)
@@ -148,7 +148,7 @@ def test_what_is_set_in_autocommit_is_the_sessions_default(connection):
     connection.autocommit = True
     connection.readonly = True
     assert session_defaults(connection) == ("read committed", "on", "off")
-    # The same value again: now it is said in autocommit.
+    # The same value again, but now it is set in autocommit.
     connection.isolation_level = "REPEATABLE READ"
     assert session_defaults(connection) == ("repeatable read", "on", "off")
     connection.cursor().execute("SET default_transaction_deferrable TO on")
@@ -159,7 +159,7 @@ def test_what_is_set_in_autocommit_is_the_sessions_default(connection):
 
 
 def test_a_notice_about_a_first_statement_that_does_not_parse_comes_once(connection):
-    """Although the server reads the statement twice: with BEGIN in front, and alone."""
+    """Although the server parses the statement twice: after BEGIN, and alone."""
     with pytest.raises(psycopg2.errors.SyntaxError):
         connection.cursor("x" * 70).execute("INSERT INTO nowhere VALUES (1)")
     assert state(connection) == FAILED
@@ -178,7 +178,7 @@ def test_reset(connection):
 
 
 def test_reset_leaves_nothing_of_the_session(dsn, connection):
-    """A pool that resets connections must not hand locks, tables or LISTENs from one user to the next."""
+    """A pool that resets connections must not pass locks, tables or LISTENs from one user to the next."""
     connection.autocommit = True
     cursor = connection.cursor()
     cursor.execute("""SELECT pg_advisory_lock(71077); CREATE TEMP TABLE left_behind (a int); LISTEN left_behind;

@@ -101,7 +101,7 @@ def test_none_is_no_xid(connect, call, prepares):
 
 
 def test_tpc_recover_makes_its_cursor_by_itself(dsn):
-    """Not by cursor() of a subclass, which may take other arguments."""
+    """It does not call cursor() of a subclass, which may take other arguments."""
     class Strange(connection_type):
         def cursor(self, how):
             raise AssertionError(how)

@@ -1,4 +1,4 @@
-"""PostgreSQL's values as Python objects, and programs' own typecasters."""
+"""PostgreSQL values as Python objects, and typecasters that programs register."""
 
 import datetime
 from decimal import Decimal

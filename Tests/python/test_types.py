@@ -1,4 +1,4 @@
-"""The types that the wheel ships: they agree with the driver, and say of programs what is true."""
+"""The type stubs in the wheel agree with the driver, and mypy accepts and rejects the right programs."""
 
 import importlib.util
 import os
@@ -20,6 +20,7 @@ def test_the_wheel_ships_its_types():
     assert (folder / "_psycopg.pyi").exists()
 
 
+@pytest.mark.slow
 def test_the_types_agree_with_the_driver():
     script = Path(__file__).parents[2] / "Scripts" / "check-stubs"
     done = subprocess.run([script], env={**os.environ, "VENV": sys.prefix}, text=True, capture_output=True)
@@ -27,7 +28,7 @@ def test_the_types_agree_with_the_driver():
 
 
 def checked(source, tmp_path):
-    """What mypy says of a program, a line each, in strict mode."""
+    """The messages of mypy for a program, in strict mode."""
     program = tmp_path / "program.py"
     program.write_text(textwrap.dedent(source))
     done = subprocess.run(

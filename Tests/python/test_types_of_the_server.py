@@ -1,4 +1,4 @@
-"""hstore and composite types; encrypt_password; what is at the C level."""
+"""hstore and composite types, encrypt_password, and pointers to C structures."""
 
 import ctypes
 
@@ -12,8 +12,7 @@ without_nul = st.text(st.characters(exclude_characters="\0", exclude_categories=
 
 
 @pytest.fixture
-def hstore(connection):
-    connection.cursor().execute("CREATE EXTENSION IF NOT EXISTS hstore")
+def hstore(hstore_extension, connection):
     before = dict(extensions.adapters)
     extras.register_hstore(connection)
     yield connection.cursor()

@@ -47,6 +47,8 @@ extension SQLState {
     public static let syntaxError: SQLState = "42601"
     /// 42501: a privilege is missing.
     public static let insufficientPrivilege: SQLState = "42501"
+    /// 25P02: a statement was sent in a transaction that has failed.
+    public static let inFailedSQLTransaction: SQLState = "25P02"
     /// 42P01: the table does not exist.
     public static let undefinedTable: SQLState = "42P01"
     /// 42703: the column does not exist.

@@ -48,25 +48,27 @@ public struct ServerMessage: Sendable, Equatable {
 
     /// Reads the fields of a result that is an error or was passed to a notice receiver.
     init(reading result: OpaquePointer) {
-        func field(_ code: Int32) -> String? { PQresultErrorField(result, code).map { String(cString: $0) } }
-        severity = field(apus_diag_severity)
-        severityNonlocalized = field(apus_diag_severity_nonlocalized)
-        sqlState = field(apus_diag_sqlstate).map(SQLState.init(rawValue:))
-        primary = field(apus_diag_message_primary)
-        detail = field(apus_diag_message_detail)
-        hint = field(apus_diag_message_hint)
-        statementPosition = field(apus_diag_statement_position)
-        internalPosition = field(apus_diag_internal_position)
-        internalQuery = field(apus_diag_internal_query)
-        context = field(apus_diag_context)
-        schemaName = field(apus_diag_schema_name)
-        tableName = field(apus_diag_table_name)
-        columnName = field(apus_diag_column_name)
-        dataTypeName = field(apus_diag_datatype_name)
-        constraintName = field(apus_diag_constraint_name)
-        sourceFile = field(apus_diag_source_file)
-        sourceLine = field(apus_diag_source_line)
-        sourceFunction = field(apus_diag_source_function)
+        func field(_ field: ErrorField) -> String? {
+            PQresultErrorField(result, field.code).map { String(cString: $0) }
+        }
+        severity = field(.severity)
+        severityNonlocalized = field(.severityNonlocalized)
+        sqlState = field(.sqlState).map(SQLState.init(rawValue:))
+        primary = field(.primary)
+        detail = field(.detail)
+        hint = field(.hint)
+        statementPosition = field(.statementPosition)
+        internalPosition = field(.internalPosition)
+        internalQuery = field(.internalQuery)
+        context = field(.context)
+        schemaName = field(.schemaName)
+        tableName = field(.tableName)
+        columnName = field(.columnName)
+        dataTypeName = field(.dataTypeName)
+        constraintName = field(.constraintName)
+        sourceFile = field(.sourceFile)
+        sourceLine = field(.sourceLine)
+        sourceFunction = field(.sourceFunction)
         encodedText = bytes(PQresultErrorMessage(result))
         text = String(decoding: encodedText, as: UTF8.self)
     }

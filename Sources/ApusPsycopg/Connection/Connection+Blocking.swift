@@ -235,14 +235,14 @@ extension Connection {
         isWasted: () -> Bool = { false }, _ step: () throws(PQError) -> Wait?
     ) -> Driven {
         var driven = Driven()
-        var stopping: Stopping?
+        var stopping: StatementStop?
         let due = patience.timeout.map { Monotonic.now + $0 }
         var wasted: Duration?
         var readyInARow = 0
-        if isUrgent { stopping = Stopping(core, patience.grace) }
+        if isUrgent { stopping = StatementStop(core.session, patience.grace) }
         do throws(PQError) {
             while let wait = try step() {
-                if Self.wait(for: wait.until(stopping?.moment ?? due), helping: &stopping) == .ready {
+                if self.wait(for: wait.until(stopping?.moment ?? due), helping: &stopping) == .ready {
                     readyInARow &+= 1
                     // A server that never stops sending must not keep signals and time limits from being looked at.
                     if readyInARow & 15 != 0 { continue }
@@ -254,17 +254,17 @@ extension Connection {
                 if stopping != nil {
                     if raised { stopping?.hurry(now) }
                 } else if raised {
-                    stopping = Stopping(core, patience.grace)
+                    stopping = StatementStop(core.session, patience.grace)
                     stopping?.hurry(now)
                 } else if let due, now >= due {
                     driven.isOverdue = true
-                    stopping = Stopping(core, patience.grace)
+                    stopping = StatementStop(core.session, patience.grace)
                 } else if patience.grace > .zero, isWasted() {
                     let since = wasted ?? now
                     wasted = since
-                    if now - since >= Self.wastePatience { stopping = Stopping(core, patience.grace) }
+                    if now - since >= Self.wastePatience { stopping = StatementStop(core.session, patience.grace) }
                 }
-                if stopping?.advance(now) == .isLost {
+                if stopping?.advance(now, core.session) == .isLost {
                     driven.isLost = true
                     break
                 }
@@ -288,87 +288,25 @@ extension Connection {
 
     /// After the answer, waits until no request to cancel is on its way, because it could hit the next statement. If it
     /// is not delivered in time, or a signal handler raises twice, the session is lost.
-    private func awaitDelivery(_ stopping: inout Stopping?, _ thread: inout ThreadState?, _ driven: inout Driven) {
+    private func awaitDelivery(_ stopping: inout StatementStop?, _ thread: inout ThreadState?, _ driven: inout Driven) {
         stopping?.answered()
         while let moment = stopping?.moment, stopping?.isOver == false, core.session?.isBroken == false {
-            _ = Self.wait(for: Wait(descriptor: nil, interest: [], deadline: moment), helping: &stopping)
+            _ = self.wait(for: Wait(descriptor: nil, interest: [], deadline: moment), helping: &stopping)
             if stopping?.isOver == true { return }
             if lookForSignals(&thread, &driven) { stopping?.hurry(Monotonic.now) }
-            driven.isLost = stopping?.advance(Monotonic.now) == .isLost
+            driven.isLost = stopping?.advance(Monotonic.now, core.session) == .isLost
             if driven.isLost { return }
         }
     }
 
     /// Waits, and helps a request to cancel on its way.
-    private static func wait(for wait: Wait, helping stopping: inout Stopping?) -> BlockingWaiter.Outcome {
-        guard stopping?.isRequesting == true else { return BlockingWaiter.wait(for: wait, slice: slice) }
-        guard let help = stopping?.helpRequest(Monotonic.now) else {
+    private func wait(for wait: Wait, helping stopping: inout StatementStop?) -> BlockingWaiter.Outcome {
+        guard stopping?.isRequesting == true else { return BlockingWaiter.wait(for: wait, slice: Self.slice) }
+        guard let help = stopping?.advanceRequest(Monotonic.now, core.session) else {
             // It has been delivered. What else there is to wait for has not been looked at.
             return wait.descriptor == nil ? .ready : .interrupted
         }
-        return BlockingWaiter.wait(for: wait, or: help, slice: slice)
-    }
-}
-
-/// A statement that is being stopped: the decisions, and the request that is on its way.
-private struct Stopping: ~Copyable {
-    enum Outcome { case goesOn, isLost }
-
-    private let core: ConnectionCore
-    private let grace: Duration
-    private var cancellation: Cancellation
-    private var request: CancelMachine?
-    /// Whether the statement was answered, and a request was not delivered in time. The session goes on, because a request
-    /// that could not be delivered in all this time is unlikely to arrive later.
-    private var isAbandoned = false
-    /// When the cancellation has to be asked again.
-    private(set) var moment: Duration
-
-    init(_ core: ConnectionCore, _ grace: Duration) {
-        self.core = core
-        self.grace = grace
-        let now = Monotonic.now
-        cancellation = Cancellation(now: now, grace: grace)
-        moment = cancellation.givesUpAt
-        _ = advance(now)
-    }
-
-    var isOver: Bool { isAbandoned || cancellation.isOver }
-    var isRequesting: Bool { cancellation.isRequesting }
-
-    mutating func hurry(_ now: Duration) { cancellation.hurry(now) }
-    mutating func answered() { cancellation.answered() }
-
-    /// Does what the cancellation asks for now.
-    mutating func advance(_ now: Duration) -> Outcome {
-        while true {
-            switch cancellation.next(now) {
-            case .sendRequest:
-                request = try? core.cancelMachine(within: grace)
-                // No thread or descriptor is left, perhaps for a moment only: it is sent again.
-                if request == nil { cancellation.requestEnded(now) }
-            case .wait(let moment):
-                self.moment = moment
-                return .goesOn
-            case .giveUp: return .isLost
-            case .undelivered:
-                request = nil
-                isAbandoned = true
-                return .goesOn
-            case .over: return .goesOn
-            }
-        }
-    }
-
-    /// Goes on with the request that is on its way.
-    /// - Returns: what it waits for; `nil` if it has been delivered, or could not be.
-    mutating func helpRequest(_ now: Duration) -> Wait? {
-        // A failure is not one of the statement: the request is sent again while there is time.
-        if let wait = try? request?.advance(now: now) { return wait }
-        request = nil
-        cancellation.requestEnded(now)
-        _ = advance(now)
-        return nil
+        return BlockingWaiter.wait(for: wait, or: help, slice: Self.slice)
     }
 }
 
@@ -379,13 +317,5 @@ extension ConnectionCore {
         access.lock()
         defer { access.unlock() }
         return try step()
-    }
-}
-
-extension Duration {
-    /// As people write it: `2.5 s`.
-    var inSeconds: String {
-        let seconds = Double(clampedNanoseconds) / 1e9
-        return seconds == seconds.rounded() && seconds < 1e9 ? "\(Int(seconds)) s" : "\(seconds) s"
     }
 }

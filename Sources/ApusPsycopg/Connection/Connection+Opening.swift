@@ -2,6 +2,7 @@ import ApusCluster
 import ApusConnector
 import ApusPQ
 import ApusPython
+import ApusSessions
 import ApusWaiting
 
 /// How a Python connection comes to its session: the balanced connect, waited for in each of the three ways, and what

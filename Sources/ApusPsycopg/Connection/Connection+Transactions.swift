@@ -1,7 +1,7 @@
 import ApusPQ
 import ApusPython
+import ApusSessions
 import ApusWaiting
-import CApusLibPQ
 
 extension Connection {
     // MARK: Ending

@@ -1,6 +1,6 @@
 import ApusPQ
 import ApusPython
-import CApusLibPQ
+import ApusSessions
 
 /// Two-phase commit: PEP 249's `tpc_*` methods on PostgreSQL's PREPARE TRANSACTION.
 extension Connection {

@@ -1,7 +1,7 @@
 import ApusPQ
 import ApusPython
+import ApusSessions
 import ApusWaiting
-import CApusLibPQ
 import CApusPsycopg
 
 /// The three ways to wait for a server: blocking without the GIL, by the program's wait callback (green), and handed
@@ -52,7 +52,7 @@ extension Connection {
         let exchange =
             try Self.isGreen ? performGreen(make) : performBlocking(timeout: timeout, grace: .zero, make)
         try collect()
-        if exchange.result.map({ PQresultStatus($0) }) == PGRES_EMPTY_QUERY { return }
+        if exchange.result?.status == .emptyQuery { return }
         try checkSuccess(exchange, cursor: nil)
     }
 
@@ -73,17 +73,17 @@ extension Connection {
     /// Raises what the server says against a command of the driver's own: anything but that the command is completed.
     /// The tag does not matter: a failed transaction's COMMIT is completed by a ROLLBACK.
     func checkCompletion(_ exchange: Exchange, of command: @autoclosure () -> String) throws(PythonError) {
-        let status = exchange.result.map { PQresultStatus($0) }
+        let status = exchange.result?.status
         let refusedCopy = exchange.detour?.refusedCopy
-        if status == PGRES_COMMAND_OK, refusedCopy == nil { return }
-        let isError = status == PGRES_FATAL_ERROR || status == PGRES_BAD_RESPONSE || status == PGRES_NONFATAL_ERROR
+        if status == .commandOK, refusedCopy == nil { return }
+        let isError = status?.isError ?? false
         let isLost = core.closed == .broken || exchange.detour?.loss != nil
         if isError && refusedCopy == nil || isLost { try checkSuccess(exchange, cursor: nil) }
         throw unexpected(refusedCopy ?? status, to: command())
     }
 
-    private func unexpected(_ status: ExecStatusType?, to command: String) -> PythonError {
-        let shown = status.flatMap { PQresStatus($0) }.map { String(cString: $0) } ?? "no result"
+    private func unexpected(_ status: ResultStatus?, to command: String) -> PythonError {
+        let shown = status?.libpqName ?? "no result"
         // Without the names that follow.
         let words = command.split(separator: " ").prefix { !$0.contains("'") && !$0.contains("\"") }
         return raise(
@@ -99,14 +99,13 @@ extension Connection {
             if core.closed == .broken {
                 throw raise(module.pointee.operationalError, "the connection to the server was lost")
             }
-            throw try misuse("can't execute an empty query", cursor)
+            throw misuse("can't execute an empty query", cursor)
         }
-        switch PQresultStatus(result) {
-        case PGRES_EMPTY_QUERY: throw try misuse("can't execute an empty query", cursor)
-        case PGRES_BAD_RESPONSE, PGRES_NONFATAL_ERROR, PGRES_FATAL_ERROR:
-            let position = PQresultErrorField(result, apus_diag_statement_position).flatMap { Int(String(cString: $0)) }
+        switch result.status {
+        case .emptyQuery: throw misuse("can't execute an empty query", cursor)
+        case .badResponse, .nonfatalError, .fatalError:
             var failure = ServerFailure(
-                result: result, encoding: core.encoding, prefix: exchange.prefix(at: position))
+                result: result, encoding: core.encoding, prefix: exchange.prefix(at: result.statementPosition))
             var raising = raising
             if let timeout = exchange.timeout, failure.isCancellation {
                 raising = module.pointee.commandTimeout
@@ -129,17 +128,17 @@ extension Connection {
         guard let copy = detour.refusedCopy else { return }
         let message =
             switch copy {
-            case PGRES_COPY_OUT: "can't execute COPY TO: use the copy_to() method instead"
-            case PGRES_COPY_IN: "can't execute COPY FROM: use the copy_from() method instead"
+            case .copyOut: "can't execute COPY TO: use the copy_to() method instead"
+            case .copyIn: "can't execute COPY FROM: use the copy_from() method instead"
             default: "can't execute START_REPLICATION: use the start_replication() method instead"
             }
-        throw try misuse(message, cursor)
+        throw misuse(message, cursor)
     }
 
     /// ProgrammingError, of a cursor if there is one.
-    private func misuse(_ message: String, _ cursor: PyObj?) throws(PythonError) -> PythonError {
-        if let cursor { return try Cursor(cursor).misuse(message) }
-        return raise(module.pointee.programmingError, message)
+    private func misuse(_ message: String, _ cursor: PyObj?) -> PythonError {
+        let raised = raise(module.pointee.programmingError, message)
+        return cursor.map { naming(raised, $0) } ?? raised
     }
 
     // MARK: Blocking
@@ -274,9 +273,7 @@ extension Connection {
         guard let reference, let cursor = reference.referent() else {
             throw raise(module.pointee.interfaceError, "the asynchronous cursor has disappeared")
         }
-        let receiver = try Cursor(cursor.object)
-        receiver.makeRoom(for: exchange)
-        try receiver.accept(exchange, self)
+        try core.receive?(cursor.object, exchange, self)
     }
 
     /// Lets the program wait.

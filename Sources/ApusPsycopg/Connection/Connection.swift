@@ -1,6 +1,5 @@
 import ApusPQ
 import ApusPython
-import CApusLibPQ
 import CApusPsycopg
 import Synchronization
 
@@ -105,9 +104,7 @@ struct Connection {
             for notification in inbox.notifications { try collect(notification) }
         }
         // A connection that has broken has no encoding any more: what is still to be read of it is in the last one.
-        if let pointer = core.session?.pointer, case let current = PQclientEncoding(pointer), current >= 0,
-            current != core.encodingID
-        {
+        if let current = core.session?.clientEncodingID, current >= 0, current != core.encodingID {
             try followEncoding()
         }
     }
@@ -156,8 +153,7 @@ struct Connection {
 
     /// Uses the encoding that the connection has now.
     func followEncoding() throws(PythonError) {
-        guard let pointer = libpq, let name = core.session?.clientEncoding else { return }
-        let id = PQclientEncoding(pointer)
+        guard let id = core.session?.clientEncodingID, let name = core.session?.clientEncoding else { return }
         core.encoding = try ClientEncoding(postgres: name)
         if core.encodingID != id { core.quotingChanges &+= 1 }
         core.encodingID = id
@@ -167,22 +163,13 @@ struct Connection {
     }
 }
 
-/// How to quote for a connection.
-func quoting(for connection: PyObj) throws(PythonError) -> Quoting { try Connection(connection).quoting }
-
+/// What literals depend on: the client encoding and standard_conforming_strings.
 extension Connection {
-    var quoting: Quoting {
-        get throws(PythonError) {
-            if core.isShared { try lookAgain() }
-            return Quoting(connection: object, encoding: core.encoding, doublesBackslashes: core.doublesBackslashes)
-        }
-    }
-
     /// What `checkQuoting` compares: to be asked before the values of a statement are quoted.
     func quotingChanges() throws(PythonError) -> Int {
         if core.isShared { try lookAgain() }
         // Another thread may not have come to follow a change of the encoding that its statement made.
-        if let libpq, case let current = PQclientEncoding(libpq), current >= 0, current != core.encodingID {
+        if let current = core.session?.clientEncodingID, current >= 0, current != core.encodingID {
             try followEncoding()
         }
         return core.quotingChanges
@@ -207,7 +194,7 @@ extension Connection {
     func lookAgain() throws(PythonError) {
         let core = self.core
         guard core.closed == .open, core.session != nil else { return }
-        try accessing { if let libpq = core.libpq { core.lookAtLiterals(libpq) } }
+        try accessing { core.readLiteralRules() }
         try collectGathered()
     }
 }

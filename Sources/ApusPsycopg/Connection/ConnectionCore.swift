@@ -1,8 +1,9 @@
 import ApusCluster
 import ApusConnector
 import ApusPQ
+import ApusPython
+import ApusSessions
 import ApusWaiting
-import CApusLibPQ
 import Synchronization
 
 /// The Swift side of a Python connection: the session, and what psycopg2 remembers of it.
@@ -111,10 +112,12 @@ final class ConnectionCore: @unchecked Sendable {
     /// Set for good by `async_=1`.
     var isAsynchronous = false
     /// What `executemany` holds back while Python code runs that may use the connection; under the GIL.
-    var pending: [PendingStatements] = []
+    var pending: [any HeldStatements] = []
     /// What is under way in asynchronous and green mode.
     var opening: BalancedConnect?
     var exchange: Exchange?
+    /// Gives an asynchronous exchange's result to the cursor that waits for it.
+    var receive: ((_ cursor: PyObj, Exchange, Connection) throws(PythonError) -> Void)?
     /// Whether the exchange's results have all come.
     var exchangeIsComplete = false
     /// The descriptor of the wait that was handed out last.
@@ -177,8 +180,8 @@ final class ConnectionCore: @unchecked Sendable {
     /// Takes out of libpq what the server sent unasked, and what it said of literals. Under the lock, and `access` or
     /// the GIL.
     func gather() {
-        guard let libpq else { return }
-        lookAtLiterals(libpq)
+        if session == nil { return }
+        readLiteralRules()
         if session?.hasNotices == true, let notices = session?.takeNotices() {
             deliver(notices)
         }
@@ -203,18 +206,8 @@ final class ConnectionCore: @unchecked Sendable {
     }
 
     /// Learns what the server last said of standard_conforming_strings. Under the lock, and `access` or the GIL.
-    func lookAtLiterals(_ libpq: OpaquePointer) {
-        let doubles: Bool
-        if PQerrorMessage(libpq)?.pointee == 0 {
-            // The quicker way. It makes libpq forget its last error, of which there is none.
-            doubles = withUnsafeTemporaryAllocation(of: CChar.self, capacity: 4) { target in
-                PQescapeStringConn(libpq, target.baseAddress, ("\\" as StaticString).c, 1, nil) == 2
-            }
-        } else {
-            // After an error, which Python may still ask for. A server that says nothing means "off", to libpq as well.
-            let name: StaticString = "standard_conforming_strings"
-            doubles = PQparameterStatus(libpq, name.c).map { strcmp($0, "on") != 0 } ?? true
-        }
+    func readLiteralRules() {
+        guard let doubles = session?.doublesBackslashes else { return }
         if doubles == doublesBackslashes { return }
         doublesBackslashes = doubles
         quotingChanges &+= 1
@@ -225,7 +218,7 @@ final class ConnectionCore: @unchecked Sendable {
     func isUnchanged(since quotedFor: Int) -> Bool {
         guard quotingChanges == quotedFor else { return false }
         // Another thread may not have come to note a change of the encoding. A connection that broke has none.
-        let current = libpq.map { PQclientEncoding($0) } ?? -1
+        let current = session?.clientEncodingID ?? -1
         return current < 0 || current == encodingID
     }
 
@@ -265,76 +258,5 @@ final class ConnectionCore: @unchecked Sendable {
         } else {
             _ = Unmanaged.passRetained(self)
         }
-    }
-}
-
-/// What transactions begin with, as `set_session` and its properties have it.
-struct TransactionSettings {
-    /// PostgreSQL's isolation levels, with psycopg2's numbers.
-    enum Isolation: Int {
-        case readCommitted = 1
-        case repeatableRead = 2
-        case serializable = 3
-        case readUncommitted = 4
-
-        var sql: String {
-            switch self {
-            case .readCommitted: "READ COMMITTED"
-            case .repeatableRead: "REPEATABLE READ"
-            case .serializable: "SERIALIZABLE"
-            case .readUncommitted: "READ UNCOMMITTED"
-            }
-        }
-    }
-
-    /// The settings that a call names, besides autocommit.
-    struct Names: OptionSet {
-        let rawValue: Int
-        static let isolation = Names(rawValue: 1)
-        static let readonly = Names(rawValue: 2)
-        static let deferrable = Names(rawValue: 4)
-    }
-
-    var autocommit = false
-    /// nil leaves it to the server's default.
-    var isolation: Isolation?
-    var readonly: Bool?
-    var deferrable: Bool?
-
-    /// The command that starts a transaction.
-    var begin: String {
-        var command = "BEGIN"
-        if let isolation { command += " ISOLATION LEVEL \(isolation.sql)" }
-        if let readonly { command += readonly ? " READ ONLY" : " READ WRITE" }
-        if let deferrable { command += deferrable ? " DEFERRABLE" : " NOT DEFERRABLE" }
-        return command
-    }
-}
-
-/// A wait handed out under a descriptor of its own, for loops that register a connection's descriptor once: an event
-/// queue that the present socket and deadline are registered with. It is waited for by reading.
-final class HandedOutWait {
-    private let queue: EventQueue
-    private let timer: Timer
-    private var watched: Int32?
-
-    init() throws(PQError) {
-        queue = try PQError.system(EventQueue.init)
-        let queue = queue
-        timer = try PQError.system { () throws(SystemError) in try Timer(of: queue, token: 0) }
-    }
-
-    var descriptor: Int32 { queue.descriptor }
-
-    /// Makes the descriptor readable when this wait is over.
-    func set(_ wait: Wait) throws(PQError) {
-        if let watched, watched != wait.descriptor { queue.unregister(watched) }
-        watched = wait.descriptor
-        if let descriptor = wait.descriptor {
-            try PQError.system { () throws(SystemError) in
-                try queue.register(descriptor, for: wait.interest, token: 1)
-            }
-        }
-        timer.set(wait.deadline)
     }
 }

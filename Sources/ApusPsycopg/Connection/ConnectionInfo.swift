@@ -1,6 +1,5 @@
 import ApusPQ
 import ApusPython
-import CApusLibPQ
 import CApusPsycopg
 
 /// `psycopg2.extensions.ConnectionInfo`: what libpq knows of a connection. It answers for closed connections too.
@@ -68,7 +67,7 @@ enum ConnectionInfo {
             }
         },
         .computed("status", "libpq's status of the connection.") { me, _ in
-            number(me) { core in Int((core.libpq.map { PQstatus($0) } ?? CONNECTION_BAD).rawValue) }
+            number(me) { $0.session?.connectionStatus ?? PQConnection.badStatus }
         },
         .computed("transaction_status", "libpq's status of the transaction.") { me, _ in
             number(me) { Int(($0.session?.transactionStatus ?? .unknown).rawValue) }
@@ -110,11 +109,8 @@ enum ConnectionInfo {
         .computed("ssl_attribute_names", "The names that ssl_attribute() knows.") { me, _ in
             returningObject { () throws(PythonError) in
                 let list = try PyRef(listOf: 0)
-                var names = try connection(me).libpq.flatMap { PQsslAttributeNames($0) }
-                while let current = names, let name = current.pointee {
-                    let text = try PyRef(cString: name)
-                    try list.object.append(text.object)
-                    names = current + 1
+                for name in try connection(me).core.session?.tlsAttributeNames ?? [] {
+                    try list.object.append(PyRef(name))
                 }
                 return list
             }
@@ -134,35 +130,10 @@ enum ConnectionInfo {
                 let core = connection.core
                 // TLS ends where another thread finds that the server has gone.
                 let value = try connection.accessing {
-                    core.libpq.flatMap { PQsslAttribute($0, name) }.map { String(cString: $0) }
+                    core.session?.tlsAttribute(name)
                 }
                 return try value.map(PyRef.init) ?? PyRef.none
             }
         },
     ]
-}
-
-extension ConnectionCore {
-    /// libpq's connection, for looking; nil when closed.
-    var libpq: OpaquePointer? { session?.pointer }
-}
-
-/// Makes the types of connections and what belongs to them.
-func makeConnections(_ state: UnsafeMutablePointer<ModuleState>, in owner: PyObj) throws(PythonError) {
-    state.pointee.connection = try ConnectionType.make(in: owner).take()
-    try owner.add(state.pointee.connection, as: "connection")
-    state.pointee.cursor = try CursorType.make(in: owner).take()
-    try owner.add(state.pointee.cursor, as: "cursor")
-    state.pointee.lobject = try LargeObjectType.make(in: owner).take()
-    try owner.add(state.pointee.lobject, as: "lobject")
-    state.pointee.replicationMessage = try ReplicationMessage.makeType(in: owner).take()
-    try owner.add(state.pointee.replicationMessage, as: "ReplicationMessage")
-    state.pointee.replicationCursor = try ReplicationCursorType.make(in: owner).take()
-    try owner.add(state.pointee.replicationCursor, as: "ReplicationCursor")
-    state.pointee.column = try Column.makeType(in: owner).take()
-    try owner.add(state.pointee.column, as: "Column")
-    state.pointee.notify = try makeNotifyType(in: owner).take()
-    try owner.add(state.pointee.notify, as: "Notify")
-    state.pointee.connectionInfo = try ConnectionInfo.makeType(in: owner).take()
-    try owner.add(state.pointee.connectionInfo, as: "ConnectionInfo")
 }

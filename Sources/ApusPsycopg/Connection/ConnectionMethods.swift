@@ -1,6 +1,6 @@
 import ApusPQ
 import ApusPython
-import CApusLibPQ
+import ApusSessions
 import CApusPsycopg
 
 /// The methods of `psycopg2.extensions.connection`.

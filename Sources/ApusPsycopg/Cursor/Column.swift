@@ -1,6 +1,5 @@
+import ApusPQ
 import ApusPython
-import ApusWaiting
-import CApusLibPQ
 import CApusPsycopg
 
 /// `psycopg2.extensions.Column`: one column of a result, as PEP 249's sequence of seven and by name.
@@ -8,27 +7,25 @@ enum Column {
     private static let numeric: UInt32 = 1700
 
     /// The column of a result.
-    static func make(_ result: OpaquePointer, _ index: Int32, _ encoding: ClientEncoding) throws(PythonError) -> PyRef {
+    static func make(_ result: BorrowedResult, _ index: Int, _ encoding: ClientEncoding) throws(PythonError) -> PyRef {
         let column = try PyRef(instanceOf: module.pointee.column)
         let fields = column.object.fields(apus_column.self)
-        if let name = PQfname(result, index) {
-            fields.pointee.name = try encoding.decode(UnsafeRawBufferPointer(start: name, count: strlen(name))).take()
-        }
-        let type = PQftype(result, index)
+        if let name = result.encodedColumnName(index) { fields.pointee.name = try encoding.decode(name).take() }
+        let type = result.columnType(index)
         fields.pointee.type_code = try PyRef(Int(type)).take()
         // A type modifier counts the four bytes of a length word with it. What has none shows as psycopg2 shows it.
-        let modifier = Int(PQfmod(result, index))
+        let modifier = result.columnModifier(index)
         let length = modifier > 0 ? modifier - 4 : modifier
-        let size = Int(PQfsize(result, index))
+        let size = result.columnSize(index)
         fields.pointee.internal_size = try PyRef(size != -1 ? size : type == numeric ? length >> 16 : length).take()
         if type == numeric {
             fields.pointee.precision = try PyRef((length >> 16) & 0xFFFF).take()
             fields.pointee.scale = try PyRef(length & 0xFFFF).take()
         }
-        let table = PQftable(result, index)
+        let table = result.columnTable(index)
         if table != 0 { fields.pointee.table_oid = try PyRef(Int(table)).take() }
-        let number = PQftablecol(result, index)
-        if number > 0 { fields.pointee.table_column = try PyRef(Int(number)).take() }
+        let number = result.columnTableColumn(index)
+        if number > 0 { fields.pointee.table_column = try PyRef(number).take() }
         return column
     }
 

@@ -1,7 +1,7 @@
 import ApusPQ
 import ApusPython
+import ApusSessions
 import ApusValues
-import CApusLibPQ
 
 /// `copy_from`, `copy_to` and `copy_expert`: COPY between a table and a Python file.
 extension Cursor {
@@ -99,9 +99,9 @@ extension Cursor {
             try connection.blockingUnderLock(limiting: exchange) { () throws(PQError) in
                 try exchange.advanceToAnswer(on: &core.session)
             }
-            switch exchange.result.map({ PQresultStatus($0) }) {
-            case PGRES_COPY_IN: try feed(file, size: size, connection, exchange)
-            case PGRES_COPY_OUT: try drain(into: file, connection, exchange)
+            switch exchange.result?.status {
+            case .copyIn: try feed(file, size: size, connection, exchange)
+            case .copyOut: try drain(into: file, connection, exchange)
             default: return
             }
             exchange.endCopy()

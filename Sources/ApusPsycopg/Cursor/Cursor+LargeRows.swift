@@ -1,7 +1,7 @@
 import ApusPQ
 import ApusPython
+import ApusSessions
 import ApusWaiting
-import CApusLibPQ
 import CApusPsycopg
 
 /// Large results whose rows are asked for all at once: see `LargeRows`.
@@ -24,7 +24,7 @@ extension Cursor {
         guard let result, fields.pointee.large == nil, fields.pointee.is_pinned == 0, fields.pointee.readers == 0,
             count == fields.pointee.rowcount - fields.pointee.row, count > fields.pointee.rowcount / 2
         else { return false }
-        let size = PQresultMemorySize(result)
+        let size = result.memorySize
         return size >= Self.packedBytes.all && size / Self.packedBytes.row >= fields.pointee.rowcount
     }
 
@@ -38,20 +38,18 @@ extension Cursor {
         var thread = GIL.release()
         let packed = PackedRows.copying(result)
         // Columns, status and command tag stay.
-        let head = PQcopyResult(result, PG_COPYRES_ATTRS)
+        let head = result.copyOfColumns()
         GIL.take(thread)
         // Meanwhile another thread may have got hold of the PGresult.
-        guard let packed, let head, fields.pointee.readers == 1, fields.pointee.is_pinned == 0, self.result == result
-        else {
-            PQclear(head)
-            return
-        }
+        guard let packed, let head, fields.pointee.readers == 1, fields.pointee.is_pinned == 0,
+            self.result?.pointer == result.pointer
+        else { return }
         let large = UnsafeMutablePointer<LargeRows>.allocate(capacity: 1)
         large.initialize(to: LargeRows(packed))
         fields.pointee.large = UnsafeMutableRawPointer(large)
-        fields.pointee.result = UnsafeMutableRawPointer(head)
+        fields.pointee.result = UnsafeMutableRawPointer(head.release())
         thread = GIL.release()
-        PQclear(result)
+        _ = PQResult(owning: result.pointer)
         MemoryPages.trimHeap()
         GIL.take(thread)
     }

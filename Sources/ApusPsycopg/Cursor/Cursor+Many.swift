@@ -1,7 +1,7 @@
 import ApusPQ
 import ApusPython
+import ApusSessions
 import ApusValues
-import CApusLibPQ
 
 /// `executemany`. Within a transaction the statements travel together: the server executes each by itself and stops at
 /// the first that fails, so that only the number of messages differs.
@@ -118,17 +118,5 @@ extension Cursor {
         }
         if PendingException.exists { try pending.sendBeforeRaising() } else { try pending.send() }
         return pending.affectedRows
-    }
-}
-
-extension Connection {
-    /// Sends what an `executemany` of this thread still holds: its iterator, or an adapter, is about to use the
-    /// connection.
-    @inline(__always)
-    func settlePending() throws(PythonError) { if !core.pending.isEmpty { try sendPending() } }
-
-    @inline(never)
-    private func sendPending() throws(PythonError) {
-        for pending in core.pending where pending.isOurs { try pending.send() }
     }
 }

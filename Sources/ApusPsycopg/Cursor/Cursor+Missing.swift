@@ -1,6 +1,5 @@
 import ApusPQ
 import ApusPython
-import CApusLibPQ
 
 /// What there still is to know of a result whose rows are gone.
 extension Cursor {
@@ -45,19 +44,19 @@ extension Cursor {
         hideRows()
         fields.pointee.is_pinned = 0
         if let large = fields.pointee.large { return Self.dropLargeRows(large, fields) }
-        guard let result, PQresultMemorySize(result) > Self.asideBytes,
-            let head = PQcopyResult(result, PG_COPYRES_ATTRS)
+        guard let result, result.memorySize > Self.asideBytes,
+            let head = result.copyOfColumns()
         else { return }
-        fields.pointee.result = UnsafeMutableRawPointer(head)
-        PQclear(result)
+        fields.pointee.result = UnsafeMutableRawPointer(head.release())
+        _ = PQResult(owning: result.pointer)
     }
 
     /// How many bytes a result may have that is kept with its rows, because a copy without them would take time.
     private static let asideBytes = 64 << 10
 
     /// Whether a result is that of a query.
-    static func hasColumns(_ result: OpaquePointer) -> Bool {
-        let status = PQresultStatus(result)
-        return status == PGRES_TUPLES_OK || status == PGRES_SINGLE_TUPLE
+    static func hasColumns(_ result: BorrowedResult) -> Bool {
+        let status = result.status
+        return status == .tuplesOK || status == .singleTuple
     }
 }

@@ -1,7 +1,7 @@
 import ApusPQ
 import ApusPython
+import ApusSessions
 import ApusValues
-import CApusLibPQ
 
 /// Named cursors live on the server: `execute` declares them, a fetch asks for rows.
 extension Cursor {
@@ -103,6 +103,6 @@ extension Cursor {
             () throws(PythonError) in try connection.checkQuoting(since: quotedFor)
         }
         try connection.checkSuccess(exchange, cursor: object)
-        return exchange.result.map { PQntuples($0) > 0 } ?? false
+        return exchange.result.map { $0.rowCount > 0 } ?? false
     }
 }

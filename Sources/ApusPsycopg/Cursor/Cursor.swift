@@ -1,6 +1,6 @@
 import ApusPQ
 import ApusPython
-import CApusLibPQ
+import ApusSessions
 import CApusPsycopg
 
 /// A Python cursor, borrowed.
@@ -11,11 +11,7 @@ struct Cursor {
     /// From the `self` of a method. Raises InterfaceError if `__init__` never ran.
     @inline(__always)
     init(_ object: PyObj?) throws(PythonError) {
-        guard let object, object.fields(apus_cursor.self).pointee.connection != nil else {
-            throw raise(module.pointee.interfaceError, "the cursor is not initialized")
-        }
-        self.object = object
-        fields = object.fields(apus_cursor.self)
+        (self.object, fields) = try initializedCursor(object)
     }
 
     /// The cursor's connection. Raises InterfaceError if either is closed.
@@ -53,22 +49,25 @@ struct Cursor {
         do throws(PythonError) { return try body() } catch { throw naming(error) }
     }
 
-    /// Makes an error of psycopg2's that was raised, and names no cursor, name this one.
-    @inline(never)
-    func naming(_ raised: PythonError) -> PythonError {
-        guard let exception = PendingException.take() else { return raised }
-        // A program may have given the class another way to make its instances.
-        if exception.object.isInstance(of: module.pointee.error) {
-            let fields = exception.object.fields(apus_error.self)
-            if fields.pointee.cursor == nil { fields.pointee.cursor = object.retained() }
-        }
-        PendingException.restore(exception)
-        return raised
-    }
+    /// Makes the error that was raised name this cursor, unless it names one already.
+    func naming(_ raised: PythonError) -> PythonError { ApusPsycopg.naming(raised, object) }
 
-    var result: OpaquePointer? { fields.pointee.result.map { OpaquePointer($0) } }
+    /// The result, which the cursor owns.
+    @inline(__always)
+    var result: BorrowedResult? { fields.pointee.result.map { BorrowedResult(OpaquePointer($0)) } }
 
     var isNamed: Bool { fields.pointee.name != nil }
+
+    /// The replication stream; nil as long as none was begun.
+    var stream: ReplicationStream? {
+        fields.pointee.stream.map { Unmanaged<ReplicationStream>.fromOpaque($0).takeUnretainedValue() }
+    }
+
+    func setStream(_ stream: ReplicationStream?) {
+        let old = fields.pointee.stream
+        fields.pointee.stream = stream.map { Unmanaged.passRetained($0).toOpaque() }
+        if let old { Unmanaged<ReplicationStream>.fromOpaque(old).release() }
+    }
 
     // MARK: The result
 
@@ -118,7 +117,7 @@ struct Cursor {
     static func dropRows(_ fields: UnsafeMutablePointer<apus_cursor>) {
         if let result = fields.pointee.result {
             fields.pointee.result = nil
-            PQclear(OpaquePointer(result))
+            _ = PQResult(owning: OpaquePointer(result))
         }
         if let large = fields.pointee.large { dropLargeRows(large, fields) }
         fields.pointee.is_pinned = 0
@@ -143,21 +142,22 @@ struct Cursor {
             return try checkUnread()
         }
         fields.pointee.has_failed = 0
-        guard let result = exchange.takeResult() else { return }
+        guard let taken = exchange.takeResult() else { return }
         if fields.pointee.result != nil { clearResult() }
-        fields.pointee.result = UnsafeMutableRawPointer(result)
-        switch PQresultStatus(result) {
-        case PGRES_TUPLES_OK, PGRES_SINGLE_TUPLE:
-            fields.pointee.rowcount = Int(PQntuples(result))
+        let result = taken.borrowed
+        fields.pointee.result = UnsafeMutableRawPointer(taken.release())
+        switch result.status {
+        case .tuplesOK, .singleTuple:
+            fields.pointee.rowcount = result.rowCount
             fields.pointee.missing = Missing.nothing
             do throws(PythonError) { try chooseCasts(result, connection) } catch {
                 clearResult()
                 throw error
             }
-        case PGRES_COPY_BOTH: return
+        case .copyBoth: return
         default:
-            fields.pointee.rowcount = Self.affectedRows(result)
-            fields.pointee.lastoid = PQoidValue(result)
+            fields.pointee.rowcount = result.affectedRows ?? -1
+            fields.pointee.lastoid = result.insertedOID
         }
     }
 
@@ -179,7 +179,7 @@ struct Cursor {
     /// Lets go of a result that is not the cursor's any more. A stream is ended, because no cursor reads it.
     @inline(never)
     private func discard(_ exchange: Exchange, _ connection: Connection) throws(PythonError) {
-        guard let result = exchange.result, PQresultStatus(result) == PGRES_COPY_BOTH else { return }
+        guard let result = exchange.result, result.status == .copyBoth else { return }
         exchange.abandonCopy()
         let core = connection.core
         _ = try connection.blocking(
@@ -191,22 +191,9 @@ struct Cursor {
         exchange.number.map { $0 == fields.pointee.execution } ?? true
     }
 
-    /// The number in a command's tag; -1 where there is none, and for one that no server can mean.
-    static func affectedRows(_ result: OpaquePointer) -> Int {
-        guard let digits = PQcmdTuples(result), digits.pointee != 0 else { return -1 }
-        var count = 0
-        var position = UnsafePointer<CChar>(digits)
-        while position.pointee >= 48 && position.pointee < 58 {
-            if count >= 100_000_000_000_000_000 { return -1 }
-            count = count &* 10 &+ Int(position.pointee &- 48)
-            position += 1
-        }
-        return count
-    }
-
     /// Finds the typecaster of every column, once for all rows.
-    private func chooseCasts(_ result: OpaquePointer, _ connection: Connection) throws(PythonError) {
-        let count = Int(PQnfields(result))
+    private func chooseCasts(_ result: BorrowedResult, _ connection: Connection) throws(PythonError) {
+        let count = result.columnCount
         let casts = try PyRef(tupleOf: count)
         let columns = room(forColumns: count)
         var isAcyclic = true
@@ -214,10 +201,10 @@ struct Cursor {
         fields.pointee.readers += 1
         defer { fields.pointee.readers -= 1 }
         for index in 0..<count {
-            let oid = try PyRef(Int(PQftype(result, Int32(truncatingIfNeeded: index))))
-            let isBinary = PQfformat(result, Int32(truncatingIfNeeded: index)) == 1
+            let oid = try PyRef(Int(result.columnType(index)))
+            let isBinary = result.isBinary(index)
             let cast = try cast(oid.object, connection, isBinary: isBinary)
-            let column = RowMaker.Column(cast.object)
+            let column = ColumnCast(cast.object)
             casts.set(tupleItem: index, to: cast)
             (columns + index).initialize(to: column)
             isAcyclic = isAcyclic && column.decoder.isAcyclic
@@ -228,21 +215,21 @@ struct Cursor {
 
     /// What `casts` holds, for the making of rows; nil if there never was a result.
     @inline(__always)
-    var columns: UnsafeMutablePointer<RowMaker.Column>? {
-        fields.pointee.columns?.assumingMemoryBound(to: RowMaker.Column.self)
+    var columns: UnsafeMutablePointer<ColumnCast>? {
+        fields.pointee.columns?.assumingMemoryBound(to: ColumnCast.self)
     }
 
     /// The array of `columns`, which only ever grows: most cursors execute the same again and again.
     @inline(__always)
-    private func room(forColumns count: Int) -> UnsafeMutablePointer<RowMaker.Column> {
+    private func room(forColumns count: Int) -> UnsafeMutablePointer<ColumnCast> {
         if let columns, fields.pointee.columns_capacity >= count { return columns }
         return moreRoom(forColumns: count)
     }
 
     @inline(never)
-    private func moreRoom(forColumns count: Int) -> UnsafeMutablePointer<RowMaker.Column> {
+    private func moreRoom(forColumns count: Int) -> UnsafeMutablePointer<ColumnCast> {
         Self.dropColumns(fields)
-        let columns = UnsafeMutablePointer<RowMaker.Column>.allocate(capacity: max(count, 4))
+        let columns = UnsafeMutablePointer<ColumnCast>.allocate(capacity: max(count, 4))
         fields.pointee.columns = UnsafeMutableRawPointer(columns)
         fields.pointee.columns_capacity = max(count, 4)
         return columns
@@ -301,10 +288,10 @@ struct Cursor {
         // New objects may set off the cycle collector, and finalizers with it.
         fields.pointee.readers += 1
         defer { fields.pointee.readers -= 1 }
-        let count = Int(PQnfields(result))
+        let count = result.columnCount
         let columns = try PyRef(tupleOf: count)
         for index in 0..<count {
-            try columns.set(tupleItem: index, to: Column.make(result, Int32(truncatingIfNeeded: index), encoding))
+            try columns.set(tupleItem: index, to: Column.make(result, index, encoding))
         }
         replace(&fields.pointee.description, with: PyRef(retaining: columns.object))
         return columns
@@ -332,18 +319,7 @@ struct Cursor {
     /// The tag of the last command, an empty text where the server refused it.
     func statusMessage() throws(PythonError) -> PyRef {
         if let last = fields.pointee.last_status { return PyRef(retaining: last) }
-        if let result, let status = PQcmdStatus(result) { return try PyRef(cString: status) }
+        if let result { return try PyRef(result.commandTag) }
         return try fields.pointee.has_failed != 0 ? PyRef("") : PyRef.none
     }
-}
-
-/// What a typecaster needs to know of the cursor that it is called with.
-func decodingContext(of cursor: PyObj?) throws(PythonError) -> Decoding {
-    guard let cursor, cursor.isInstance(of: module.pointee.cursor) else {
-        return try Decoding(encoding: .utf8, cursor: nil, tzinfoFactory: nil)
-    }
-    let fields = try Cursor(cursor).fields
-    return try Decoding(
-        encoding: Connection(fields.pointee.connection).core.encoding, cursor: cursor,
-        tzinfoFactory: fields.pointee.tzinfo_factory)
 }

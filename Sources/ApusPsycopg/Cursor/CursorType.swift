@@ -1,5 +1,5 @@
 import ApusPython
-import CApusLibPQ
+import ApusSessions
 import CApusPsycopg
 
 /// `psycopg2.extensions.cursor`

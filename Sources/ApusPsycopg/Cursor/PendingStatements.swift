@@ -1,15 +1,15 @@
 import ApusPQ
 import ApusPython
+import ApusSessions
 import ApusValues
 import ApusWaiting
-import CApusLibPQ
 import CApusPsycopg
 
 /// The statements of an `executemany` under way that have not been sent yet, and what those before have done.
 ///
 /// The connection knows of them, so that a statement, a commit or a COPY by the iterator that the arguments come from
 /// finds the rows before executed. It is used under the GIL.
-final class PendingStatements {
+final class PendingStatements: HeldStatements {
     private let cursor: Cursor
     private let connection: Connection
     private let thread = pthread_self()
@@ -31,10 +31,8 @@ final class PendingStatements {
 
     /// Raises ValueError for a statement with a zero byte.
     func check(_ statement: borrowing ByteWriter) throws(PythonError) {
-        try statement.withUnsafeBytes { (bytes) throws(PythonError) in
-            if bytes.count > 0, let base = bytes.baseAddress, memchr(base, 0, bytes.count) != nil {
-                throw raiseValueError("A statement cannot contain NUL (0x00) characters.")
-            }
+        if statement.withUnsafeBytes({ $0.position(of: 0) }) != nil {
+            throw raiseValueError("A statement cannot contain NUL (0x00) characters.")
         }
     }
 
@@ -81,7 +79,7 @@ final class PendingStatements {
             try connection.checkIdle("executemany")
         }
         let core = connection.core
-        let alone = try batch.statement(first)
+        let alone = try bytes(of: first)
         let one = try Exchange(Statement(alone.object))
         one.isHandedOut = Connection.isGreen
         let all: Exchange? = first > 0 || batch.count == 1 ? nil : together()
@@ -120,24 +118,22 @@ final class PendingStatements {
     private func take(_ exchange: Exchange) throws(PythonError) {
         let tally = exchange.tally ?? Exchange.Tally()
         let isLost = exchange.detour?.loss != nil
-        guard isLost || exchange.result.map({ PQresultStatus($0) }) == PGRES_FATAL_ERROR else {
-            try replace(&cursor.fields.pointee.query, with: batch.statement(batch.count - 1))
+        guard isLost || exchange.result?.status == .fatalError else {
+            try replace(&cursor.fields.pointee.query, with: bytes(of: batch.count - 1))
             try cursor.accept(exchange, connection)
             count(tally.affectedRows)
             return
         }
         var failed = min(tally.results, batch.count - 1)
         var isBehind = false
-        if let field = exchange.result.flatMap({ PQresultErrorField($0, apus_diag_statement_position) }),
-            let position = Int(String(cString: field))
-        {
+        if let position = exchange.result?.statementPosition {
             // The text of the batch alone: BEGIN in front of it has its own prefix.
             let own = exchange.positionInStatements(position)
             let place = batch.statement(atCharacter: own)
             failed = place.number
             isBehind = place.prefix.position(own) > batch.characters(of: failed)
         }
-        let statement = try batch.statement(failed)
+        let statement = try bytes(of: failed)
         replace(&cursor.fields.pointee.query, with: PyRef(retaining: statement.object))
         if isBehind, failed + 1 < batch.count, let other = try repeated(statement.object) {
             try cursor.accept(other, connection)
@@ -153,9 +149,13 @@ final class PendingStatements {
         let core = connection.core
         guard core.session?.transactionStatus == .inError else { return nil }
         let exchange = try connection.perform(Exchange(Statement(statement)), mayBegin: false)
-        guard let result = exchange.result, PQresultStatus(result) == PGRES_FATAL_ERROR else { return nil }
-        let isAborted = PQresultErrorField(result, apus_diag_sqlstate).map { strcmp($0, "25P02") == 0 } ?? false
-        return isAborted ? nil : exchange
+        guard let result = exchange.result, result.status == .fatalError else { return nil }
+        return result.sqlState == .inFailedSQLTransaction ? nil : exchange
+    }
+
+    /// The text of a statement of the batch, as `bytes`.
+    private func bytes(of index: Int) throws(PythonError) -> PyRef {
+        try batch.withStatement(index) { (bytes) throws(PythonError) in try PyRef(bytes: bytes) }
     }
 
     private func count(_ rows: Int?) {

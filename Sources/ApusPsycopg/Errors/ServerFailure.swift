@@ -1,12 +1,11 @@
 import ApusPQ
 import ApusPython
-import ApusWaiting
-import CApusLibPQ
+import ApusSessions
 import CApusPsycopg
 
 /// Raises an exception for a result that reports an error, with all of its fields.
 struct ServerFailure {
-    let result: OpaquePointer
+    let result: BorrowedResult
     let encoding: ClientEncoding
     /// The text that was sent before the program's statement in the same message.
     var prefix = StatementPrefix()
@@ -15,12 +14,12 @@ struct ServerFailure {
 
     /// True if the statement was canceled: SQLSTATE 57014, query_canceled.
     var isCancellation: Bool {
-        PQresultErrorField(result, apus_diag_sqlstate).map { strcmp($0, "57014") == 0 } ?? false
+        result.sqlState == .queryCanceled
     }
 
     /// The server's message, as formatted by libpq.
     private var message: [UInt8] {
-        PQresultErrorMessage(result).map { Array(UnsafeRawBufferPointer(start: $0, count: strlen($0))) } ?? []
+        result.encodedMessage
     }
 
     /// The server's message, and the message of the exception; nil if nothing was sent before the program's statement.
@@ -46,8 +45,8 @@ struct ServerFailure {
             if exception.object.isInstance(of: module.pointee.error) {
                 let fields = exception.object.fields(apus_error.self)
                 try replace(&fields.pointee.pgerror, with: decode(text))
-                if let code = PQresultErrorField(result, apus_diag_sqlstate) {
-                    try replace(&fields.pointee.pgcode, with: PyRef(cString: code))
+                if let code = result.sqlState {
+                    try replace(&fields.pointee.pgcode, with: PyRef(code.rawValue))
                 }
                 replace(&fields.pointee.cursor, with: cursor.map { PyRef(retaining: $0) })
                 try replace(&fields.pointee.fields, with: diagnostics())
@@ -57,49 +56,41 @@ struct ServerFailure {
     }
 
     private func errorType(connectionIsLost: Bool) -> PyObj {
-        guard let code = PQresultErrorField(result, apus_diag_sqlstate) else {
+        guard let code = result.sqlState else {
             return connectionIsLost ? module.pointee.operationalError : module.pointee.databaseError
         }
-        return errorClass(of: String(cString: code))
+        return errorClass(of: code.rawValue)
     }
 
     private func decode(_ bytes: [UInt8]) throws(PythonError) -> PyRef { try encoding.decode(bytes) }
 
     /// Removes the `ERROR:  ` at the start of the message.
     private func withoutSeverity(_ text: [UInt8]) -> [UInt8] {
-        guard let severity = PQresultErrorField(result, apus_diag_severity) else { return text }
-        let front = Array(UnsafeRawBufferPointer(start: severity, count: strlen(severity))) + Array(":  ".utf8)
+        guard let severity = result.field(.severity) else { return text }
+        let front = Array(severity) + Array(":  ".utf8)
         return text.starts(with: front) ? Array(text.dropFirst(front.count)) : text
     }
 
     /// Changes the positions in the message to those in the program's statement.
     private func shiftingPositions(in text: [UInt8]) -> [UInt8] {
-        guard prefix.lines > 0, PQresultErrorField(result, apus_diag_statement_position) != nil else { return text }
-        let primary = PQresultErrorField(result, apus_diag_message_primary)
-        let feeds = primary.map { UnsafeRawBufferPointer(start: $0, count: strlen($0)).count { $0 == 10 } } ?? 0
+        guard prefix.lines > 0, result.field(.statementPosition) != nil else { return text }
+        let feeds = result.field(.primary)?.count { $0 == 10 } ?? 0
         return prefix.removed(from: text, head: feeds + 1)
     }
 
     /// Returns the fields in the order of `DiagnosticField`, as a tuple.
     private func diagnostics() throws(PythonError) -> PyRef {
-        let codes = [
-            apus_diag_severity, apus_diag_severity_nonlocalized, apus_diag_sqlstate, apus_diag_message_primary,
-            apus_diag_message_detail, apus_diag_message_hint, apus_diag_statement_position,
-            apus_diag_internal_position, apus_diag_internal_query, apus_diag_context, apus_diag_schema_name,
-            apus_diag_table_name, apus_diag_column_name, apus_diag_datatype_name, apus_diag_constraint_name,
-            apus_diag_source_file, apus_diag_source_line, apus_diag_source_function,
-        ]
-        let fields = try PyRef(tupleOf: codes.count)
-        for (index, code) in codes.enumerated() {
-            guard let value = PQresultErrorField(result, code) else {
-                fields.set(tupleItem: index, to: PyRef.none)
+        let fields = try PyRef(tupleOf: ErrorField.allCases.count)
+        for field in ErrorField.allCases {
+            guard let value = result.field(field) else {
+                fields.set(tupleItem: field.rawValue, to: PyRef.none)
                 continue
             }
-            var bytes = Array(UnsafeRawBufferPointer(start: value, count: strlen(value)))
-            if code == apus_diag_statement_position, let position = Int(String(decoding: bytes, as: UTF8.self)) {
+            var bytes = Array(value)
+            if field == .statementPosition, let position = result.statementPosition {
                 bytes = Array(String(prefix.position(position)).utf8)
             }
-            try fields.set(tupleItem: index, to: decode(bytes))
+            try fields.set(tupleItem: field.rawValue, to: decode(bytes))
         }
         return fields
     }

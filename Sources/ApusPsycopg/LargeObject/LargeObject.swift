@@ -1,7 +1,7 @@
 import ApusPQ
 import ApusPython
+import ApusSessions
 import ApusValues
-import CApusLibPQ
 import CApusPsycopg
 
 /// A Python large object, borrowed. Its methods call functions of the server (see "Large Objects" in PostgreSQL's
@@ -166,9 +166,9 @@ struct LargeObject {
             parameters.append(Int32(clamping: count))
         }
         guard let result = exchange.result else { return 0 }
-        let got = Int(PQgetlength(result, 0, 0))
-        content.append(UnsafeRawBufferPointer(start: PQgetvalue(result, 0, 0), count: got))
-        return got
+        guard let cell = result.cell(0, 0) else { return 0 }
+        content.append(cell)
+        return cell.count
     }
 
     /// Writes text or bytes.
@@ -296,12 +296,9 @@ struct LargeObject {
     /// Calls a function of the server that returns an integer.
     private func integer(_ sql: StaticString, _ write: (inout PQParameters) -> Void) throws(PythonError) -> Int {
         let exchange = try callServer(sql, write)
-        guard let result = exchange.result, PQntuples(result) > 0, let value = PQgetvalue(result, 0, 0) else {
-            return 0
-        }
-        let bytes = UnsafeRawBufferPointer(start: value, count: Int(PQgetlength(result, 0, 0)))
+        guard let result = exchange.result, result.rowCount > 0, let bytes = result.cell(0, 0) else { return 0 }
         // Big-endian. The first bit of an OID is not a sign.
-        let isSigned = PQftype(result, 0) != OID.oid.rawValue
+        let isSigned = result.columnType(0) != OID.oid.rawValue
         let first = Int(bytes.first ?? 0)
         return bytes.dropFirst().reduce(isSigned && first > 127 ? first - 256 : first) { $0 << 8 | Int($1) }
     }

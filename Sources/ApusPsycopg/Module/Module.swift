@@ -17,7 +17,7 @@ enum Module {
             returningStatus { () throws(PythonError) in try Module.execute(receiver(me)) }
         },
         free: { me in
-            guard let state = state(of: me.map { PyObj(layout: $0.assumingMemoryBound(to: UInt8.self)) }) else {
+            guard let state = state(of: me.map { PyObj($0) }) else {
                 return
             }
             InterpreterStates.unregister(state)

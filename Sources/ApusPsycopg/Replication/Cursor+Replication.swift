@@ -1,7 +1,7 @@
 import ApusPQ
 import ApusPython
+import ApusSessions
 import ApusWaiting
-import CApusLibPQ
 
 /// The methods of a replication cursor: start a stream, read messages, and send feedback.
 extension Cursor {
@@ -32,17 +32,6 @@ extension Cursor {
             throw misuse("\(name) must be >= 1 (sec) and < 1000000000, not \(seconds)")
         }
         return .microseconds(Int64(seconds * 1e6))
-    }
-
-    func setStream(_ stream: ReplicationStream?) {
-        let old = fields.pointee.stream
-        fields.pointee.stream = stream.map { Unmanaged.passRetained($0).toOpaque() }
-        if let old { Unmanaged<ReplicationStream>.fromOpaque(old).release() }
-    }
-
-    /// The stream; nil before one is started.
-    var stream: ReplicationStream? {
-        fields.pointee.stream.map { Unmanaged<ReplicationStream>.fromOpaque($0).takeUnretainedValue() }
     }
 
     private func runningStream(_ call: StaticString) throws(PythonError) -> (ReplicationStream, Connection) {

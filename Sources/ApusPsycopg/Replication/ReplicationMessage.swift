@@ -1,4 +1,5 @@
 import ApusPython
+import ApusSessions
 import CApusPsycopg
 
 /// `psycopg2.extras.ReplicationMessage`

@@ -1,5 +1,5 @@
 import ApusPython
-import CApusLibPQ
+import ApusSessions
 
 /// The rows of a large result of which all rows were fetched at once. They replace libpq's copy, and their cells are
 /// freed while the rows are made, so that a program never has all cells and all rows in memory.

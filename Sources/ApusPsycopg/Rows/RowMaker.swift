@@ -1,21 +1,11 @@
 import ApusPython
+import ApusSessions
 import CApusPsycopg
 
 /// Makes Python rows of cells. It holds what is the same for all rows of one fetch.
 struct RowMaker: ~Copyable {
-    /// A column of the result, as set by `Cursor.chooseCasts`.
-    struct Column {
-        /// Borrowed from the cursor.
-        let caster: UnsafeMutablePointer<apus_typecaster>
-        let decoder: Decoder
-
-        init(_ cast: PyObj) {
-            caster = cast.fields(apus_typecaster.self)
-            decoder = Decoder(rawValue: caster.pointee.decoder) ?? .python
-        }
-    }
     /// Borrowed from the cursor.
-    private let columns: UnsafeMutablePointer<Column>
+    private let columns: UnsafeMutablePointer<ColumnCast>
     private let count: Int
     private let cursor: PyObj
     /// Makes row objects of a class of the program; nil makes tuples. Owned, because a row may replace the cursor's
@@ -35,15 +25,14 @@ struct RowMaker: ~Copyable {
 
     /// - Returns: nil if there is no result.
     @inline(__always)
-    init?(_ cursor: Cursor, encoding: ClientEncoding) throws(PythonError) {
-        guard let casts = cursor.fields.pointee.casts, let columns = cursor.columns else { return nil }
-        let fields = cursor.fields
-        self.cursor = cursor.object
-        decoding = try Decoding(
-            encoding: encoding, cursor: cursor.object, tzinfoFactory: fields.pointee.tzinfo_factory)
+    init?(cursor: PyObj, encoding: ClientEncoding) throws(PythonError) {
+        let fields = cursor.fields(apus_cursor.self)
+        guard let casts = fields.pointee.casts, let columns = fields.pointee.columns else { return nil }
+        self.cursor = cursor
+        decoding = try Decoding(encoding: encoding, cursor: cursor, tzinfoFactory: fields.pointee.tzinfo_factory)
         factory = fields.pointee.row_factory.flatMap { $0.isNone ? nil : $0.retained() }
         count = casts.tupleCount
-        self.columns = columns
+        self.columns = columns.assumingMemoryBound(to: ColumnCast.self)
         isAcyclic = fields.pointee.is_acyclic != 0
     }
 

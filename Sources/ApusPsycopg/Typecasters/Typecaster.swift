@@ -90,7 +90,7 @@ enum Typecaster {
         }
         guard let scope else { return try register(caster, in: state.pointee.stringTypes) }
         if scope.isInstance(of: state.pointee.cursor) {
-            let fields = try Cursor(scope).fields
+            let fields = try initializedCursor(scope).fields
             if fields.pointee.string_types == nil { fields.pointee.string_types = try PyRef.dict().take() }
             if let own = fields.pointee.string_types { try register(caster, in: own) }
         } else if scope.isInstance(of: state.pointee.connection) {

@@ -1,11 +1,11 @@
-"""What scripts need beside a driver: things that fail, or that are odd, in the same way for every driver."""
+"""Helpers for scripts: objects that fail or are odd in the same way for every driver."""
 
 import enum
 import io
 
 
 class Failure(Exception):
-    """What fails on purpose raises this."""
+    """Raised by objects that fail on purpose."""
 
 
 class Text(str):
@@ -44,7 +44,7 @@ class Conforming:
 
 
 class FailingSequence:
-    """A sequence of arguments whose item at `fails_at` cannot be had."""
+    """A sequence of arguments whose item at `fails_at` raises."""
 
     def __init__(self, items, fails_at):
         self._items, self._fails_at = items, fails_at
@@ -96,7 +96,7 @@ class FailingFile(io.StringIO):
 
 
 class StrangeFile:
-    """A file whose `read` and `write` answer what no file does. It ends after two answers."""
+    """A file whose `read` and `write` return wrong values. It ends after two calls."""
 
     def __init__(self, answer):
         self._answer, self._left = answer, 2
@@ -112,7 +112,7 @@ class StrangeFile:
 
 
 class SlowReader:
-    """A file that gives one character a call."""
+    """A file that returns one character per call."""
 
     def __init__(self, content):
         self._content, self._at = content, 0

@@ -1,4 +1,4 @@
-"""Python values for scripts: what adapters take, what they refuse, and what is easily got wrong."""
+"""Python values for scripts: values that adapters take, values that they refuse, and corner cases."""
 
 from language import made, mapping, octets, ref, tup
 
@@ -144,7 +144,7 @@ def wrong(r):
 
 
 def anything(r):
-    """What may be given where something else is expected."""
+    """A value of a wrong type for a parameter."""
     return r.choice([None, 0, 1, -1, 2 ** 31, 2 ** 63, -2 ** 63, 2 ** 64, 1.5, True, "", "a", "1", octets(b""),
                      octets(b"a"),
                      [], [1], tup(), tup(1, 2), mapping([]), mapping([["a", 1]]), made("aid.Odd"), ref("aid.identity"),

@@ -1,4 +1,4 @@
-"""Two drivers' observations of a script, compared; and the differences that are known."""
+"""The comparison of the observations of two drivers, and the known differences."""
 
 import configparser
 import re
@@ -14,7 +14,8 @@ ABSENT = "(nothing)"
 
 @dataclass(frozen=True)
 class Difference:
-    """What one step shows in two ways. `what` is a path such as "k0.rowcount", "raised.class", "server.rows of t"."""
+    """A value of one step that differs between the drivers. `what` is a path such as "k0.rowcount", "raised.class",
+    "server.rows of t"."""
 
     step: int
     kind: str
@@ -37,7 +38,7 @@ def flattened(seen):
             flat.update({f"{name}.{inner}": str(text) for inner, text in value.items()})
         else:
             flat["outcome"] = name
-            # Where a process hangs or how it fell is told, but not compared.
+            # Where a process hangs or how it crashed is printed, but not compared.
             flat[name] = str(value).split("\n")[0] if name == "process" else str(value)
     for register, attributes in seen.get("state", {}).items():
         flat.update({f"{register}.{name}": str(text) for name, text in attributes.items()})
@@ -50,7 +51,7 @@ def flattened(seen):
 
 
 class Known:
-    """A difference that is known, and why it is: the patterns that it has to match, all of them whole."""
+    """A known difference with its reason, and the patterns that it has to match completely."""
 
     def __init__(self, name, section):
         self.name = name
@@ -63,9 +64,9 @@ class Known:
         self.reason = section.get("reason")
         if not self.reason:
             raise ValueError(f"{KNOWN.name}: [{name}] has no reason")
-        # After it, whether the rest of the script is of no use, because the drivers are no longer in the same state.
+        # Whether the rest of the script is useless after it, because the drivers are no longer in the same state.
         self.ends = section.get("then") == "stop"
-        # Whether it may fail to show in a run: it is libpq's, whose version may be another one, or a matter of time.
+        # Whether it may be absent in a run, because it depends on the version of libpq or on time.
         self.sometimes = section.get("seen") == "sometimes" or self.why == "libpq"
         self._patterns = {key: re.compile(section[key].replace("\n", " "), re.DOTALL)
                           for key in ("step", "what", "class", "psycopg2", "apus") if key in section}
@@ -101,7 +102,7 @@ class KnownDifferences:
 
 @dataclass
 class Verdict:
-    """The first step that differs in what is not known, and all that it shows; or none."""
+    """The first step with an unknown difference, and all its differences; or none."""
 
     step: int = -1
     differences: tuple = ()
@@ -113,7 +114,7 @@ class Verdict:
 
     @property
     def classes(self):
-        """What kind of difference it is, to recognise it in another script: what differs, at which kind of step."""
+        """The kind of the difference, to recognise it in another script: what differs, at which kind of step."""
         pairs = {each.what: (each.reference, each.subject) for each in self.differences}
         step = self.differences[0].kind if self.differences else None
         found = set()
@@ -137,7 +138,7 @@ class Verdict:
 
 
 def follows(what, pairs):
-    """Whether this difference is one only because of a greater one of the same step."""
+    """Whether this difference only follows from a greater one of the same step."""
     if "outcome" in pairs:
         # One of the two has an exception, or an object, that the other one has not.
         return what != "outcome" and (
@@ -150,7 +151,7 @@ def generic(what):
 
 
 def compare(script, reference, subject, known, shown=str):
-    """Compares step by step. What differs and is known may go on to differ, as long as it stays the same."""
+    """Compares step by step. A known difference may persist, as long as it does not change."""
     carried, used = {}, []
     for number in range(max(len(reference), len(subject))):
         one = flattened(reference[number]) if number < len(reference) else {"process": ABSENT}
@@ -186,18 +187,18 @@ def compare(script, reference, subject, known, shown=str):
         if fresh:
             return Verdict(number, tuple(fresh), tuple(used), note(one, two, reference, subject, number))
         if "outcome" in explained:
-            # From here on one of the drivers has objects that the other has not.
+            # From here on one of the drivers has objects that the other does not have.
             return Verdict(known=tuple(used))
     return Verdict(known=tuple(used))
 
 
 def lasts(what):
-    """Whether an attribute is a state, which stays from step to step, and not what came of one step."""
+    """Whether an attribute is a state, which persists from step to step, and not a result of one step."""
     return not what.startswith(("outcome", "raised.", "value", "process", "warnings", "unraisable"))
 
 
 def outcome(flat):
-    """What came of a step, in a line that the known differences can match."""
+    """The result of a step, in a line that the known differences can match."""
     kind = flat.get("outcome", ABSENT)
     if kind == "raised":
         return f"raised {flat['raised.class']}: {flat['raised.str']}"
@@ -205,7 +206,7 @@ def outcome(flat):
 
 
 def note(one, two, reference, subject, number):
-    """Where a process crashed or hung, its own words."""
+    """The output of a process that crashed or hung."""
     for flat, seen in ((one, reference), (two, subject)):
         if "process" in flat and number < len(seen):
             return seen[number]["outcome"]["process"]

@@ -1,7 +1,7 @@
-"""What a driver's objects show, as text that two processes can compare.
+"""The attributes of a driver's objects, as text that two processes can compare.
 
-What differs from process to process alone gets a name: addresses, process ids, object ids that the server has chosen,
-and the database's name. All else stays as it is, the exact type of every value first of all.
+Values that always differ between processes get names: addresses, process ids, object ids that the server has chosen,
+and the database's name. Everything else is kept, above all the exact type of every value.
 """
 
 import array
@@ -13,7 +13,7 @@ import uuid
 
 ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{5,}\b")
 TOAST = re.compile(r"\bpg_toast_\d+")
-# Quoted ones are SQLSTATEs, or text of the script's own.
+# Quoted ones are SQLSTATEs, or text of the script.
 NUMBER = re.compile(r"(?<![\w.'])\d{5,10}(?!['\w]|\.\d)")
 PLAIN = (type(None), bool, int, float, str, bytes, bytearray, complex, decimal.Decimal, datetime.date, datetime.time,
          datetime.datetime, datetime.timedelta, uuid.UUID, range, type(Ellipsis))
@@ -26,7 +26,7 @@ CONNECTION_CALLS = ("get_transaction_status", "isexecuting")
 INFO_ATTRIBUTES = (
     "status", "transaction_status", "dbname", "user", "password", "host", "port", "options", "error_message",
     "server_version", "protocol_version", "needs_password", "used_password", "ssl_in_use")
-# Of dsn_parameters only what every libpq knows.
+# From dsn_parameters only those that every version of libpq knows.
 DSN_PARAMETERS = ("user", "password", "dbname", "host", "port", "options", "sslmode", "application_name",
                   "client_encoding",
                   "connect_timeout", "target_session_attrs", "gssencmode", "service")
@@ -60,12 +60,12 @@ class Describer:
         self._processes.setdefault(pid, f"<pid of {name}>")
 
     def learn_oid(self, oid):
-        """Object ids from 16384 on are the server's choice; in the order in which they are seen they have numbers."""
+        """Object ids from 16384 on are chosen by the server; they are numbered in the order of their appearance."""
         if type(oid) is int and oid >= 16384:
             self._oids.setdefault(oid, f"<oid {len(self._oids) + 1}>")
 
     def text(self, text):
-        """A text without what no two runs have in common."""
+        """A text without the parts that differ between any two runs."""
         text = ADDRESS.sub("0x..", text)
         text = TOAST.sub("pg_toast_..", self._database.sub("trial", text))
         return NUMBER.sub(lambda found: self._oids.get(int(found[0]), found[0]), text)
@@ -146,7 +146,7 @@ class Describer:
         return f"<{name}>"
 
     def column(self, column):
-        """All that a column of description has, in one line."""
+        """All fields of a column of description, in one line."""
         self.learn_oid(column.table_oid)
         self.learn_oid(column.type_code)
         names = ("name", "type_code", "display_size", "internal_size", "precision", "scale", "null_ok", "table_oid",
@@ -158,7 +158,7 @@ class Describer:
     # Exceptions
 
     def exception(self, error):
-        """What a caught exception shows, by attribute."""
+        """The attributes of a caught exception."""
         kind = type(error)
         seen = {
             "class": type_name(kind),
@@ -187,7 +187,7 @@ class Describer:
             value = getattr(owner, name)
         except Exception as error:
             return self.raised(error)
-        # A count is no process id, even where it happens to be the same number.
+        # A count is not a process id, even if it happens to be the same number.
         return repr(value) if type(value) is int and name != "oid" else self.value(value)
 
     def called(self, function, *arguments):

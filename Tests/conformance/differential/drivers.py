@@ -1,4 +1,4 @@
-"""The processes of the drivers: each runs scripts, one after the other, and is replaced where it crashes or hangs."""
+"""The processes of the drivers: each runs scripts one after the other, and is replaced when it crashes or hangs."""
 
 import json
 import os
@@ -13,7 +13,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 # No step of a script may take longer. The server ends each statement after four seconds.
 PATIENCE = 20
-# Prepared transactions have names that are the server's, and not a database's.
+# Names of prepared transactions are shared by all databases of a server.
 SHARED = re.compile(r"tpc_|prepare", re.IGNORECASE)
 
 
@@ -21,7 +21,7 @@ class Driver:
     """The interpreter of one driver, with a database of its own."""
 
     def __init__(self, name, python, server, database, plant=None, patience=PATIENCE):
-        """`plant` is a difference that this driver shall have, see plants.py: the means to test the comparison."""
+        """`plant` is a deliberate difference of this driver, see plants.py, which tests the comparison."""
         self.name = name
         self.version = None
         self._command = [str(python), "-B", str(HERE / "interpreter.py"), *map(str, server), database]
@@ -42,7 +42,7 @@ class Driver:
         return self._process is None
 
     def run(self, script):
-        """The observations of all steps. The last one says what became of the process, where it ended."""
+        """The observations of all steps. If the process ended, the last one says how."""
         if self._process is None:
             self._start()
         self._process.stdin.write(json.dumps(script) + "\n")
@@ -90,11 +90,11 @@ class Driver:
             return None
 
     def _fate(self):
-        """In words: it hangs, or how it ended."""
+        """Text that says that it hangs, or how it ended."""
         try:
             status = self._process.wait(0.5)
         except subprocess.TimeoutExpired:
-            # Its faulthandler says where it hangs.
+            # Its faulthandler prints where it hangs.
             self._process.send_signal(signal.SIGABRT)
             try:
                 self._process.wait(5)
@@ -137,7 +137,7 @@ def run_both(drivers, script):
         run(0)
         other.join()
     if any(driver.has_ended for driver in drivers):
-        # What a script leaves behind in its process must not be there for one driver alone.
+        # Leftovers of a script in its process must not exist for only one of the drivers.
         for driver in drivers:
             driver.stop()
     return results

@@ -7,7 +7,7 @@ from language import ref
 
 
 class Writer:
-    """A script that is being written, and what its objects are by then."""
+    """A script that is being written, and the state of its objects so far."""
 
     def __init__(self, r):
         self.r = r
@@ -22,7 +22,7 @@ class Writer:
 
     def call(self, path, *values, into=None, **keywords):
         if path.rpartition(".")[2] == "poll" and path.rpartition(".")[0] in self.asynchronous:
-            # What one poll answers is a matter of time.
+            # The result of a single poll depends on time.
             return self.wait(path.rpartition(".")[0])
         step = {"do": "call", "f": path}
         if values:
@@ -93,7 +93,7 @@ class Writer:
 
 
 def generate(seed, number):
-    """The script of that number."""
+    """The script with this number."""
     r = random.Random(f"{seed}/{number}")
     name = r.choices(list(THEMES), [theme.weight for theme in THEMES.values()])[0]
     theme = THEMES[name]

@@ -1,9 +1,9 @@
-"""One driver's process: it runs scripts, and tells after each step what is to be seen.
+"""The process of one driver: it runs scripts, and reports the observable state after each step.
 
     python -B interpreter.py HOST PORT USER DATABASE [PLANT]
 
-A script a line on standard input, a JSON object a line on standard output: {"ready": ...}, {"step": N, "seen": ...},
-{"done": ...}. Nothing here knows which driver it is.
+One script per line on standard input, one JSON object per line on standard output: {"ready": ...},
+{"step": N, "seen": ...}, {"done": ...}. Nothing here depends on the driver.
 """
 
 import builtins
@@ -48,7 +48,7 @@ class Interpreter:
     # A script
 
     def run(self, script, tell):
-        """Runs the steps, and tells each one's observation."""
+        """Runs the steps, and reports the observation of each."""
         self._observer.begin_script()
         self._describer = Describer(self.driver, self._database)
         self._registers = self._describer.registers
@@ -86,7 +86,7 @@ class Interpreter:
         return seen
 
     def _end(self):
-        """All that a script held is given up: what is left then is left behind."""
+        """Releases all objects of a script; anything that is left after that is a leftover."""
         extensions = self.driver.extensions
         extensions.set_wait_callback(None)
         changed = []
@@ -125,12 +125,12 @@ class Interpreter:
                 self._open[name] = pid
 
     def _is_at_work(self):
-        """Whether an asynchronous statement runs: what the server has is then a matter of time."""
+        """Whether an asynchronous statement runs, so that the state of the server depends on time."""
         return any(not held.closed and held.isexecuting() for _, held in self._connections())
 
     def _server(self):
         for pid in self._ended:
-            # A session ends some time after its connection is closed.
+            # A session ends some time after its connection was closed.
             self._observer.await_state(pid, "gone", 1.0)
         self._ended.clear()
         look = self._observer.look()
@@ -152,7 +152,7 @@ class Interpreter:
     # A step
 
     def plant(self, plant):
-        """A difference on purpose, see plants.py."""
+        """A deliberate difference, see plants.py."""
         self._plant = plant
 
     def _performed(self, step):
@@ -161,7 +161,7 @@ class Interpreter:
     def _perform(self, step):
         verb = step["do"]
         if verb == "call":
-            # Arguments first: a step without its registers does nothing at all.
+            # Arguments first, because a step without its registers does nothing.
             arguments = [self._value(each) for each in step.get("a", ())]
             keywords = {name: self._value(each) for name, each in step.get("k", {}).items()}
             return self._keep(step, self.find(step["f"])(*arguments, **keywords))
@@ -238,7 +238,7 @@ class Interpreter:
         raise ValueError(f"no such value: {value}")
 
     def _wait(self, connection, seconds):
-        """Polls until the connection is ready. How often is a matter of time, and not told."""
+        """Polls until the connection is ready. The number of polls depends on time and is not reported."""
         extensions = self.driver.extensions
         while True:
             state = connection.poll()
@@ -257,7 +257,7 @@ def shared_key(key):
 
 def main():
     host, port, user, database, *planted = sys.argv[1:]
-    # What a driver prints must not get between the observations.
+    # Output of a driver must not get between the observations.
     channel = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
     faulthandler.enable()
@@ -269,7 +269,7 @@ def main():
 
     observer = Observer(host, int(port), user, database)
     observer.prepare_database()
-    # Neither TLS nor GSS: what libpq says of a broken connection depends on them.
+    # Neither TLS nor GSS, because the messages of libpq about a broken connection depend on them.
     dsn = f"host={host} port={port} user={user} dbname={database} sslmode=disable gssencmode=disable"
     interpreter = Interpreter(psycopg2, observer, database, dsn)
     if planted:

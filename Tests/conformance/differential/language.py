@@ -58,7 +58,7 @@ def kind(step):
 
 
 def show_step(step):
-    """A step as a line of Python, or near to it."""
+    """A step as a line of Python, or similar."""
     verb = step["do"]
     if verb == "call":
         text = f"{step['f']}({_arguments(step)})"
@@ -111,6 +111,6 @@ def _spelled(path):
 
 
 def show_script(script, marked=None):
-    """A line for each step; the one that is marked has a sign."""
+    """One line per step; the marked one has a sign."""
     return "\n".join(f"{'>' if number == marked else ' '} {number:2} {show_step(step)}"
                      for number, step in enumerate(script["steps"]))

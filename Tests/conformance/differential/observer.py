@@ -1,4 +1,4 @@
-"""What the server has, and what another session sees of it."""
+"""The state of the server, as another session sees it."""
 
 import json
 import time
@@ -7,7 +7,7 @@ from wire import ServerError, WireSession
 
 SCHEMA = "s"
 
-# In a schema that no script touches. A table that is locked, because its change is not committed, is not waited for.
+# In a schema that no script uses. It does not wait for a table that is locked because a change is not committed.
 PREPARED = """
     CREATE SCHEMA watch;
     CREATE FUNCTION watch.tables() RETURNS json LANGUAGE plpgsql AS $$
@@ -42,7 +42,7 @@ PREPARED = """
             AS temporary;
 """
 
-# Each script begins with this. A sequence shows also what a rollback does not take back.
+# Each script begins with this. A sequence also shows effects that a rollback does not undo.
 FRESH = """
     SELECT lo_unlink(oid) FROM pg_largeobject_metadata;
     SET client_min_messages = warning;
@@ -70,14 +70,14 @@ FRESH = """
 
 
 class Observer:
-    """The other session of one driver's database. It is connected with the same server, by other means."""
+    """The other session of one driver's database. It is connected to the same server without a driver."""
 
     def __init__(self, host, port, user, database):
         self._address = (host, port, user, database)
         self._session = None
 
     def prepare_database(self):
-        """Makes the database anew."""
+        """Creates the database again."""
         host, port, user, database = self._address
         session = WireSession(host, port, user, "postgres")
         session.query(f"DROP DATABASE IF EXISTS {database} WITH (FORCE)")
@@ -99,7 +99,7 @@ class Observer:
         return self._session
 
     def begin_script(self):
-        """Everything that a script before it left is gone afterwards."""
+        """Removes everything that the script before it has left."""
         self.end_script()
         self.session.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
                            " WHERE datname = current_database() AND pid <> pg_backend_pid()")
@@ -107,12 +107,12 @@ class Observer:
         self.session.query(FRESH)
 
     def end_script(self):
-        """Names of prepared transactions are the server's, not a database's: the other driver may need them next."""
+        """Rolls prepared transactions back: all databases share their names, and the other driver may need them."""
         for gid, in self.session.query("SELECT gid FROM pg_prepared_xacts WHERE database = current_database()"):
             self.session.query("ROLLBACK PREPARED '" + gid.replace("'", "''") + "'")
 
     def await_sessions(self, count, seconds=3.0):
-        """Waits until no more sessions than `count` are connected. Answers how many are left at the end."""
+        """Waits until at most `count` sessions are connected. Returns how many are left at the end."""
         return self._ask_until(
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
             " AND backend_type = 'client backend'", lambda answer: int(answer) <= count, seconds)
@@ -138,7 +138,7 @@ class Observer:
         return json.loads(row[0])
 
     def run(self, sql):
-        """A text of the other session's, in a transaction of its own. Answers its rows or its error's code."""
+        """Executes a text in the other session, in a transaction of its own. Returns its rows or its error code."""
         try:
             return self.session.query(sql)
         except ServerError as error:

@@ -1,6 +1,6 @@
-"""Differences that are planted on purpose, to show that the comparison finds them.
+"""Deliberate differences, to show that the comparison finds them.
 
-A plant wraps what an interpreter does for a step. The driver below it is psycopg2 both times: nothing else differs.
+A plant wraps the execution of a step in an interpreter. Both drivers are psycopg2, so that nothing else differs.
 """
 
 import os
@@ -8,13 +8,13 @@ import time
 
 
 def lost_row(interpreter, step, perform):
-    """fetchall() answers one row too few."""
+    """fetchall() returns one row too few."""
     rows = perform(step)
     return rows[:-1] if called(step, "fetchall") else rows
 
 
 def other_type(interpreter, step, perform):
-    """fetchone() answers lists."""
+    """fetchone() returns lists."""
     row = perform(step)
     return list(row) if called(step, "fetchone") and row is not None else row
 
@@ -37,7 +37,7 @@ def other_error(interpreter, step, perform):
 
 
 def swallowed_error(interpreter, step, perform):
-    """An error of the server is none."""
+    """An error of the server is not raised."""
     try:
         return perform(step)
     except interpreter.driver.errors.DivisionByZero:
@@ -45,7 +45,7 @@ def swallowed_error(interpreter, step, perform):
 
 
 def open_session(interpreter, step, perform):
-    """close() leaves a session behind, which no register holds."""
+    """close() leaves a session behind that belongs to no register."""
     if called(step, "close"):
         interpreter.kept = interpreter.driver.connect(interpreter.dsn)
     return perform(step)
@@ -67,7 +67,7 @@ def crash(interpreter, step, perform):
 
 
 def hang(interpreter, step, perform):
-    """The process does nothing any more."""
+    """The process hangs."""
     if called(step, "callproc"):
         time.sleep(600)
     return perform(step)

@@ -2,7 +2,7 @@
 
 
 def shrink(script, shows, most=80):
-    """Leaves out steps as long as `shows(script)` stays true: many at once, then single ones. Asks `most` times."""
+    """Leaves out steps as long as `shows(script)` is true: many at once, then single ones. Calls it `most` times."""
     steps, runs = list(script["steps"]), 0
     size = max(1, len(steps) // 2)
     while True:

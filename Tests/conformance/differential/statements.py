@@ -161,7 +161,7 @@ def selection(r):
 
 
 def broken(r):
-    """A statement with a word too many at some place."""
+    """A statement with an extra word at some place."""
     statement = r.choice(PLAIN + CHANGES + ["select 'é日',\n  id\nfrom t\nwhere v = 'x'",
                                             "select 1; select 2; select 3"])
     at = r.randrange(len(statement) + 1)
@@ -211,7 +211,7 @@ def with_arguments(r, value=scalar):
 
 
 def unfit(r, value):
-    """Placeholders and arguments that do not go together."""
+    """Placeholders and arguments that do not match."""
     return r.choice([
         ("select %s", []), ("select %s", tup(1, 2)), ("select 1", [1]), ("select %s, %s", [1]), ("select %(a)s", [1]),
         ("select %s", mapping([["a", 1]])), ("select %(a)s", mapping([["b", 1]])), ("select %d", [1]), ("select %",

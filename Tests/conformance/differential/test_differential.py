@@ -1,8 +1,8 @@
-"""Tests of the differential tests: what they cannot see would pass for no difference.
+"""Tests of the differential tests, because a difference that they cannot see would pass for none.
 
     APUS_CLI=... python -m unittest discover -s Tests/conformance/differential
 
-Those that need a server and a driver take the psycopg2 of the Python that REFERENCE_PYTHON names, on both sides.
+Tests that need a server and a driver use the psycopg2 of the Python in REFERENCE_PYTHON, on both sides.
 """
 
 import json
@@ -274,7 +274,7 @@ SHOWING = {
 
 @unittest.skipUnless(os.environ.get("REFERENCE_PYTHON") and os.environ.get("APUS_CLI"), "needs a server and psycopg2")
 class PlantedTests(unittest.TestCase):
-    """psycopg2 against itself: nothing differs; and each difference that is planted is found."""
+    """psycopg2 compared with itself: nothing differs, and each planted difference is found."""
 
     @classmethod
     def setUpClass(cls):
@@ -301,7 +301,7 @@ class PlantedTests(unittest.TestCase):
                 each = script(CONNECT, CURSOR, *steps)
                 verdict = compare(each, *run_both((one, other), each), NOTHING_KNOWN, show_step)
                 self.assertTrue(verdict)
-                # And the processes go on: the next script is without it.
+                # The processes continue, and the next script does not show it.
                 plain = script(CONNECT, CURSOR, call("k0.execute", "select 2"))
                 self.assertFalse(compare(plain, *run_both((one, other), plain), NOTHING_KNOWN, show_step))
 

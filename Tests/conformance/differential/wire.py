@@ -1,4 +1,4 @@
-"""A small client of PostgreSQL's protocol 3.0: the session that watches a driver must not be that driver's.
+"""A small client of PostgreSQL's protocol 3.0, because the session that watches a driver must not use that driver.
 
 https://www.postgresql.org/docs/current/protocol.html; without TLS, without a password, and simple queries only.
 """
@@ -8,7 +8,7 @@ import struct
 
 
 class ServerError(Exception):
-    """An error that the server answered: its fields by their letters."""
+    """An error from the server: its fields by their letters."""
 
     def __init__(self, fields):
         super().__init__(f"{fields.get('C')}: {fields.get('M')}")
@@ -30,7 +30,7 @@ class WireSession:
         self._answer()
 
     def query(self, sql):
-        """The rows of the last statement of a text that has any. The first error is raised once all was answered."""
+        """The rows of the last statement that returns some. The first error is raised after the whole answer."""
         text = sql.encode() + b"\0"
         self._socket.sendall(b"Q" + struct.pack("!i", len(text) + 4) + text)
         return self._answer()

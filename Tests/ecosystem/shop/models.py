@@ -1,4 +1,4 @@
-"""What a Django application keeps, with every field that is PostgreSQL's own."""
+"""The models of a Django application, with every field type that is specific to PostgreSQL."""
 
 import uuid
 

@@ -7,7 +7,7 @@ import Testing
 
 @testable import ApusConnector
 
-/// A session as a test holds it: open until it is let go of.
+/// A session that is open until it is released.
 final class OpenSession: @unchecked Sendable {
     private var connection: PQConnection?
     let reservation: Reservation?
@@ -50,16 +50,25 @@ final class OpenSession: @unchecked Sendable {
     }
 }
 
-/// What one process has: its own registry, so that tests do not see each other's clusters.
+/// The state of a driver in one process: a registry of its own, so that tests do not share clusters.
 final class Driver: Sendable {
     let registry: ClusterRegistry
+    /// How far this driver's clock is ahead of the machine's.
+    private let ahead = Mutex(Duration.zero)
 
     init(seed: UInt64 = 1) { registry = ClusterRegistry(seed: seed) }
+
+    /// Lets time pass for this driver: quarantines end and lists grow old.
+    func moveClock(by time: Duration) { ahead.withLock { $0 += time } }
 
     func open(_ dsn: String, _ keywords: [String: String] = [:]) throws -> OpenSession {
         let options = try ConnectionOptions(dsn, keywords: keywords.map { ConnectionParameter($0.key, $0.value) })
         var machine = BalancedConnect(options, registry: registry)
-        try BlockingWaiter.run(&machine)
+        let ahead = ahead.withLock { $0 }
+        while var wait = try machine.advance(now: Monotonic.now + ahead) {
+            wait.deadline = wait.deadline.map { $0 - ahead }
+            _ = BlockingWaiter.wait(for: wait)
+        }
         return OpenSession(machine.takeConnection(), machine.reservation, machine.warnings)
     }
 
@@ -129,14 +138,13 @@ extension LocalCluster {
         return sum
     }
 
-    /// The same once it no longer changes: servers tell their statistics with a delay.
+    /// The same once it no longer changes, because servers report statistics with a delay.
     func settledSessionsSeen(atLeast expected: Int) async throws -> Int {
         var seen = -1
-        for _ in 0..<50 {
-            let now = try sessionsSeen()
-            if now == seen && now >= expected { return now }
-            seen = now
-            try await Task.sleep(for: .milliseconds(200))
+        _ = try await eventually(within: .seconds(10), every: .milliseconds(200)) {
+            let before = seen
+            seen = try sessionsSeen()
+            return seen == before && seen >= expected
         }
         return seen
     }

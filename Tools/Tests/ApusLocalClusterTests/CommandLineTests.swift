@@ -29,9 +29,9 @@ struct CommandLineTests {
         #expect(nodes[0]["placement"] as? String == "a.b.c")
         #expect(nodes[0]["pid"] as? Int == cluster.nodes[0].pid.map(Int.init))
 
-        // The supervisor in the background notices, too.
+        // The supervisor in the background also notices it.
         kill(try #require(try cluster.node(2).pid), SIGKILL)
-        #expect(try await cluster.eventually { cluster.record.nodes[1].lostAt != nil })
+        #expect(try await eventually { cluster.record.nodes[1].lostAt != nil })
         let supervisor = try #require(cluster.record.supervisor)
         _ = try await apus("down")
         #expect(kill(supervisor.pid, 0) != 0 || isZombie(supervisor.pid))
@@ -44,7 +44,7 @@ struct CommandLineTests {
         let server = ServerProcesses(dataFolder: try crashed.node(1).dataDirectory)
         let postmaster = server.postmaster
         kill(try #require(crashed.record.supervisor).pid, SIGKILL)
-        #expect(try await crashed.eventually { !crashed.isSupervised })
+        #expect(try await eventually { !crashed.isSupervised })
         #expect(try await crashed.ask(1, "SELECT count(*) FROM yb_servers()") == ["1"])
         _ = try await apus("up", "--nodes", "1", "--base-address", "any")
         #expect(server.postmaster != postmaster)
@@ -61,19 +61,16 @@ struct CommandLineTests {
         }
         defer { owner.cancel() }
         let folder = ClusterFolder(name: name)
-        for _ in 0..<2400 where (try? folder.load())?.supervisor == nil { try await Task.sleep(for: .milliseconds(25)) }
+        #expect(try await eventually(within: .seconds(60)) { (try? folder.load())?.supervisor != nil })
         let record = try folder.load()
         try await LocalCluster.running(name).freeze(2)
         kill(try #require(record.supervisor).pid, SIGKILL)
         _ = try? await owner.value
-        for _ in 0..<600 where FileManager.default.fileExists(atPath: folder.path) {
-            try await Task.sleep(for: .milliseconds(50))
-        }
-        #expect(!FileManager.default.fileExists(atPath: folder.path))
+        #expect(try await eventually { !FileManager.default.fileExists(atPath: folder.path) })
         for node in record.nodes { #expect(folder.processes(node).all().isEmpty) }
     }
 
-    /// A process that ended and that its parent has not looked at yet.
+    /// A process that has ended and whose parent has not waited for it yet.
     private func isZombie(_ pid: Int32) -> Bool {
         (try? String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8))?.contains(") Z ") == true
     }

@@ -3,7 +3,7 @@ import Testing
 
 @testable import ApusLocalCluster
 
-/// How clusters come up and go down, side by side and one after the other.
+/// How clusters start and stop, at the same time and one after the other.
 @Suite(.serialized) struct LifeTests {
     @Test func nothingIsLeft() async throws {
         let cluster = try await LocalCluster.up(.init(nodes: 2))
@@ -73,6 +73,7 @@ import Testing
     func cancellingTakesEverythingBack(milliseconds: Int) async throws {
         let name = "cancelled-\(getpid())-\(milliseconds)"
         let task = Task { try await LocalCluster.up(.init(name: name, nodes: 3, encryption: .offered)) }
+        // The moments tried: before, while and after the servers start.
         try await Task.sleep(for: .milliseconds(milliseconds))
         task.cancel()
         if let cluster = try? await task.value { try await cluster.down() }

@@ -11,7 +11,7 @@ import Testing
             #expect(try cluster.node(2).state == .dead)
             #expect(try cluster.node(2).pid == nil)
             #expect(try await cluster.listed(by: 1) == [1, 2, 3])
-            #expect(try await cluster.eventually { try await cluster.listed(by: 1) == [1, 3] })
+            #expect(try await eventually { try await cluster.listed(by: 1) == [1, 3] })
             #expect(try await cluster.listed(by: 3) == [1, 3])
             #expect(try cluster.node(2).isListed == false)
             try await cluster.start(2)
@@ -24,7 +24,7 @@ import Testing
         try await withLocalCluster(.init(nodes: 2, listedTTL: 0.5)) { cluster in
             let pid = try #require(try cluster.node(2).pid)
             kill(pid, SIGKILL)
-            #expect(try await cluster.eventually { try await cluster.listed(by: 1) == [1] })
+            #expect(try await eventually { try await cluster.listed(by: 1) == [1] })
             #expect(try cluster.node(2).state == .dead)
             try await cluster.start(2)
             #expect(try await cluster.listed(by: 2) == [1, 2])
@@ -48,7 +48,7 @@ import Testing
         try await withLocalCluster(.init(nodes: 1)) { cluster in
             async let session = failure { _ = try await cluster.ask(1, "SELECT pg_sleep(30)") }
             let processes = ServerProcesses(dataFolder: try cluster.node(1).dataDirectory)
-            #expect(try await cluster.eventually { try await cluster.sessions(1, running: "sleep(30)") == 1 })
+            #expect(try await eventually { try await cluster.sessions(1, running: "sleep(30)") == 1 })
             try await cluster.kill(1)
             #expect(processes.all().isEmpty)
             #expect(await session?.message.contains("server closed the connection unexpectedly") == true)
@@ -58,7 +58,7 @@ import Testing
     @Test func aFrozenNodeAcceptsAndNeverAnswers() async throws {
         try await withLocalCluster(.init(nodes: 2, listedTTL: 1)) { cluster in
             async let session = cluster.ask(1, "SELECT pg_sleep(1), 'done'")
-            #expect(try await cluster.eventually { try await cluster.sessions(1, running: "sleep(1)") == 1 })
+            #expect(try await eventually { try await cluster.sessions(1, running: "sleep(1)") == 1 })
             try await cluster.freeze(1)
             #expect(try cluster.node(1).state == .frozen)
             let node = try cluster.node(1)
@@ -69,7 +69,7 @@ import Testing
             let connection = try cluster.connectionString(1)
             let error = await failure { _ = try await psql(connection, "SELECT 1", timeout: 2) }
             #expect(error?.message.contains("timeout expired") == true)
-            #expect(try await cluster.eventually { try await cluster.listed(by: 2) == [2] })
+            #expect(try await eventually { try await cluster.listed(by: 2) == [2] })
             let start = await failure { try await cluster.start(1) }
             #expect(start?.message == "node 1 is frozen, not down: thaw it")
             try await cluster.thaw(1)
@@ -90,9 +90,9 @@ import Testing
             #expect(try await cluster.ask(1, "SELECT 'slow'") == ["slow"])
             #expect(ContinuousClock.now - start >= .seconds(2))
 
-            // A session that exists is freed of its delay, and is not interrupted.
+            // An existing session is no longer delayed, and is not interrupted.
             async let session = cluster.ask(1, "SELECT pg_sleep(6), repeat('x', 900000)")
-            #expect(try await cluster.eventually { try await cluster.sessions(1, running: "sleep(6)") == 1 })
+            #expect(try await eventually { try await cluster.sessions(1, running: "sleep(6)") == 1 })
             try await cluster.delay(1, by: .zero)
             for delay in [.init(attoseconds: .max), .seconds(601), .nanoseconds(-1), .init(attoseconds: .min)]
                 as [Duration]
@@ -100,8 +100,8 @@ import Testing
                 await #expect(throws: LocalClusterError.self) { try await cluster.delay(1, by: delay) }
             }
             #expect(try await session.map(\.utf8.count) == [900_001])
-            // A delayed answer never comes in less; an undelayed one sooner or later does, however busy the machine is.
-            let isFast = try await cluster.eventually {
+            // A delayed answer never takes less; one without delay does at some time, however busy the machine is.
+            let isFast = try await eventually {
                 let again = ContinuousClock.now
                 let answer = try await cluster.ask(1, "SELECT 'fast'")
                 return answer == ["fast"] && ContinuousClock.now - again < .seconds(2)
@@ -122,7 +122,7 @@ import Testing
             let connection = try cluster.connectionString(1)
             let script = "for i in $(seq 300); do psql -XAtqd \"$0\" -c 'SELECT pg_sleep(60)' 2>&1 & done; wait"
             let sessions = Task { try? await Command("sh", ["-c", script, connection]).run() }
-            let all = try await cluster.eventually { try await cluster.sessions(1, running: "sleep(60)") == 300 }
+            let all = try await eventually { try await cluster.sessions(1, running: "sleep(60)") == 300 }
             #expect(all)
             try await cluster.kill(1)
             _ = await sessions.value

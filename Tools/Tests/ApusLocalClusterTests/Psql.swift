@@ -3,7 +3,7 @@ import Testing
 
 @testable import ApusLocalCluster
 
-/// What psql prints for the statement, unaligned, one row a line.
+/// The output of psql for the statement, unaligned, one row per line.
 func psql(
     _ connection: String, _ statement: String, user: String? = nil, timeout: Int = 20
 ) async throws -> [String] {
@@ -33,18 +33,9 @@ extension LocalCluster {
             $0.split(separator: ".").last.flatMap { Int($0) }
         }
     }
-
-    /// Waits for what comes about by itself, at most half a minute: the machine may be busy.
-    func eventually(_ condition: () async throws -> Bool) async throws -> Bool {
-        for _ in 0..<600 {
-            if try await condition() { return true }
-            try await Task.sleep(for: .milliseconds(50))
-        }
-        return false
-    }
 }
 
-/// Takes the place of a thrown error in expectations about its words.
+/// The error that the body throws, for expectations about its message.
 func failure(_ body: () async throws -> Void) async -> LocalClusterError? {
     do {
         try await body()

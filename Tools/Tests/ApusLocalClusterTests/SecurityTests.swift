@@ -19,7 +19,7 @@ import Testing
             #expect(try cluster.connectionString(2).contains("sslmode=verify-full"))
             #expect(try await cluster.ask(2, "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()") == ["t"])
             #expect(try await psql(cluster.connectionString(2) + " sslmode=disable", "SELECT 1") == ["1"])
-            // An authority of somebody else does not do.
+            // The certificate of another authority is rejected.
             try await withLocalCluster(.init(nodes: 1, encryption: .offered)) { other in
                 let mixed = try cluster.connectionString(1) + " sslrootcert=\(other.directory)/ca.crt"
                 let error = await failure { _ = try await psql(mixed, "SELECT 1") }
@@ -39,7 +39,7 @@ import Testing
         }
     }
 
-    /// The name is all that the certificate knows, so whoever goes by the address is not convinced.
+    /// The certificate has only the name, so that a connection by the address is rejected.
     @Test(.enabled(if: access("/etc/hosts", W_OK) == 0, "names need /etc/hosts"))
     func certificatesCarryTheNameAlone() async throws {
         let before = try String(contentsOfFile: "/etc/hosts", encoding: .utf8)
@@ -54,7 +54,7 @@ import Testing
 
             try await cluster.setHost(1, "other.\(cluster.name).apus.test", resolvable: true)
             #expect(
-                try await cluster.eventually {
+                try await eventually {
                     (try? await cluster.ask(1, "SELECT min(host) < max(host) FROM yb_servers()")) == ["t"]
                 })
         }

@@ -3,7 +3,7 @@ import Testing
 
 @testable import ApusLocalCluster
 
-/// What nodes say of each other.
+/// The lists of nodes that nodes return.
 @Suite(.serialized) struct ServersFunctionTests {
     private static let names = [
         "host text", "port bigint", "num_connections bigint", "node_type text", "cloud text", "region text",

@@ -48,7 +48,7 @@ import Testing
         }
     }
 
-    /// Time is a parameter: a machine that is told that its deadline has come gives up without waiting.
+    /// Time is a parameter: a machine that is advanced at its deadline gives up without waiting.
     @Test func theClockIsAParameter() async throws {
         try await withLocalCluster(.init(nodes: 1)) { cluster in
             try await cluster.freeze(1)
@@ -57,7 +57,7 @@ import Testing
             #expect(first?.deadline == .seconds(3601))
             let error = #expect(throws: ConnectFailure.self) { _ = try machine.advance(now: .seconds(3601)) }
             #expect(error?.reason == .timedOut)
-            // A caller that comes later has not even asked the server, which accepted it, for a session.
+            // Advanced late, the machine has not asked the server, which has accepted it, for a session.
             var late = ConnectMachine(parameters: try cluster.parameters(1), timeout: .seconds(3600))
             let accepted = try #require(try late.advance(now: .seconds(1)))
             _ = BlockingWaiter.wait(for: Wait(descriptor: accepted.descriptor, interest: .write), slice: .seconds(20))
@@ -86,9 +86,9 @@ import Testing
 }
 
 #if os(Linux)
-/// Where several sockets are waited for at once, a machine is advanced though its own wait is not over.
+/// A caller that waits for several sockets advances a machine although its own wait is not over.
 @Suite struct EarlyAdvanceTests {
-    /// A listener whose queue is full: the system drops what else arrives, so that a connect stays under way.
+    /// A listener whose queue is full: the system drops further packets, so that a connect stays in progress.
     private final class FullListener {
         private let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         private(set) var port = 0
@@ -137,7 +137,7 @@ import Testing
             #expect(wait?.interest == .write)
             #expect(machine.progress == 0)
         }
-        // The system repeats its attempt, and is refused: libpq has not gone on to a later stage meanwhile.
+        // The system repeats its attempt and is refused: libpq has not moved to a later stage meanwhile.
         listener.end()
         let failure = #expect(throws: ConnectFailure.self) {
             while let wait = try machine.advance(now: .seconds(1)) {

@@ -6,7 +6,8 @@ import Testing
 @testable import ApusWaiting
 
 @Suite struct ParameterTests {
-    /// The protocol counts a value's bytes in 32 bits. The tests' limit is 4: a value of 2 GiB needs several of memory.
+    /// The protocol counts the bytes of a value in 32 bits. The limit in these tests is 4 bytes, because a value of
+    /// 2 GiB needs several GiB of memory.
     @Test(arguments: [true, false])
     func aValueThatIsTooLongIsRefused(binary: Bool) async throws {
         func add(_ text: String, _ parameters: inout PQParameters) {

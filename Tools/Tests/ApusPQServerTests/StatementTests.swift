@@ -79,7 +79,7 @@ import Testing
         }
     }
 
-    /// More than the socket and libpq's buffers take: written while the answer is read.
+    /// More than the buffers of the socket and of libpq hold: written while the answer is read.
     @Test func aLargeStatementAndALargeAnswer() async throws {
         try await withLocalCluster(.init(nodes: 1)) { cluster in
             var connection = try cluster.connect()
@@ -140,13 +140,11 @@ import Testing
             var connection = try cluster.connect()
             try connection.send(query: "SELECT pg_sleep(600)")
             _ = try connection.nextResult()
-            // A request that comes before its statement finds nothing to cancel.
+            // A request that overtakes its statement has no effect.
             var observer = try cluster.connect()
             let isRunning =
                 "SELECT 1 FROM pg_stat_activity WHERE pid = \(connection.backendPID) AND wait_event = 'PgSleep'"
-            while try observer.ask(isRunning).first?.rows.isEmpty != false {
-                try await Task.sleep(for: .milliseconds(20))
-            }
+            #expect(try await eventually { try observer.ask(isRunning).first?.rows.isEmpty == false })
             var cancel = try CancelMachine(connection, deadline: Monotonic.now + .seconds(10))
             try BlockingWaiter.run(&cancel)
             #expect(try connection.answers().first?.error?.sqlState == .queryCanceled)
@@ -154,7 +152,7 @@ import Testing
         }
     }
 
-    /// A node that hangs does not hold up the caller of cancel.
+    /// A node that hangs does not delay the caller of cancel.
     @Test func cancelHonoursItsDeadline() async throws {
         try await withLocalCluster(.init(nodes: 1)) { cluster in
             let connection = try cluster.connect()
@@ -178,12 +176,12 @@ import Testing
         }
     }
 
-    /// libpq closes its socket then, and complains about that when it is asked for another result: "invalid socket".
+    /// libpq closes its socket then, and a further call fails with "invalid socket".
     @Test(arguments: ["disable", "require"])
     func theWordsAboutALostConnectionAreAboutTheLoss(_ encryption: String) async throws {
         try await withLocalCluster(.init(nodes: 1, encryption: .offered)) { cluster in
             var connection = try cluster.connect(1, ["sslmode": encryption])
-            // What was answered before is handed out first.
+            // Answers received before are returned first.
             try connection.enterPipelineMode()
             for query in ["SELECT 'before'", "SELECT pg_terminate_backend(pg_backend_pid())", "SELECT 'after'"] {
                 try connection.send(query: query, parameters: PQParameters(), binaryResults: false)
@@ -203,7 +201,7 @@ import Testing
                 #expect(text.contains("closed") || text.contains("reset"), "\(text)")
                 #expect(!text.contains("invalid socket") && !text.contains("not open"), "\(text)")
             }
-            // However often it is asked.
+            // At every further call.
             #expect(throws: PQError.self) { try connection.send(query: "SELECT 1") }
             #expect(connection.errorMessage.contains("closed") || connection.errorMessage.contains("reset"))
         }

@@ -42,7 +42,7 @@ extension LocalCluster {
     }
 }
 
-/// What is left of a result once it is read.
+/// A result that has been read.
 struct Answer: Equatable {
     var status: ResultStatus
     var tag: String
@@ -53,7 +53,7 @@ struct Answer: Equatable {
 }
 
 extension PQConnection {
-    /// Blocks until all that was sent is answered.
+    /// Blocks until all statements sent are answered.
     mutating func answers() throws -> [Answer] {
         var answers: [Answer] = []
         while true {

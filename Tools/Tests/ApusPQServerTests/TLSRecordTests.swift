@@ -5,7 +5,7 @@ import Testing
 
 @testable import ApusPQ
 
-/// TLS records larger than PostgreSQL's own: what is decrypted already does not show on the socket.
+/// TLS records larger than those of PostgreSQL: bytes already decrypted do not show on the socket.
 @Suite(.serialized) struct TLSRecordTests {
     static let recordSize = 16384
     /// Sizes of answers whose last record is nearly full, so that libpq's buffer has no room for all of it.
@@ -23,7 +23,7 @@ import Testing
             ])
     }
 
-    /// A query whose answer has exactly so many bytes by the simple query protocol. Source: PostgreSQL's manual,
+    /// A query whose answer has exactly this size in the simple query protocol. Source: PostgreSQL's manual,
     /// "Message Formats".
     static func query(answeredBy size: Int) -> String {
         let length = 1000, head = 11, description = 32, ready = 6
@@ -34,7 +34,7 @@ import Testing
             + " FROM generate_series(1, \(count)) i"
     }
 
-    /// Waits for the socket alone, and not for ever: a stalled connection ends the test by an error.
+    /// Waits for the socket only, with a limit: a stalled connection fails the test.
     private static func wait(_ wait: Wait) throws {
         let limit = wait.until(Monotonic.now + .seconds(20))
         try #require(BlockingWaiter.wait(for: limit) == .ready, "nothing came although the server has answered")
@@ -77,7 +77,7 @@ import Testing
                 return
             }
             for size in Self.sizes { try Self.expectRows(&connection, of: Self.query(answeredBy: size)) }
-            // Where the library does not say how much it holds.
+            // A library that does not report how much it has buffered.
             connection.decrypted = .unknown
             for size in Self.sizes { try Self.expectRows(&connection, of: Self.query(answeredBy: size)) }
         }

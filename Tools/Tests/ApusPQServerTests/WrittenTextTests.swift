@@ -5,8 +5,8 @@ import Testing
 
 @testable import ApusPQ
 
-/// Bytes are what counts, not Swift's characters: a combining mark makes one of a separator and itself, `\r\n` is one,
-/// and `==` equates what Unicode calls equivalent.
+/// Bytes are compared, not Swift's characters: a separator and a combining mark are one character, `\r\n` is one, and
+/// `==` equates canonically equivalent texts.
 @Suite struct WrittenTextTests {
     @Test func equivalentTextsAreTwo() {
         #expect("\u{E9}" == "e\u{301}")
@@ -42,7 +42,7 @@ import Testing
 
     @Test(arguments: [
         ("text\n", "text"), ("text\r\n\n", "text"), ("\n", ""), ("", ""), ("a\nb\n", "a\nb"),
-        // A separator of Unicode's belongs to the message.
+        // A separator of Unicode is part of the message.
         ("text\u{2028}", "text\u{2028}"), ("text\u{301}\n", "text\u{301}"),
     ])
     func lineEnds(_ text: String, _ expected: String) {
@@ -52,9 +52,9 @@ import Testing
     }
 
     @Test(arguments: [
-        // The message begins with a combining mark, which makes a character of the space before it.
+        // The message begins with a combining mark, which forms a character with the space before it.
         ("FATAL:  28000: \u{301}x\nLOCATION:  f, a.c:1\n", "FATAL:  \u{301}x"),
-        // Windows' line ends in the message.
+        // Windows line ends in the message.
         ("FATAL:  28000: a\r\nLOCATION:  f, a.c:1\n", "FATAL:  a"),
         ("FATAL:  28000: a\r\nb\nLOCATION:  f, a.c:1\n", "FATAL:  a\r\nb"),
         ("FATAL:\u{301}  28000: FATAL:  28000: a\n", "FATAL:\u{301}  28000: FATAL:  a"),

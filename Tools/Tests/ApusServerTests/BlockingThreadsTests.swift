@@ -1,3 +1,4 @@
+import ApusLocalCluster
 import ApusPQ
 import ApusWaiting
 import Foundation

@@ -1,10 +1,13 @@
 import ApusLocalCluster
+import Synchronization
 import Testing
 
 @testable import Apus
 
 extension AllTests {
     @Suite struct CancellationTests {
+        private final class Counter: Sendable { let value = Atomic(0) }
+
         private let clock = ContinuousClock()
 
         /// Cancelling the task stops the statement on the server, and the connection stays usable.
@@ -12,7 +15,7 @@ extension AllTests {
             try await withConnection { connection in
                 for _ in 0..<5 {
                     let task = Task { try await connection.execute("SELECT pg_sleep(60)") }
-                    try await Task.sleep(for: .milliseconds(50))
+                    try await untilAsleep(connection)
                     let start = clock.now
                     task.cancel()
                     let error = await failure { _ = try await task.value }
@@ -41,7 +44,7 @@ extension AllTests {
             try await withConnection { connection in
                 for round in 0..<10 {
                     let victim = Task { try await connection.execute("SELECT pg_sleep(30)") }
-                    try await Task.sleep(for: .milliseconds(20))
+                    try await untilAsleep(connection)
                     let others = Task {
                         try await withThrowingTaskGroup(of: Int.self) { group in
                             for number in 0..<20 {
@@ -53,6 +56,7 @@ extension AllTests {
                             return try await group.reduce(0, +)
                         }
                     }
+                    // Each round cancels at another moment, when more of the others have been sent.
                     try await Task.sleep(for: .milliseconds(round))
                     victim.cancel()
                     #expect(await failure { _ = try await victim.value }?.code == .cancelled)
@@ -89,9 +93,9 @@ extension AllTests {
                             """, as: Double.self)
                     }
                     let first = Task { try await connection.execute("SELECT pg_sleep(60)") }
-                    #expect(try await eventually { connection.core.state.withLock { $0.inFlight.count == 1 } })
+                    try await untilSent(1, on: connection)
                     let second = Task { try await connection.execute(statement) }
-                    #expect(try await eventually { connection.core.state.withLock { $0.inFlight.count == 2 } })
+                    try await untilSent(2, on: connection)
                     first.cancel()
                     #expect(await failure { _ = try await first.value }?.code == .cancelled)
                     // The cancel that is too late for the first statement.
@@ -120,9 +124,9 @@ extension AllTests {
         @Test func cancelledBehindOthers() async throws {
             try await withConnection { connection in
                 let slow = Task { try await connection.execute("SELECT pg_sleep(3)") }
-                #expect(try await eventually { connection.core.state.withLock { $0.inFlight.count == 1 } })
+                try await untilSent(1, on: connection)
                 let behind = Task { try await connection.execute("SELECT 2") }
-                #expect(try await eventually { connection.core.state.withLock { $0.inFlight.count == 2 } })
+                try await untilSent(2, on: connection)
                 let start = clock.now
                 behind.cancel()
                 #expect(await failure { _ = try await behind.value }?.code == .cancelled)
@@ -145,9 +149,9 @@ extension AllTests {
                 #expect(clock.now - start < .seconds(9))
                 #expect(try await connection.first("SELECT 1", as: Int.self, timeout: .seconds(10)) == 1)
 
-                // It waits behind another statement and is never sent; only this call fails.
-                async let slow = connection.execute("SELECT pg_sleep(1)")
-                try await Task.sleep(for: .milliseconds(50))
+                // Queued behind another and never sent: only this one fails.
+                async let slow = connection.execute("SELECT pg_sleep(2)")
+                try await untilSent(1, on: connection)
                 let waiting = await failure { try await connection.execute("SELECT 1", timeout: .milliseconds(100)) }
                 #expect(waiting?.code == .timeout)
                 #expect(try await slow.affectedRows == 1)
@@ -156,12 +160,15 @@ extension AllTests {
 
         @Test func cancellationWhileRowsStream() async throws {
             try await withConnection { connection in
+                let received = Counter()
                 let task = Task {
+                    // Rows as large as the server's buffer, so that each is sent at once.
                     let rows = try await connection.query(
-                        "SELECT pg_sleep(0.001)::text FROM generate_series(1, 1000000)")
-                    for try await _ in rows {}
+                        "SELECT repeat('x', 8192) || pg_sleep(0.001) FROM generate_series(1, 1000000)")
+                    for try await _ in rows { received.value.add(1, ordering: .relaxed) }
                 }
-                try await Task.sleep(for: .milliseconds(100))
+                let isStreaming = try await eventually { received.value.load(ordering: .relaxed) > 0 }
+                #expect(isStreaming)
                 task.cancel()
                 #expect(await failure { try await task.value }?.code == .cancelled)
                 #expect(try await connection.first("SELECT 1", as: Int.self) == 1)
@@ -191,6 +198,7 @@ extension AllTests {
 
                 var start = clock.now
                 let connect = Task { try await ApusConnection.connect(options) }
+                // A sleep, because the frozen server cannot be asked whether the connect waits.
                 try await Task.sleep(for: .milliseconds(100))
                 connect.cancel()
                 #expect(await failure { _ = try await connect.value }?.code == .cancelled)
@@ -205,7 +213,7 @@ extension AllTests {
                 #expect(clock.now - start < .seconds(9))
 
                 let task = Task { try await other.execute("SELECT 1") }
-                try await Task.sleep(for: .milliseconds(100))
+                try await untilSent(1, on: other)
                 start = clock.now
                 task.cancel()
                 #expect(await failure { _ = try await task.value }?.code == .connectionLost)

@@ -1,3 +1,4 @@
+import ApusLocalCluster
 import CApusLibPQ
 import Synchronization
 import Testing

@@ -132,10 +132,10 @@ extension AllTests {
                 let keeper = LogKeeper()
                 let victim = try await ApusConnection.connect(try await Servers.options, logger: keeper.logger)
                 let waiting = Task { try await victim.execute("SELECT pg_sleep(60)") }
-                // The order in which tasks start is not guaranteed.
-                try await Task.sleep(for: .milliseconds(50))
+                // Tasks may begin in any order.
+                try await untilSent(1, on: victim)
                 let behind = Task { try await victim.execute("SELECT 1") }
-                try await Task.sleep(for: .milliseconds(50))
+                try await untilSent(2, on: victim)
                 try await killer.execute("SELECT pg_terminate_backend(\(victim.backendPID))")
                 let error = await failure { _ = try await waiting.value }
                 #expect(error?.code == .connectionLost)
@@ -156,7 +156,7 @@ extension AllTests {
         @Test func closingWakesWhoWaits() async throws {
             let connection = try await ApusConnection.connect(try await Servers.options)
             let waiting = Task { try await connection.execute("SELECT pg_sleep(60)") }
-            try await Task.sleep(for: .milliseconds(50))
+            try await untilSent(1, on: connection)
             await connection.close()
             #expect(await failure { _ = try await waiting.value }?.code == .connectionClosed)
             await connection.close()

@@ -40,6 +40,7 @@ extension AllTests {
                     }
                 }
             }
+            // The process ends before.
             try? await Task.sleep(for: .seconds(60))
         }
 

@@ -1,3 +1,4 @@
+import ApusLocalCluster
 import Dispatch
 import Synchronization
 import Testing
@@ -5,7 +6,7 @@ import Testing
 @testable import Apus
 
 extension AllTests {
-    /// Nothing that the server sent is lost with the connection.
+    /// Messages of the server are not lost with the connection.
     @Suite struct LossTests {
         @Test func whatCameBeforeTheLossIsHandedOver() async throws {
             let server = try ScriptedServer { client in

@@ -63,6 +63,7 @@ extension AllTests {
                         }
                         try await group.waitForAll()
                     }
+                    // The loop, which is the executor here, can also resume a task that sleeps.
                     try await Task.sleep(for: .milliseconds(5))
                     return sum
                 }

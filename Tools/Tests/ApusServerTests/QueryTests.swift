@@ -1,3 +1,4 @@
+import ApusLocalCluster
 import Testing
 
 @testable import Apus

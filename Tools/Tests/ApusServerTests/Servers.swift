@@ -59,13 +59,22 @@ func failure(of body: () async throws -> Void) async -> ApusError? {
     return nil
 }
 
-/// Evaluates a condition until it is true, for some seconds.
-func eventually(_ condition: () async throws -> Bool) async throws -> Bool {
-    for _ in 0..<400 {
-        if try await condition() { return true }
-        try await Task.sleep(for: .milliseconds(50))
+/// Waits until this number of a connection's requests have been sent and are not answered; fails the test otherwise.
+func untilSent(_ count: Int, on connection: ApusConnection) async throws {
+    let isSent = try await eventually { connection.core.state.withLock { $0.inFlight.count == count } }
+    try #require(isSent)
+}
+
+/// Waits until the first of the shared servers executes `pg_sleep()` for a connection; fails the test otherwise.
+func untilAsleep(_ connection: ApusConnection) async throws {
+    let pid = connection.backendPID
+    let isAsleep = try await withConnection { observer in
+        try await eventually {
+            try await observer.first(
+                "SELECT 1 FROM pg_stat_activity WHERE pid = \(pid) AND wait_event = 'PgSleep'", as: Int.self) == 1
+        }
     }
-    return false
+    try #require(isAsleep)
 }
 
 /// A log handler that passes every line to a closure.

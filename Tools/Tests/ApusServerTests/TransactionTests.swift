@@ -1,3 +1,4 @@
+import ApusLocalCluster
 import Testing
 
 @testable import Apus
@@ -77,8 +78,9 @@ extension AllTests {
                     try await connection.transaction { transaction in
                         try await transaction.execute("INSERT INTO t VALUES (1)")
                         inside.continuation.yield()
-                        try await Task.sleep(for: .milliseconds(200))
-                        // Statements on the connection itself and from a child task are part of the transaction.
+                        // The statement outside is queued.
+                        #expect(try await eventually { connection.core.state.withLock { !$0.waiting.isEmpty } })
+                        // On the connection itself, and from a child task: part of the transaction.
                         async let own = connection.execute("INSERT INTO t VALUES (2)")
                         _ = try await own
                         throw Regret()
@@ -151,7 +153,7 @@ extension AllTests {
                         try await transaction.execute("SELECT pg_sleep(60)")
                     }
                 }
-                try await Task.sleep(for: .milliseconds(100))
+                try await untilAsleep(connection)
                 task.cancel()
                 #expect(await failure { try await task.value }?.code == .cancelled)
                 #expect(try await count(connection) == 0)

@@ -2,7 +2,7 @@
 /// whether it means behind and in front of others what it means alone. Where that is uncertain, the answer is no.
 ///
 /// The rules are in the chapter "Lexical Structure" of PostgreSQL's manual. The bytes are UTF-8.
-struct StatementScan {
+public struct StatementScan {
     private let bytes: UnsafeRawBufferPointer
     private var position = 0
 
@@ -11,7 +11,7 @@ struct StatementScan {
     /// Whether copies of a statement with placeholders can stand behind one another, whatever literals of the driver's
     /// own are put into them: it changes rows, there is nothing in it that a copy could close or go on with, and no
     /// placeholder is where a literal would not be one.
-    static func mayJoin(template: UnsafeRawBufferPointer) -> Bool {
+    public static func mayJoin(template: UnsafeRawBufferPointer) -> Bool {
         let words: [StaticString] = ["insert", "update", "delete"]
         let start = template.drop { $0 == 0x20 || ($0 >= 0x09 && $0 <= 0x0D) }
         let isChange = words.contains { word in
@@ -26,7 +26,7 @@ struct StatementScan {
     /// Whether a statement that an adapter of the program's own had a part in is a single one, with every quote and
     /// comment closed. A comment to the end of the line is closed by the line feed that follows a statement.
     /// - Parameter doublesBackslashes: whether a backslash in a plain literal is an escape.
-    static func isWhole(_ statement: UnsafeRawBufferPointer, doublesBackslashes: Bool) -> Bool {
+    public static func isWhole(_ statement: UnsafeRawBufferPointer, doublesBackslashes: Bool) -> Bool {
         var scan = StatementScan(statement)
         return scan.isWhole(doublesBackslashes)
     }

@@ -6,25 +6,25 @@ import ApusWaiting
 ///
 /// See "Streaming Replication Protocol" in PostgreSQL's manual for the messages. Positions in the write-ahead log (LSN)
 /// are in bytes, times in microseconds. Use it only with libpq's connection, under the same lock: the core's `access`.
-final class ReplicationStream: @unchecked Sendable {
+public final class ReplicationStream {
     /// True if payloads are decoded to `str`.
-    let decodes: Bool
+    public let decodes: Bool
     /// The interval at which feedback is sent even if the server does not request it.
-    var interval: Duration
+    public var interval: Duration
 
-    private(set) var walEnd: UInt64 = 0
+    public private(set) var walEnd: UInt64 = 0
     private var written: UInt64 = 0
     private var flushed: UInt64 = 0
     private var applied: UInt64 = 0
     /// The time of the last message in either direction, in microseconds since 1970.
-    private(set) var lastExchange: Int64
+    public private(set) var lastExchange: Int64
     /// The time of the last feedback, in microseconds since 1970.
-    private(set) var lastFeedback: Int64
+    public private(set) var lastFeedback: Int64
     private var nextFeedback: Duration
     /// Feedback that has not been sent yet.
     private var pending: [UInt8]?
 
-    init(decodes: Bool, interval: Duration) {
+    public init(decodes: Bool, interval: Duration) {
         self.decodes = decodes
         self.interval = interval
         lastExchange = WallClock.microseconds
@@ -33,16 +33,16 @@ final class ReplicationStream: @unchecked Sendable {
     }
 
     /// A message with data of the write-ahead log.
-    struct Message {
-        var start: UInt64
-        var walEnd: UInt64
+    public struct Message {
+        public var start: UInt64
+        public var walEnd: UInt64
         /// The server's clock, in microseconds since 1970.
-        var sentAt: Int64
-        var payload: [UInt8]
+        public var sentAt: Int64
+        public var payload: [UInt8]
     }
 
     /// The result of reading.
-    enum Event {
+    public enum Event {
         case message(Message)
         /// The stream has ended; the result of the command follows.
         case end
@@ -51,7 +51,7 @@ final class ReplicationStream: @unchecked Sendable {
     }
 
     /// Reads the next message. Sends feedback when it is due or the server requests it.
-    func read(_ session: inout PQConnection?) throws(PQError) -> Event {
+    public func read(_ session: inout PQConnection?) throws(PQError) -> Event {
         if Monotonic.now >= nextFeedback { prepareFeedback(asksForReply: false) }
         while true {
             if let wait = try flush(&session) { return .wait(wait) }
@@ -97,14 +97,14 @@ final class ReplicationStream: @unchecked Sendable {
     // MARK: Feedback
 
     /// Updates the application's positions, which never move back.
-    func advance(written: UInt64, flushed: UInt64, applied: UInt64) {
+    public func advance(written: UInt64, flushed: UInt64, applied: UInt64) {
         self.written = max(self.written, written)
         self.flushed = max(self.flushed, flushed)
         self.applied = max(self.applied, applied)
     }
 
     /// Prepares feedback, which the next `flush` or `read` sends.
-    func prepareFeedback(asksForReply: Bool) {
+    public func prepareFeedback(asksForReply: Bool) {
         lastFeedback = WallClock.microseconds
         lastExchange = lastFeedback
         nextFeedback = Monotonic.now + interval
@@ -117,7 +117,7 @@ final class ReplicationStream: @unchecked Sendable {
     }
 
     /// Sends the prepared feedback.
-    func flush(_ session: inout PQConnection?) throws(PQError) -> Wait? {
+    public func flush(_ session: inout PQConnection?) throws(PQError) -> Wait? {
         if let message = pending {
             var wait: Wait?
             var failure: PQError?

@@ -1,23 +1,23 @@
+import ApusPQ
 import ApusWaiting
-import CApusLibPQ
 
 /// A copy of the rows of a large result, in blocks that are freed one by one, when their rows have been read. libpq
 /// needs 24 more bytes per cell and can only free all rows at once.
-struct PackedRows: ~Copyable {
+public struct PackedRows: ~Copyable {
     /// Consecutive rows; no row is split between blocks.
-    struct Block {
+    public struct Block {
         fileprivate let start: UnsafeMutableRawPointer
         fileprivate let capacity: Int
         fileprivate var count = 0
         /// The numbers of the rows.
-        fileprivate(set) var rows: Range<Int>
+        public fileprivate(set) var rows: Range<Int>
         /// True after the memory has been returned to the system.
         fileprivate var isReleased = false
 
         /// True if the block has the cells of a row.
-        func holds(_ row: Int) -> Bool { rows.contains(row) && !isReleased }
+        public func holds(_ row: Int) -> Bool { rows.contains(row) && !isReleased }
     }
-    private(set) var blocks: [Block] = []
+    public private(set) var blocks: [Block] = []
     private let columns: Int
 
     fileprivate static let blockSize = 256 << 10
@@ -26,8 +26,8 @@ struct PackedRows: ~Copyable {
 
     /// Copies all rows of a result, without using Python objects.
     /// - Returns: nil if there is not enough memory.
-    static func copying(_ result: OpaquePointer) -> PackedRows? {
-        var packed = PackedRows(columns: Int(PQnfields(result)))
+    public static func copying(_ result: BorrowedResult) -> PackedRows? {
+        var packed = PackedRows(columns: result.columnCount)
         if !packed.copy(result) { return nil }
         return packed
     }
@@ -37,7 +37,7 @@ struct PackedRows: ~Copyable {
     }
 
     /// The index of the block that contains a row.
-    func block(of row: Int) -> Int? {
+    public func block(of row: Int) -> Int? {
         var range = blocks.indices
         while let middle = range.isEmpty ? nil : range.lowerBound + range.count / 2 {
             let rows = blocks[middle].rows
@@ -48,7 +48,7 @@ struct PackedRows: ~Copyable {
     }
 
     /// Makes a reader of a row, whose cells the block must still have.
-    func reader(of row: Int, in block: Int) -> PackedReader {
+    public func reader(of row: Int, in block: Int) -> PackedReader {
         let block = blocks[block]
         var reader = PackedReader(at: block.start)
         for _ in 0..<(row - block.rows.lowerBound) * columns { _ = reader.next() }
@@ -56,7 +56,7 @@ struct PackedRows: ~Copyable {
     }
 
     /// Returns a block's memory to the system.
-    mutating func release(block: Int) {
+    public mutating func release(block: Int) {
         if blocks[block].isReleased { return }
         blocks[block].unmap()
         blocks[block].isReleased = true
@@ -64,14 +64,14 @@ struct PackedRows: ~Copyable {
 
     // MARK: Copying
 
-    private mutating func copy(_ result: OpaquePointer) -> Bool {
+    private mutating func copy(_ result: BorrowedResult) -> Bool {
         let columns = Int32(truncatingIfNeeded: columns)
         guard var block = Block(capacity: Self.blockSize, firstRow: 0) else { return false }
-        for row in 0..<PQntuples(result) {
+        for row in 0..<Int32(clamping: result.rowCount) {
             var end = block.count
             for column in 0..<columns {
-                let length = PQgetlength(result, row, column)
-                let size = 4 + Int(length)
+                let value = result.cell(row, column)
+                let size = 4 + (value?.count ?? 0)
                 if block.capacity - end < size {
                     // A row that is larger than a block gets its own block, with room to grow.
                     let begun = end - block.count
@@ -86,9 +86,8 @@ struct PackedRows: ~Copyable {
                     end = begun
                 }
                 let cell = block.start + end
-                let isNull = length == 0 && PQgetisnull(result, row, column) != 0
-                cell.storeBytes(of: isNull ? -1 : length, as: Int32.self)
-                if length > 0, let value = PQgetvalue(result, row, column) { memcpy(cell + 4, value, Int(length)) }
+                cell.storeBytes(of: value.map { Int32(truncatingIfNeeded: $0.count) } ?? -1, as: Int32.self)
+                if let value, let start = value.baseAddress { memcpy(cell + 4, start, value.count) }
                 end += size
             }
             block.count = end

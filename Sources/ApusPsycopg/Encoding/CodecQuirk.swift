@@ -1,4 +1,5 @@
 import ApusPython
+import ApusSessions
 
 /// A difference between one of Python's codecs and PostgreSQL's encoding. Without a correction, the server would
 /// silently store another text, or a backslash would lose its meaning.

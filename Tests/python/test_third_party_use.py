@@ -1,4 +1,4 @@
-"""Connections and cursors in other packages' wrappers, and classes by the names that other programs know."""
+"""Use by third-party packages: wrapped connections and cursors, and names of classes that programs rely on."""
 
 import pickle
 
@@ -10,7 +10,7 @@ from psycopg2 import sql
 
 
 class Wrapper:
-    """What pools and frameworks hand out: everything is the wrapped object's, but for the type."""
+    """A wrapper as pools and frameworks return it: it has all attributes of the wrapped object, but another type."""
 
     def __init__(self, wrapped):
         self._wrapped = wrapped
@@ -46,9 +46,9 @@ def test_a_composite_is_registered_globally_by_a_wrapped_connection(wrapped, con
         assert cursor.fetchone()[0] == caster.type(1, "x")
 
 
+@pytest.mark.usefixtures("hstore_extension")
 def test_oids_are_asked_by_a_wrapped_connection(wrapped, connection):
     with connection.cursor() as cursor:
-        cursor.execute("CREATE EXTENSION IF NOT EXISTS hstore")
         cursor.execute("SELECT 'hstore'::regtype::oid::int, 'hstore[]'::regtype::oid::int")
         oid, array_oid = cursor.fetchone()
     connection.commit()
@@ -66,7 +66,7 @@ def test_a_scope_of_nothing_is_refused():
 
 
 def test_who_wraps_connections_may_replace_register_type(connection, pair, monkeypatch):
-    """As New Relic and AWS X-Ray do, to unwrap the scope."""
+    """New Relic and AWS X-Ray replace it to unwrap the scope."""
     register_type = psycopg2.extensions.register_type
 
     def unwrapping(typecaster, scope=None):
@@ -83,7 +83,7 @@ def test_who_wraps_connections_may_replace_register_type(connection, pair, monke
 
 
 def test_composed_statements_want_the_real_thing(connection):
-    """quote_ident reads the connection's own memory: a wrapper is refused, as psycopg2 refuses it."""
+    """quote_ident reads the C structure of the connection, so that a wrapper is refused, as in psycopg2."""
     with pytest.raises(TypeError):
         sql.Identifier("a").as_string(Wrapper(connection))
 
@@ -114,6 +114,6 @@ def test_an_xid_says_that_it_is_of_extensions():
 
 
 def test_packages_find_the_connection_of_a_scope(connection):
-    """spans, ltree types and others import this name, though it begins with an underscore."""
+    """Packages such as spans and ltree types import this name, although it begins with an underscore."""
     found, cursor = psycopg2.extras._solve_conn_curs(connection.cursor(cursor_factory=psycopg2.extras.DictCursor))
     assert found is connection and type(cursor) is psycopg2.extensions.cursor

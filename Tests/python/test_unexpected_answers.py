@@ -1,4 +1,4 @@
-"""Answers to the driver's own commands that are none: a server, or what stands in front of it, that loses its place."""
+"""Unexpected answers to the driver's own commands: a server, or a proxy in front of it, that is out of step."""
 
 import psycopg2
 import psycopg2.extras
@@ -34,7 +34,7 @@ def test_the_end_of_a_transaction(call, answer, mode):
         cursor.execute("SELECT 1")
         with pytest.raises(psycopg2.DatabaseError, match=f"the server answered {call.upper()} with"):
             getattr(connection, call)()
-        # The server says that there is no transaction any more.
+        # By the status that the server sent, there is no transaction any more.
         assert state(connection) == READY and connection.closed == 0
         cursor.execute("SELECT 1")
         assert cursor.fetchall() == [("1",)]
@@ -133,7 +133,7 @@ def test_two_phases(answer, mode):
         server.answers["COMMIT"] = NO_COMPLETION[answer], "I"
         with pytest.raises(psycopg2.DatabaseError, match="the server answered COMMIT PREPARED with"):
             connection.tpc_commit()
-        # It may be prepared still: it can be tried again.
+        # It may still be prepared, so that the call can be repeated.
         assert connection.status == extensions.STATUS_PREPARED
         server.answers["COMMIT"] = complete("COMMIT PREPARED"), "I"
         connection.tpc_commit()
@@ -162,7 +162,7 @@ def test_other_commands(mode):
     ({"client_encoding": "MULE_INTERNAL"}, {}, "no Python encoding"),
 ], ids=["refused", "not completed", "no codec"])
 def test_an_asynchronous_connect_that_cannot_be_settled(parameters, answers, problem):
-    """The session is closed, as it is in the other modes: without its settings dates and text could not be read."""
+    """The session is closed, as in the other modes, because without its settings dates and text could not be read."""
     with FakeServer(answers, parameters=parameters) as server:
         with pytest.raises(psycopg2.DatabaseError, match=problem):
             psycopg2.connect(server.dsn)

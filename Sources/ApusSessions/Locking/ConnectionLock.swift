@@ -1,5 +1,3 @@
-import ApusPQ
-import ApusPython
 import ApusWaiting
 import Synchronization
 
@@ -8,9 +6,9 @@ import Synchronization
 /// It is waited for without the GIL, and the GIL is never waited for by who holds it without having released the GIL
 /// before: so the two cannot deadlock. It is waited for in slices of time, so that a signal that comes meanwhile is not
 /// left until another thread's statement has ended: no mutex of the system can be waited for that way.
-final class ConnectionLock: @unchecked Sendable {
+public final class ConnectionLock: @unchecked Sendable {
     /// How an attempt ended.
-    enum Outcome {
+    public enum Outcome {
         case locked
         /// This thread holds the lock already: it asks from a signal handler, say.
         case alreadyMine
@@ -18,19 +16,19 @@ final class ConnectionLock: @unchecked Sendable {
     }
 
     /// The thread that holds the lock; 0 if none does.
-    private let owner = Atomic<UInt>(0)
+    @usableFromInline let owner = Atomic<UInt>(0)
     /// How many threads wait, or are about to.
-    private let waiting = Atomic<Int>(0)
+    @usableFromInline let waiting = Atomic<Int>(0)
     private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
     private let freed = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
     /// The process whose threads wait. A fork copies the mutex, the condition and the count as they are, while the
     /// threads that hold or wait for them are not in the child: there, neither of the three may be used.
-    private var generation = ForkGeneration.current
+    @usableFromInline var generation = ForkGeneration.current
 
-    init() { prepare() }
+    public init() { prepare() }
 
     /// Makes the lock this process's. To be called before a session is opened, when no thread can hold the lock.
-    func adopt() {
+    public func adopt() {
         if generation.isOurs { return }
         generation = .current
         owner.store(0, ordering: .relaxed)
@@ -60,10 +58,10 @@ final class ConnectionLock: @unchecked Sendable {
         mutex.deallocate()
     }
 
-    private static var thread: UInt { Python.thread }
+    @inlinable static var thread: UInt { CurrentThread.id }
 
     /// Takes the lock, or waits for it for so long; in a fork's child, not at all.
-    func lock(within time: Duration) -> Outcome {
+    public func lock(within time: Duration) -> Outcome {
         let me = Self.thread
         if take(for: me) { return .locked }
         if owner.load(ordering: .relaxed) == me { return .alreadyMine }
@@ -83,37 +81,37 @@ final class ConnectionLock: @unchecked Sendable {
     }
 
     /// Takes the lock, or waits for it as long as it takes. For what is held for a moment only.
-    @inline(__always)
-    func lock() { if !take(for: Self.anyThread) { waitForLock() } }
+    @inlinable @inline(__always)
+    public func lock() { if !take(for: Self.anyThread) { waitForLock() } }
 
     /// Stands for a thread that cannot come back for the lock while it has it.
-    private static var anyThread: UInt { 1 }
+    @inlinable static var anyThread: UInt { 1 }
 
-    @inline(never)
-    private func waitForLock() {
+    @usableFromInline @inline(never)
+    func waitForLock() {
         // In a fork's child a thread that is not there may have it, and no other thread can.
         while lock(within: .seconds(60)) != .locked, generation.isOurs {}
     }
 
     /// - Returns: false if a thread holds the lock, be it this one.
-    @inline(__always)
-    func tryLock() -> Bool { take(for: Self.thread) }
+    @inlinable @inline(__always)
+    public func tryLock() -> Bool { take(for: Self.thread) }
 
-    @inline(__always)
-    func unlock() {
+    @inlinable @inline(__always)
+    public func unlock() {
         owner.store(0, ordering: .sequentiallyConsistent)
         if waiting.load(ordering: .sequentiallyConsistent) > 0, generation.isOurs { wakeOne() }
     }
 
-    @inline(never)
-    private func wakeOne() {
+    @usableFromInline @inline(never)
+    func wakeOne() {
         pthread_mutex_lock(mutex)
         pthread_cond_signal(freed)
         pthread_mutex_unlock(mutex)
     }
 
-    @inline(__always)
-    private func take(for thread: UInt) -> Bool {
+    @inlinable @inline(__always)
+    func take(for thread: UInt) -> Bool {
         owner.compareExchange(expected: 0, desired: thread, ordering: .sequentiallyConsistent).exchanged
     }
 

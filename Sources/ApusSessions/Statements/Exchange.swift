@@ -1,14 +1,13 @@
 import ApusPQ
 import ApusValues
 import ApusWaiting
-import CApusLibPQ
 
 /// One string of statements sent to the server, until the last of its results has come.
 ///
 /// Where a transaction has to begin first, BEGIN travels in the same message, on a line in front. If its result is not
 /// the first that comes back, the text did not parse and nothing ran: then BEGIN and the statements go apart, so
 /// that the transaction's state is what two messages would have left.
-final class Exchange {
+public final class Exchange {
     private enum Phase {
         /// Nothing was sent.
         case idle
@@ -26,40 +25,41 @@ final class Exchange {
     private var begin: String?
     private var joins = false
     /// Whether, and how, the transaction ends by this.
-    let ending: Ending
+    public let ending: Ending
     /// The number that the cursor gave to it: see `Cursor.prepare(for:)`. Nil where no cursor takes the result, or where
     /// the cursor takes it in any case.
-    var number: Int?
+    public var number: Int?
 
     /// The last result; nil as long as none came, and when only BEGIN's did.
-    private(set) var result: OpaquePointer?
+    public var result: BorrowedResult? { owned?.borrowed }
+    private var owned: PQResult?
     /// Whether BEGIN took effect.
-    private(set) var hasBegun = false
+    public private(set) var hasBegun = false
     /// What was sent in front of the statements in the message that the last result answers.
     private var prefix = StatementPrefix()
     /// Tells what stands in front of the statement at a position of the statements' text, where they are several of which
     /// each is shown alone. Without the GIL.
-    var statementPrefix: ((Int) -> StatementPrefix)?
+    public var statementPrefix: ((Int) -> StatementPrefix)?
     /// How many notices there were before the joined text was sent.
     private var noticesBefore = 0
 
     /// Which COPYs the caller goes on with.
-    var takes = CopyKind.none
+    public var takes = CopyKind.none
     /// What went another way than it should: nil for nearly all.
-    var detour: Detour?
+    public var detour: Detour?
     /// The time limit that the server was asked to cancel after; nil as long as it was not.
-    var timeout: Duration?
+    public var timeout: Duration?
     /// Whether the program's code runs before the answer is there: on an asynchronous connection, or in a wait callback.
-    var isHandedOut = false
+    public var isHandedOut = false
     /// Whether a signal handler raised in its midst.
-    var isInterrupted = false
+    public var isInterrupted = false
     /// Counts the results, if somebody wants to know.
-    var tally: Tally?
+    public var tally: Tally?
 
-    enum Ending {
+    public enum Ending {
         case none, commit, rollback
 
-        var command: StaticString {
+        public var command: StaticString {
             switch self {
             case .none: ""
             case .commit: "COMMIT"
@@ -69,44 +69,42 @@ final class Exchange {
     }
 
     /// What several statements did.
-    struct Tally {
+    public struct Tally {
         /// Results that were no errors.
-        private(set) var results = 0
+        public private(set) var results = 0
         /// Rows of all of them; nil if one did not say.
-        private(set) var affectedRows: Int? = 0
+        public private(set) var affectedRows: Int? = 0
 
-        mutating func add(_ other: Tally) {
+        public init() {}
+
+        public mutating func add(_ other: Tally) {
             results += other.results
             affectedRows = affectedRows.flatMap { rows in other.affectedRows.map { rows &+ $0 } }
         }
 
-        fileprivate mutating func count(_ result: OpaquePointer) {
-            switch PQresultStatus(result) {
-            case PGRES_COMMAND_OK, PGRES_TUPLES_OK:
-                results += 1
-                let rows = Cursor.affectedRows(result)
-                affectedRows = rows < 0 ? nil : affectedRows.map { $0 &+ rows }
-            default: break
-            }
+        fileprivate mutating func count(_ status: ResultStatus, _ rows: Int?) {
+            guard status == .commandOK || status == .tuplesOK else { return }
+            results += 1
+            affectedRows = affectedRows.flatMap { sum in rows.map { sum &+ $0 } }
         }
     }
 
     /// - Parameter ending: what the statement is, if it ends the transaction.
-    init(_ statements: consuming Statement, ending: Ending = .none) {
+    public init(_ statements: consuming Statement, ending: Ending = .none) {
         self.statements = statements
         call = nil
         self.ending = ending
     }
 
     /// For a statement with parameters, whose results come in binary format.
-    init(_ call: ServerCall) {
+    public init(_ call: ServerCall) {
         statements = Statement("")
         self.call = call
         ending = .none
     }
 
     /// For the answer to what was sent before.
-    static func answer() -> Exchange {
+    public static func answer() -> Exchange {
         let exchange = Exchange(Statement(""))
         exchange.phase = .statements
         return exchange
@@ -116,14 +114,12 @@ final class Exchange {
     /// - Parameters:
     ///   - command: the command that starts the transaction.
     ///   - joins: whether it may travel with the statements. It never does with a statement that has parameters.
-    func begin(by command: String, joins: Bool) {
+    public func begin(by command: String, joins: Bool) {
         begin = command
         self.joins = joins && call == nil
     }
 
-    deinit { PQclear(result) }
-
-    func advance(on connection: inout PQConnection?) throws(PQError) -> Wait? {
+    public func advance(on connection: inout PQConnection?) throws(PQError) -> Wait? {
         if phase == .idle { try start(&connection) }
         while true {
             if let detour, let wait = try leaveCopy(detour, &connection) { return wait }
@@ -131,7 +127,7 @@ final class Exchange {
             switch consume step {
             case .wait(let wait): return wait
             case .done(let next):
-                guard let next = next?.release() else {
+                guard let next else {
                     if try goOn(&connection) { continue }
                     return nil
                 }
@@ -141,7 +137,7 @@ final class Exchange {
     }
 
     /// The same, with the loss of the connection as an answer.
-    func advanceToAnswer(on connection: inout PQConnection?) throws(PQError) -> Wait? {
+    public func advanceToAnswer(on connection: inout PQConnection?) throws(PQError) -> Wait? {
         do throws(PQError) { return try advance(on: &connection) } catch {
             if lose(by: error) { return nil }
             throw error
@@ -150,35 +146,32 @@ final class Exchange {
 
     /// Makes the loss of the connection, by which `advance` failed, the answer: who asked for the result raises it.
     /// - Returns: whether the failure is one.
-    func lose(by failure: PQError) -> Bool {
+    public func lose(by failure: PQError) -> Bool {
         guard failure.kind == .connectionLost else { return false }
         takeDetour().loss = failure
-        PQclear(takeResult())
+        owned = nil
         return true
     }
 
-    /// The last result, which the caller has to clear.
-    func takeResult() -> OpaquePointer? {
-        defer { result = nil }
-        return result
-    }
+    /// The last result, for the caller to keep.
+    public func takeResult() -> PQResult? { owned.take() }
 
     /// The position in the statements of a position in the message.
-    func positionInStatements(_ position: Int) -> Int { prefix.position(position) }
+    public func positionInStatements(_ position: Int) -> Int { prefix.position(position) }
 
     /// What stands in front of the statement that an error or a notice is about.
     /// - Parameter position: the server's, in the message; nil if it gave none.
-    func prefix(at position: Int?) -> StatementPrefix {
+    public func prefix(at position: Int?) -> StatementPrefix {
         guard let position, let statementPrefix else { return prefix }
         let own = statementPrefix(prefix.position(position))
         return StatementPrefix(characters: prefix.characters &+ own.characters, lines: prefix.lines &+ own.lines)
     }
 
     /// Whether positions in the message are not those in the statement.
-    var isShifted: Bool { prefix.lines != 0 || statementPrefix != nil }
+    public var isShifted: Bool { prefix.lines != 0 || statementPrefix != nil }
 
     /// Shows the notices that came as the program's statements alone would have got them.
-    func ownPositions(of notices: [ServerMessage]) -> [ServerMessage] {
+    public func ownPositions(of notices: [ServerMessage]) -> [ServerMessage] {
         notices.map { notice in
             guard let position = notice.statementPosition.flatMap({ Int($0) }) else { return notice }
             var notice = notice
@@ -188,7 +181,7 @@ final class Exchange {
         }
     }
 
-    static var closed: PQError { PQError(.connectionLost, "the connection is closed") }
+    public static var closed: PQError { PQError(.connectionLost, "the connection is closed") }
 
     private func start(_ connection: inout PQConnection?) throws(PQError) {
         guard let begin else {
@@ -215,7 +208,7 @@ final class Exchange {
     private func sendStatements(_ connection: inout PQConnection?) throws(PQError) {
         prefix = StatementPrefix()
         if let call {
-            try connection?.send(query: call.sql.c, parameters: call.parameters, binaryResults: true)
+            try connection?.send(query: Self.text(of: call.sql), parameters: call.parameters, binaryResults: true)
             return
         }
         try Self.send(statements.bytes, &connection)
@@ -226,27 +219,27 @@ final class Exchange {
         try connection?.send(query: start.assumingMemoryBound(to: CChar.self))
     }
 
+    private static func text(of sql: StaticString) -> UnsafePointer<CChar> {
+        UnsafeRawPointer(sql.utf8Start).assumingMemoryBound(to: CChar.self)
+    }
+
     /// Takes over a result.
     /// - Returns: whether to stop here, for the connection is in COPY mode now.
-    private func take(_ next: OpaquePointer, isBroken: Bool) -> Bool {
-        let status = PQresultStatus(next)
+    private func take(_ next: consuming PQResult, isBroken: Bool) -> Bool {
+        let status = next.status
         if phase == .joined || phase == .beginAlone, !hasBegun, detour?.strayAnswer == nil {
-            if status == PGRES_COMMAND_OK {
+            if status == .commandOK {
                 hasBegun = true
-                if phase == .joined {
-                    PQclear(next)
-                    return false
-                }
-            } else if status != PGRES_FATAL_ERROR {
+                if phase == .joined { return false }
+            } else if status != .fatalError {
                 takeDetour().strayAnswer = status
             } else if phase == .joined, !isBroken {
                 phase = .falling
             }
         }
-        tally?.count(next)
-        PQclear(result)
-        result = next
-        guard status == PGRES_COPY_IN || status == PGRES_COPY_OUT || status == PGRES_COPY_BOTH else { return false }
+        if tally != nil { tally?.count(status, next.affectedRows) }
+        owned = consume next
+        guard status.isCopy else { return false }
         if takes.contains(status) { return true }
         refuse(status)
         return false
@@ -266,7 +259,7 @@ final class Exchange {
             return true
         case .beginAlone where hasBegun:
             phase = .statements
-            PQclear(takeResult())
+            owned = nil
             try sendStatements(&connection)
             return true
         default: return false
@@ -275,11 +268,11 @@ final class Exchange {
 }
 
 /// A statement of the driver's own with its parameters.
-final class ServerCall {
+public final class ServerCall {
     let sql: StaticString
     let parameters: PQParameters
 
-    init(_ sql: StaticString, _ parameters: consuming PQParameters) {
+    public init(_ sql: StaticString, _ parameters: consuming PQParameters) {
         self.sql = sql
         self.parameters = parameters
     }

@@ -1,4 +1,4 @@
-"""What may be asked of connections, cursors and other objects in every state that they can be in."""
+"""Attributes and methods of connections, cursors and other objects in every state: new, closed, failed, misused."""
 
 import collections
 import copy
@@ -79,7 +79,7 @@ def test_a_named_cursor_does_not_outlive_its_transaction(connection, end):
     for call in (named.fetchone, named.fetchall, lambda: named.fetchmany(2), lambda: named.scroll(1)):
         with pytest.raises(psycopg2.ProgrammingError, match="named cursor isn't valid anymore"):
             call()
-    # The server was not asked: no transaction was begun, and none has failed.
+    # Nothing was sent: no transaction was begun, and none has failed.
     assert connection.status == extensions.STATUS_READY
     named.close()
 
@@ -92,7 +92,7 @@ def test_a_named_cursor_with_hold_does(connection):
 
 
 def test_a_named_cursor_goes_on_after_it_was_moved(connection):
-    """MOVE's tag has a number, too: it was taken for rows that had been fetched."""
+    """The tag of MOVE has a number, too, which was taken for a number of rows fetched."""
     cursor = connection.cursor("n", scrollable=True)
     cursor.execute("SELECT generate_series(1, 9)")
     assert cursor.fetchone() == (1,)
@@ -202,7 +202,7 @@ def test_an_integer_given_to_the_adapter_of_floats_stays_one():
     (psycopg2._psycopg.Decimal, None), (extensions.Float, "x"),
 ])
 def test_adapters_of_something_else(adapter, wrong):
-    """In a process of its own: what is no list must not be read as one."""
+    """In a process of its own, because reading another object as a list would crash."""
     script = textwrap.dedent(f"""
         import psycopg2
         try:

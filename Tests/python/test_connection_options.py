@@ -1,4 +1,4 @@
-"""Options in every form: strings, URIs, keywords, environment, service file; and what a wrong one raises."""
+"""Connection options in every form: strings, URIs, keywords, environment, service file; and errors for wrong ones."""
 
 import os
 
@@ -12,7 +12,7 @@ from observing import close_all, counts, down, open_many, quote
 
 
 def spread_over_all(nodes, app, *arguments, **keywords):
-    """Whether three connections, asked for in this form, go to three nodes."""
+    """Whether three connections with these options go to three nodes."""
     connections = open_many(3, *arguments, application_name=app, **keywords)
     seen = nodes.spread(app), counts(nodes)
     close_all(connections)
@@ -37,19 +37,14 @@ def test_d03_a_given_port_is_never_overridden(dsn, keywords, port):
 
 @pytest.mark.parametrize("dsn", ["user=support dbname=report", "postgresql://support@{host}/report"])
 def test_d03_the_default_port_counts_whatever_other_values_contain(three_nodes, app, dsn):
-    """5433 stands in where load balancing is on and nobody gave a port, though "support" and "report" contain one."""
-    for statement in ("CREATE ROLE support LOGIN", "CREATE DATABASE report"):
-        for number in (1, 2, 3):
-            try:
-                three_nodes.ask(number, statement)
-            except psycopg2.Error as error:
-                assert error.pgcode in ("42710", "42P04")
-    connections = open_many(
-        3, dsn.format(host=three_nodes.address(1)), host=three_nodes.address(1), load_balance=True,
-        application_name=app)
-    assert {connection.info.port for connection in connections} == {5433}
-    assert three_nodes.spread(app) == [1, 1, 1]
-    close_all(connections)
+    """It is 5433 where load balancing is on and no port is given, though "support" and "report" contain "port"."""
+    with three_nodes.role("support"), three_nodes.database("report"):
+        connections = open_many(
+            3, dsn.format(host=three_nodes.address(1)), host=three_nodes.address(1), load_balance=True,
+            application_name=app)
+        assert {connection.info.port for connection in connections} == {5433}
+        assert three_nodes.spread(app) == [1, 1, 1]
+        close_all(connections)
 
 
 # D4, P7: URIs
@@ -111,8 +106,9 @@ def test_properties_have_their_names_in_parse_dsn():
         "host": "h", "dbname": "d", "load_balance": "true", "topology_keys": "a.b.c:2"}
 
 
-# D12: each property means itself
+# D12: properties are not mixed up
 
+@pytest.mark.timing
 @cold
 def test_d12_each_property_means_itself(mortal, app):
     """failed_host_ttl_seconds, given as a keyword, is the quarantine and not the interval of the refresh."""
@@ -133,35 +129,34 @@ PASSWORDS = ["Xhost=42", "my port=9 pw", "postgres://@x/", "a  b", "load_balance
 @pytest.mark.parametrize("password", PASSWORDS)
 @cold
 def test_d13_values_are_never_rewritten(scram_nodes, app, password):
-    role = app
     quoted = password.replace("'", "''")
-    scram_nodes.on_all(f"CREATE ROLE {role} LOGIN; ALTER ROLE {role} PASSWORD '{quoted}'")
     hosts = ",".join(scram_nodes.addresses)
     kept = "-c my.host=abc -c my.port=9"
-    texts = [f"host={hosts} dbname=yugabyte user={role} password={quote(password)} options={quote(kept)}"
-             f" load_balance=true application_name={app}"]
-    connections = open_many(3, texts[0]) + open_many(
-        3, host=hosts, dbname="yugabyte", user=role, password=password, options=kept, load_balance="true",
-        application_name=app)
-    for connection in connections:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT current_setting('my.host'), current_setting('my.port')")
-            assert cursor.fetchone() == ("abc", "9")
-    assert scram_nodes.spread(app) == [2, 2, 2]
-    close_all(connections)
+    with scram_nodes.role(app, f"PASSWORD '{quoted}'") as role:
+        text = (f"host={hosts} dbname=yugabyte user={role} password={quote(password)} options={quote(kept)}"
+                f" load_balance=true application_name={app}")
+        connections = open_many(3, text) + open_many(
+            3, host=hosts, dbname="yugabyte", user=role, password=password, options=kept, load_balance="true",
+            application_name=app)
+        for connection in connections:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT current_setting('my.host'), current_setting('my.port')")
+                assert cursor.fetchone() == ("abc", "9")
+        assert scram_nodes.spread(app) == [2, 2, 2]
+        close_all(connections)
 
 
 @cold
 def test_p06_white_space_in_values_is_kept(scram_nodes, app):
-    scram_nodes.on_all(f"CREATE ROLE {app} LOGIN PASSWORD 'a  b'")
-    for balance in ("true", "false"):
-        connection = psycopg2.connect(
-            f"host={scram_nodes.address(1)} port=5433 dbname=yugabyte user={app} password='a  b'"
-            f" application_name='x  y' load_balance={balance}")
-        with connection.cursor() as cursor:
-            cursor.execute("SHOW application_name")
-            assert cursor.fetchone() == ("x  y",)
-        connection.close()
+    with scram_nodes.role(app, "PASSWORD 'a  b'"):
+        for balance in ("true", "false"):
+            connection = psycopg2.connect(
+                f"host={scram_nodes.address(1)} port=5433 dbname=yugabyte user={app} password='a  b'"
+                f" application_name='x  y' load_balance={balance}")
+            with connection.cursor() as cursor:
+                cursor.execute("SHOW application_name")
+                assert cursor.fetchone() == ("x  y",)
+            connection.close()
 
 
 # D14: contact points from elsewhere

@@ -1,42 +1,41 @@
 import ApusPQ
 import ApusWaiting
-import CApusLibPQ
 
 /// COPY needs a partner that reads or writes its data. A statement that begins one which its caller does not go on with
 /// leaves the connection usable all the same: the exchange itself leads every such COPY to its end, and reads what the
 /// rest of the text answers. It does so without blocking, in each of the three ways to wait.
 extension Exchange {
     /// The COPYs that the caller of an exchange goes on with.
-    enum CopyKind {
+    public enum CopyKind: Sendable {
         case none
         /// Between a file and a table.
         case file
         /// A replication stream.
         case stream
 
-        func contains(_ status: ExecStatusType) -> Bool {
+        func contains(_ status: ResultStatus) -> Bool {
             switch self {
             case .none: false
-            case .file: status == PGRES_COPY_IN || status == PGRES_COPY_OUT
-            case .stream: status == PGRES_COPY_BOTH
+            case .file: status == .copyIn || status == .copyOut
+            case .stream: status == .copyBoth
             }
         }
     }
 
     /// What an exchange remembers of answers that it should not have got.
-    final class Detour {
+    public final class Detour {
         /// What the server answered BEGIN by, if that is neither a command's completion nor an error.
-        var strayAnswer: ExecStatusType?
+        public internal(set) var strayAnswer: ResultStatus?
         /// The first COPY that the caller does not go on with.
-        var refusedCopy: ExecStatusType?
+        public internal(set) var refusedCopy: ResultStatus?
         /// The COPY that is being led to its end.
-        var leavingCopy: ExecStatusType?
+        var leavingCopy: ResultStatus?
         /// Counts the pieces of COPY data that were dropped.
-        var dropped = 0
+        public internal(set) var dropped = 0
         /// How often in a row a COPY could not be ended.
         var failedEnds = 0
         /// How the connection was lost while the answer was waited for.
-        var loss: PQError?
+        public internal(set) var loss: PQError?
     }
 
     func takeDetour() -> Detour {
@@ -47,21 +46,18 @@ extension Exchange {
     }
 
     /// COPY's data has been exchanged: its own result is the next that comes.
-    func endCopy() { PQclear(takeResult()) }
+    public func endCopy() { _ = takeResult() }
 
     /// Gives up a COPY that was begun: what is left of the answer is read and dropped.
-    func abandonCopy() {
+    public func abandonCopy() {
         takes = .none
-        guard let result else { return }
-        let status = PQresultStatus(result)
-        if status == PGRES_COPY_IN || status == PGRES_COPY_OUT || status == PGRES_COPY_BOTH {
-            takeDetour().leavingCopy = status
-        }
+        guard let status = result?.status else { return }
+        if status.isCopy { takeDetour().leavingCopy = status }
         endCopy()
     }
 
     /// Notes a COPY that the caller does not go on with.
-    func refuse(_ status: ExecStatusType) {
+    func refuse(_ status: ResultStatus) {
         let detour = takeDetour()
         detour.refusedCopy = detour.refusedCopy ?? status
         detour.leavingCopy = status
@@ -71,13 +67,13 @@ extension Exchange {
     /// - Returns: what to wait for; nil when the COPY's own result is the next that comes.
     func leaveCopy(_ detour: Detour, _ connection: inout PQConnection?) throws(PQError) -> Wait? {
         while let status = detour.leavingCopy {
-            if status == PGRES_COPY_OUT {
+            if status == .copyOut {
                 if let wait = try dropData(detour, &connection) { return wait }
                 continue
             }
-            if let wait = try endFeeding(detour, &connection, isStream: status == PGRES_COPY_BOTH) { return wait }
+            if let wait = try endFeeding(detour, &connection, isStream: status == .copyBoth) { return wait }
             // A stream goes on until the server has ended its half, too.
-            detour.leavingCopy = status == PGRES_COPY_BOTH ? PGRES_COPY_OUT : nil
+            detour.leavingCopy = status == .copyBoth ? .copyOut : nil
         }
         return nil
     }

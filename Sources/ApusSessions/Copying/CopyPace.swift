@@ -4,7 +4,7 @@ import ApusWaiting
 /// How often a COPY TO wakes up. A server writes 8 KiB at a time, and each of these would end a wait: where much has
 /// come already, the driver lets more gather in the socket. It does so for a moment in each mebibyte at most where a
 /// server is slow.
-struct CopyPace: ~Copyable {
+public struct CopyPace: ~Copyable {
     /// What has come since the last wait that brought nothing, bytes.
     private var received = 0
     private var isPatient = false
@@ -13,8 +13,10 @@ struct CopyPace: ~Copyable {
     private static let gathered = 64 << 10
     private static let moment: Duration = .milliseconds(1)
 
+    public init() {}
+
     /// Counts what has come.
-    mutating func note(_ count: Int, _ session: borrowing PQConnection?) {
+    public mutating func note(_ count: Int, _ session: borrowing PQConnection?) {
         if isPatient { return }
         received += count
         if received < Self.manyBytes { return }
@@ -24,7 +26,7 @@ struct CopyPace: ~Copyable {
 
     /// Lets data gather.
     /// - Returns: how the pause ended; nil where none was made, because it is not known when more will come.
-    mutating func pause(_ wait: Wait, _ session: borrowing PQConnection?) -> BlockingWaiter.Outcome? {
+    public mutating func pause(_ wait: Wait, _ session: borrowing PQConnection?) -> BlockingWaiter.Outcome? {
         if !isPatient { return nil }
         let outcome = BlockingWaiter.wait(for: wait.until(Monotonic.now + Self.moment))
         if outcome == .deadline { reset(session) }
@@ -32,7 +34,7 @@ struct CopyPace: ~Copyable {
     }
 
     /// From here on anything that comes ends a wait.
-    mutating func reset(_ session: borrowing PQConnection?) {
+    public mutating func reset(_ session: borrowing PQConnection?) {
         if isPatient { session?.setReadable(atBytes: 1) }
         (isPatient, received) = (false, 0)
     }

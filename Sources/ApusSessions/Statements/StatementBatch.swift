@@ -1,24 +1,25 @@
-import ApusPython
 import ApusValues
 
 /// The same statement with many sets of arguments, as one message for the server.
-struct StatementBatch: ~Copyable {
+public struct StatementBatch: ~Copyable {
     /// What a message may grow to before it is sent, bytes. More saves few round trips and keeps the server waiting.
-    static let messageSize = 32 << 10
+    public static let messageSize = 32 << 10
 
-    private(set) var text = ByteWriter(minimumCapacity: messageSize + 4096)
+    public private(set) var text = ByteWriter(minimumCapacity: messageSize + 4096)
     /// Where each statement begins.
-    private(set) var starts: [Int] = []
+    public private(set) var starts: [Int] = []
     /// On a line of its own, so that the server shows none of it beside a statement's error, and a comment to the end
     /// of a statement's line ends before it.
     private static let separator: StaticString = "\n;\n"
 
-    var isEmpty: Bool { starts.isEmpty }
-    var isFull: Bool { text.count >= Self.messageSize }
-    var count: Int { starts.count }
+    public var isEmpty: Bool { starts.isEmpty }
+    public var isFull: Bool { text.count >= Self.messageSize }
+    public var count: Int { starts.count }
+
+    public init() {}
 
     /// Adds a statement.
-    mutating func append(_ statement: borrowing ByteWriter) {
+    public mutating func append(_ statement: borrowing ByteWriter) {
         statement.withUnsafeBytes { bytes in
             if !starts.isEmpty { text.append(Self.separator) }
             starts.append(text.count)
@@ -27,9 +28,9 @@ struct StatementBatch: ~Copyable {
     }
 
     /// Puts a zero byte behind the text, which libpq wants.
-    mutating func terminate() { text.append(0) }
+    public mutating func terminate() { text.append(0) }
 
-    mutating func removeAll() {
+    public mutating func removeAll() {
         text.removeAll()
         starts.removeAll(keepingCapacity: true)
     }
@@ -37,7 +38,7 @@ struct StatementBatch: ~Copyable {
     /// The number of the statement that a character of the text belongs to, counted from 0, and what stands in front of
     /// that statement.
     /// - Parameter position: counted from 1; what separates two statements belongs to the first.
-    func statement(atCharacter position: Int) -> (number: Int, prefix: StatementPrefix) {
+    public func statement(atCharacter position: Int) -> (number: Int, prefix: StatementPrefix) {
         text.withUnsafeBytes { bytes in
             var found = (number: 0, prefix: StatementPrefix())
             var front = StatementPrefix()
@@ -59,7 +60,7 @@ struct StatementBatch: ~Copyable {
     }
 
     /// How many characters a statement has.
-    func characters(of index: Int) -> Int {
+    public func characters(of index: Int) -> Int {
         text.withUnsafeBytes { bytes in bytes[range(of: index)].count { $0 & 0xC0 != 0x80 } }
     }
 
@@ -69,10 +70,12 @@ struct StatementBatch: ~Copyable {
         return starts[index]..<end
     }
 
-    /// A statement as bytes; once the text is terminated.
-    func statement(_ index: Int) throws(PythonError) -> PyRef {
-        try text.withUnsafeBytes { (bytes) throws(PythonError) in
-            try PyRef(bytes: UnsafeRawBufferPointer(rebasing: bytes[range(of: index)]))
+    /// The text of a statement; once the text is terminated.
+    public func withStatement<Result: ~Copyable, Failure: Error>(
+        _ index: Int, _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        try text.withUnsafeBytes { (bytes) throws(Failure) in
+            try body(UnsafeRawBufferPointer(rebasing: bytes[range(of: index)]))
         }
     }
 }
