@@ -1,12 +1,13 @@
 import CApusPython
 
-/// Arguments of a call, bound to parameters by position or keyword.
+/// The arguments of a call, bound to parameters by position or keyword.
 public struct Arguments {
     private let function: StaticString
     private let names: [StaticString]
     private var values: [PyObj?]
 
-    /// From a vectorcall. Raises TypeError, as Python's own functions do, for a missing, surplus or unknown one.
+    /// Binds the arguments of a vectorcall. Raises TypeError, as Python's own functions do, for a missing argument, too
+    /// many arguments or an unknown keyword.
     public init(
         _ function: StaticString, _ names: [StaticString], required: Int = 0,
         _ positional: UnsafePointer<PyObj?>?, _ count: Int, _ keywords: PyObj?
@@ -21,8 +22,8 @@ public struct Arguments {
         try require(required)
     }
 
-    /// From the tuple and dict of `tp_new`, `tp_init` or `tp_call`. Both are the call's own, and keep the arguments
-    /// until it ends.
+    /// Binds the tuple and dict of `tp_new`, `tp_init` or `tp_call`. The caller of the slot keeps both, and so the
+    /// arguments, until the call ends.
     public init(
         _ function: StaticString, _ names: [StaticString], required: Int = 0, tuple: PyObj?, dict: PyObj?
     ) throws(PythonError) {
@@ -54,7 +55,7 @@ public struct Arguments {
         return value
     }
 
-    /// An argument that `required` guarantees.
+    /// Returns an argument that `required` of the initializer guarantees.
     public func required(_ index: Int) throws(PythonError) -> PyObj {
         guard let value = values[index] else { throw raiseTypeError("missing argument '\(names[index])'") }
         return value
@@ -65,13 +66,13 @@ public struct Arguments {
         return try value.integer
     }
 
-    /// Raises TypeError for anything but a `str`, None too.
+    /// Raises TypeError unless the argument is a `str`, also for None.
     public func text(_ index: Int, default: String) throws(PythonError) -> String {
         guard let value = values[index] else { return `default` }
         return try text(index, value)
     }
 
-    /// The same for an argument that `required` guarantees.
+    /// Returns the text of an argument that `required` of the initializer guarantees.
     public func text(_ index: Int) throws(PythonError) -> String { try text(index, required(index)) }
 
     private func text(_ index: Int, _ value: PyObj) throws(PythonError) -> String {

@@ -1,6 +1,6 @@
 import CApusPython
 
-// Any of these may run any Python code.
+// All of these may run Python code.
 
 extension PyObj {
     // MARK: Calls
@@ -42,25 +42,26 @@ extension PyObj {
     @inlinable
     public func attribute(_ name: PyObj) throws(PythonError) -> PyRef { try PyRef(PyObject_GetAttr(self, name)) }
 
-    /// Whether the object has an attribute; what asking for it raises counts as no.
+    /// True if the object has an attribute. Exceptions that are raised by the lookup are dropped, and mean false.
     public func hasAttribute(_ name: StaticString) throws(PythonError) -> Bool {
         let name = try PyRef(interned: name)
         return PyObject_HasAttr(self, name.object) != 0
     }
 
-    /// What a class itself, not one of its bases, has under a name; nil for none, and for what is no class.
+    /// Returns an attribute that a class has in its own dictionary, not in one of its bases; nil if there is none, or
+    /// if the object is no heap type.
     public func ownAttribute(_ name: borrowing PyRef) -> PyRef? {
         guard let found = apus_own_attribute(self, name.object) else { return nil }
         return PyRef(owning: found)
     }
 
-    // MARK: What every object can do
+    // MARK: Protocols of all objects
 
     /// `str(object)`
     public func str() throws(PythonError) -> PyRef { try PyRef(PyObject_Str(self)) }
     /// `repr(object)`
     public func repr() throws(PythonError) -> PyRef { try PyRef(PyObject_Repr(self)) }
-    /// `str(object)`, and `repr(object)`, as Swift strings.
+    /// `str(object)` and `repr(object)` as Swift strings.
     public var shown: String { get throws(PythonError) { try text(of: str()) } }
     public var shownRepr: String { get throws(PythonError) { try text(of: repr()) } }
 
@@ -78,28 +79,29 @@ extension PyObj {
         return equal != 0
     }
 
-    /// The outcome of a comparison as `tp_richcompare` has it.
+    /// Compares by an operation of `tp_richcompare` and returns its result.
     public func compare(_ other: PyObj, _ operation: Int32) throws(PythonError) -> PyRef {
         try PyRef(PyObject_RichCompare(self, other, operation))
     }
 
     // MARK: Weak references
 
-    /// A weak reference to the object.
+    /// Makes a weak reference to the object.
     public func weakReference() throws(PythonError) -> PyRef { try PyRef(PyWeakref_NewRef(self, nil)) }
 
-    /// What a weak reference points to; nil where the object has gone.
+    /// Returns the object that a weak reference refers to; nil if it was freed.
     public func referent() -> PyRef? {
         guard let object = apus_weakref_get(self) else { return nil }
         return PyRef(owning: object)
     }
 
-    /// Ends the weak references to an object that is about to end.
+    /// Clears the weak references to an object that is being freed.
     public func clearWeakReferences() { PyObject_ClearWeakRefs(self) }
 
     // MARK: Memory
 
-    /// The bytes of an object that has the buffer protocol, as long as `body` runs. Raises BufferError and TypeError.
+    /// Passes the bytes of an object with the buffer protocol, which are valid during the call. Raises BufferError or
+    /// TypeError.
     public func withBuffer(_ body: (UnsafeRawBufferPointer) throws(PythonError) -> Void) throws(PythonError) {
         var view = Py_buffer()
         try check(PyObject_GetBuffer(self, &view, PyBUF_SIMPLE))
@@ -107,13 +109,13 @@ extension PyObj {
         try body(UnsafeRawBufferPointer(start: view.buf, count: view.len))
     }
 
-    /// A memoryview of the object.
+    /// Makes a memoryview of the object.
     @inlinable
     public func view() throws(PythonError) -> PyRef { try PyRef(PyMemoryView_FromObject(self)) }
 }
 
 extension PyRef {
-    /// A capsule around a C pointer, for C extensions. The name is checked by those who open it.
+    /// Makes a capsule that contains a C pointer, for C extensions, which check the name when they open it.
     public init(capsule pointer: UnsafeMutableRawPointer?, name: StaticString) throws(PythonError) {
         self = try PyRef(PyCapsule_New(pointer, name.c, nil))
     }

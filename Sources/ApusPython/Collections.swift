@@ -3,11 +3,11 @@ import CApusPython
 // MARK: Tuples
 
 extension PyRef {
-    /// A tuple whose items are still to be set, each once, before any Python code can see it.
+    /// Makes a tuple whose items are NULL. Set each of them once, before any Python code gets the tuple.
     @inlinable @inline(__always)
     public init(tupleOf count: Int) throws(PythonError) { self = try PyRef(PyTuple_New(count)) }
 
-    /// A tuple of objects, which keep their own references.
+    /// Makes a tuple of borrowed objects.
     @inlinable
     public init(tuple first: PyObj, _ second: PyObj) throws(PythonError) {
         self = try PyRef(apus_tuple2(first, second))
@@ -17,7 +17,7 @@ extension PyRef {
         self = try PyRef(apus_tuple3(first, second, third))
     }
 
-    /// Gives a new tuple its item.
+    /// Sets an item of a new tuple.
     @inlinable @inline(__always)
     public borrowing func set(tupleItem index: Int, to item: consuming PyRef) {
         apus_tuple_set(object, index, item.take())
@@ -26,21 +26,21 @@ extension PyRef {
 
 extension PyObj {
     @inlinable @inline(__always) public var tupleCount: Int { apus_tuple_size(self) }
-    /// The item of a tuple, borrowed from it. The index has to be one of the tuple's.
+    /// Returns an item of a tuple, borrowed from it. The index must be valid.
     @inlinable @inline(__always) public func tupleItem(_ index: Int) -> PyObj { apus_tuple_get(self, index) }
 
-    /// A tuple of the items of anything that can be iterated over.
+    /// Makes a tuple of the items of an iterable.
     public func asTuple() throws(PythonError) -> PyRef { try PyRef(PySequence_Tuple(self)) }
 }
 
 // MARK: Lists
 
 extension PyRef {
-    /// A list whose items are still to be set, each once, before any Python code can see it.
+    /// Makes a list whose items are NULL. Set each of them once, before any Python code gets the list.
     @inlinable @inline(__always)
     public init(listOf count: Int) throws(PythonError) { self = try PyRef(PyList_New(count)) }
 
-    /// Gives a new list its item.
+    /// Sets an item of a new list.
     @inlinable @inline(__always)
     public borrowing func set(listItem index: Int, to item: consuming PyRef) {
         apus_list_set(object, index, item.take())
@@ -49,10 +49,10 @@ extension PyRef {
 
 extension PyObj {
     @inlinable @inline(__always) public var listCount: Int { apus_list_size(self) }
-    /// The item of a list, borrowed from it: any Python code may take it out. The index has to be one of the list's.
+    /// Returns an item of a list, borrowed from it: any Python code may remove it. The index must be valid.
     @inlinable @inline(__always) public func listItem(_ index: Int) -> PyObj { apus_list_get(self, index) }
 
-    /// Appends to a list.
+    /// Appends an item to a list.
     @inlinable public func append(_ item: PyObj) throws(PythonError) { try check(PyList_Append(self, item)) }
 
     @inlinable public func append(_ item: consuming PyRef) throws(PythonError) {
@@ -60,14 +60,14 @@ extension PyObj {
         try check(PyList_Append(self, item.object))
     }
 
-    /// Takes the first items out of a list.
+    /// Removes the first items of a list.
     public func removeFirst(_ count: Int) throws(PythonError) { try check(PyList_SetSlice(self, 0, count, nil)) }
 }
 
 // MARK: Dicts
 
 extension PyRef {
-    /// An empty dict.
+    /// Makes an empty dict.
     @inlinable public static func dict() throws(PythonError) -> PyRef { try PyRef(PyDict_New()) }
 }
 
@@ -81,18 +81,18 @@ extension PyObj {
     public func set(_ key: String, to value: PyObj) throws(PythonError) {
         try check(PyDict_SetItemString(self, key, value))
     }
-    /// The same for any key, which may run Python code when it is compared.
+    /// Sets an item by any key; comparing keys may run Python code.
     @inlinable
     public func set(_ key: PyObj, to value: PyObj) throws(PythonError) { try check(PyDict_SetItem(self, key, value)) }
 
-    /// An item of a dict, borrowed from it; nil where there is none.
+    /// Returns an item of a dict, borrowed from it; nil if there is none.
     public func item(_ key: StaticString) -> PyObj? { PyDict_GetItemString(self, key.c) }
     public func item(_ key: String) -> PyObj? { PyDict_GetItemString(self, key) }
 
-    /// The same for any key, which may run Python code when it is compared. What that raises is dropped.
+    /// Returns an item by any key, borrowed; comparing keys may run Python code, whose exceptions are dropped.
     public func itemIgnoringErrors(_ key: PyObj) -> PyObj? { PyDict_GetItem(self, key) }
 
-    /// The same as a new reference; nil where there is none. Raises what the comparison of keys raises.
+    /// Returns an item by any key as a new reference; nil if there is none. Raises the exceptions of comparing keys.
     @inlinable
     public func find(_ key: PyObj) throws(PythonError) -> PyRef? {
         guard let found = apus_dict_find(self, key) else {
@@ -102,11 +102,11 @@ extension PyObj {
         return PyRef(owning: found)
     }
 
-    /// The keys of a dict, and its values, as lists in the same order.
+    /// The keys and the values of a dict, as lists in the same order.
     public func keys() throws(PythonError) -> PyRef { try PyRef(PyDict_Keys(self)) }
     public func values() throws(PythonError) -> PyRef { try PyRef(PyDict_Values(self)) }
 
-    /// Calls with each key of a dict and its value, borrowed. Nothing may change the dict meanwhile.
+    /// Calls a function with each key and value of a dict, borrowed. The dict must not be changed meanwhile.
     public func forEachItem(_ body: (PyObj, PyObj) throws(PythonError) -> Void) throws(PythonError) {
         var position = 0
         var key: PyObj?
@@ -116,10 +116,10 @@ extension PyObj {
         }
     }
 
-    /// Adds the items of a mapping, or of pairs, to a dict.
+    /// Adds the items of a mapping, or of an iterable of pairs, to a dict.
     public func update(from other: PyObj?) throws(PythonError) { try check(PyDict_Update(self, other)) }
 
-    // What `dict` itself does, for types that inherit from it.
+    // The slots of `dict` itself, for types that inherit from it.
     public func initializeDict(_ arguments: PyObj?, _ keywords: PyObj?) -> Int32 {
         apus_dict_initialize(self, arguments, keywords)
     }
@@ -138,7 +138,7 @@ extension PyObj {
         }
     }
 
-    /// The number of items of a sequence. Raises TypeError for a mapping, and for what is neither.
+    /// The number of items of a sequence. Raises TypeError for other objects, also for a mapping.
     public var sequenceCount: Int {
         get throws(PythonError) {
             let count = PySequence_Size(self)
@@ -151,7 +151,7 @@ extension PyObj {
     @inlinable
     public func sequenceItem(_ index: Int) throws(PythonError) -> PyRef { try PyRef(PySequence_GetItem(self, index)) }
 
-    /// `object[key]`, and its assignment.
+    /// `object[key]` and `object[key] = value`
     public func getItem(_ key: PyObj?) throws(PythonError) -> PyRef { try PyRef(PyObject_GetItem(self, key)) }
     @inlinable
     public func setItem(_ key: PyObj, to value: PyObj) throws(PythonError) {
@@ -168,7 +168,7 @@ extension PyObj {
     /// `iter(object)`
     public func iterator() throws(PythonError) -> PyRef { try PyRef(PyObject_GetIter(self)) }
 
-    /// The next object of an iterator; nil at its end.
+    /// Returns the next object of an iterator; nil at the end.
     @inlinable
     public func next() throws(PythonError) -> PyRef? {
         guard let next = PyIter_Next(self) else {

@@ -1,8 +1,8 @@
 import CApusPython
 
-/// The C API of the module `datetime`: one table for the whole process.
+/// The C API of the module `datetime`, one table for the whole process.
 public enum DateTimeAPI {
-    /// Written once, under the GIL, before the module that needs it can be used.
+    /// Set under the GIL when a module is made, before any use of that module. Every interpreter gets the same table.
     nonisolated(unsafe) public private(set) static var table: UnsafeMutablePointer<PyDateTime_CAPI>?
 
     public static func load() throws(PythonError) {
@@ -11,7 +11,7 @@ public enum DateTimeAPI {
     }
 }
 
-// The fields of a date, time or datetime; it has to be one.
+// The fields of a date, time, datetime or timedelta. The object must have the type that is given for each.
 extension PyObj {
     /// Of a date or a datetime.
     @inlinable public var year: Int { Int(apus_datetime_year(self)) }
@@ -32,10 +32,10 @@ extension PyObj {
             Int(apus_time_microsecond(self))
         )
     }
-    /// Whether a datetime or a time has a time zone.
+    /// True if a datetime or time has a time zone.
     @inlinable public var hasTimeZone: Bool { apus_datetime_has_tzinfo(self) != 0 }
 
-    /// The time zone of a datetime or a time, borrowed; nil for one without, and for anything else.
+    /// Returns the time zone of a datetime or time, borrowed; nil if it has none, or for any other object.
     public func timeZone(_ api: UnsafeMutablePointer<PyDateTime_CAPI>) -> PyObj? { apus_tzinfo(api, self) }
 
     /// Of a timedelta: days, seconds, microseconds.

@@ -1,7 +1,6 @@
 import CApusPython
 
-// The tables that describe a type or a module to CPython. CPython keeps pointers to them, so that they live as long as
-// the process.
+// The tables that describe a type or a module to CPython. They are never freed, because CPython keeps pointers to them.
 
 public typealias Property = PyGetSetDef
 public typealias Member = PyMemberDef
@@ -15,14 +14,14 @@ public typealias Setter = @convention(c) (PyObj?, PyObj?, UnsafeMutableRawPointe
 public typealias Deallocator = @convention(c) (PyObj?) -> Void
 public typealias BinaryOperator = @convention(c) (PyObj?, PyObj?) -> PyObj?
 
-/// What stands in a table of C that ends with an entry of zeros.
+/// An entry of a C table whose last entry consists of zeros.
 public protocol TableEntry {
     static var end: Self { get }
 }
 
-/// A table of C, made once.
+/// A C table, which is never freed.
 public struct Table<Entry: TableEntry>: @unchecked Sendable {
-    // Nothing changes it once it is made.
+    // Never changed after the initializer.
     let start: UnsafeMutablePointer<Entry>
 
     fileprivate init(entries: [Entry]) {
@@ -35,12 +34,12 @@ public typealias Methods = Table<PyMethodDef>
 public typealias Properties = Table<Property>
 public typealias Members = Table<Member>
 
-/// A C function as the `void *` that a table has for functions of any type.
+/// Converts a C function to `void *`, the type of functions in a table of slots.
 func untyped<Function>(_ function: Function) -> UnsafeMutableRawPointer {
     unsafeBitCast(function, to: UnsafeMutableRawPointer.self)
 }
 
-// Their pointers lead to functions and texts of the program, which never change.
+// Their pointers refer to functions and texts of the program, which never change.
 extension PyMethodDef: @unchecked @retroactive Sendable {}
 extension PyGetSetDef: @unchecked @retroactive Sendable {}
 extension PyMemberDef: @unchecked @retroactive Sendable {}
@@ -107,33 +106,33 @@ public struct Method: @unchecked Sendable {
     fileprivate let function: PyCFunction
     fileprivate let flags: Int32
 
-    /// A method without arguments.
+    /// Defines a method without arguments.
     public static func plain(_ name: StaticString, _ doc: StaticString, _ body: @escaping PlainFunction) -> Method {
         Method(name: name, signature: "()", doc: doc, function: body, flags: METH_NOARGS)
     }
 
-    /// A method of one positional argument: "(value, /)".
+    /// Defines a method with one positional argument: "(value, /)".
     public static func one(
         _ name: StaticString, _ signature: StaticString, _ doc: StaticString, _ body: @escaping PlainFunction
     ) -> Method {
         Method(name: name, signature: signature, doc: doc, function: body, flags: METH_O)
     }
 
-    /// A method of any arguments, given as a C array and a tuple of keywords.
+    /// Defines a method that gets its arguments as a C array and a tuple of keywords.
     public static func fast(
         _ name: StaticString, _ signature: StaticString, _ doc: StaticString, _ body: @escaping FastFunction
     ) -> Method {
         Method(
-            name: name, signature: signature, doc: doc, function: unsafeBitCast(body, to: PyCFunction.self),
+            name: name, signature: signature, doc: doc, function: apus_fast(body),
             flags: METH_FASTCALL | METH_KEYWORDS)
     }
 
-    /// A method of any arguments, given as a tuple and a dict.
+    /// Defines a method that gets its arguments as a tuple and a dict.
     public static func keyword(
         _ name: StaticString, _ signature: StaticString, _ doc: StaticString, _ body: @escaping KeywordFunction
     ) -> Method {
         Method(
-            name: name, signature: signature, doc: doc, function: unsafeBitCast(body, to: PyCFunction.self),
+            name: name, signature: signature, doc: doc, function: apus_keyword(body),
             flags: METH_VARARGS | METH_KEYWORDS)
     }
 
@@ -169,8 +168,9 @@ extension Members {
 extension PyGetSetDef: TableEntry {
     public static var end: Property { Property(name: nil, get: nil, set: nil, doc: nil, closure: nil) }
 
-    /// An attribute that is computed.
-    /// - Parameter closure: a number that `get` and `set` get, for functions that serve several attributes.
+    /// Defines a computed attribute.
+    /// - Parameter closure: a number that is passed to `get` and `set`, so that one function can serve several
+    ///   attributes.
     public static func computed(
         _ name: StaticString, _ doc: StaticString, set: Setter? = nil, closure: Int = 0, get: @escaping Getter
     ) -> Property {
@@ -179,12 +179,12 @@ extension PyGetSetDef: TableEntry {
     }
 }
 
-/// How a field of a C layout is shown to Python.
+/// The C type of a field that Python sees as an attribute.
 public enum FieldType: Sendable {
-    /// An object; NULL is shown as None.
+    /// An object; NULL is read as None.
     case object
     case int, long, unsigned
-    /// A number of bytes, for CPython's own `__weaklistoffset__`.
+    /// An offset in bytes, for CPython's `__weaklistoffset__`.
     case offset
 
     var code: Int32 {
@@ -201,7 +201,7 @@ public enum FieldType: Sendable {
 extension PyMemberDef: TableEntry {
     public static var end: Member { Member(name: nil, type: 0, offset: 0, flags: 0, doc: nil) }
 
-    /// An attribute that is a field of a C layout, by its key path.
+    /// Defines an attribute that is a field of a C layout, by its key path.
     public static func field<Layout, Value>(
         _ name: StaticString, _ doc: StaticString, _ path: KeyPath<Layout, Value>, type: FieldType = .object,
         writable: Bool = false

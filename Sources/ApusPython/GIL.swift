@@ -1,19 +1,21 @@
 import CApusPython
 
-/// What a thread needs to get the GIL back.
+/// The state of a thread that has released the GIL.
 public typealias ThreadState = UnsafeMutablePointer<PyThreadState>
 
-/// The global interpreter lock. Python objects are used under it, and nothing that waits is called under it.
+/// The global interpreter lock. Use Python objects only while holding it, and release it before any call that may
+/// block.
 public enum GIL {
-    /// Releases the lock: no Python object may be touched until it is taken back.
+    /// Releases the lock. No Python object may be used until it is taken again.
     @inlinable @inline(__always)
     public static func release() -> ThreadState? { PyEval_SaveThread() }
 
-    /// Waits for the lock. When the interpreter ends meanwhile, a thread that is not its main thread never returns.
+    /// Waits for the lock. If the interpreter is finalized meanwhile, a thread other than its main thread never
+    /// returns.
     @inlinable @inline(__always)
     public static func take(_ thread: ThreadState?) { PyEval_RestoreThread(thread) }
 
-    /// Runs what waits, or computes for long, without the lock.
+    /// Runs a function that waits or computes for long, without the lock.
     @inlinable @inline(__always)
     public static func released<Result: ~Copyable, Failure: Error>(
         _ body: () throws(Failure) -> Result
@@ -26,11 +28,11 @@ public enum GIL {
 
 /// The cycle collector.
 public enum CycleCollector {
-    /// Keeps it from running; on CPython 3.9, which has no function for it, nothing happens.
-    /// - Returns: whether it was on.
+    /// Disables the collector; does nothing on CPython 3.9, which has no function for it.
+    /// - Returns: true if the collector was enabled.
     public static func pause() -> Bool { apus_pause_collector() != 0 }
     public static func resume() { apus_resume_collector() }
 
-    /// Takes an object out of its sight, as every `tp_dealloc` does first.
+    /// Untracks an object, which every `tp_dealloc` of a collected type does first.
     @inlinable public static func forget(_ object: PyObj) { PyObject_GC_UnTrack(object) }
 }

@@ -1,15 +1,16 @@
 import CApusPython
 
-/// What CPython has to know of a module before it makes one, in several phases (PEP 489). The module's state is an
-/// array of references, which are zero at first.
+/// The definition of a module with multi-phase initialization (PEP 489). The module's state is an array of references,
+/// which are NULL at first.
 public struct ModuleDefinition: @unchecked Sendable {
-    // CPython writes to it, under the GIL.
+    // CPython changes it, under the GIL.
     private let definition: UnsafeMutablePointer<PyModuleDef>
 
     /// - Parameters:
-    ///   - stateSize: bytes; the state holds references only.
-    ///   - execute: fills a new module.
-    ///   - free: runs when a module goes, and may get NULL or a module without a state: see ``state(of:)``.
+    ///   - stateSize: the size of the state in bytes; the state contains only references.
+    ///   - execute: initializes a new module.
+    ///   - free: is called when a module is freed. Its argument may be NULL, or a module without a state: see
+    ///     ``state(of:)``.
     public init(
         name: StaticString, doc: StaticString, stateSize: Int, methods: Methods,
         execute: @escaping @convention(c) (PyObj?) -> Int32,
@@ -30,7 +31,8 @@ public struct ModuleDefinition: @unchecked Sendable {
                     return 0
                 },
                 m_clear: { module in
-                    // None stands in, because what is collected with the module may still use its state.
+                    // Set to None instead of NULL, because objects that are collected with the module may still use its
+                    // state.
                     let fields = ModuleDefinition.references(of: module)
                     for index in fields.indices { replace(&fields[index], with: PyRef.none) }
                     return 0
@@ -38,10 +40,10 @@ public struct ModuleDefinition: @unchecked Sendable {
                 m_free: free))
     }
 
-    /// What `PyInit_…` returns.
+    /// Returns the result of `PyInit_…`.
     public func initialize() -> UnsafeMutableRawPointer? { UnsafeMutableRawPointer(PyModuleDef_Init(definition)) }
 
-    /// A module's state; nil for a module that never got one.
+    /// Returns the state of a module; nil if CPython never allocated it.
     public static func state(of module: PyObj?) -> UnsafeMutableRawPointer? { module.flatMap { PyModule_GetState($0) } }
 
     private static func references(of module: PyObj?) -> UnsafeMutableBufferPointer<PyObj?> {
@@ -55,7 +57,7 @@ public struct ModuleDefinition: @unchecked Sendable {
 }
 
 extension PyObj {
-    /// Gives a module an attribute. The module retains the object.
+    /// Adds an object to a module, which retains it.
     public func add(_ object: PyObj, as name: StaticString) throws(PythonError) {
         if PyModule_AddObject(self, name.c, object.retained()) < 0 {
             object.release()

@@ -7,18 +7,19 @@ extension PyRef {
     public init(_ value: UInt64) throws(PythonError) { self = try PyRef(PyLong_FromUnsignedLongLong(value)) }
     @inlinable @inline(__always)
     public init(_ value: Double) throws(PythonError) { self = try PyRef(PyFloat_FromDouble(value)) }
-    /// An address as an `int`.
+    /// Makes an `int` of an address.
     public init(address: UnsafeMutableRawPointer) throws(PythonError) { self = try PyRef(PyLong_FromVoidPtr(address)) }
-    /// An `int` of decimal digits in a `str`. Raises ValueError.
+    /// Makes an `int` of the decimal digits in a `str`. Raises ValueError.
     public init(integerOf text: borrowing PyRef) throws(PythonError) {
         self = try PyRef(PyLong_FromUnicodeObject(text.object, 10))
     }
-    /// A `float` of a `str`. Raises ValueError.
+    /// Makes a `float` of a `str`. Raises ValueError.
     public init(floatOf text: borrowing PyRef) throws(PythonError) { self = try PyRef(PyFloat_FromString(text.object)) }
 }
 
 extension PyObj {
-    /// The value of an `int`, or of what has `__index__`. Raises TypeError, and OverflowError beyond 64 bits.
+    /// The value of an `int`, or of an object with `__index__`. Raises TypeError, and OverflowError if it needs more
+    /// than 64 bits.
     @inlinable
     public var integer: Int {
         get throws(PythonError) {
@@ -28,7 +29,7 @@ extension PyObj {
         }
     }
 
-    /// The same; nil beyond 64 bits.
+    /// The value of an `int`, or of an object with `__index__`; nil if it needs more than 64 bits. Raises TypeError.
     @inlinable
     public var integerIfSmall: Int? {
         get throws(PythonError) {
@@ -40,7 +41,8 @@ extension PyObj {
         }
     }
 
-    /// The value of an `int` of 64 bits without a sign. Raises TypeError and OverflowError.
+    /// The value of an `int` as 64 bits without a sign. Raises TypeError, and OverflowError if it is negative or does
+    /// not fit.
     public var unsigned: UInt64 {
         get throws(PythonError) {
             let number = PyLong_AsUnsignedLongLong(self)
@@ -49,7 +51,7 @@ extension PyObj {
         }
     }
 
-    /// The last 64 bits of an `int`. Raises TypeError.
+    /// The lowest 64 bits of an `int`. Raises TypeError.
     public var lowestBits: UInt64 {
         get throws(PythonError) {
             let number = PyLong_AsUnsignedLongLongMask(self)
@@ -58,7 +60,7 @@ extension PyObj {
         }
     }
 
-    /// The value of what `float()` takes but a text. Raises TypeError.
+    /// The value of a `float`, or of an object with `__float__` or `__index__`. Raises TypeError, also for a `str`.
     @inlinable
     public var double: Double {
         get throws(PythonError) {
@@ -68,13 +70,13 @@ extension PyObj {
         }
     }
 
-    /// What `float()` makes of the object. Raises TypeError and ValueError.
+    /// `float(object)`. Raises TypeError or ValueError.
     public func asFloat() throws(PythonError) -> PyRef { try PyRef(PyNumber_Float(self)) }
 
     /// The value of a `float`.
     @inlinable @inline(__always) public var floatValue: Double { apus_float_value(self) }
 
-    /// Whether the object is true: Python's `bool(object)`, which may run any Python code.
+    /// `bool(object)`, which may run Python code.
     @inlinable
     public var truth: Bool {
         get throws(PythonError) {
@@ -85,8 +87,8 @@ extension PyObj {
     }
 }
 
-/// The digits of a float as `repr()` writes them.
-/// - Parameter body: gets the text, which lives as long as the call.
+/// Formats a float as `repr()` does.
+/// - Parameter body: gets the text, which is valid during the call.
 public func withRepr(of value: Double, _ body: (UnsafeRawBufferPointer) -> Void) throws(PythonError) {
     guard let text = PyOS_double_to_string(value, Int8(bitPattern: UInt8(ascii: "r")), 0, Py_DTSF_ADD_DOT_0, nil) else {
         throw PythonError()

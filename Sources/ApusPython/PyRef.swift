@@ -1,29 +1,29 @@
 import CApusPython
 
-/// A reference to a Python object that is given back when it goes out of scope, however that happens. It is used, and
-/// goes, under the GIL.
+/// An owned reference to a Python object, released when it goes out of scope. Use and release it under the GIL.
 ///
 ///     let name = try PyRef(text)          // a new str
 ///     let shown = try name.object.repr()  // another reference
-///     return shown                        // the caller's from now on; `name` is given back here
+///     return shown                        // passed to the caller; `name` is released here
 @frozen
 public struct PyRef: ~Copyable {
     /// The object, borrowed from this reference.
     ///
-    /// Ask a named reference only. A reference that a call has just returned goes as soon as it was asked, before the
-    /// object is used: not `try f().object.str()`, but `let made = try f()` and `try made.object.str()`. `make lint`
-    /// looks for the former.
+    /// Use it only with a reference that has a name, which is released at the end of its scope. A reference without a
+    /// name is released as soon as `object` has been read, before the object is used. So instead of
+    /// `try f().object.str()`, which `make lint` finds, write `let made = try f()` and `try made.object.str()`.
     public let object: PyObj
 
-    /// Takes over a reference.
+    /// Becomes the owner of a reference.
     @inlinable @inline(__always)
     public init(owning object: PyObj) { self.object = object }
 
-    /// Adds a reference of its own.
+    /// Adds a reference and owns it.
     @inlinable @inline(__always)
     public init(retaining object: PyObj) { self.object = object.retained() }
 
-    /// Takes over the new reference that a C function returned, or its exception: NULL says that one is pending.
+    /// Becomes the owner of the new reference that a C function returned. NULL means that an exception is pending.
+    /// Never pass a borrowed object.
     @inlinable @inline(__always)
     public init(_ result: PyObj?) throws(PythonError) {
         guard let result else { throw PythonError() }
@@ -33,7 +33,7 @@ public struct PyRef: ~Copyable {
     @inlinable @inline(__always)
     deinit { apus_decref(object) }
 
-    /// Hands the reference over to C, or to a field.
+    /// Returns the reference, which the caller or a field then owns.
     @inlinable @inline(__always)
     public consuming func take() -> PyObj {
         let object = object
@@ -41,7 +41,7 @@ public struct PyRef: ~Copyable {
         return object
     }
 
-    /// Keeps the object alive up to here, where only what it owns is used before.
+    /// Does nothing. Marks that the object must be alive up to here, although only memory that it owns is used.
     @inlinable @inline(__always)
     public borrowing func keepAlive() {}
 }
@@ -54,8 +54,8 @@ extension PyRef {
     public init(_ value: Bool) { self.init(retaining: value ? apus_true() : apus_false()) }
 }
 
-/// Sets an optional field to another reference, and gives the old one back. That may run Python code, which finds the
-/// new one.
+/// Replaces the reference in an optional field, and then releases the old one. That may run Python code, which already
+/// sees the new object.
 @inlinable @inline(__always)
 public func replace(_ field: inout PyObj?, with value: consuming PyRef?) {
     let old = field

@@ -1,6 +1,6 @@
 import CApusPython
 
-/// CPython's objects that live as long as the interpreter, borrowed.
+/// Objects that exist as long as the interpreter, borrowed.
 public enum Python {
     @inlinable @inline(__always) public static var none: PyObj { apus_none() }
     @inlinable @inline(__always) public static var notImplemented: PyObj { apus_not_implemented() }
@@ -33,12 +33,12 @@ public enum Python {
 
     // MARK: Modules
 
-    /// Imports a module. Any Python code may run.
+    /// Imports a module, which may run Python code.
     public static func module(_ name: StaticString) throws(PythonError) -> PyRef {
         try PyRef(PyImport_ImportModule(name.c))
     }
 
-    /// An object of a module, which is imported.
+    /// Imports a module and returns one of its objects.
     public static func object(_ name: StaticString, of module: StaticString) throws(PythonError) -> PyRef {
         let module = try self.module(module)
         return try module.object.attribute(name)
@@ -46,21 +46,21 @@ public enum Python {
 
     // MARK: The interpreter
 
-    /// Identifies the interpreter that runs. Under the GIL.
+    /// Identifies the current interpreter. Call it under the GIL.
     @inlinable @inline(__always)
     public static var interpreter: OpaquePointer? { PyInterpreterState_Get() }
 
-    /// Whether the interpreter is about to end: other threads do not get the GIL any more.
+    /// True if the interpreter is being finalized: other threads cannot take the GIL any more.
     @inlinable public static var isFinalizing: Bool { apus_is_finalizing() != 0 }
 
-    /// Identifies this thread, also without the GIL; never 0.
+    /// Identifies this thread; never 0. Does not need the GIL.
     @inlinable @inline(__always)
     public static var thread: UInt { UInt(PyThread_get_thread_ident()) }
 
-    /// Runs the handlers of signals that have arrived. Raises what a handler raises: KeyboardInterrupt for Ctrl-C.
+    /// Runs the handlers of signals that have arrived, and raises their exceptions: KeyboardInterrupt for Ctrl-C.
     @inlinable public static func checkSignals() throws(PythonError) { try check(PyErr_CheckSignals()) }
 
-    /// Guards the C stack: raises RecursionError where calls are nested too deeply.
+    /// Protects the C stack: raises RecursionError if calls are nested too deeply.
     /// - Parameter place: the end of the message, such as " while quoting a sequence".
     @inlinable
     public static func recursing<Result>(
@@ -73,9 +73,10 @@ public enum Python {
 }
 
 extension StaticString {
-    /// For C's `const char *`. Only literals without a NUL are used as names.
+    /// The text as C's `const char *`, which is valid as long as the program runs. It must be a literal without a NUL.
     @inlinable
     public var c: UnsafePointer<CChar> { UnsafeRawPointer(utf8Start).assumingMemoryBound(to: CChar.self) }
 
+    /// The UTF-8 of a literal, without the NUL at its end.
     public var bytes: UnsafeBufferPointer<UInt8> { UnsafeBufferPointer(start: utf8Start, count: utf8CodeUnitCount) }
 }

@@ -1,12 +1,12 @@
 import CApusPython
 
-/// Says that an exception is pending in this thread. It carries nothing: the exception is Python's.
+/// Means that an exception is pending in this thread. It has no fields, because the exception is stored by Python.
 @frozen
 public struct PythonError: Error {
     @inlinable public init() {}
 }
 
-/// For C functions that return a negative number when they raised.
+/// Throws for a negative number, by which a C function reports that it raised.
 @inlinable @inline(__always)
 public func check(_ status: Int32) throws(PythonError) {
     if status < 0 { throw PythonError() }
@@ -14,13 +14,13 @@ public func check(_ status: Int32) throws(PythonError) {
 
 // MARK: Bodies of functions that Python calls
 
-/// Runs the body of a function that returns an object. NULL tells Python that an exception is pending.
+/// Runs the body of a function that returns an object. Returns NULL if an exception is pending.
 @inlinable @inline(__always)
 public func returningObject(_ body: () throws(PythonError) -> PyRef) -> PyObj? {
     do throws(PythonError) { return try body().take() } catch { return nil }
 }
 
-/// Runs the body of a slot that returns 0 or, with an exception pending, -1.
+/// Runs the body of a slot. Returns 0, or -1 if an exception is pending.
 @inlinable @inline(__always)
 public func returningStatus(_ body: () throws(PythonError) -> Void) -> Int32 {
     do throws(PythonError) {
@@ -29,14 +29,14 @@ public func returningStatus(_ body: () throws(PythonError) -> Void) -> Int32 {
     } catch { return -1 }
 }
 
-/// An argument that CPython never leaves out of a call; checked all the same, so that nothing is unwrapped by force.
+/// Returns an argument that CPython always passes. It is checked all the same, so that no code unwraps by force.
 @inlinable @inline(__always)
 public func receiver(_ object: PyObj?) throws(PythonError) -> PyObj {
     guard let object else { throw raise(Python.runtimeError, "called without an object") }
     return object
 }
 
-/// The same for the type that `tp_new` is called with.
+/// Returns the type that CPython passes to `tp_new`.
 @inlinable @inline(__always)
 public func receiver(_ type: PyTypeObj?) throws(PythonError) -> PyTypeObj {
     guard let type else { throw raise(Python.runtimeError, "called without a type") }
@@ -45,7 +45,7 @@ public func receiver(_ type: PyTypeObj?) throws(PythonError) -> PyTypeObj {
 
 // MARK: Raising
 
-/// Makes an exception of a message pending: `throw raise(Python.valueError, "…")`.
+/// Makes an exception with a message pending: `throw raise(Python.valueError, "…")`.
 @inline(never)
 public func raise(_ type: PyObj, _ message: String) -> PythonError {
     do throws(PythonError) {
@@ -59,7 +59,7 @@ public func raiseTypeError(_ message: String) -> PythonError { raise(Python.type
 public func raiseValueError(_ message: String) -> PythonError { raise(Python.valueError, message) }
 
 /// Makes an exception pending.
-/// - Parameter value: the exception, or the arguments that the type makes one of.
+/// - Parameter value: the exception, or the argument (or a tuple of arguments) of the exception's type.
 public func raise(_ type: PyObj, value: borrowing PyRef) -> PythonError {
     PyErr_SetObject(type, value.object)
     return PythonError()
@@ -72,25 +72,26 @@ public func raiseMemoryError() -> PythonError {
 
 // MARK: The pending exception
 
-/// The exception that is pending in this thread, Python's error indicator.
+/// The exception that is pending in this thread: Python's error indicator.
 public enum PendingException {
     @inlinable @inline(__always) public static var exists: Bool { PyErr_Occurred() != nil }
 
-    /// Whether there is one, and of this type.
+    /// True if an exception is pending and is an instance of a type.
     @inlinable public static func isInstance(of type: PyObj) -> Bool { PyErr_ExceptionMatches(type) != 0 }
 
     @inlinable public static func clear() { PyErr_Clear() }
 
-    /// Takes the exception out, with its traceback; nil where none is pending.
+    /// Removes the pending exception and returns it, with its traceback; nil if none is pending.
     @inlinable public static func take() -> PyRef? {
         guard let exception = apus_take_exception() else { return nil }
         return PyRef(owning: exception)
     }
 
-    /// Makes an exception pending that was taken before.
+    /// Makes an exception that was taken pending again.
     @inlinable public static func restore(_ exception: consuming PyRef) { apus_give_exception(exception.take()) }
 
-    /// Runs what may change the pending exception, and then makes it pending again. An exception of `body` is dropped.
+    /// Runs code that may change the pending exception, and then makes it pending again. An exception of `body` is
+    /// dropped.
     public static func preserving(_ body: () throws(PythonError) -> Void) {
         let exception = take()
         do throws(PythonError) { try body() } catch { clear() }
@@ -99,8 +100,8 @@ public enum PendingException {
 }
 
 extension PyObj {
-    /// Sets what an exception was caused by (`raise … from cause`).
+    /// Sets the cause of an exception (`raise … from cause`).
     public func setCause(_ cause: consuming PyRef) { PyException_SetCause(self, cause.take()) }
-    /// Sets what was being handled when an exception was raised.
+    /// Sets the context of an exception: the one that was being handled when it was raised.
     public func setContext(_ context: consuming PyRef) { PyException_SetContext(self, context.take()) }
 }

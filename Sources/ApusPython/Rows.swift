@@ -1,20 +1,20 @@
 import CApusPython
 
-// What a driver makes thousands of per fetch: objects whose making is not worth a check more than it needs.
+// Objects that a fetch makes by the thousands, so that each check costs. Their values are not checked again.
 
 extension PyRef {
-    /// An `int`.
+    /// Makes an `int`.
     @inlinable @inline(__always)
     public init(int64 value: Int64) throws(PythonError) { self = try PyRef(apus_int(value)) }
 
-    /// A `str` of so many characters of ASCII, which `write` puts in.
+    /// Makes a `str` of `count` ASCII characters, which `write` stores.
     @inlinable @inline(__always)
     public init(asciiOf count: Int, _ write: (UnsafeMutableRawPointer) -> Void) throws(PythonError) {
         self = try PyRef(PyUnicode_New(count, 127))
         write(apus_str_data(object))
     }
 
-    /// A `date` of fields that are in range.
+    /// Makes a `date`. The fields must be in range.
     @inlinable @inline(__always)
     public init(
         dateOf year: Int32, _ month: Int32, _ day: Int32, _ api: UnsafeMutablePointer<PyDateTime_CAPI>
@@ -22,8 +22,8 @@ extension PyRef {
         self = try PyRef(apus_new_date(api.pointee.DateType, year, month, day))
     }
 
-    /// A `datetime` of fields that are in range.
-    /// - Parameter zone: a `tzinfo`, or None.
+    /// Makes a `datetime`. The fields must be in range.
+    /// - Parameter zone: a `tzinfo` or None.
     @inlinable @inline(__always)
     public init(
         datetimeOf year: Int32, _ month: Int32, _ day: Int32, _ hour: Int32, _ minute: Int32, _ second: Int32,
@@ -34,7 +34,7 @@ extension PyRef {
                 api.pointee.DateTimeType, year, month, day, hour, minute, second, microsecond, zone))
     }
 
-    /// A `datetime` of any fields. Raises ValueError.
+    /// Makes a `datetime` of any fields. Raises ValueError.
     public init(
         checkedDatetimeOf year: Int32, _ month: Int32, _ day: Int32, _ hour: Int32, _ minute: Int32, _ second: Int32,
         _ microsecond: Int32, zone: PyObj, _ api: UnsafeMutablePointer<PyDateTime_CAPI>
@@ -44,7 +44,7 @@ extension PyRef {
                 year, month, day, hour, minute, second, microsecond, zone, api.pointee.DateTimeType))
     }
 
-    /// A `time` of any fields. Raises ValueError, and TypeError for a zone that is neither a `tzinfo` nor None.
+    /// Makes a `time` of any fields. Raises ValueError, and TypeError unless the zone is a `tzinfo` or None.
     public init(
         timeOf hour: Int32, _ minute: Int32, _ second: Int32, _ microsecond: Int32, zone: PyObj,
         _ api: UnsafeMutablePointer<PyDateTime_CAPI>
@@ -53,7 +53,7 @@ extension PyRef {
             api.pointee.Time_FromTime(hour, minute, second, microsecond, zone, api.pointee.TimeType))
     }
 
-    /// A `timedelta`. Raises OverflowError.
+    /// Makes a `timedelta`. Raises OverflowError.
     public init(
         timedeltaOf days: Int32, seconds: Int32, microseconds: Int32, _ api: UnsafeMutablePointer<PyDateTime_CAPI>
     ) throws(PythonError) {
@@ -64,14 +64,15 @@ extension PyRef {
 /// The C API of `datetime`.
 public typealias DateTimeTable = UnsafeMutablePointer<PyDateTime_CAPI>
 
-/// A tuple in the making. Until it is finished no Python code can see it, and the collector need not know of it.
+/// A tuple whose items are not all set yet. Python code must not get it before it is finished.
 @frozen
 public struct TupleInMaking: ~Copyable {
     @usableFromInline let tuple: PyObj
     @usableFromInline var filled = 0
     @usableFromInline let isOneOfMany: Bool
 
-    /// - Parameter isOneOfMany: whether more tuples are made than CPython may keep for use again.
+    /// - Parameter isOneOfMany: true if more tuples are made than CPython may keep for reuse. Before CPython 3.14, the
+    ///   collector then does not track the tuple before it is finished.
     @inlinable @inline(__always)
     public init(count: Int, isOneOfMany: Bool) throws(PythonError) {
         guard let tuple = apus_new_tuple(count, isOneOfMany ? 1 : 0) else { throw PythonError() }
@@ -89,9 +90,9 @@ public struct TupleInMaking: ~Copyable {
         filled &+= 1
     }
 
-    /// The tuple, all of whose items have been set.
-    /// - Parameter isAcyclic: whether no item can hold an object that could hold the tuple: then the collector never has
-    ///   to look at it.
+    /// Returns the tuple, all of whose items must be set.
+    /// - Parameter isAcyclic: true if no item can be part of a reference cycle, so the collector need not track the
+    ///   tuple.
     @inlinable @inline(__always)
     public consuming func finish(isAcyclic: Bool) -> PyRef {
         if !isOneOfMany || !isAcyclic { apus_finish_tuple(tuple, isOneOfMany ? 1 : 0, isAcyclic ? 1 : 0) }
@@ -102,8 +103,8 @@ public struct TupleInMaking: ~Copyable {
 }
 
 extension PyRef {
-    /// Another memoryview of the memory that a memoryview shows: a part of it.
-    /// - Parameter view: it is changed, and must not be shown to any Python code.
+    /// Makes another memoryview of a part of the memory that a memoryview shows.
+    /// - Parameter view: is changed, so Python code must not get it.
     @inlinable
     public init(viewSharing view: PyObj, _ start: UnsafeMutableRawPointer, count: Int) throws(PythonError) {
         self = try PyRef(apus_view_of(view, start, count))

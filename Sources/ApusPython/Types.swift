@@ -1,22 +1,22 @@
 import CApusPython
 
-/// What the instances of a type can do, beside what all can.
+/// Optional features of a type.
 public struct TypeFlags: OptionSet, Sendable {
     public let rawValue: UInt32
     public init(rawValue: UInt32) { self.rawValue = rawValue }
 
-    /// Classes may inherit from it.
+    /// Classes may inherit from the type.
     public static let subclassable = TypeFlags(rawValue: apus_flag_subclass)
-    /// The cycle collector looks at its instances: the type has `traverse` and `clear`.
+    /// The cycle collector tracks its instances: the type has `traverse` and `clear`.
     public static let collected = TypeFlags(rawValue: apus_flag_collected)
 }
 
 extension PyRef {
     /// Makes a heap type that belongs to a module.
     /// - Parameters:
-    ///   - name: the qualified name that Python shows, such as "psycopg2.extensions.cursor".
-    ///   - size: of an instance's C layout, bytes.
-    ///   - itemSize: of each item, for types whose instances have a number of them.
+    ///   - name: the qualified name, such as "psycopg2.extensions.cursor".
+    ///   - size: the size of an instance's C layout in bytes.
+    ///   - itemSize: the size of each item in bytes, for types with variable-size instances.
     ///   - base: the type to inherit from; nil is `object`.
     ///   - signature: the parameters of a call of the type, "(conn, name=None)"; nil for a type that programs do not
     ///     call, or whose base has the signature.
@@ -24,7 +24,7 @@ extension PyRef {
         typeNamed name: StaticString, in module: PyObj, size: Int, itemSize: Int = 0, flags: TypeFlags,
         base: PyObj? = nil, signature: StaticString? = nil, doc: StaticString, _ slots: [Slot]
     ) throws(PythonError) {
-        // Python 3.9 takes a tuple only.
+        // Python 3.9 accepts only a tuple.
         let tuple = try PyRef(tupleOf: base == nil ? 0 : 1)
         if let base { tuple.set(tupleItem: 0, to: PyRef(retaining: base)) }
         let bases = base == nil ? nil : tuple.object
@@ -47,7 +47,7 @@ extension PyRef {
         tuple.keepAlive()
     }
 
-    /// Makes an exception class. Its name says which module it is in.
+    /// Makes an exception class. `name` contains the module, such as "psycopg2.Warning".
     public init(exceptionNamed name: StaticString, base: PyObj, doc: StaticString) throws(PythonError) {
         self = try PyRef(PyErr_NewExceptionWithDoc(name.c, doc.c, base, nil))
     }
@@ -55,13 +55,13 @@ extension PyRef {
         self = try PyRef(PyErr_NewExceptionWithDoc(name, doc, base, nil))
     }
 
-    /// An instance of a type whose fields are all zero. A subclass may have replaced how it is allocated.
+    /// Makes an instance of a type whose fields are all zero, by the type's `tp_alloc`.
     @inlinable
     public init(instanceOf type: PyObj) throws(PythonError) { self = try PyRef(apus_allocate(type.asType)) }
     @inlinable
     public init(instanceOf type: PyTypeObj) throws(PythonError) { self = try PyRef(apus_allocate(type)) }
 
-    /// An instance of a type whose instances have a number of items, which are not zeroed.
+    /// Makes an instance with `itemCount` items, whose memory is not initialized.
     @inlinable
     public init(instanceOf type: PyObj, itemCount: Int) throws(PythonError) {
         self = try PyRef(apus_new_variable(type, itemCount))
@@ -69,6 +69,6 @@ extension PyRef {
 }
 
 extension PyObj {
-    /// Frees an instance of a heap type whose fields are cleared already: the end of its `tp_dealloc`.
+    /// Frees an instance of a heap type whose fields have been cleared: the last step of its `tp_dealloc`.
     public func free() { apus_free(self) }
 }

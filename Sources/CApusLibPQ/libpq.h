@@ -1,4 +1,4 @@
-/* libpq's headers, and what Swift cannot see of them: macros and capabilities by version. */
+/* libpq's headers, and constants and functions for what Swift cannot import: macros, and features of some versions. */
 #ifndef CAPUS_LIBPQ_H
 #define CAPUS_LIBPQ_H
 
@@ -8,8 +8,8 @@
 #include <libpq/libpq-fs.h>
 #include <pg_config.h>
 
-/* Field codes are character macros, which Swift imports as Int32 where the compiler allows; naming them here keeps
-   one type. See "PQresultErrorField" in libpq's documentation. */
+/* Field codes are character macros, which Swift does not import with the same type everywhere. See "PQresultErrorField"
+   in libpq's documentation. */
 static const int apus_diag_severity = PG_DIAG_SEVERITY;
 static const int apus_diag_severity_nonlocalized = PG_DIAG_SEVERITY_NONLOCALIZED;
 static const int apus_diag_sqlstate = PG_DIAG_SQLSTATE;
@@ -29,9 +29,10 @@ static const int apus_diag_source_file = PG_DIAG_SOURCE_FILE;
 static const int apus_diag_source_line = PG_DIAG_SOURCE_LINE;
 static const int apus_diag_source_function = PG_DIAG_SOURCE_FUNCTION;
 
-/* SSL_pending of the OpenSSL that this libpq uses, or NULL. A process can hold several OpenSSLs, so it is looked up in the
-   libraries that libpq itself was loaded with, never in the whole process. glibc and musl declare dladdr for _GNU_SOURCE
-   alone, which Swift's own module of the C library was built without. */
+/* Finds SSL_pending of the OpenSSL that this libpq uses; NULL if there is none. It is looked up in the libraries that
+   libpq was loaded with, not in the whole process, because a process may contain several copies of OpenSSL. dladdr is
+   declared here, because glibc and musl declare it only for _GNU_SOURCE, which Swift's module of the C library does not
+   define. */
 #ifdef __APPLE__
 typedef Dl_info apus_dl_info;
 #define apus_dladdr dladdr
@@ -46,14 +47,14 @@ static inline apus_ssl_pending_function apus_find_ssl_pending(void) {
     void *libpq = dlopen(info.dli_fname, RTLD_LAZY | RTLD_NOLOAD);
     if (libpq == NULL) return NULL;
     apus_ssl_pending_function found = (apus_ssl_pending_function)dlsym(libpq, "SSL_pending");
-    dlclose(libpq); /* It stays loaded, because this code is linked with it. */
+    dlclose(libpq); /* libpq stays loaded, because this code is linked with it. */
     return found;
 }
 
-/* Makes OpenSSL register its exit handler now, if libpq's is in the process: it does so when it is first initialized.
+/* Initializes OpenSSL, if libpq has loaded it, so that it registers its exit handler now.
    https://docs.openssl.org/3.0/man3/OPENSSL_init_crypto/ */
 static inline void apus_initialize_openssl(void) {
-    /* Found where the linker finds it for libpq. glibc declares RTLD_DEFAULT for _GNU_SOURCE alone. */
+    /* Looked up as the linker does for libpq. glibc declares RTLD_DEFAULT only for _GNU_SOURCE. */
 #ifdef RTLD_DEFAULT
     void *everywhere = RTLD_DEFAULT;
 #else
@@ -61,12 +62,12 @@ static inline void apus_initialize_openssl(void) {
 #endif
     int (*initialize)(unsigned long long, const void *) =
         (int (*)(unsigned long long, const void *))dlsym(everywhere, "OPENSSL_init_crypto");
-    /* 2 is OPENSSL_INIT_LOAD_CRYPTO_STRINGS, which loads only what any error would load. Without an option the call
-       would do nothing. */
+    /* 2 is OPENSSL_INIT_LOAD_CRYPTO_STRINGS, which loads only what any error would load; without an option the call
+       does nothing. */
     if (initialize != NULL) initialize(2, NULL);
 }
 
-/* libpq 17 cancels without blocking and writes pipelines and chunks better; older ones do not declare the calls. */
+/* libpq 17 has functions that cancel without blocking. These stand-ins let the code compile with older versions. */
 #ifdef LIBPQ_HAS_ASYNC_CANCEL
 static inline int apus_has_async_cancel(void) { return 1; }
 #else

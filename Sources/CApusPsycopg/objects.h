@@ -1,5 +1,5 @@
-/* The layouts of the extension's objects: the fields that Python sees, and where an object has a Swift side one
-   reference to it (`core`, retained by the object). */
+/* The C layouts of the extension's objects: the fields that Python sees, and for an object with a Swift part a retained
+   pointer to it (`core`). */
 #ifndef CAPUS_OBJECTS_H
 #define CAPUS_OBJECTS_H
 
@@ -23,7 +23,7 @@ static inline int apus_error_clear(PyObject *self) {
     apus_clear_fields(&((apus_error *)self)->pgerror, 4);
     return ((PyTypeObject *)PyExc_Exception)->tp_clear(self);
 }
-/* BaseException's own dealloc ends in tp_free but does not release a heap type. */
+/* BaseException's dealloc calls tp_free, but does not release a heap type. */
 static inline void apus_error_dealloc(PyObject *self) {
     PyTypeObject *type = Py_TYPE(self);
     PyObject_GC_UnTrack(self);
@@ -37,23 +37,23 @@ static inline void apus_error_dealloc(PyObject *self) {
 typedef struct { PyObject_HEAD PyObject *error; } apus_diagnostics;
 APUS_OWNED(apus_diagnostics, apus_diagnostics, error, 1)
 
-/* The adapters: what is adapted, the connection it was prepared for, and for dates the form. */
+/* An adapter: the adapted object, the connection that it was prepared for, and for dates the form. */
 typedef struct {
     PyObject_HEAD
     PyObject *adapted;
-    PyObject *buffer;     /* the quoted bytes, once asked for, where the adapter shows them */
+    PyObject *buffer;     /* the quoted bytes after getquoted(), if the adapter shows them */
     PyObject *connection; /* or NULL */
     PyObject *encoding;   /* QuotedString only: an encoding given by the program, or NULL */
     int kind;
 } apus_adapter;
 APUS_OWNED(apus_adapter, apus_adapter, adapted, 4)
 
-/* The registry of adapters: a dict that notices when it changes. */
+/* The registry of adapters: a dict that counts its changes. */
 typedef struct {
     PyDictObject dict;
-    unsigned long generation; /* counts what may have been changes */
-    unsigned long checked;    /* the generation that `direct` was found in */
-    unsigned long direct;     /* a bit for each built-in type that is adapted as built in */
+    unsigned long generation; /* counts calls that may have changed it */
+    unsigned long checked;    /* the generation that `direct` is valid for */
+    unsigned long direct;     /* a bit for each built-in type that has its built-in adapter */
 } apus_adapter_registry;
 
 /* psycopg2._psycopg.type */
@@ -61,7 +61,7 @@ typedef struct {
     PyObject_HEAD
     PyObject *name;
     PyObject *values; /* a tuple of OIDs */
-    PyObject *cast;   /* a Python callable, or NULL: then `decoder` tells */
+    PyObject *cast;   /* a Python callable, or NULL if `decoder` is a built-in one */
     PyObject *base;   /* of an array: the type of its elements, or NULL */
     int decoder;
 } apus_typecaster;
@@ -75,18 +75,18 @@ typedef struct {
 static inline void *apus_chunk_bytes(PyObject *self) { return ((apus_chunk *)self)->bytes; }
 static const Py_ssize_t apus_chunk_size = sizeof(apus_chunk);
 
-/* psycopg2 shows items as bytes of length one: format "c". */
+/* As in psycopg2, items are bytes of length one: format "c". */
 static inline int apus_chunk_getbuffer(PyObject *self, Py_buffer *view, int flags) {
     if (PyBuffer_FillInfo(view, self, ((apus_chunk *)self)->bytes, Py_SIZE(self), 1, flags) < 0) return -1;
     if (view->format) view->format = (char *)"c";
     return 0;
 }
 
-/* What a decimal.Decimal of CPython's module _decimal is in memory. This is no API: DecimalLayout.swift says when it is
-   relied upon. */
+/* The memory layout of decimal.Decimal of CPython's module _decimal. It is no API: DecimalLayout.swift verifies it
+   before it is used. */
 typedef struct {
     PyObject_HEAD
-    Py_hash_t hash; /* -1: not asked for yet */
+    Py_hash_t hash; /* -1: not computed yet */
     struct {
         uint8_t flags;
         int64_t exponent, digits, count, room; /* `digits` of the coefficient; `count` words of it, of `room` */
@@ -96,12 +96,12 @@ typedef struct {
 } apus_decimal;
 static inline uint64_t *_Nonnull apus_decimal_words(apus_decimal *self) { return self->words; }
 static const Py_ssize_t apus_decimal_size = sizeof(apus_decimal);
-/* libmpdec's MPD_NEG, and MPD_STATIC | MPD_STATIC_DATA: neither the number nor its words are allocated apart. */
+/* libmpdec's MPD_NEG, and MPD_STATIC | MPD_STATIC_DATA: the number and its words are part of the object. */
 static const uint8_t apus_decimal_negative = 1;
 static const uint8_t apus_decimal_inside = 16 | 32;
 
-/* A Decimal without its words, which are for the caller to write. Like _decimal, it takes memory that is not cleared,
-   except where the type is collected (from CPython 3.12 on). */
+/* Makes a Decimal whose words the caller must write. As in _decimal, its memory is not cleared, unless the type is
+   tracked by the collector (since CPython 3.12). */
 static inline apus_decimal *apus_new_decimal(PyObject *of, int is_negative, int64_t exponent, int digits, int count) {
     PyTypeObject *type = (PyTypeObject *)of;
     apus_decimal *self =
@@ -163,29 +163,29 @@ typedef struct {
     PyObject *casts; /* a tuple: the typecaster of every column of the result */
     PyObject *copy_file;
     PyObject *last_status; /* of a closed cursor */
-    PyObject *former;      /* a list of the connections before a second __init__, which calls may still use, or NULL */
+    PyObject *former;      /* a list of the connections before another __init__, as calls may still use them; or NULL */
     PyObject *weak_references;
-    void *result; /* the PGresult, owned, or NULL; without its rows where `large` has them */
+    void *result; /* the PGresult, owned, or NULL; without its rows if `large` has them */
     void *large;  /* the rows of a large result, owned, or NULL */
-    void *columns; /* an array that has what is in `casts`, for the rows' maker, owned, or NULL */
+    void *columns; /* the same typecasters as in `casts`, as an array for RowMaker, owned, or NULL */
     long columns_capacity;
     void *stream; /* the replication stream, retained, or NULL */
     long arraysize;
     long itersize;
     long rowcount;
-    long row;      /* index into the current result of the next row to fetch */
-    long readers;  /* fetches under way, which Python code of a typecaster may interrupt */
-    long execution; /* counts the statements that were begun: the last one's result is the cursor's */
+    long row;      /* the index of the next row to fetch in the current result */
+    long readers;  /* the number of running fetches; Python code of a typecaster may run meanwhile */
+    long execution; /* counts the statements begun; only the result of the last one becomes the cursor's */
     unsigned lastoid;
-    signed char scrollable; /* -1: not said */
+    signed char scrollable; /* -1: not given */
     char withhold;
     char closed;
-    char missing; /* what cannot be had of the last result: see Cursor.Missing */
-    char is_atomic; /* no typecaster makes an object that can hold others that could hold it */
-    char is_pinned; /* the program has the address of the PGresult, which must stay as it is */
-    char has_failed; /* the last statement was refused by the server */
-    char is_declared; /* a named cursor's: the server has accepted its DECLARE */
-    long transaction; /* a named cursor's: the number of the one that it lives in */
+    char missing; /* the parts of the last result that are not available: see Cursor.Missing */
+    char is_acyclic; /* no cell can be part of a reference cycle, so the collector need not track the rows */
+    char is_pinned; /* the program has the address of the PGresult, so it must not be changed */
+    char has_failed; /* the server returned an error for the last statement */
+    char is_declared; /* for a named cursor: the server has executed its DECLARE */
+    long transaction; /* for a named cursor: the number of the transaction that declared it */
 } apus_cursor;
 APUS_OWNED(apus_cursor_fields, apus_cursor, connection, 13)
 
@@ -195,7 +195,7 @@ typedef struct {
     PyObject *connection;
     PyObject *mode;
     PyObject *weak_references;
-    long transaction; /* the number of the transaction that it was opened in */
+    long transaction; /* the number of the transaction that opened it */
     int descriptor;   /* -1: closed */
     unsigned oid;
     char is_text;

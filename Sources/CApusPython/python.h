@@ -3,11 +3,11 @@
 #ifndef CAPUS_PYTHON_H
 #define CAPUS_PYTHON_H
 
-/* Before Python.h, which asks the C library for more declarations than Swift's own module of it has: all modules of
-   one program must see types such as fd_set alike. */
+/* Included before Python.h, which requests more declarations from the C library than Swift's own module of it has: all
+   modules of a program must see the same definition of types such as fd_set. */
 #include <sys/select.h>
 
-/* As CPython builds extensions itself: its macros check nothing. */
+/* As CPython defines it for extensions: its macros then contain no assertions. */
 #ifndef NDEBUG
 #define NDEBUG 1
 #endif

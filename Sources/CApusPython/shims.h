@@ -16,7 +16,7 @@ static inline int apus_is_instance(PyObject *o, PyObject *type) {
     return PyObject_TypeCheck(o, (PyTypeObject *)type);
 }
 
-/* CPython's exceptions are mutable globals, which Swift does not read; they do not change. */
+/* CPython's exceptions, which Swift cannot read because they are mutable globals. They never change. */
 static inline PyObject *_Nonnull apus_exc_type(void) { return PyExc_TypeError; }
 static inline PyObject *_Nonnull apus_exc_os(void) { return PyExc_OSError; }
 static inline PyObject *_Nonnull apus_exc_blocking(void) { return PyExc_BlockingIOError; }
@@ -56,9 +56,8 @@ static inline PyObject *_Nonnull apus_tuple_get(PyObject *o, Py_ssize_t i) { ret
 static inline void apus_tuple_set(PyObject *o, Py_ssize_t i, PyObject *v) { PyTuple_SET_ITEM(o, i, v); }
 static inline Py_ssize_t apus_tuple_size(PyObject *o) { return PyTuple_GET_SIZE(o); }
 
-/* A tuple whose items are still to be set, each once. When many are made, none comes from those that CPython keeps for
-   use again, and the collector learns of them only when they are finished, if it has to. Until then no Python code can
-   see them. */
+/* Makes a tuple whose items must be set, each once. If many are made, before CPython 3.14, they are allocated without
+   CPython's list of freed tuples, and the collector does not track a tuple before it is finished. */
 static inline PyObject *apus_new_tuple(Py_ssize_t count, int many) {
 #if PY_VERSION_HEX < 0x030E0000
     if (many && count > 0) return (PyObject *)PyObject_GC_NewVar(PyTupleObject, &PyTuple_Type, count);
@@ -66,15 +65,15 @@ static inline PyObject *apus_new_tuple(Py_ssize_t count, int many) {
     (void)many;
     return PyTuple_New(count);
 }
-static inline void apus_finish_tuple(PyObject *tuple, int many, int is_atomic) {
+static inline void apus_finish_tuple(PyObject *tuple, int many, int is_acyclic) {
 #if PY_VERSION_HEX >= 0x030E0000
     many = 0;
 #endif
     if (PyTuple_GET_SIZE(tuple) == 0) return;
-    if (!many && is_atomic) PyObject_GC_UnTrack(tuple);
-    if (many && !is_atomic) PyObject_GC_Track(tuple);
+    if (!many && is_acyclic) PyObject_GC_UnTrack(tuple);
+    if (many && !is_acyclic) PyObject_GC_Track(tuple);
 }
-/* The end of a tuple of which only so many items are set. */
+/* Releases a tuple of which only the first `set` items are set. */
 static inline void apus_drop_tuple(PyObject *tuple, Py_ssize_t set) {
     for (Py_ssize_t i = set; i < PyTuple_GET_SIZE(tuple); i++) PyTuple_SET_ITEM(tuple, i, NULL);
     Py_DECREF(tuple);
@@ -85,7 +84,7 @@ static inline PyObject *_Nonnull apus_list_get(PyObject *o, Py_ssize_t i) { retu
 static inline void apus_list_set(PyObject *o, Py_ssize_t i, PyObject *v) { PyList_SET_ITEM(o, i, v); }
 static inline Py_ssize_t apus_list_size(PyObject *o) { return PyList_GET_SIZE(o); }
 
-/* Where both exist, CPython makes an int of a long faster than of a long long. */
+/* CPython makes an int of a long faster than of a long long. */
 static inline PyObject *apus_int(int64_t value) {
     return sizeof(long) >= sizeof(value) ? PyLong_FromLong((long)value) : PyLong_FromLongLong(value);
 }
@@ -98,7 +97,7 @@ static inline int apus_str_is_ascii(PyObject *o) { return PyUnicode_IS_ASCII(o);
 static inline void *_Nonnull apus_str_data(PyObject *o) { return PyUnicode_DATA(o); }
 static inline Py_ssize_t apus_str_length(PyObject *o) { return PyUnicode_GET_LENGTH(o); }
 
-/* type->tp_alloc and tp_free, which subclasses may have replaced. */
+/* Allocates by type->tp_alloc, which subclasses may replace. */
 static inline PyObject *apus_allocate(PyTypeObject *type) { return type->tp_alloc(type, 0); }
 static inline PyObject *apus_new_variable(PyObject *type, Py_ssize_t count) {
     return (PyObject *)PyObject_NewVar(PyVarObject, (PyTypeObject *)type, count);
@@ -109,7 +108,8 @@ static inline Py_ssize_t apus_type_item_size(PyTypeObject *type) { return type->
 static inline const char *_Nonnull apus_type_name(PyTypeObject *type) { return type->tp_name; }
 static inline PyObject *apus_method_resolution_order(PyObject *type) { return ((PyTypeObject *)type)->tp_mro; }
 static inline Py_ssize_t apus_dict_size(PyObject *o) { return PyDict_GET_SIZE(o); }
-/* What an exact or derived dict has under a key, as a new reference; NULL for none, or with an exception. */
+/* Returns an item of a dict, or of an instance of a subclass, as a new reference; NULL if there is none, or with an
+   exception pending. */
 static inline PyObject *apus_dict_find(PyObject *o, PyObject *key) {
     PyObject *found = PyDict_GetItemWithError(o, key);
     Py_XINCREF(found);
@@ -128,8 +128,8 @@ static inline PyObject *apus_call1(PyObject *f, PyObject *a) {
     PyObject *args[2] = { NULL, a };
     return PyObject_Vectorcall(f, args + 1, 1 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
 }
-/* What a class itself, not one of its bases, has under a name, as a new reference; NULL for none, and for what is no
-   class. */
+/* Returns an attribute that a heap type has in its own dictionary, not in one of its bases, as a new reference; NULL if
+   there is none. */
 static inline PyObject *apus_own_attribute(PyObject *o, PyObject *name) {
     if (!PyType_Check(o) || !PyType_HasFeature((PyTypeObject *)o, Py_TPFLAGS_HEAPTYPE)) return NULL;
     PyObject *dict = ((PyTypeObject *)o)->tp_dict;
@@ -154,7 +154,7 @@ static inline PyObject *apus_method1(PyObject *o, PyObject *name, PyObject *a) {
     return PyObject_VectorcallMethod(name, args + 1, 2 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
 }
 
-/* Keeps the cycle collector from running; answers whether it was on. CPython 3.9 has no function for it. */
+/* Disables the cycle collector; returns 1 if it was enabled. CPython 3.9 has no function for it. */
 static inline int apus_pause_collector(void) {
 #if PY_VERSION_HEX >= 0x030A0000
     return PyGC_Disable();
@@ -168,7 +168,7 @@ static inline void apus_resume_collector(void) {
 #endif
 }
 
-/* The pending exception as one object with its traceback set, or NULL; and back. */
+/* Removes the pending exception and returns it with its traceback set, or NULL; and makes it pending again. */
 static inline PyObject *apus_take_exception(void) {
 #if PY_VERSION_HEX >= 0x030C0000
     return PyErr_GetRaisedException();
@@ -192,7 +192,7 @@ static inline void apus_give_exception(PyObject *value) {
 #endif
 }
 
-/* What a weak reference points to, as a new reference, or NULL. */
+/* Returns the object that a weak reference refers to, as a new reference, or NULL. */
 static inline PyObject *apus_weakref_get(PyObject *reference) {
 #if PY_VERSION_HEX >= 0x030D0000
     PyObject *o = NULL;
@@ -214,7 +214,7 @@ static inline int apus_is_finalizing(void) {
 #endif
 }
 
-/* datetime's C API. */
+/* The C API of datetime. */
 static inline PyDateTime_CAPI *apus_import_datetime(void) {
     return (PyDateTime_CAPI *)PyCapsule_Import(PyDateTime_CAPSULE_NAME, 0);
 }
@@ -230,7 +230,7 @@ static inline int apus_time_hour(PyObject *o) { return PyDateTime_TIME_GET_HOUR(
 static inline int apus_time_minute(PyObject *o) { return PyDateTime_TIME_GET_MINUTE(o); }
 static inline int apus_time_second(PyObject *o) { return PyDateTime_TIME_GET_SECOND(o); }
 static inline int apus_time_microsecond(PyObject *o) { return PyDateTime_TIME_GET_MICROSECOND(o); }
-/* The time zone of a datetime or time, borrowed; NULL for one without, and for anything else. */
+/* Returns the time zone of a datetime or time, borrowed; NULL if it has none, or for any other object. */
 static inline PyObject *apus_tzinfo(PyDateTime_CAPI *api, PyObject *o) {
     int is_datetime = PyObject_TypeCheck(o, api->DateTimeType);
     if (!is_datetime && !PyObject_TypeCheck(o, api->TimeType)) return NULL;
@@ -241,8 +241,8 @@ static inline int apus_delta_days(PyObject *o) { return PyDateTime_DELTA_GET_DAY
 static inline int apus_delta_seconds(PyObject *o) { return PyDateTime_DELTA_GET_SECONDS(o); }
 static inline int apus_delta_microseconds(PyObject *o) { return PyDateTime_DELTA_GET_MICROSECONDS(o); }
 
-/* New dates and times of fields that are known to be in range. datetime's C API checks all of them again, and the type
-   of the time zone; this stores them where the header's own macros read them. */
+/* Make dates and times of fields that are in range. datetime's C API would check all of them again, and the type of the
+   time zone; these functions store the fields where the macros of datetime.h read them. */
 static inline PyObject *apus_new_date(PyTypeObject *type, int year, int month, int day) {
     PyDateTime_Date *self = (PyDateTime_Date *)type->tp_alloc(type, 0);
     if (self == NULL) return NULL;
@@ -254,7 +254,7 @@ static inline PyObject *apus_new_date(PyTypeObject *type, int year, int month, i
     self->data[3] = (unsigned char)day;
     return (PyObject *)self;
 }
-/* `zone` is a tzinfo or None: then the object has no room for one, but for `fold`. */
+/* `zone` is a tzinfo or None. Without a zone, the object has no room for tzinfo, but it has room for `fold`. */
 _Static_assert(offsetof(PyDateTime_DateTime, fold) < sizeof(_PyDateTime_BaseDateTime), "a naive datetime has no fold");
 static inline PyObject *apus_new_datetime(PyTypeObject *type, int year, int month, int day, int hour, int minute,
                                           int second, int microsecond, PyObject *zone) {
@@ -281,13 +281,21 @@ static inline PyObject *apus_new_datetime(PyTypeObject *type, int year, int mont
     return (PyObject *)self;
 }
 
-/* Macros that are constants only after expansion. */
+/* Functions of other types for PyMethodDef.ml_meth; `ml_flags` tells CPython their real type. */
+typedef PyObject *(*apus_fast_function)(PyObject *, PyObject *const *, Py_ssize_t, PyObject *);
+static inline PyCFunction _Nonnull apus_fast(apus_fast_function _Nonnull function) {
+    return (PyCFunction)(void (*)(void))function;
+}
+static inline PyCFunction _Nonnull apus_keyword(PyCFunctionWithKeywords _Nonnull function) {
+    return (PyCFunction)(void (*)(void))function;
+}
+
+/* Macros that Swift cannot import as constants. */
 static const int apus_member_object = T_OBJECT;
 static const int apus_member_offset = T_PYSSIZET;
 static const int apus_member_int = T_INT;
 static const int apus_member_long = T_LONG;
 static const int apus_member_unsigned = T_UINT;
-static const int apus_member_bool = T_BOOL;
 static const int apus_member_readonly = READONLY;
 static const unsigned apus_flag_default = Py_TPFLAGS_DEFAULT;
 static const unsigned apus_flag_subclass = Py_TPFLAGS_BASETYPE;
@@ -298,7 +306,7 @@ static inline PyModuleDef_Base apus_module_head(void) {
     return head;
 }
 
-/* Visits and clears the PyObject * fields from `first`, `count` of them. */
+/* Visit and clear `count` fields of type PyObject *, starting with `first`. */
 static inline int apus_visit_fields(PyObject **first, int count, visitproc visit, void *arg) {
     for (int i = 0; i < count; i++) Py_VISIT(first[i]);
     return 0;
@@ -306,16 +314,17 @@ static inline int apus_visit_fields(PyObject **first, int count, visitproc visit
 static inline void apus_clear_fields(PyObject **first, int count) {
     for (int i = 0; i < count; i++) Py_CLEAR(first[i]);
 }
-/* Ends the life of an instance of a heap type, whose fields are cleared already. */
+/* Frees an instance of a heap type, whose fields must have been cleared. */
 static inline void apus_free(PyObject *self) {
     PyTypeObject *type = Py_TYPE(self);
     type->tp_free(self);
     Py_DECREF(type);
 }
 
-/* An instance of a heap type holds its type (from 3.9 on, that is for the type's traverse to visit). Objects that hold
-   one another in a long chain (a typecaster of arrays of arrays of …) are freed by CPython's trashcan, because each
-   would otherwise be freed within the one before it, until the C stack is full. */
+/* Defines traverse, clear and dealloc of a type. An instance of a heap type owns a reference to its type, which the
+   type's traverse must visit since 3.9. CPython's trashcan frees long chains of objects (a typecaster of arrays of
+   arrays of …), because each object would otherwise be freed by the dealloc of the one before it, which could
+   overflow the C stack. */
 #define APUS_OWNED(name, layout, first, count)                                                      \
     static inline int name##_traverse(PyObject *self, visitproc visit, void *arg) {                 \
         Py_VISIT(Py_TYPE(self));                                                                    \
@@ -333,8 +342,9 @@ static inline void apus_free(PyObject *self) {
         Py_TRASHCAN_END                                                                             \
     }
 
-/* Another view of the chunk that `view` shows: `count` bytes of it. `view` itself is changed, and is to be shown to
-   nobody: it is what PyMemoryView_FromObject copies of a memoryview. Both share what keeps the chunk alive. */
+/* Makes another memoryview of `count` bytes of the chunk that `view` shows. `view` is changed, because
+   PyMemoryView_FromObject copies its buffer, so Python code must not get it. Both share the managed buffer that keeps
+   the chunk alive. */
 static inline PyObject *apus_view_of(PyObject *view, void *start, Py_ssize_t count) {
     Py_buffer *buffer = PyMemoryView_GET_BUFFER(view);
     buffer->buf = start;

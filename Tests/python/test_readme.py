@@ -44,6 +44,7 @@ def test_every_target_that_is_named_exists():
 @pytest.mark.parametrize("file", ["README.md", "CONTRIBUTING.md"])
 def test_every_file_that_is_named_exists(file):
     text = (ROOT / file).read_text()
-    named = re.findall(r"\]\(([^)#:]+)\)", text) + re.findall(r"`((?:Scripts|Tests|Demo|Examples)/[\w./-]*)`", text)
+    named = re.findall(r"\]\(([^)#:]+)\)", text) + re.findall(
+        r"`((?:Sources|Tools|Python|Benchmarks|Scripts|Tests|Demo|Examples)/[\w./+-]*)`", text)
     assert named
     assert [name for name in named if not (ROOT / name).exists()] == []

@@ -1,8 +1,8 @@
 import ApusPython
 import CApusPsycopg
 
-/// `psycopg2.extensions.adapters`: a dict {(type, protocol): callable} that notices when it may have changed, so that
-/// quoting knows at the cost of one comparison whether a built-in type is still adapted as built in.
+/// `psycopg2.extensions.adapters`: a dict {(type, protocol): callable} that counts its changes. Quoting compares the
+/// count to know whether a built-in type still has its built-in adapter, which costs one comparison.
 func makeAdapterRegistryType(in owner: PyObj) throws(PythonError) -> PyRef {
     try PyRef(
         typeNamed: "psycopg2._psycopg.adapters", in: owner, size: MemoryLayout<apus_adapter_registry>.size, flags: [],
@@ -15,49 +15,49 @@ func makeAdapterRegistryType(in owner: PyObj) throws(PythonError) -> PyRef {
             """,
         [
             .assigned { me, key, value in
-                noteChange(me)
-                defer { noteChange(me) }
+                countChange(me)
+                defer { countChange(me) }
                 return me?.assignDictItem(key, value) ?? -1
             },
             .initialize { me, arguments, keywords in
-                noteChange(me)
-                defer { noteChange(me) }
+                countChange(me)
+                defer { countChange(me) }
                 return me?.initializeDict(arguments, keywords) ?? -1
             },
             .methods(
                 Methods(
                     [
-                        .keyword("clear", "()", "Remove all adapters.") { changed("clear", $0, $1, $2) },
+                        .keyword("clear", "()", "Remove all adapters.") { callDictMethod("clear", $0, $1, $2) },
                         .keyword(
                             "pop", "(key, default=..., /)",
                             "Remove and return the adapter of a key; without one, return `default` or raise KeyError."
-                        ) { changed("pop", $0, $1, $2) },
+                        ) { callDictMethod("pop", $0, $1, $2) },
                         .keyword(
                             "popitem", "()",
                             "Remove the last adapter, and return (key, adapter). Raises KeyError if there is none."
                         ) {
-                            changed("popitem", $0, $1, $2)
+                            callDictMethod("popitem", $0, $1, $2)
                         },
                         .keyword(
                             "setdefault", "(key, default=None, /)",
                             "Return the adapter of a key; without one, add `default` and return it."
                         ) {
-                            changed("setdefault", $0, $1, $2)
+                            callDictMethod("setdefault", $0, $1, $2)
                         },
                         .keyword(
                             "update", "(other=(), /, **kwargs)",
                             "Add adapters from a mapping, or from an iterable of pairs."
-                        ) { changed("update", $0, $1, $2) },
+                        ) { callDictMethod("update", $0, $1, $2) },
                     ] as [Method])),
             .inPlaceOr(registryUpdate),
         ])
 }
 
-private func noteChange(_ me: PyObj?) { me?.fields(apus_adapter_registry.self).pointee.generation &+= 1 }
+private func countChange(_ me: PyObj?) { me?.fields(apus_adapter_registry.self).pointee.generation &+= 1 }
 
-/// A method of dict that changes the registry. The change is noted when the method is called, because a program may
-/// keep the method, and call it again.
-private func changed(_ name: StaticString, _ me: PyObj?, _ arguments: PyObj?, _ keywords: PyObj?) -> PyObj? {
+/// Calls a method of dict that changes the registry. The change is counted when the method is called, not when it is
+/// looked up, because a program may keep the bound method and call it again.
+private func callDictMethod(_ name: StaticString, _ me: PyObj?, _ arguments: PyObj?, _ keywords: PyObj?) -> PyObj? {
     returningObject { () throws(PythonError) in
         let me = try receiver(me)
         let method = try Python.dict.attribute(name)
@@ -69,9 +69,9 @@ private func changed(_ name: StaticString, _ me: PyObj?, _ arguments: PyObj?, _ 
                 all.set(tupleItem: index &+ 1, to: PyRef(retaining: arguments.tupleItem(index)))
             }
         }
-        // What is compared meanwhile may run Python code that quotes: it is noted before and after.
-        noteChange(me)
-        defer { noteChange(me) }
+        // Counted before and after, because comparing keys may run Python code that quotes a value in between.
+        countChange(me)
+        defer { countChange(me) }
         return try method.object.call(arguments: all, keywords: keywords)
     }
 }
@@ -79,8 +79,8 @@ private func changed(_ name: StaticString, _ me: PyObj?, _ arguments: PyObj?, _ 
 private let registryUpdate: BinaryOperator = { me, other in
     returningObject { () throws(PythonError) in
         let me = try receiver(me)
-        noteChange(me)
-        defer { noteChange(me) }
+        countChange(me)
+        defer { countChange(me) }
         try me.update(from: other)
         return PyRef(retaining: me)
     }
@@ -107,18 +107,19 @@ struct DirectTypes: OptionSet {
 }
 
 enum AdapterRegistry {
-    /// Which types' adapters are still the built-in ones.
+    /// The built-in types that still have their built-in adapter.
     @inline(__always)
     static func direct(_ state: UnsafeMutablePointer<ModuleState>) -> DirectTypes {
         let registry = state.pointee.adapters.fields(apus_adapter_registry.self)
-        if registry.pointee.generation != registry.pointee.checked { check(state) }
+        if registry.pointee.generation != registry.pointee.checked { findDirectTypes(state) }
         return DirectTypes(rawValue: UInt(registry.pointee.direct))
     }
 
     @inline(never)
-    private static func check(_ state: UnsafeMutablePointer<ModuleState>) {
+    private static func findDirectTypes(_ state: UnsafeMutablePointer<ModuleState>) {
         let registry = state.pointee.adapters.fields(apus_adapter_registry.self)
-        // Keys of the program's own may change the registry while they are compared: then it is looked at again.
+        // The generation is read first: comparing keys of the program's own classes may run Python code that changes
+        // the registry, and then the types are checked again at the next use.
         let generation = registry.pointee.generation
         var direct: DirectTypes = []
         for (type, adapter, bit) in builtin(state) {
@@ -147,18 +148,19 @@ enum AdapterRegistry {
         ]
     }
 
-    /// The adapter of an object for a protocol: `psycopg2.extensions.adapt`.
+    /// Returns the adapter of an object for a protocol: `psycopg2.extensions.adapt`.
     ///
-    /// In this order: the callable registered for its type; the protocol's `__adapt__`; the object's `__conform__`; the
-    /// callable for the nearest of its type's bases; `alternative`; for a NumPy scalar that of its plain value;
-    /// ProgrammingError.
+    /// The first of these that exists: the result of the callable registered for the object's type; of the protocol's
+    /// `__adapt__`; of the object's `__conform__`; of the callable registered for the nearest base class;
+    /// `alternative`; for a NumPy scalar, the adapter of its plain Python value. Raises ProgrammingError if none
+    /// exists.
     static func adapt(_ object: PyObj, to proto: PyObj, or alternative: PyObj? = nil) throws(PythonError) -> PyRef {
         let state = module
         if let adapted = try adapt(object, as: object.type, to: proto) { return adapted }
-        if let adapted = try ask(proto, state.pointee.nameAdapt, object) { return adapted }
-        if let adapted = try ask(object, state.pointee.nameConform, proto) { return adapted }
+        if let adapted = try callAdapting(proto, state.pointee.nameAdapt, object) { return adapted }
+        if let adapted = try callAdapting(object, state.pointee.nameConform, proto) { return adapted }
         if let order = object.type.methodResolutionOrder {
-            // A class may be given other bases by what is called here.
+            // Retained, because the callables may run Python code that changes the bases of the class.
             let bases = PyRef(retaining: order)
             for i in 1..<max(1, bases.object.tupleCount) {
                 if let adapted = try adapt(object, as: bases.object.tupleItem(i), to: proto) { return adapted }
@@ -171,7 +173,7 @@ enum AdapterRegistry {
         throw raise(state.pointee.programmingError, "can't adapt type '\(object.typeName)'")
     }
 
-    /// Python's own object of a NumPy scalar; nil for anything else.
+    /// Converts a NumPy scalar to a plain Python object; nil for any other object.
     private static func numpyScalar(_ object: PyObj) throws(PythonError) -> PyRef? {
         guard object.typeName.hasPrefix("numpy.") else { return nil }
         let numpy = try Python.module("psycopg2._numpy")
@@ -181,16 +183,17 @@ enum AdapterRegistry {
         return plain
     }
 
-    /// What the callable registered for a type makes of an object; nil if there is none.
+    /// Calls the callable registered for a type; nil if there is none.
     private static func adapt(_ object: PyObj, as type: PyObj, to proto: PyObj) throws(PythonError) -> PyRef? {
         let key = try PyRef(tuple: type, proto)
-        // A reference of its own, because the adapter may take itself out of the registry.
+        // Retained, because the adapter may remove itself from the registry.
         guard let adapter = try module.pointee.adapters.find(key.object) else { return nil }
         return try adapter.object.call(object)
     }
 
-    /// What `receiver.name(argument)` answers, unless there is no such method, it answers None, or it raises TypeError.
-    private static func ask(_ receiver: PyObj, _ name: PyObj, _ argument: PyObj) throws(PythonError) -> PyRef? {
+    /// Calls `receiver.name(argument)`. Nil if there is no such method, if it returns None, or if it raises TypeError.
+    private static func callAdapting(_ receiver: PyObj, _ name: PyObj, _ argument: PyObj) throws(PythonError) -> PyRef?
+    {
         guard let method = try? receiver.attribute(name) else {
             PendingException.clear()
             return nil

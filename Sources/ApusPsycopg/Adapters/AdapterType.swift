@@ -8,7 +8,7 @@ enum AdapterKind: Int32, CaseIterable {
     case asIs, quotedString, binary, boolean, int, float, decimal, list, sequence, null
     case time, date, timestamp, interval
 
-    /// The kind of a new object, from the adapter type that its own type is or inherits from.
+    /// Chooses the kind of a new object by the adapter type that its type is or inherits from.
     init(of type: PyObj) {
         let state = module.pointee
         let kinds: [(PyObj, AdapterKind)] = [
@@ -28,7 +28,7 @@ struct Adapter {
 
     var kind: AdapterKind { AdapterKind(rawValue: fields.pointee.kind) ?? .asIs }
 
-    /// The literal, as new bytes.
+    /// Returns the literal as new bytes.
     func quoted() throws(PythonError) -> PyRef {
         var writer = ByteWriter()
         try append(to: &writer)
@@ -40,7 +40,7 @@ struct Adapter {
         return bytes
     }
 
-    /// Remembers the connection that the literal is for.
+    /// Stores the connection that the value is quoted for.
     func prepare(_ connection: PyObj) throws(PythonError) {
         guard connection.isInstance(of: module.pointee.connection) else {
             throw raiseTypeError("argument 1 must be a psycopg2 connection, not \(connection.typeName)")
@@ -49,7 +49,7 @@ struct Adapter {
     }
 
     private func append(to writer: inout ByteWriter) throws(PythonError) {
-        // Python code that runs meanwhile may give the adapter another value, connection or encoding.
+        // Retained, because Python code that runs meanwhile may replace the adapter's value, connection or encoding.
         guard let adapted = fields.pointee.adapted.map({ PyRef(retaining: $0) }) else { return }
         let connection = PyRef(retaining: fields.pointee.connection ?? Python.none)
         let encoding = PyRef(retaining: fields.pointee.encoding ?? Python.none)
@@ -77,7 +77,8 @@ struct Adapter {
             try quoting.append(float: value.double, to: &writer)
         case .decimal: try quoting.append(decimal: value, to: &writer)
         case .list:
-            // The element's adapters decide, also for lists when "list" itself is adapted otherwise.
+            // A list in a list is always quoted as a list, even if the program registered another adapter for lists;
+            // other elements use their registered adapters.
             quoting.direct.insert(.list)
             guard value.isList else { throw raiseTypeError("expected a list, not \(value.typeName)") }
             try quoting.append(list: value, to: &writer)
@@ -97,15 +98,18 @@ struct Adapter {
         }
     }
 
-    /// Raises TypeError for a value without the fields that are read: a second `__init__()` puts any object in the
-    /// first one's place.
+    /// Raises TypeError for a value of another type, whose fields could not be read: a second `__init__()` may replace
+    /// the value by any object.
     private static func expect(_ value: PyObj, is type: PyObj) throws(PythonError) {
         if value.isInstance(of: type) { return }
         throw try raiseTypeError("can't adapt \(value.shownRepr): expected a \(type.nameAsType)")
     }
 
-    /// How to quote: as the connection does if the adapter was prepared with one.
-    /// - Parameters: None stands for what the adapter was not given.
+    /// Returns how to quote: for the connection that the adapter was prepared with, otherwise in the encoding that the
+    /// program set.
+    /// - Parameters:
+    ///   - connection: None if the adapter was not prepared.
+    ///   - encoding: None if the program set none.
     private func context(_ connection: PyObj, _ encoding: PyObj) throws(PythonError) -> Quoting {
         if !connection.isNone { return try quoting(for: connection) }
         guard kind == .quotedString, !encoding.isNone else { return Quoting() }
@@ -145,7 +149,7 @@ struct Adapter {
         if let failure { throw raise(failure) }
     }
 
-    /// Without a connection the server may be any: the escape format is read by all of them.
+    /// Without a connection, uses the escape format, because every server version can read it.
     private static func append(escaped bytes: UnsafeRawBufferPointer, to writer: inout ByteWriter) -> PQError? {
         writer.append("'")
         do throws(PQError) { try PQLibrary.withEscapedBytea(bytes) { writer.append($0) } } catch { return error }
@@ -277,7 +281,7 @@ func makeAdapters(_ state: UnsafeMutablePointer<ModuleState>, in owner: PyObj) t
 private var bufferMember: Member {
     .field("buffer", "The literal that `getquoted()` returned last, bytes; None before.", \apus_adapter.buffer)
 }
-/// Python's name of the encoding: the connection's, else what the program set, else latin1.
+/// Python's name of the encoding: that of the connection, otherwise the one that the program set, otherwise latin1.
 private var encodingProperty: Property {
     .computed(
         "encoding", "Encoding of the literal, by the name of Python's codec; a str, \"latin1\" by default.",

@@ -115,7 +115,7 @@ enum DateConstructors {
         },
     ]
 
-    /// Hours, minutes, and seconds with a fraction, from three arguments.
+    /// Hours, minutes, and seconds with a fraction, read from three arguments.
     private struct Clock {
         let numbers: [Int]
 

@@ -2,14 +2,14 @@ import ApusPython
 import ApusValues
 
 extension Quoting {
-    /// A `date` as `'2020-01-02'::date`.
+    /// Writes a `date` as `'2020-01-02'::date`.
     func append(date: PyObj, to writer: inout ByteWriter) {
         writer.append("'")
         append(day: date, to: &writer)
         writer.append("'::date")
     }
 
-    /// A `datetime` as `'2020-01-02T03:04:05'::timestamp` or, with a time zone, `::timestamptz`.
+    /// Writes a `datetime` as `'2020-01-02T03:04:05'::timestamp` or, with a time zone, `::timestamptz`.
     func append(timestamp: PyObj, to writer: inout ByteWriter) throws(PythonError) {
         if timestamp.hasTimeZone {
             try append(isoformat: timestamp, "'::timestamptz", to: &writer)
@@ -22,7 +22,7 @@ extension Quoting {
         writer.append("'::timestamp")
     }
 
-    /// A `time` as `'03:04:05'::time` or, with a time zone, `::timetz`.
+    /// Writes a `time` as `'03:04:05'::time` or, with a time zone, `::timetz`.
     func append(time: PyObj, to writer: inout ByteWriter) throws(PythonError) {
         if time.hasTimeZone {
             try append(isoformat: time, "'::timetz", to: &writer)
@@ -33,7 +33,7 @@ extension Quoting {
         writer.append("'::time")
     }
 
-    /// A `timedelta` as `'1 days 2.000003 seconds'::interval`.
+    /// Writes a `timedelta` as `'1 days 2.000003 seconds'::interval`.
     func append(interval: PyObj, to writer: inout ByteWriter) {
         writer.append("'")
         let duration = interval.duration
@@ -45,7 +45,7 @@ extension Quoting {
         writer.append(" seconds'::interval")
     }
 
-    /// A date or time by its own `isoformat()`, which asks its time zone.
+    /// Writes the `isoformat()` of a date or time, which calls its time zone.
     func append(isoformat object: PyObj, _ end: StaticString, to writer: inout ByteWriter) throws(PythonError) {
         let text = try object.callMethod(state.pointee.nameIsoformat)
         let bytes = try text.object.utf8
@@ -75,7 +75,7 @@ extension Quoting {
         }
     }
 
-    /// A number that is not negative, with zeros in front.
+    /// Writes a number, which must not be negative, with leading zeros.
     private func append(digits value: Int, width: Int, to writer: inout ByteWriter) {
         let start = writer.reserve(width)
         var value = value

@@ -2,9 +2,10 @@ import ApusPython
 import ApusValues
 
 extension Quoting {
-    /// A list as `ARRAY[…]`; as the literal `'{}'` or `'{NULL,…}'` where there is no element to tell the type by.
+    /// Writes a list as `ARRAY[…]`, or as the literal `'{}'` or `'{NULL,…}'` if it has no element from which the server
+    /// could infer the type.
     func append(list: PyObj, to writer: inout ByteWriter) throws(PythonError) {
-        try deeper { () throws(PythonError) in
+        try guardingRecursion { () throws(PythonError) in
             if list.listCount == 0 {
                 writer.append("'{}'")
             } else if try holdsOnlyNulls(list) {
@@ -19,13 +20,13 @@ extension Quoting {
 
     private func append(arrayOf list: PyObj, to writer: inout ByteWriter) throws(PythonError) {
         writer.append("ARRAY[")
-        // An adapter's Python code may change the list while it is walked.
+        // The size is read again for each element, because an adapter's Python code may change the list.
         var index = 0
         while index < list.listCount {
             if index > 0 { writer.append(",") }
             let item = PyRef(retaining: list.listItem(index))
             if item.object.isExactList, direct.contains(.list), item.object.listCount == 0 {
-                // Inside of an array, an empty one takes its type from its neighbours.
+                // An empty array within an array gets its type from its siblings.
                 writer.append("ARRAY[]")
             } else {
                 try append(item.object, to: &writer)
@@ -35,14 +36,14 @@ extension Quoting {
         writer.append("]")
     }
 
-    /// Whether the list holds nothing but None and lists that hold nothing else, at least one None in each.
+    /// True if the list contains only None and lists for which this is true, and contains at least one of them.
     private func holdsOnlyNulls(_ list: PyObj) throws(PythonError) -> Bool {
         guard list.listCount > 0 else { return false }
         for index in 0..<list.listCount {
             let item = list.listItem(index)
             if item.isNone { continue }
             guard item.isExactList, item != list else { return false }
-            let deep = try deeper { () throws(PythonError) in try holdsOnlyNulls(item) }
+            let deep = try guardingRecursion { () throws(PythonError) in try holdsOnlyNulls(item) }
             if !deep { return false }
         }
         return true
@@ -58,10 +59,10 @@ extension Quoting {
         writer.append("}")
     }
 
-    /// A sequence as `(1, 2)`, for `IN` and for composites.
+    /// Writes a sequence as `(1, 2)`, for `IN` and for composite types.
     func append(sequence: PyObj, to writer: inout ByteWriter) throws(PythonError) {
         let items = try sequence.asTuple()
-        try deeper { () throws(PythonError) in
+        try guardingRecursion { () throws(PythonError) in
             writer.append("(")
             for index in 0..<items.object.tupleCount {
                 if index > 0 { writer.append(", ") }
@@ -71,8 +72,8 @@ extension Quoting {
         }
     }
 
-    /// Raises RecursionError for lists that hold themselves.
-    private func deeper<Result>(_ body: () throws(PythonError) -> Result) throws(PythonError) -> Result {
+    /// Raises RecursionError for lists that contain themselves.
+    private func guardingRecursion<Result>(_ body: () throws(PythonError) -> Result) throws(PythonError) -> Result {
         try Python.recursing(" while quoting a sequence", body)
     }
 }

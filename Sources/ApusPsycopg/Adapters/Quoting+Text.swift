@@ -1,17 +1,18 @@
+import ApusPQ
 import ApusPython
 import ApusValues
 
 extension Quoting {
-    /// A `str` as `'…'`. Raises ValueError for a NUL, which PostgreSQL's text cannot hold.
+    /// Writes a `str` as `'…'`. Raises ValueError for a NUL, because PostgreSQL's text cannot contain one.
     func append(text: PyObj, to writer: inout ByteWriter) throws(PythonError) {
         let encoded = try encoding.encode(text)
         try append(literal: encoded.bytes, to: &writer)
     }
 
-    /// Text in the client's encoding as `'…'`.
+    /// Writes text in the client encoding as `'…'`.
     func append(literal bytes: UnsafeRawBufferPointer, to writer: inout ByteWriter) throws(PythonError) {
         if doublesBackslashes { writer.append(UInt8(ascii: "E")) }
-        // Every byte may be doubled; libpq wants a byte for its NUL as well.
+        // Each byte may be doubled, and libpq needs one more byte for its NUL.
         let start = writer.reserve(bytes.count &* 2 &+ 3)
         start[0] = UInt8(ascii: "'")
         var count = 1
@@ -35,25 +36,29 @@ extension Quoting {
         writer.advance(by: count &+ 1)
     }
 
+    /// Raises InterfaceError if the connection is closed.
     private func escape(
         _ bytes: UnsafeRawBufferPointer, for connection: Connection, to target: UnsafeMutablePointer<UInt8>
     ) throws(PythonError) -> Int {
         let core = connection.core
-        return try connection.accessing { core.session?.escape(bytes, to: target) ?? 0 }
+        guard let count = try connection.accessing({ core.session?.escape(bytes, to: target) }) else {
+            throw raise(module.pointee.interfaceError, "connection already closed")
+        }
+        return count
     }
 
     private func zeroByte() -> PythonError {
         raiseValueError("A string literal cannot contain NUL (0x00) characters.")
     }
 
-    /// Bytes as `'\x…'::bytea`.
+    /// Writes bytes as `'\x…'::bytea`.
     func append(binary bytes: UnsafeRawBufferPointer, to writer: inout ByteWriter) {
         writer.append(doublesBackslashes ? "E'\\" : "'")
         ByteaText.write(bytes, to: &writer)
         writer.append("'::bytea")
     }
 
-    /// Any object with the buffer protocol as `bytea`.
+    /// Writes the bytes of an object with the buffer protocol as `bytea`.
     func append(buffer object: PyObj, to writer: inout ByteWriter) throws(PythonError) {
         try object.withBuffer { append(binary: $0, to: &writer) }
     }

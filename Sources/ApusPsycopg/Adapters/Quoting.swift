@@ -2,18 +2,19 @@ import ApusPython
 import ApusValues
 import CApusPsycopg
 
-/// Writes Python objects as SQL literals: what a connection has to say about it, gathered once per statement.
+/// Writes Python objects as SQL literals. It holds the settings of a connection that quoting depends on, read once per
+/// statement.
 ///
-/// The connection is borrowed for the time of one statement: a cursor, an adapter or the caller keeps it.
+/// The connection is borrowed for one statement: a cursor, an adapter or the caller keeps it alive.
 struct Quoting {
-    /// The Python connection, which adapters are prepared with; nil while there is none.
+    /// The Python connection that adapters are prepared with; nil if there is none.
     var connection: PyObj?
     var encoding: ClientEncoding
-    /// With `standard_conforming_strings` off, a backslash in a plain literal is an escape.
+    /// True if `standard_conforming_strings` is off, so that a backslash in a plain literal is an escape.
     var doublesBackslashes: Bool
-    /// The types that need no adapter object.
+    /// The types that are quoted without an adapter object.
     var direct: DirectTypes
-    /// Counts the adapter objects that were asked, for a caller that wants to know; it outlives the quoting.
+    /// Counts the adapter objects that were called, if the caller needs the number. It must outlive the quoting.
     var adaptations: UnsafeMutablePointer<Int>?
     let state: UnsafeMutablePointer<ModuleState>
 
@@ -31,7 +32,7 @@ struct Quoting {
         try appendAdapted(value, to: &writer)
     }
 
-    /// Appends a value of a built-in type whose adapter is the built-in one.
+    /// Appends a value of a built-in type that has its built-in adapter.
     /// - Returns: whether it was such a value.
     @inline(__always)
     private func appendDirectly(_ value: PyObj, to writer: inout ByteWriter) throws(PythonError) -> Bool {
@@ -43,7 +44,7 @@ struct Quoting {
             guard direct.contains(.int) else { return false }
             try append(integer: value, to: &writer)
         } else if value.isNone {
-            // Whatever is registered for it: programs count on None being NULL.
+            // Even if another adapter is registered for None, because programs expect None to be NULL.
             writer.append("NULL")
         } else if type == Python.float {
             guard direct.contains(.float) else { return false }
@@ -93,7 +94,8 @@ struct Quoting {
         return true
     }
 
-    /// Appends what an adapter object makes of the value: `prepare(connection)` if it has that, then `getquoted()`.
+    /// Appends the literal of an adapter object: calls `prepare(connection)`, if the adapter has it, and then
+    /// `getquoted()`.
     @inline(never)
     func appendAdapted(_ value: PyObj, to writer: inout ByteWriter) throws(PythonError) {
         if let adaptations { adaptations.pointee &+= 1 }
@@ -107,7 +109,8 @@ struct Quoting {
                 throw PythonError()
             }
         }
-        // `AsIs` is inserted verbatim, so it is encoded here: its getquoted() cannot know the connection's encoding.
+        // `AsIs` is inserted verbatim, so it is encoded here, because its getquoted() does not know the connection's
+        // encoding.
         if encoding.kind != .utf8, adapter.object.type == state.pointee.asIs,
             let adapted = adapter.object.fields(apus_adapter.self).pointee.adapted, !adapted.isNone
         {
@@ -122,7 +125,7 @@ struct Quoting {
             writer.append(quoted.object.bytes)
             return
         }
-        // Adapters written for Python 2 answer with text.
+        // Adapters written for Python 2 return text.
         guard quoted.object.isStr else {
             throw raiseValueError(
                 "getquoted() of \(adapter.object.typeName) must return bytes, not \(quoted.object.shownType)")

@@ -2,8 +2,8 @@ import ApusPython
 import ApusSessions
 import ApusValues
 
-/// Puts arguments into the placeholders of a statement: `%s` from a sequence, `%(name)s` from a mapping, `%%` for a
-/// percent sign.
+/// Replaces the placeholders of a statement by its arguments: `%s` takes the next item of a sequence, `%(name)s` an
+/// item of a mapping, and `%%` becomes a percent sign.
 struct StatementMerge {
     private let statement: UnsafeRawBufferPointer
     private let arguments: PyObj
@@ -12,14 +12,14 @@ struct StatementMerge {
     private enum Style { case unknown, positional, named }
     private var style = Style.unknown
     private var used = 0
-    /// What is wrong with the format; raised at the end, for what the arguments raise comes first.
-    private var malformed: (exception: PyObj, message: String)?
-    /// Where the literals of names are in the output: an argument used twice is adapted once.
+    /// The first error in the format. It is raised at the end, because exceptions about the arguments take precedence.
+    private var formatError: (exception: PyObj, message: String)?
+    /// The literals of named arguments in the output, so that an argument that is used twice is adapted only once.
     private var literals: [(name: UnsafeRawBufferPointer, literal: Range<Int>)] = []
 
     /// - Parameters:
     ///   - statement: in the encoding of `quoting`.
-    ///   - arguments: a sequence or a mapping, as the placeholders ask for.
+    ///   - arguments: a sequence for positional placeholders, a mapping for named ones.
     init(_ statement: UnsafeRawBufferPointer, _ arguments: PyObj, _ quoting: Quoting) {
         self.statement = statement
         self.arguments = arguments
@@ -27,7 +27,7 @@ struct StatementMerge {
     }
 
     /// Writes the statement with its arguments. Raises IndexError, KeyError, TypeError, ValueError or ProgrammingError
-    /// where the placeholders and the arguments do not fit, and whatever an adapter raises.
+    /// if the arguments do not match the placeholders, and the exceptions of adapters.
     mutating func write(to writer: inout ByteWriter) throws(PythonError) {
         var position = 0
         while position < statement.count {
@@ -38,11 +38,11 @@ struct StatementMerge {
             if percent > position { writer.append(UnsafeRawBufferPointer(rebasing: statement[position..<percent])) }
             position = try placeholder(at: percent, to: &writer)
         }
-        if let malformed { throw raise(malformed.exception, malformed.message) }
+        if let formatError { throw raise(formatError.exception, formatError.message) }
         try checkAllUsed()
     }
 
-    /// - Returns: the position behind the placeholder.
+    /// - Returns: the position after the placeholder.
     private mutating func placeholder(at percent: Int, to writer: inout ByteWriter) throws(PythonError) -> Int {
         let next = percent + 1 < statement.count ? statement[percent + 1] : 0
         switch next {
@@ -55,19 +55,19 @@ struct StatementMerge {
         case UInt8(ascii: "("):
             return try named(at: percent, to: &writer)
         default:
-            // Anything else behind a percent sign would have taken an argument.
+            // Any other character after a percent sign consumes an argument, as in Python's `%` operator.
             try positional(to: &writer)
             if percent + 1 >= statement.count {
-                refuse(Python.valueError, "incomplete format")
+                report(Python.valueError, "incomplete format")
             } else {
-                refuseCharacter(at: percent + 1)
+                reportCharacter(at: percent + 1)
             }
             return percent + 1 + (percent + 1 < statement.count ? 1 : 0)
         }
     }
 
     private mutating func positional(to writer: inout ByteWriter) throws(PythonError) {
-        if style == .named { throw mixed() }
+        if style == .named { throw mixedStyles() }
         style = .positional
         let argument: PyRef
         if arguments.isExactTuple, used < arguments.tupleCount {
@@ -90,7 +90,7 @@ struct StatementMerge {
     }
 
     private mutating func named(at percent: Int, to writer: inout ByteWriter) throws(PythonError) -> Int {
-        if style == .positional { throw mixed() }
+        if style == .positional { throw mixedStyles() }
         style = .named
         let start = percent + 2
         guard let end = statement[start...].firstIndex(of: UInt8(ascii: ")")) else {
@@ -102,17 +102,18 @@ struct StatementMerge {
         }
         try appendArgument(name, to: &writer)
         guard end + 1 < statement.count else {
-            refuse(Python.valueError, "incomplete format")
+            report(Python.valueError, "incomplete format")
             return end + 1
         }
-        if statement[end + 1] != UInt8(ascii: "s") { refuseCharacter(at: end + 1) }
+        if statement[end + 1] != UInt8(ascii: "s") { reportCharacter(at: end + 1) }
         return end + 2
     }
 
     private mutating func appendArgument(
         _ name: UnsafeRawBufferPointer, to writer: inout ByteWriter
     ) throws(PythonError) {
-        // A few names are found faster by looking than by hashing; with many, adapting again costs less.
+        // Linear search is faster than hashing for a few names; for many names, adapting an argument again costs less
+        // than the search.
         for known in literals.prefix(16) where known.name.elementsEqual(name) {
             let range = known.literal
             let end = writer.reserve(range.count)
@@ -128,7 +129,7 @@ struct StatementMerge {
     }
 
     private func checkAllUsed() throws(PythonError) {
-        // A statement without placeholders takes any arguments.
+        // A statement without placeholders accepts any arguments.
         if style != .positional || !arguments.isSequence || arguments.isDict { return }
         guard let count = try? arguments.count else {
             PendingException.clear()
@@ -137,21 +138,21 @@ struct StatementMerge {
         if count > used { throw raiseTypeError("not all arguments converted during string formatting") }
     }
 
-    private mutating func refuseCharacter(at position: Int) {
+    private mutating func reportCharacter(at position: Int) {
         let character = statement[position]
         let shown =
             Unicode.Scalar(character).properties.isWhitespace || character >= 32
             ? Character(Unicode.Scalar(character)) : "?"
-        refuse(
+        report(
             Python.valueError,
             "unsupported format character '\(shown)' (0x\(String(character, radix: 16))) at index \(position)")
     }
 
-    private mutating func refuse(_ exception: PyObj, _ message: String) {
-        if malformed == nil { malformed = (exception, message) }
+    private mutating func report(_ exception: PyObj, _ message: String) {
+        if formatError == nil { formatError = (exception, message) }
     }
 
-    private func mixed() -> PythonError {
+    private func mixedStyles() -> PythonError {
         raise(module.pointee.programmingError, "argument formats can't be mixed")
     }
 }

@@ -99,10 +99,10 @@ extension Connection {
             if core.closed == .broken {
                 throw raise(module.pointee.operationalError, "the connection to the server was lost")
             }
-            throw try misuse("can't execute an empty query", cursor)
+            throw misuse("can't execute an empty query", cursor)
         }
         switch result.status {
-        case .emptyQuery: throw try misuse("can't execute an empty query", cursor)
+        case .emptyQuery: throw misuse("can't execute an empty query", cursor)
         case .badResponse, .nonfatalError, .fatalError:
             var failure = ServerFailure(
                 result: result, encoding: core.encoding, prefix: exchange.prefix(at: result.statementPosition))
@@ -132,13 +132,13 @@ extension Connection {
             case .copyIn: "can't execute COPY FROM: use the copy_from() method instead"
             default: "can't execute START_REPLICATION: use the start_replication() method instead"
             }
-        throw try misuse(message, cursor)
+        throw misuse(message, cursor)
     }
 
     /// ProgrammingError, of a cursor if there is one.
-    private func misuse(_ message: String, _ cursor: PyObj?) throws(PythonError) -> PythonError {
-        if let cursor { return try Cursor(cursor).misuse(message) }
-        return raise(module.pointee.programmingError, message)
+    private func misuse(_ message: String, _ cursor: PyObj?) -> PythonError {
+        let raised = raise(module.pointee.programmingError, message)
+        return cursor.map { naming(raised, $0) } ?? raised
     }
 
     // MARK: Blocking
@@ -273,9 +273,7 @@ extension Connection {
         guard let reference, let cursor = reference.referent() else {
             throw raise(module.pointee.interfaceError, "the asynchronous cursor has disappeared")
         }
-        let receiver = try Cursor(cursor.object)
-        receiver.makeRoom(for: exchange)
-        try receiver.accept(exchange, self)
+        try core.receive?(cursor.object, exchange, self)
     }
 
     /// Lets the program wait.

@@ -163,17 +163,8 @@ struct Connection {
     }
 }
 
-/// How to quote for a connection.
-func quoting(for connection: PyObj) throws(PythonError) -> Quoting { try Connection(connection).quoting }
-
+/// What literals depend on: the client encoding and standard_conforming_strings.
 extension Connection {
-    var quoting: Quoting {
-        get throws(PythonError) {
-            if core.isShared { try lookAgain() }
-            return Quoting(connection: object, encoding: core.encoding, doublesBackslashes: core.doublesBackslashes)
-        }
-    }
-
     /// What `checkQuoting` compares: to be asked before the values of a statement are quoted.
     func quotingChanges() throws(PythonError) -> Int {
         if core.isShared { try lookAgain() }

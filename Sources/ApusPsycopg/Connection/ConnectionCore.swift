@@ -1,6 +1,7 @@
 import ApusCluster
 import ApusConnector
 import ApusPQ
+import ApusPython
 import ApusSessions
 import ApusWaiting
 import Synchronization
@@ -111,10 +112,12 @@ final class ConnectionCore: @unchecked Sendable {
     /// Set for good by `async_=1`.
     var isAsynchronous = false
     /// What `executemany` holds back while Python code runs that may use the connection; under the GIL.
-    var pending: [PendingStatements] = []
+    var pending: [any HeldStatements] = []
     /// What is under way in asynchronous and green mode.
     var opening: BalancedConnect?
     var exchange: Exchange?
+    /// Gives an asynchronous exchange's result to the cursor that waits for it.
+    var receive: ((_ cursor: PyObj, Exchange, Connection) throws(PythonError) -> Void)?
     /// Whether the exchange's results have all come.
     var exchangeIsComplete = false
     /// The descriptor of the wait that was handed out last.

@@ -209,6 +209,7 @@ extension Connection {
         exchange.isHandedOut = true
         core.exchangeIsComplete = false
         core.exchange = exchange
+        core.receive = Cursor.receive
         do throws(PythonError) { try preparing() } catch {
             core.exchange = nil
             throw error
@@ -216,5 +217,16 @@ extension Connection {
         // From here on another thread may poll.
         replace(&fields.pointee.async_cursor, with: reference)
         if let wait = try advance(exchange) { _ = try handOut(wait) }
+    }
+}
+
+extension Cursor {
+    /// Takes over the result of an asynchronous query that is complete.
+    fileprivate static func receive(
+        _ object: PyObj, _ exchange: Exchange, _ connection: Connection
+    ) throws(PythonError) {
+        let cursor = try Cursor(object)
+        cursor.makeRoom(for: exchange)
+        try cursor.accept(exchange, connection)
     }
 }

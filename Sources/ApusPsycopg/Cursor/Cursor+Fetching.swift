@@ -1,5 +1,6 @@
 import ApusPQ
 import ApusPython
+import ApusSessions
 import CApusPsycopg
 
 extension Cursor {
@@ -54,7 +55,7 @@ extension Cursor {
     private func nextRow(_ connection: Connection) throws(PythonError) -> PyRef? {
         let row = fields.pointee.row
         guard let result, row < fields.pointee.rowcount,
-            var maker = try RowMaker(self, encoding: connection.core.encoding)
+            var maker = try RowMaker(cursor: object, encoding: connection.core.encoding)
         else { return nil }
         fields.pointee.readers += 1
         defer { fields.pointee.readers -= 1 }
@@ -71,7 +72,7 @@ extension Cursor {
         // Another thread may have fetched meanwhile.
         let first = fields.pointee.row
         let count = min(count, rowsLeft)
-        guard count > 0, let result, var maker = try RowMaker(self, encoding: connection.core.encoding) else {
+        guard count > 0, let result, var maker = try RowMaker(cursor: object, encoding: connection.core.encoding) else {
             return try PyRef(listOf: 0)
         }
         // From here on nothing may free the result: the new list may set off the cycle collector, and finalizers with

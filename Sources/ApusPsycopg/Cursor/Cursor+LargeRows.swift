@@ -1,5 +1,6 @@
 import ApusPQ
 import ApusPython
+import ApusSessions
 import ApusWaiting
 import CApusPsycopg
 

@@ -120,15 +120,3 @@ extension Cursor {
         return pending.affectedRows
     }
 }
-
-extension Connection {
-    /// Sends what an `executemany` of this thread still holds: its iterator, or an adapter, is about to use the
-    /// connection.
-    @inline(__always)
-    func settlePending() throws(PythonError) { if !core.pending.isEmpty { try sendPending() } }
-
-    @inline(never)
-    private func sendPending() throws(PythonError) {
-        for pending in core.pending where pending.isOurs { try pending.send() }
-    }
-}

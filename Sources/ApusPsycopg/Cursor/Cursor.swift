@@ -11,11 +11,7 @@ struct Cursor {
     /// From the `self` of a method. Raises InterfaceError if `__init__` never ran.
     @inline(__always)
     init(_ object: PyObj?) throws(PythonError) {
-        guard let object, object.fields(apus_cursor.self).pointee.connection != nil else {
-            throw raise(module.pointee.interfaceError, "the cursor is not initialized")
-        }
-        self.object = object
-        fields = object.fields(apus_cursor.self)
+        (self.object, fields) = try initializedCursor(object)
     }
 
     /// The cursor's connection. Raises InterfaceError if either is closed.
@@ -53,24 +49,25 @@ struct Cursor {
         do throws(PythonError) { return try body() } catch { throw naming(error) }
     }
 
-    /// Makes an error of psycopg2's that was raised, and names no cursor, name this one.
-    @inline(never)
-    func naming(_ raised: PythonError) -> PythonError {
-        guard let exception = PendingException.take() else { return raised }
-        // A program may have given the class another way to make its instances.
-        if exception.object.isInstance(of: module.pointee.error) {
-            let fields = exception.object.fields(apus_error.self)
-            if fields.pointee.cursor == nil { fields.pointee.cursor = object.retained() }
-        }
-        PendingException.restore(exception)
-        return raised
-    }
+    /// Makes the error that was raised name this cursor, unless it names one already.
+    func naming(_ raised: PythonError) -> PythonError { ApusPsycopg.naming(raised, object) }
 
     /// The result, which the cursor owns.
     @inline(__always)
     var result: BorrowedResult? { fields.pointee.result.map { BorrowedResult(OpaquePointer($0)) } }
 
     var isNamed: Bool { fields.pointee.name != nil }
+
+    /// The replication stream; nil as long as none was begun.
+    var stream: ReplicationStream? {
+        fields.pointee.stream.map { Unmanaged<ReplicationStream>.fromOpaque($0).takeUnretainedValue() }
+    }
+
+    func setStream(_ stream: ReplicationStream?) {
+        let old = fields.pointee.stream
+        fields.pointee.stream = stream.map { Unmanaged.passRetained($0).toOpaque() }
+        if let old { Unmanaged<ReplicationStream>.fromOpaque(old).release() }
+    }
 
     // MARK: The result
 
@@ -199,7 +196,7 @@ struct Cursor {
         let count = result.columnCount
         let casts = try PyRef(tupleOf: count)
         let columns = room(forColumns: count)
-        var isAtomic = true
+        var isAcyclic = true
         // The keys of a dict of typecasters may run Python code when they are compared.
         fields.pointee.readers += 1
         defer { fields.pointee.readers -= 1 }
@@ -207,32 +204,32 @@ struct Cursor {
             let oid = try PyRef(Int(result.columnType(index)))
             let isBinary = result.isBinary(index)
             let cast = try cast(oid.object, connection, isBinary: isBinary)
-            let column = RowMaker.Column(cast.object)
+            let column = ColumnCast(cast.object)
             casts.set(tupleItem: index, to: cast)
             (columns + index).initialize(to: column)
-            isAtomic = isAtomic && column.decoder.isAtomic
+            isAcyclic = isAcyclic && column.decoder.isAcyclic
         }
-        fields.pointee.is_atomic = isAtomic ? 1 : 0
+        fields.pointee.is_acyclic = isAcyclic ? 1 : 0
         replace(&fields.pointee.casts, with: casts)
     }
 
     /// What `casts` holds, for the making of rows; nil if there never was a result.
     @inline(__always)
-    var columns: UnsafeMutablePointer<RowMaker.Column>? {
-        fields.pointee.columns?.assumingMemoryBound(to: RowMaker.Column.self)
+    var columns: UnsafeMutablePointer<ColumnCast>? {
+        fields.pointee.columns?.assumingMemoryBound(to: ColumnCast.self)
     }
 
     /// The array of `columns`, which only ever grows: most cursors execute the same again and again.
     @inline(__always)
-    private func room(forColumns count: Int) -> UnsafeMutablePointer<RowMaker.Column> {
+    private func room(forColumns count: Int) -> UnsafeMutablePointer<ColumnCast> {
         if let columns, fields.pointee.columns_capacity >= count { return columns }
         return moreRoom(forColumns: count)
     }
 
     @inline(never)
-    private func moreRoom(forColumns count: Int) -> UnsafeMutablePointer<RowMaker.Column> {
+    private func moreRoom(forColumns count: Int) -> UnsafeMutablePointer<ColumnCast> {
         Self.dropColumns(fields)
-        let columns = UnsafeMutablePointer<RowMaker.Column>.allocate(capacity: max(count, 4))
+        let columns = UnsafeMutablePointer<ColumnCast>.allocate(capacity: max(count, 4))
         fields.pointee.columns = UnsafeMutableRawPointer(columns)
         fields.pointee.columns_capacity = max(count, 4)
         return columns
@@ -325,15 +322,4 @@ struct Cursor {
         if let result { return try PyRef(result.commandTag) }
         return try fields.pointee.has_failed != 0 ? PyRef("") : PyRef.none
     }
-}
-
-/// What a typecaster needs to know of the cursor that it is called with.
-func decodingContext(of cursor: PyObj?) throws(PythonError) -> Decoding {
-    guard let cursor, cursor.isInstance(of: module.pointee.cursor) else {
-        return try Decoding(encoding: .utf8, cursor: nil, tzinfoFactory: nil)
-    }
-    let fields = try Cursor(cursor).fields
-    return try Decoding(
-        encoding: Connection(fields.pointee.connection).core.encoding, cursor: cursor,
-        tzinfoFactory: fields.pointee.tzinfo_factory)
 }

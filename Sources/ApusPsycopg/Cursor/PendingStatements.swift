@@ -9,7 +9,7 @@ import CApusPsycopg
 ///
 /// The connection knows of them, so that a statement, a commit or a COPY by the iterator that the arguments come from
 /// finds the rows before executed. It is used under the GIL.
-final class PendingStatements {
+final class PendingStatements: HeldStatements {
     private let cursor: Cursor
     private let connection: Connection
     private let thread = pthread_self()

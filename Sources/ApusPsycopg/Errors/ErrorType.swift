@@ -1,7 +1,7 @@
 import ApusPython
 import CApusPsycopg
 
-/// `psycopg2.Error`: an exception with what the server said about it.
+/// Makes `psycopg2.Error`: an exception with the fields of the server's error.
 func makeErrorType(in owner: PyObj) throws(PythonError) -> PyRef {
     try PyRef(
         typeNamed: "psycopg2.Error", in: owner, size: MemoryLayout<apus_error>.size,
@@ -58,7 +58,7 @@ func makeErrorType(in owner: PyObj) throws(PythonError) -> PyRef {
         ])
 }
 
-/// (class, args) for an error that no server raised, else (class, args, {'pgerror': …, 'pgcode': …}).
+/// Returns (class, args) for an error without pgerror and pgcode, otherwise (class, args, {'pgerror': …, 'pgcode': …}).
 private func reduceError(_ me: PyObj) throws(PythonError) -> PyRef {
     let error = me.fields(apus_error.self)
     let arguments = try me.attribute("args")

@@ -1,6 +1,6 @@
 import ApusPython
 
-/// Makes PEP 249's exceptions, psycopg2's two extensions, and a class for every SQLSTATE.
+/// Makes the exceptions of PEP 249, the two that psycopg2 adds, and a class for each SQLSTATE.
 func makeExceptions(_ state: UnsafeMutablePointer<ModuleState>, in owner: PyObj) throws(PythonError) {
     state.pointee.warning = try exception("Warning", "psycopg2.Warning", Python.exception, in: owner)
     state.pointee.error = try makeErrorType(in: owner).take()
@@ -42,7 +42,8 @@ func makeExceptions(_ state: UnsafeMutablePointer<ModuleState>, in owner: PyObj)
         state.pointee.sqlStateErrors.item("57014") ?? state.pointee.queryCanceledError, in: owner)
 }
 
-/// The reference is the state's.
+/// Makes an exception class and adds it to the module.
+/// - Returns: a new reference, for the module's state.
 private func exception(
     _ name: StaticString, _ qualifiedName: StaticString, _ base: PyObj, in owner: PyObj
 ) throws(PythonError) -> PyObj {
@@ -93,8 +94,8 @@ private func condition(_ className: Slice<UnsafeBufferPointer<UInt8>>) -> String
     return String(decoding: condition, as: UTF8.self)
 }
 
-/// The class that an SQLSTATE without one of its own belongs to; also the base of the classes that have one.
-/// PEP 249 says what its classes are for; their SQLSTATE classes are in appendix A of PostgreSQL's manual.
+/// Returns the class of PEP 249 for an SQLSTATE. It is also the base of the class of that SQLSTATE, if there is one.
+/// See PEP 249 for the purpose of its classes, and appendix A of PostgreSQL's manual for the classes of SQLSTATEs.
 func baseError(of sqlState: String, _ state: UnsafeMutablePointer<ModuleState>) -> PyObj {
     switch sqlState.prefix(2) {
     case "0A": state.pointee.notSupportedError
@@ -109,7 +110,7 @@ func baseError(of sqlState: String, _ state: UnsafeMutablePointer<ModuleState>) 
     }
 }
 
-/// The class to raise for an SQLSTATE, borrowed.
+/// Returns the class to raise for an SQLSTATE, borrowed.
 func errorClass(of sqlState: String) -> PyObj {
     if let type = module.pointee.sqlStateErrors.item(sqlState) { return type }
     return baseError(of: sqlState, module)

@@ -3,43 +3,43 @@ import ApusPython
 import ApusSessions
 import CApusPsycopg
 
-/// Raises what a server answered, with everything that it said.
+/// Raises an exception for a result that reports an error, with all of its fields.
 struct ServerFailure {
     let result: BorrowedResult
     let encoding: ClientEncoding
-    /// What was sent in front of the program's statement.
+    /// The text that was sent before the program's statement in the same message.
     var prefix = StatementPrefix()
-    /// What is to be said before the server's own words.
+    /// Text in front of the server's message.
     var preface = ""
 
-    /// Whether the server did what it was asked to: SQLSTATE 57014, query_canceled.
+    /// True if the statement was canceled: SQLSTATE 57014, query_canceled.
     var isCancellation: Bool {
         result.sqlState == .queryCanceled
     }
 
-    /// The server's words, as libpq formats them.
-    private var said: [UInt8] {
+    /// The server's message, as formatted by libpq.
+    private var message: [UInt8] {
         result.encodedMessage
     }
 
-    /// The words, and those that the exception has, if something was sent in front of the program's statement.
+    /// The server's message, and the message of the exception; nil if nothing was sent before the program's statement.
     var shift: (said: [UInt8], shown: [UInt8])? {
         guard prefix.lines > 0 else { return nil }
-        let said = said
-        return (said, ownPositions(in: said))
+        let message = message
+        return (message, shiftingPositions(in: message))
     }
 
-    /// Sets the exception.
+    /// Makes the exception pending.
     /// - Parameters:
-    ///   - class: the exception's; nil for that of the SQLSTATE.
-    ///   - cursor: the cursor that executed the statement, if one did.
+    ///   - class: the exception's class; nil for that of the SQLSTATE.
+    ///   - cursor: the cursor that executed the statement, if any.
     func raise(_ class: PyObj? = nil, cursor: PyObj?, connectionIsLost: Bool) -> PythonError {
         do throws(PythonError) {
-            let text = ownPositions(in: said)
+            let text = shiftingPositions(in: message)
             let message = try decode(
                 Array(preface.utf8)
                     + (text.isEmpty ? Array("no message from the server".utf8) : withoutSeverity(text)))
-            // The classes of SQLSTATEs are in a dict that programs may change.
+            // Retained, because a program may change the dict of the classes of SQLSTATEs.
             let type = PyRef(retaining: `class` ?? errorType(connectionIsLost: connectionIsLost))
             let exception = try type.object.call(message.object)
             if exception.object.isInstance(of: module.pointee.error) {
@@ -64,21 +64,21 @@ struct ServerFailure {
 
     private func decode(_ bytes: [UInt8]) throws(PythonError) -> PyRef { try encoding.decode(bytes) }
 
-    /// The message without the `ERROR:  ` in front.
+    /// Removes the `ERROR:  ` at the start of the message.
     private func withoutSeverity(_ text: [UInt8]) -> [UInt8] {
         guard let severity = result.field(.severity) else { return text }
         let front = Array(severity) + Array(":  ".utf8)
         return text.starts(with: front) ? Array(text.dropFirst(front.count)) : text
     }
 
-    /// The message as the program's statement alone would have got it.
-    private func ownPositions(in text: [UInt8]) -> [UInt8] {
+    /// Changes the positions in the message to those in the program's statement.
+    private func shiftingPositions(in text: [UInt8]) -> [UInt8] {
         guard prefix.lines > 0, result.field(.statementPosition) != nil else { return text }
         let feeds = result.field(.primary)?.count { $0 == 10 } ?? 0
         return prefix.removed(from: text, head: feeds + 1)
     }
 
-    /// The fields in the order of `ErrorField`, as a tuple.
+    /// Returns the fields in the order of `DiagnosticField`, as a tuple.
     private func diagnostics() throws(PythonError) -> PyRef {
         let fields = try PyRef(tupleOf: ErrorField.allCases.count)
         for field in ErrorField.allCases {
@@ -96,8 +96,8 @@ struct ServerFailure {
     }
 }
 
-/// Raises the loss of the connection as the answer to a statement.
-/// - Parameter cursor: the cursor that executed the statement, if one did.
+/// Raises the loss of the connection during a statement.
+/// - Parameter cursor: the cursor that executed the statement, if any.
 func raise(_ loss: PQError, cursor: PyObj?) -> PythonError {
     let raised = raise(loss)
     guard let exception = PendingException.take() else { return raised }
@@ -114,9 +114,9 @@ func raise(_ loss: PQError, cursor: PyObj?) -> PythonError {
     return raised
 }
 
-/// Raises a failure that no server's result stands for.
-/// - Parameter whileOpening: whether libpq is connecting: an option that it refuses only then is an OperationalError,
-///   as in psycopg2, while what cannot be read as options at all is a ProgrammingError.
+/// Raises an error that is not a result from the server.
+/// - Parameter whileOpening: true while connecting. As in psycopg2, an option that libpq refuses only then raises
+///   OperationalError, while a connection string that cannot be parsed raises ProgrammingError.
 func raise(_ error: PQError, whileOpening: Bool = false) -> PythonError {
     let state = module
     let type: PyObj

@@ -4,13 +4,13 @@ import ApusSessions
 import ApusValues
 import CApusPsycopg
 
-/// A Python large object, borrowed. What it does it asks the server's functions for (chapter "Large Objects" of
-/// PostgreSQL's manual), by statements as all others: so it waits, and is interrupted, as they are.
+/// A Python large object, borrowed. Its methods call functions of the server (see "Large Objects" in PostgreSQL's
+/// manual) by ordinary statements, so they wait and can be interrupted as every statement.
 struct LargeObject {
     let object: PyObj
     let fields: UnsafeMutablePointer<apus_lobject>
 
-    /// From the `self` of a method. Raises InterfaceError if `__init__` never ran.
+    /// Checks the `self` of a method. Raises InterfaceError if `__init__` never ran.
     init(_ object: PyObj?) throws(PythonError) {
         guard let object, object.fields(apus_lobject.self).pointee.connection != nil else {
             throw raise(module.pointee.interfaceError, "the large object is not initialized")
@@ -21,8 +21,8 @@ struct LargeObject {
 
     // MARK: Opening
 
-    /// Opens the large object `oid`; if that is 0, makes one, with the OID `newOID` unless that is 0 too, and fills it
-    /// with the content of a file.
+    /// Opens the large object `oid`. If `oid` is 0, creates one, with the OID `newOID` unless that is 0 too, and fills
+    /// it with the content of a file.
     func open(oid: UInt32, mode: LargeObjectMode, newOID: UInt32, file: PyObj?) throws(PythonError) {
         let connection = try checkConnection()
         fields.pointee.descriptor = -1
@@ -31,10 +31,10 @@ struct LargeObject {
         fields.pointee.oid = oid
         if oid == 0 {
             if let file {
-                // Opened first: where there is no such file, no large object is left behind.
+                // The file is opened first, so that no large object is created if there is no such file.
                 try withFile(file, "rb") { (file) throws(PythonError) in
                     try create(newOID, connection)
-                    try load(file)
+                    try copyContent(of: file)
                 }
             } else {
                 try create(newOID, connection)
@@ -47,7 +47,7 @@ struct LargeObject {
     private func openDescriptor(_ access: Int32) throws(PythonError) {
         let oid = fields.pointee.oid
         fields.pointee.descriptor = try Int32(
-            truncatingIfNeeded: number("SELECT pg_catalog.lo_open($1, $2)") { parameters in
+            truncatingIfNeeded: integer("SELECT pg_catalog.lo_open($1, $2)") { parameters in
                 parameters.appendOID(oid)
                 parameters.append(access)
             })
@@ -55,15 +55,15 @@ struct LargeObject {
 
     private func create(_ newOID: UInt32, _ connection: Connection) throws(PythonError) {
         fields.pointee.oid = try UInt32(
-            truncatingIfNeeded: number("SELECT pg_catalog.lo_create($1)") { parameters in
+            truncatingIfNeeded: integer("SELECT pg_catalog.lo_create($1)") { parameters in
                 parameters.appendOID(newOID)
             })
-        // The transaction may have begun just now.
+        // Read again, because the statement may have begun the transaction.
         fields.pointee.transaction = connection.core.transactionNumber
     }
 
-    /// Fills it with the content of an open file.
-    private func load(_ file: PyObj) throws(PythonError) {
+    /// Writes the content of an open file into the large object.
+    private func copyContent(of file: PyObj) throws(PythonError) {
         try openDescriptor(LargeObjectMode.write)
         let size = try PyRef(Self.pieceSize)
         while true {
@@ -96,7 +96,7 @@ struct LargeObject {
         }
     }
 
-    /// OperationalError for a file that could not be opened, for which the pending exception has the reason.
+    /// Returns an OperationalError for a file that could not be opened. The pending exception has the reason.
     private func unopened(_ path: PyObj, _ error: PythonError) throws(PythonError) -> PythonError {
         guard PendingException.isInstance(of: Python.osError), let cause = PendingException.take() else { return error }
         let reason = try cause.object.attribute("strerror")
@@ -104,7 +104,7 @@ struct LargeObject {
             module.pointee.operationalError, "could not open file \"\(text(of: path))\": \(reason.object.shown)")
     }
 
-    // MARK: What a call demands
+    // MARK: Checks
 
     var isClosed: Bool {
         guard fields.pointee.descriptor >= 0, let connection = try? Connection(fields.pointee.connection) else {
@@ -114,7 +114,7 @@ struct LargeObject {
         return connection.core.closed != .open
     }
 
-    /// Whether the transaction still lives in which the descriptor was opened.
+    /// True while the transaction in which the descriptor was opened is open.
     private func isCurrent(_ connection: Connection) -> Bool {
         fields.pointee.transaction == connection.core.transactionNumber
     }
@@ -140,7 +140,8 @@ struct LargeObject {
 
     private static var pieceSize: Int { 1 << 20 }
 
-    /// At most `count` bytes, to the end if it is negative; as text or bytes, by the mode.
+    /// Reads at most `count` bytes, or up to the end if it is negative. The mode determines whether they are returned
+    /// as text or bytes.
     func read(_ count: Int) throws(PythonError) -> PyRef {
         try checkUsable()
         var content = ByteWriter()
@@ -160,7 +161,7 @@ struct LargeObject {
 
     private func readPiece(_ count: Int, to content: inout ByteWriter) throws(PythonError) -> Int {
         let descriptor = fields.pointee.descriptor
-        let exchange = try ask("SELECT pg_catalog.loread($1, $2)") { parameters in
+        let exchange = try callServer("SELECT pg_catalog.loread($1, $2)") { parameters in
             parameters.append(descriptor)
             parameters.append(Int32(clamping: count))
         }
@@ -170,7 +171,8 @@ struct LargeObject {
         return cell.count
     }
 
-    /// Writes text or bytes; answers how many bytes.
+    /// Writes text or bytes.
+    /// - Returns: the number of bytes written.
     func write(_ data: PyObj) throws(PythonError) -> Int {
         try checkUsable()
         let content: EncodedText
@@ -186,7 +188,7 @@ struct LargeObject {
         var start = 0
         while start < bytes.count {
             let piece = UnsafeRawBufferPointer(rebasing: bytes[start..<min(bytes.count, start + 16 * Self.pieceSize)])
-            _ = try number("SELECT pg_catalog.lowrite($1, $2)") { parameters in
+            _ = try integer("SELECT pg_catalog.lowrite($1, $2)") { parameters in
                 parameters.append(descriptor)
                 parameters.append(type: OID.bytea.rawValue, binary: true) { $0.append(contentsOf: piece) }
             }
@@ -195,7 +197,8 @@ struct LargeObject {
         return bytes.count
     }
 
-    /// Moves to `offset` from the start, from here or from the end; answers where that is.
+    /// Moves the position to `offset` from the start, from the current position or from the end.
+    /// - Returns: the new position.
     func seek(_ offset: Int, whence: Int) throws(PythonError) -> Int {
         try checkUsable()
         guard let whence = Int32(exactly: whence) else {
@@ -203,7 +206,7 @@ struct LargeObject {
                 Python.overflowError, "whence is 0 (SEEK_SET), 1 (SEEK_CUR) or 2 (SEEK_END), and not \(whence)")
         }
         let descriptor = fields.pointee.descriptor
-        return try number("SELECT pg_catalog.lo_lseek64($1, $2, $3)") { parameters in
+        return try integer("SELECT pg_catalog.lo_lseek64($1, $2, $3)") { parameters in
             parameters.append(descriptor)
             parameters.append(Int64(offset))
             parameters.append(whence)
@@ -213,40 +216,40 @@ struct LargeObject {
     func tell() throws(PythonError) -> Int {
         try checkUsable()
         let descriptor = fields.pointee.descriptor
-        return try number("SELECT pg_catalog.lo_tell64($1)") { parameters in parameters.append(descriptor) }
+        return try integer("SELECT pg_catalog.lo_tell64($1)") { parameters in parameters.append(descriptor) }
     }
 
     func truncate(_ length: Int) throws(PythonError) {
         try checkUsable()
         let descriptor = fields.pointee.descriptor
-        _ = try number("SELECT pg_catalog.lo_truncate64($1, $2)") { parameters in
+        _ = try integer("SELECT pg_catalog.lo_truncate64($1, $2)") { parameters in
             parameters.append(descriptor)
             parameters.append(Int64(length))
         }
     }
 
-    // MARK: Ending
+    // MARK: Closing
 
     func close() throws(PythonError) {
         let descriptor = fields.pointee.descriptor
         if descriptor < 0 { return }
         fields.pointee.descriptor = -1
         let connection = try Connection(fields.pointee.connection)
-        // With its transaction the descriptor has gone too.
+        // The descriptor ended with its transaction.
         guard connection.core.closed == .open, isCurrent(connection), connection.core.status == .begin,
             connection.core.session?.transactionStatus == .inTransaction
         else { return }
-        _ = try number("SELECT pg_catalog.lo_close($1)") { parameters in parameters.append(descriptor) }
+        _ = try integer("SELECT pg_catalog.lo_close($1)") { parameters in parameters.append(descriptor) }
     }
 
     func unlink() throws(PythonError) {
         _ = try checkConnection()
         try close()
         let oid = fields.pointee.oid
-        _ = try number("SELECT pg_catalog.lo_unlink($1)") { parameters in parameters.appendOID(oid) }
+        _ = try integer("SELECT pg_catalog.lo_unlink($1)") { parameters in parameters.appendOID(oid) }
     }
 
-    /// Writes the content into a file on the client.
+    /// Writes the content to a file on the client.
     func export(_ path: PyObj) throws(PythonError) {
         _ = try checkConnection()
         let connection = PyRef(retaining: fields.pointee.connection ?? Python.none)
@@ -271,12 +274,14 @@ struct LargeObject {
         return try type.call(connection, number.object, mode.object)
     }
 
-    // MARK: Asking
+    // MARK: Calls of the server's functions
 
-    /// Calls a function of the server. What the server says against it is raised as OperationalError.
-    private func ask(_ sql: StaticString, _ write: (inout PQParameters) -> Void) throws(PythonError) -> Exchange {
+    /// Calls a function of the server. Raises an error of the server as OperationalError.
+    private func callServer(_ sql: StaticString, _ write: (inout PQParameters) -> Void) throws(PythonError) -> Exchange
+    {
         let connection = try checkConnection()
-        // A second __init__, by another thread or a callback, must not let go of it while the server is waited for.
+        // Retained, because another thread or a callback may call `__init__` again during the wait, which replaces the
+        // connection.
         let keeper = PyRef(retaining: connection.object)
         defer { keeper.keepAlive() }
         try connection.checkNotPrepared("lobject")
@@ -288,29 +293,29 @@ struct LargeObject {
         return exchange
     }
 
-    /// The same, for a function that answers with an integer.
-    private func number(_ sql: StaticString, _ write: (inout PQParameters) -> Void) throws(PythonError) -> Int {
-        let exchange = try ask(sql, write)
+    /// Calls a function of the server that returns an integer.
+    private func integer(_ sql: StaticString, _ write: (inout PQParameters) -> Void) throws(PythonError) -> Int {
+        let exchange = try callServer(sql, write)
         guard let result = exchange.result, result.rowCount > 0, let bytes = result.cell(0, 0) else { return 0 }
-        // Big-endian; an OID's first bit is no sign.
+        // Big-endian. The first bit of an OID is not a sign.
         let isSigned = result.columnType(0) != OID.oid.rawValue
         let first = Int(bytes.first ?? 0)
         return bytes.dropFirst().reduce(isSigned && first > 127 ? first - 256 : first) { $0 << 8 | Int($1) }
     }
 }
 
-/// What a large object is opened for.
+/// The mode of an open large object.
 struct LargeObjectMode {
     static let read: Int32 = 0x40000
     static let write: Int32 = 0x20000
 
-    /// libpq-fs.h's bits; nil: it is not opened.
+    /// Flags of libpq-fs.h; nil if the large object is not opened.
     let access: Int32?
     let isText: Bool
-    /// As `lobject.mode` shows it.
+    /// The value of `lobject.mode`.
     let shown: String
 
-    /// Reads "r", "w", "rw" or "n", perhaps followed by "b" or "t"; nil if it is none of them.
+    /// Parses "r", "w", "rw" or "n", optionally followed by "b" or "t"; nil for any other text.
     init?(_ text: String) {
         var access = text
         let kind = access.last
@@ -329,19 +334,15 @@ struct LargeObjectMode {
 }
 
 extension PQParameters {
-    fileprivate mutating func append(_ value: Int32) {
-        append(type: OID.int4.rawValue, binary: true) { $0.append(bigEndian: value) }
-    }
-    fileprivate mutating func append(_ value: Int64) {
-        append(type: OID.int8.rawValue, binary: true) { $0.append(bigEndian: value) }
-    }
-    fileprivate mutating func appendOID(_ value: UInt32) {
-        append(type: OID.oid.rawValue, binary: true) { $0.append(bigEndian: value) }
-    }
-}
+    fileprivate mutating func append(_ value: Int32) { append(.int4, value) }
+    fileprivate mutating func append(_ value: Int64) { append(.int8, value) }
+    fileprivate mutating func appendOID(_ value: UInt32) { append(.oid, value) }
 
-extension [UInt8] {
-    fileprivate mutating func append(bigEndian value: some FixedWidthInteger) {
-        Swift.withUnsafeBytes(of: value.bigEndian) { append(contentsOf: $0) }
+    private mutating func append(_ type: OID, _ value: some FixedWidthInteger) {
+        var writer = ByteWriter(minimumCapacity: 8)
+        writer.append(bigEndian: value)
+        append(type: type.rawValue, binary: true) { bytes in
+            writer.withUnsafeBytes { bytes.append(contentsOf: $0) }
+        }
     }
 }

@@ -45,7 +45,8 @@ enum LargeObjectType {
                     guard let me else { return }
                     CycleCollector.forget(me)
                     if me.fields(apus_lobject.self).pointee.weak_references != nil { me.clearWeakReferences() }
-                    // The descriptor goes with its transaction; a destructor must not talk to the server.
+                    // The descriptor ends with its transaction, because a destructor must not communicate with the
+                    // server.
                     _ = apus_lobject_fields_clear(me)
                     me.free()
                 },
@@ -60,7 +61,7 @@ enum LargeObjectType {
         }
         let oid = try oid(given, 1)
         let wish = try given.unlessNone(2).map(text) ?? ""
-        // What is new is there to be written: all that can be chosen is text or bytes.
+        // A new large object is opened for writing, whatever the mode says; only text or bytes can be chosen.
         guard let asked = LargeObjectMode(wish),
             let mode = oid != 0 ? asked : LargeObjectMode(asked.isText ? "w" : "wb")
         else {

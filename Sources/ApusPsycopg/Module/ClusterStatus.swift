@@ -4,9 +4,9 @@ import ApusPQ
 import ApusPython
 import ApusWaiting
 
-/// The clusters as this process knows them, for `psycopg2.apus`.
+/// The state of the clusters that this process knows, for `psycopg2.apus`.
 enum ClusterStatus {
-    /// A list of dictionaries, one a node, under the names of the fields of `psycopg2.apus.NodeStatus`.
+    /// Returns a list with one dictionary per node. Its keys are the fields of `psycopg2.apus.NodeStatus`.
     static func list() throws(PythonError) -> PyRef {
         let now = Monotonic.now
         let list = try PyRef(listOf: 0)
@@ -24,7 +24,7 @@ enum ClusterStatus {
         return list
     }
 
-    /// The policies that connections were asked for under: a list of (load_balance, topology_keys,
+    /// Returns the policies that connections have used: a list of (load_balance, topology_keys,
     /// fallback_to_topology_keys_only).
     static func policies() throws(PythonError) -> PyRef {
         let list = try PyRef(listOf: 0)

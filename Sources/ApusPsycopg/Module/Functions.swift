@@ -247,11 +247,13 @@ extension Module {
                     let asynchronous = try given.truth(3, default: old)
                     let dsn = try given.required(0)
                     let factory = given.unlessNone(1) ?? module.pointee.connection
-                    // Only the driver's own class is known to parse the string before it does anything else.
+                    // Parsed here for other factories, because only the driver's own class is known to parse the string
+                    // before it does anything else.
                     if factory != module.pointee.connection {
                         _ = try DSN.parse(text(of: dsn, withoutNUL: "a connection string"))
                     }
-                    // Factories written for psycopg2 may know nothing but the string.
+                    // A synchronous connection passes only the string, because factories written for psycopg2 may
+                    // accept nothing else.
                     guard asynchronous else { return try factory.call(dsn) }
                     let one = try PyRef(1)
                     return try factory.call(dsn, one.object)

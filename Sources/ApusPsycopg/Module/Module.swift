@@ -2,7 +2,7 @@ import ApusConnector
 import ApusPQ
 import ApusPython
 
-/// Python's entry into the extension.
+/// The function that Python calls to import the extension.
 @_cdecl("PyInit__psycopg")
 public func initializeModule() -> UnsafeMutableRawPointer? {
     Module.definition.initialize()
@@ -45,7 +45,7 @@ enum Module {
     private static func importCallables(_ state: UnsafeMutablePointer<ModuleState>) throws(PythonError) {
         let decimals = try Python.module("decimal")
         state.pointee.decimal = try decimals.object.attribute("Decimal").take()
-        state.pointee.decimalOfWords = try DecimalLayout.prove(state.pointee.decimal).take()
+        state.pointee.decimalOfWords = try DecimalLayout.verifiedType(state.pointee.decimal).take()
         let dates = try Python.module("datetime")
         state.pointee.date = try dates.object.attribute("date").take()
         state.pointee.time = try dates.object.attribute("time").take()
@@ -84,6 +84,6 @@ enum Module {
         try object.add(BalanceProperty.keywords.joined(separator: " "), as: "_balance_keywords")
     }
 
-    /// It begins with the version of psycopg2 whose behaviour the module has: frameworks read it.
+    /// Starts with the version of psycopg2 whose behaviour the module has, because frameworks parse it.
     static let version: StaticString = "2.9.13 (dt dec pq3 ext lo64 apus)"
 }

@@ -3,7 +3,7 @@ import ApusPython
 import ApusSessions
 import ApusWaiting
 
-/// What a replication cursor does: it begins a stream, reads it, and tells the server how far it is.
+/// The methods of a replication cursor: start a stream, read messages, and send feedback.
 extension Cursor {
     /// `start_replication_expert(command, decode=False, status_interval=10)`
     func startReplication(_ command: PyObj, decodes: Bool, interval: Double) throws(PythonError) {
@@ -34,17 +34,6 @@ extension Cursor {
         return .microseconds(Int64(seconds * 1e6))
     }
 
-    func setStream(_ stream: ReplicationStream?) {
-        let old = fields.pointee.stream
-        fields.pointee.stream = stream.map { Unmanaged.passRetained($0).toOpaque() }
-        if let old { Unmanaged<ReplicationStream>.fromOpaque(old).release() }
-    }
-
-    /// The stream; nil as long as none was begun.
-    var stream: ReplicationStream? {
-        fields.pointee.stream.map { Unmanaged<ReplicationStream>.fromOpaque($0).takeUnretainedValue() }
-    }
-
     private func runningStream(_ call: StaticString) throws(PythonError) -> (ReplicationStream, Connection) {
         let connection = try openConnection()
         try connection.checkOpen()
@@ -54,14 +43,14 @@ extension Cursor {
         return (stream, connection)
     }
 
-    /// `read_message()`: the next message that is there; nil if there is none.
+    /// `read_message()`: returns the next message if one has arrived, otherwise nil.
     func readMessage() throws(PythonError) -> PyRef? {
         let (stream, connection) = try runningStream("read_message")
         let core = connection.core
         let event = try connection.accessing { () -> Result<ReplicationStream.Event, PQError> in
             do throws(PQError) {
                 let first = try stream.read(&core.session)
-                // The first wait says that libpq holds nothing; by the second the socket was looked at as well.
+                // After the first wait libpq has no buffered message; after the second, the socket has been read too.
                 guard case .wait = first else { return .success(first) }
                 return .success(try stream.read(&core.session))
             } catch {
@@ -80,7 +69,7 @@ extension Cursor {
         }
     }
 
-    /// `consume_stream(consume, keepalive_interval=None)`: calls with every message, until the callable raises.
+    /// `consume_stream(consume, keepalive_interval=None)`: calls `consume` with each message until it raises.
     func consumeStream(_ consume: PyObj, interval: Double?) throws(PythonError) {
         let (stream, connection) = try runningStream("consume_stream")
         try naming { () throws(PythonError) in try connection.checkSynchronous("consume_stream") }
@@ -106,7 +95,7 @@ extension Cursor {
         try finishStream(connection)
     }
 
-    /// The stream has ended: what the server says to it is the command's result.
+    /// Reads the result of the command, which the server sends after the end of the stream.
     private func finishStream(_ connection: Connection) throws(PythonError) {
         setStream(nil)
         let core = connection.core
@@ -128,9 +117,9 @@ extension Cursor {
     func sendFeedback(written: UInt64, flushed: UInt64, applied: UInt64, reply: Bool, force: Bool) throws(PythonError) {
         let (stream, connection) = try runningStream("send_feedback")
         let core = connection.core
-        // What the socket does not take at once goes with the next read.
+        // On an asynchronous connection, what the socket does not accept now is sent by the next read.
         let sent = try connection.accessing { () -> Result<Wait?, PQError> in
-            stream.note(written: written, flushed: flushed, applied: applied)
+            stream.advance(written: written, flushed: flushed, applied: applied)
             guard reply || force else { return .success(nil) }
             stream.prepareFeedback(asksForReply: reply)
             do throws(PQError) { return .success(try stream.flush(&core.session)) } catch {

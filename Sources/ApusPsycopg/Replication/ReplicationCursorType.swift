@@ -1,7 +1,7 @@
 import ApusPython
 import CApusPsycopg
 
-/// The base of `psycopg2.extras.ReplicationCursor`; the commands that begin a stream are written in Python.
+/// The base class of `psycopg2.extras.ReplicationCursor`; the methods that start a stream are written in Python.
 enum ReplicationCursorType {
     static func make(in owner: PyObj) throws(PythonError) -> PyRef {
         try PyRef(

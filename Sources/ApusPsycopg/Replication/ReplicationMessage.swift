@@ -24,13 +24,13 @@ enum ReplicationMessage {
         return object
     }
 
-    /// A moment since 1970 as a datetime in local time.
+    /// Converts microseconds since 1970 to a datetime in local time.
     static func moment(_ microseconds: Int64) throws(PythonError) -> PyRef {
         let seconds = try PyRef(Double(microseconds) / 1e6)
         return try module.pointee.datetime.callMethod("fromtimestamp", seconds.object)
     }
 
-    /// An LSN as PostgreSQL writes it: `16/B374D848`.
+    /// Formats an LSN as PostgreSQL does: `16/B374D848`.
     private static func shown(_ lsn: PyObj?) throws(PythonError) -> String {
         let value = try (lsn ?? Python.none).lowestBits
         return String(value >> 32, radix: 16, uppercase: true) + "/"

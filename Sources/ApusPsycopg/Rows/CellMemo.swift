@@ -1,10 +1,10 @@
 import ApusPython
 import ApusWaiting
 
-/// Objects that cells of one column were made to lately, by the cells' bytes: a currency, a state or a day that comes
-/// again and again is one object. It is asked only as long as it often knows the answer.
+/// Remembers the objects recently made for the cells of one column, by the cells' bytes, so that a currency, a state or
+/// a day that repeats is one object. It is used only while it often has the object.
 struct CellMemo {
-    /// What stands for the cell, and its bytes.
+    /// An object and the bytes of its cell.
     private struct Slot {
         var object: PyObj?
         var count: Int
@@ -13,17 +13,17 @@ struct CellMemo {
     private static let slotBits: UInt64 = 8
     private static let slotCount = 1 << Int(slotBits)
     private static let largestCell = 32
-    /// After so many cells it is seen whether at least half of them were known.
+    /// The number of cells after which it is checked that at least half of them were known.
     private static let window = 256
 
     private let slots: UnsafeMutablePointer<Slot>
     private let slotCount: Int
     private var asked = 0
     private var known = 0
-    /// Whether it is worth asking.
+    /// True while it has often had the object.
     private(set) var isUseful: Bool
 
-    /// - Parameter mayRepeat: false for a memo that is never asked.
+    /// - Parameter mayRepeat: false for a memo that is never used.
     init(mayRepeat: Bool) {
         isUseful = mayRepeat
         let count = mayRepeat ? Self.slotCount : 0
@@ -37,7 +37,7 @@ struct CellMemo {
         slots.deallocate()
     }
 
-    /// The object of a cell, as a new reference, or else where to put it.
+    /// Returns the object of a cell as a new reference, otherwise the slot to store it in.
     @inline(__always)
     mutating func find(_ bytes: UnsafeRawBufferPointer) -> (object: PyObj?, place: Int?) {
         guard let start = bytes.baseAddress, bytes.count > 0, bytes.count <= Self.largestCell else { return (nil, nil) }
@@ -55,8 +55,8 @@ struct CellMemo {
         return (object.retained(), nil)
     }
 
-    /// Remembers the object of a cell.
-    func put(_ object: PyObj, of bytes: UnsafeRawBufferPointer, at place: Int) {
+    /// Stores the object of a cell in a slot that `find` returned.
+    func store(_ object: PyObj, of bytes: UnsafeRawBufferPointer, at place: Int) {
         guard let start = bytes.baseAddress, bytes.count <= Self.largestCell else { return }
         let slot = slots + place
         memcpy(Self.start(of: slot), start, bytes.count)
@@ -68,7 +68,7 @@ struct CellMemo {
         UnsafeMutableRawPointer(slot) + (MemoryLayout<Slot>.offset(of: \.bytes) ?? 0)
     }
 
-    /// The slot for a cell: by its first and its last bytes, in which values of one type differ.
+    /// Chooses a slot by the first and the last bytes of the cell, because values of one type differ in them.
     @inline(__always)
     private static func place(_ start: UnsafeRawPointer, _ count: Int) -> Int {
         let key: UInt64

@@ -1,12 +1,13 @@
 import ApusPython
 
-/// Rows that were handed out and stand for their cells, which were given back: `scroll()` may lead back to them.
+/// Rows that were returned to the program and replace their cells, which have been freed, because `scroll()` may move
+/// back to these rows.
 ///
-/// Only the GIL protects it. Its rows hold nothing that the collector would have to see.
+/// Protected by the GIL. Its rows hold no objects that the collector would have to track.
 struct KeptRows: ~Copyable {
     private var rows: UnsafeMutablePointer<PyObj>?
     private var capacity = 0
-    /// The numbers of the rows.
+    /// The numbers of the kept rows.
     private(set) var range = 0..<0
 
     deinit {
@@ -15,13 +16,13 @@ struct KeptRows: ~Copyable {
         rows.deallocate()
     }
 
-    /// The row of that number, borrowed.
+    /// The row with a number, borrowed.
     subscript(number: Int) -> PyObj? {
         guard let rows, range.contains(number) else { return nil }
         return rows[number &- range.lowerBound]
     }
 
-    /// Gets ready to keep rows, if it keeps none yet.
+    /// Allocates memory for rows, unless it keeps rows already.
     mutating func prepare(for range: Range<Int>) {
         if rows != nil { return }
         rows = UnsafeMutablePointer<PyObj>.allocate(capacity: range.count)
@@ -29,7 +30,7 @@ struct KeptRows: ~Copyable {
         self.range = range.lowerBound..<range.lowerBound
     }
 
-    /// Keeps a row that follows those that are kept already.
+    /// Keeps a row, which must follow the last one kept.
     @inline(__always)
     mutating func append(_ row: PyObj, number: Int) {
         guard let rows, number == range.upperBound, range.count < capacity else { return }

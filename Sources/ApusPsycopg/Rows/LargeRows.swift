@@ -1,16 +1,17 @@
 import ApusPython
+import ApusSessions
 
-/// What a cursor has of a large result whose rows were asked for all at once, in libpq's stead. The cells go back to
-/// the system while the rows are made, so that a program never has all of both.
+/// The rows of a large result of which all rows were fetched at once. They replace libpq's copy, and their cells are
+/// freed while the rows are made, so that a program never has all cells and all rows in memory.
 ///
-/// It belongs to one cursor, and only the GIL protects it.
+/// It belongs to one cursor and is protected by the GIL.
 struct LargeRows: ~Copyable {
     private(set) var packed: PackedRows
     var kept = KeptRows()
-    /// Where the row begins that comes after the one read last.
+    /// The position of the row after the one read last.
     private var bookmark: (row: Int, place: Place)?
 
-    /// Where a row begins.
+    /// The position of a row.
     struct Place {
         let block: Int
         var reader: PackedReader
@@ -18,21 +19,21 @@ struct LargeRows: ~Copyable {
 
     init(_ packed: consuming PackedRows) { self.packed = packed }
 
-    /// Where a row begins; nil if it was given back.
+    /// Returns the position of a row; nil if its cells were freed.
     func place(of row: Int) -> Place? {
         if let bookmark, bookmark.row == row, packed.blocks[bookmark.place.block].holds(row) { return bookmark.place }
         guard let block = packed.block(of: row), packed.blocks[block].holds(row) else { return nil }
         return Place(block: block, reader: packed.reader(of: row, in: block))
     }
 
-    /// Remembers where a row begins.
+    /// Remembers the position of a row.
     mutating func mark(_ place: Place, row: Int) { bookmark = (row, place) }
 
-    /// The number behind that of the last row of a block.
+    /// The number of the first row after a block.
     func end(of block: Int) -> Int { packed.blocks[block].rows.upperBound }
 
-    /// Gives a block back to the system if its cells cannot be asked for any more.
-    /// - Parameter isPassed: whether rows that were fetched once are never asked for again.
+    /// Frees a block if its cells cannot be needed again.
+    /// - Parameter isPassed: true if the cursor cannot move back, so that no row is fetched twice.
     mutating func release(block: Int, isPassed: Bool) {
         let rows = packed.blocks[block].rows
         guard isPassed || (kept.range.lowerBound <= rows.lowerBound && kept.range.upperBound >= rows.upperBound)

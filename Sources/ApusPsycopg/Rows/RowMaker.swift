@@ -1,49 +1,39 @@
 import ApusPython
+import ApusSessions
 import CApusPsycopg
 
-/// Makes Python's rows of cells: what is the same for all rows of one fetch.
+/// Makes Python rows of cells. It holds what is the same for all rows of one fetch.
 struct RowMaker: ~Copyable {
-    /// A column of the result, as `Cursor.chooseCasts` found it.
-    struct Column {
-        /// Borrowed from the cursor.
-        let caster: UnsafeMutablePointer<apus_typecaster>
-        let decoder: Decoder
-
-        init(_ cast: PyObj) {
-            caster = cast.fields(apus_typecaster.self)
-            decoder = Decoder(rawValue: caster.pointee.decoder) ?? .python
-        }
-    }
-    /// The cursor's, borrowed.
-    private let columns: UnsafeMutablePointer<Column>
+    /// Borrowed from the cursor.
+    private let columns: UnsafeMutablePointer<ColumnCast>
     private let count: Int
     private let cursor: PyObj
-    /// Makes row objects of the program's own, owned, because a row may give the cursor another; nil for tuples.
+    /// Makes row objects of a class of the program; nil makes tuples. Owned, because a row may replace the cursor's
+    /// factory.
     private let factory: PyObj?
-    /// Makes a row object of the driver's own of a tuple, owned: see `seekMaker`.
+    /// Makes a row object of one of the driver's classes from a tuple, owned: see `findMaker`.
     private var maker: PyObj?
-    private var isMakerSought = false
+    private var hasSearchedMaker = false
     private var decoding: Decoding
-    /// Whether no item can hold another object that could hold it: the collector need not look at the rows.
-    private let isAtomic: Bool
-    /// Whether many tuples are made, more than CPython may have at hand from earlier ones.
+    /// True if no cell can be part of a reference cycle, so the collector need not track the rows.
+    private let isAcyclic: Bool
+    /// True if more tuples are made than CPython may keep for reuse.
     private var makesMany = false
-    /// One for each column, while any of them is useful.
+    /// One memo for each column, while at least one of them is useful.
     private var memos: UnsafeMutablePointer<CellMemo>?
     private var usefulMemos = 0
 
     /// - Returns: nil if there is no result.
     @inline(__always)
-    init?(_ cursor: Cursor, encoding: ClientEncoding) throws(PythonError) {
-        guard let casts = cursor.fields.pointee.casts, let columns = cursor.columns else { return nil }
-        let fields = cursor.fields
-        self.cursor = cursor.object
-        decoding = try Decoding(
-            encoding: encoding, cursor: cursor.object, tzinfoFactory: fields.pointee.tzinfo_factory)
+    init?(cursor: PyObj, encoding: ClientEncoding) throws(PythonError) {
+        let fields = cursor.fields(apus_cursor.self)
+        guard let casts = fields.pointee.casts, let columns = fields.pointee.columns else { return nil }
+        self.cursor = cursor
+        decoding = try Decoding(encoding: encoding, cursor: cursor, tzinfoFactory: fields.pointee.tzinfo_factory)
         factory = fields.pointee.row_factory.flatMap { $0.isNone ? nil : $0.retained() }
         count = casts.tupleCount
-        self.columns = columns
-        isAtomic = fields.pointee.is_atomic != 0
+        self.columns = columns.assumingMemoryBound(to: ColumnCast.self)
+        isAcyclic = fields.pointee.is_acyclic != 0
     }
 
     deinit {
@@ -52,21 +42,22 @@ struct RowMaker: ~Copyable {
         factory?.release()
     }
 
-    /// Finds what the class of the rows has to make them at once; nothing for one that is filled item by item. A
-    /// subclass of such a class may do as it likes with its items, so that its own dictionary is what counts.
-    private mutating func seekMaker(_ factory: PyObj) throws(PythonError) {
-        isMakerSought = true
+    /// Gets the function `_row_maker` of the class of the rows, if it has one: it makes a row from a tuple of all
+    /// cells. Other classes are filled item by item. Only the class's own dictionary counts, because a subclass may
+    /// override how items are set.
+    private mutating func findMaker(_ factory: PyObj) throws(PythonError) {
+        hasSearchedMaker = true
         let name = try PyRef(interned: "_row_maker")
         guard let function = factory.ownAttribute(name) else { return }
         maker = try function.object.call(cursor).take()
     }
 
-    // MARK: What a fetch may do
+    // MARK: Properties of a fetch
 
-    /// Gets ready for a number of rows.
+    /// Prepares for making a number of rows.
     mutating func prepare(for rows: Int) {
         makesMany = rows > 10_000
-        // Fewer are made before it is known whether any repeat.
+        // Too few rows to find out whether values repeat.
         if rows < 500 || factory != nil { return }
         usefulMemos = (0..<count).count { mayRepeat($0) }
         if usefulMemos == 0 { return }
@@ -75,8 +66,8 @@ struct RowMaker: ~Copyable {
         self.memos = memos
     }
 
-    /// Whether one object could stand for all cells that are alike, and be worth looking for. Where the column is the
-    /// only one, that object is the row.
+    /// True if equal cells of a column can share one object, and sharing can be worth the search. If it is the only
+    /// column, the shared object is the row.
     private func mayRepeat(_ index: Int) -> Bool {
         switch columns[index].decoder {
         case .text, .decimal, .date, .timestamp, .timestamptz: true
@@ -96,7 +87,7 @@ struct RowMaker: ~Copyable {
         memos.deallocate()
     }
 
-    /// Whether rows are made without a Python function, which might leave garbage behind.
+    /// True if no Python function is called for the rows; a Python function might leave garbage for the collector.
     var isNative: Bool {
         if factory != nil { return false }
         return (0..<count).allSatisfy { index in
@@ -106,8 +97,8 @@ struct RowMaker: ~Copyable {
         }
     }
 
-    /// Whether a row's tuple can stand for its cells from now on: nothing in it can change, and it holds all that was
-    /// in them.
+    /// True if a row's tuple can replace its cells, because its objects are immutable and contain everything that the
+    /// cells do.
     var isFaithful: Bool {
         if factory != nil { return false }
         return (0..<count).allSatisfy { index in
@@ -119,12 +110,12 @@ struct RowMaker: ~Copyable {
         }
     }
 
-    /// Whether a time zone is the offset from UTC that it was made of.
+    /// True if a datetime's time zone has exactly the offset from UTC that the server sent.
     private var hasPlainZones: Bool { decoding.tzinfoFactory == decoding.state.pointee.timezone }
 
     // MARK: Rows
 
-    /// The next row of a reader.
+    /// Makes the next row of a reader.
     @inline(__always)
     mutating func row(_ reader: inout some CellReader) throws(PythonError) -> PyRef {
         if let factory { return try row(&reader, by: factory) }
@@ -140,7 +131,7 @@ struct RowMaker: ~Copyable {
             tuple.append(try item(reader.next(), index))
             index &+= 1
         }
-        return tuple.finish(isAcyclic: isAtomic)
+        return tuple.finish(isAcyclic: isAcyclic)
     }
 
     @inline(__always)
@@ -152,7 +143,7 @@ struct RowMaker: ~Copyable {
         return try decoding.decode(column.pointee.decoder, column.pointee.caster, bytes)
     }
 
-    /// A row of which something may be known.
+    /// Makes a row, reusing objects of earlier cells with the same bytes.
     @inline(never)
     private mutating func row(
         _ reader: inout some CellReader, by memos: UnsafeMutablePointer<CellMemo>
@@ -167,7 +158,7 @@ struct RowMaker: ~Copyable {
                 return PyRef(owning: known)
             }
             let row = try freshRow(&reader)
-            if let place, let bytes { memos.pointee.put(row.object, of: bytes, at: place) }
+            if let place, let bytes { memos.pointee.store(row.object, of: bytes, at: place) }
             return row
         }
         var tuple = try TupleInMaking(count: count, isOneOfMany: false)
@@ -179,10 +170,10 @@ struct RowMaker: ~Copyable {
                 continue
             }
             let item = try freshItem(bytes, index)
-            if let place, let bytes { memos[index].put(item.object, of: bytes, at: place) }
+            if let place, let bytes { memos[index].store(item.object, of: bytes, at: place) }
             tuple.append(item)
         }
-        return tuple.finish(isAcyclic: isAtomic)
+        return tuple.finish(isAcyclic: isAcyclic)
     }
 
     @inline(__always)
@@ -200,10 +191,10 @@ struct RowMaker: ~Copyable {
         try item(bytes, index)
     }
 
-    /// A row object of the program's own: it is made empty, then its items are set by their numbers.
+    /// Makes a row of a class of the program: an empty one, whose items are then set by index.
     @inline(never)
     private mutating func row(_ reader: inout some CellReader, by factory: PyObj) throws(PythonError) -> PyRef {
-        if !isMakerSought { try seekMaker(factory) }
+        if !hasSearchedMaker { try findMaker(factory) }
         if let maker {
             let cells = try freshRow(&reader)
             return try maker.call(cells.object)
@@ -221,12 +212,12 @@ struct RowMaker: ~Copyable {
         try row.setItem(key.object, to: item)
     }
 
-    // MARK: Rows made before
+    // MARK: Kept rows
 
-    /// What a fetch makes of a tuple that stands for its cells.
+    /// Makes a row from a tuple that replaces its cells, with the row factory and time zones that the cursor has now.
     mutating func row(again tuple: PyObj) throws(PythonError) -> PyRef {
         if factory == nil, hasPlainZones { return PyRef(retaining: tuple) }
-        if !isMakerSought, let factory { try seekMaker(factory) }
+        if !hasSearchedMaker, let factory { try findMaker(factory) }
         if let maker, hasPlainZones { return try maker.call(tuple) }
         let made: PyRef
         if let factory { made = try factory.call(cursor) } else { made = try PyRef(tupleOf: count) }
@@ -242,7 +233,7 @@ struct RowMaker: ~Copyable {
         return made
     }
 
-    /// A value with the time zone that the cursor gives it now.
+    /// Converts a value to the time zone that the cursor's factory makes now.
     private func zoned(_ item: PyObj) throws(PythonError) -> PyRef {
         guard let zone = item.timeZone(decoding.datetime) else { return PyRef(retaining: item) }
         let zoneNow: PyRef

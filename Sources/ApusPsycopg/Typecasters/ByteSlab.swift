@@ -2,15 +2,15 @@ import ApusPython
 import ApusValues
 import CApusPsycopg
 
-/// Where the bytes of a fetch's `bytea` cells go.
+/// The memory for the `bytea` cells of one fetch.
 ///
-/// A memoryview is a large object, and each that is made of a chunk of its own brings two more with it: the chunk, and
-/// the "managed buffer" that CPython puts between them. Together they take several times the memory of a short value.
-/// So short values share a chunk and its managed buffer. Because of that, one of them keeps the memory of the others:
-/// at most `size` bytes, hardly more than what is saved for it alone. The first value of a fetch has a chunk of its
-/// own, because it may be the only one.
+/// A memoryview is a large object, and each memoryview of a chunk of its own needs two more objects: the chunk, and the
+/// "managed buffer" that CPython puts between them. Together they take several times the memory of a short value, so
+/// short values share a chunk and its managed buffer. The cost is that one value keeps the memory of the others alive:
+/// at most `size` bytes, hardly more than is saved for it alone. The first value of a fetch has its own chunk, because
+/// it may be the only one.
 struct ByteSlab: ~Copyable {
-    /// A memoryview of the chunk that has room.
+    /// A memoryview of the chunk that has room for more values.
     private var view: PyObj?
     private var position: UnsafeMutableRawPointer?
     private var room = 0
@@ -21,7 +21,7 @@ struct ByteSlab: ~Copyable {
 
     deinit { view?.release() }
 
-    /// A `bytea`'s text as a memoryview of its bytes.
+    /// Returns a memoryview of the bytes that the text of a `bytea` stands for.
     mutating func view(_ text: UnsafeRawBufferPointer) throws(PythonError) -> PyRef {
         guard let count = ByteaText.decodedCount(text) else { return try Self.lenientView(text) }
         if isFirst || count > Self.longest {
@@ -30,12 +30,12 @@ struct ByteSlab: ~Copyable {
             guard ByteaText.decode(text, to: apus_chunk_bytes(chunk.object)) else { throw Decoding.malformed("bytea") }
             return try chunk.object.view()
         }
-        // An empty value fits into no room at all, yet its view needs a chunk.
-        if view == nil || room < count { try renew() }
+        // An empty value needs no room, but its memoryview needs a chunk.
+        if view == nil || room < count { try startChunk() }
         guard let view, let start = position else { throw raise(Python.runtimeError, "there is no chunk for a bytea") }
         guard ByteaText.decode(text, to: start) else { throw Decoding.malformed("bytea") }
         let made = try PyRef(viewSharing: view, start, count: count)
-        // What is cast to another format is then aligned as in a chunk of its own.
+        // Aligned as in its own chunk, for programs that cast the memoryview to another format.
         let taken = (count &+ 7) & ~7
         position = start + taken
         room &-= taken
@@ -43,14 +43,14 @@ struct ByteSlab: ~Copyable {
     }
 
     @inline(never)
-    private mutating func renew() throws(PythonError) {
+    private mutating func startChunk() throws(PythonError) {
         let chunk = try makeChunk(Self.size)
         replace(&view, with: try chunk.object.view())
         position = apus_chunk_bytes(chunk.object)
         room = Self.size
     }
 
-    /// The escape format with backslashes that need none.
+    /// Decodes the escape format, accepting backslashes that escape nothing.
     @inline(never)
     private static func lenientView(_ text: UnsafeRawBufferPointer) throws(PythonError) -> PyRef {
         if text.starts(with: "\\x".utf8) { throw Decoding.malformed("bytea") }

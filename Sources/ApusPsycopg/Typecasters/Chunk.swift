@@ -1,7 +1,7 @@
 import ApusPython
 import CApusPsycopg
 
-/// The object whose bytes the memoryview of a `bytea` shows.
+/// Makes the type of the object that owns the bytes of a `bytea`'s memoryview.
 func makeChunkType(in owner: PyObj) throws(PythonError) -> PyRef {
     try PyRef(
         typeNamed: "psycopg2._psycopg.chunk", in: owner, size: apus_chunk_size, itemSize: 1, flags: [],
@@ -14,7 +14,7 @@ func makeChunkType(in owner: PyObj) throws(PythonError) -> PyRef {
         ])
 }
 
-/// A chunk with room for `count` bytes, which are still to be written.
+/// Makes a chunk of `count` bytes, which are not initialized.
 func makeChunk(_ count: Int) throws(PythonError) -> PyRef {
     try PyRef(instanceOf: module.pointee.chunk, itemCount: count)
 }

@@ -2,20 +2,19 @@ import ApusPython
 import ApusValues
 import CApusPsycopg
 
-/// How a Decimal lies in memory, so that one can be made without a text that `_decimal` would parse again.
+/// The memory layout of a Decimal, known so that one can be made without a text that `_decimal` would parse again.
 ///
-/// `Decimal(text)` takes four times as long as everything else about a cell: a `str`, a call with its arguments, a
-/// parser that suits any precision and exponent. CPython has no C API for Decimals, but the object of its
-/// module `_decimal` has been the same since there is one (3.3): a hash, libmpdec's `mpd_t`, and the four words that
-/// most coefficients fit into. That is still nothing to trust. So each interpreter that imports the module is asked for
-/// Decimals of many shapes, and only where each of them is, field for field, what would have been made here, and what
-/// is made here equals each of them, is the layout relied upon. Elsewhere (Python's `_pydecimal`, words of 32 bits,
-/// whatever comes) `Decimal(text)` is called.
+/// `Decimal(text)` takes four times as long as all other work on a cell: making a `str`, a call with arguments, and a
+/// parser for any precision and exponent. CPython has no C API for Decimals, but the object of its module `_decimal`
+/// has had the same layout since it exists (3.3): a hash, libmpdec's `mpd_t`, and the four words that most coefficients
+/// fit into. Because nothing guarantees this, each interpreter that imports the module makes Decimals of many shapes
+/// and compares each, field by field and as a number, with the one made here. The layout is used only if all of them
+/// are equal. Otherwise (Python's `_pydecimal`, 32-bit words, a future layout) `Decimal(text)` is called.
 enum DecimalLayout {
-    /// The type, if its instances lie as expected, or None.
-    /// - Parameter decimal: what the module `decimal` calls Decimal. A class of the program's in its place, derived or
-    ///   not, has its own say in what it makes.
-    static func prove(_ decimal: PyObj) throws(PythonError) -> PyRef {
+    /// Returns the type if its instances have the expected layout, otherwise None.
+    /// - Parameter decimal: the object `decimal.Decimal`. If a program has replaced it by another class, derived or
+    ///   not, the layout is not used, because that class decides what it makes.
+    static func verifiedType(_ decimal: PyObj) throws(PythonError) -> PyRef {
         guard decimal.isClass, decimal.derivesFromObjectAlone,
             decimal.instanceSize == (fixed: apus_decimal_size, item: 0)
         else { return PyRef.none }
@@ -28,7 +27,8 @@ enum DecimalLayout {
         return PyRef(retaining: decimal)
     }
 
-    /// All numbers of words, signs, zeros, and coefficients just around the end of a word.
+    /// Coefficients of each number of words, both signs, zeros, and coefficients just below and above a whole number of
+    /// words.
     private static let samples = [
         "0", "-0", "0.000", "-0.00", "1", "-1", "7.50", "1000", "-123.456", "0.00012", "00012.5", "9" + nines,
         "1" + zeros, "-1" + zeros + ".5", nines + nines + "99", "1" + zeros + zeros + "0",
@@ -39,7 +39,8 @@ enum DecimalLayout {
     private static let nines = "999999999999999999"
     private static let zeros = "0000000000000000000"
 
-    /// Whether a new Decimal lies as one made here of the same text, and is the same number.
+    /// True if a Decimal that the type made of a text has the same fields as one made here, and both are the same
+    /// number.
     private static func isAsExpected(_ sample: PyObj, _ text: PyObj, _ type: PyObj) throws(PythonError) -> Bool {
         guard let ours = try make(ofText: text, type) else { return false }
         let wanted = sample.fields(apus_decimal.self), got = ours.object.fields(apus_decimal.self)
@@ -65,7 +66,8 @@ enum DecimalLayout {
 
     // MARK: Making one
 
-    /// - Parameter type: what `prove` answered.
+    /// Makes a Decimal of one word.
+    /// - Parameter type: the result of `verifiedType`, which must not be None.
     @inline(__always)
     static func make(_ number: NumericText.Words, _ type: PyObj) throws(PythonError) -> PyRef {
         let decimal = try allocate(number, type)
@@ -73,7 +75,7 @@ enum DecimalLayout {
         return PyRef(owning: PyObj(layout: decimal))
     }
 
-    /// A Decimal of up to four words; nil for what needs more, or is no finite number.
+    /// Makes a Decimal of up to four words; nil for a number that needs more words or is not finite.
     @inline(never)
     static func make(long bytes: UnsafeRawBufferPointer, _ type: PyObj) throws(PythonError) -> PyRef? {
         try withUnsafeTemporaryAllocation(of: UInt64.self, capacity: NumericText.maximumWords) {

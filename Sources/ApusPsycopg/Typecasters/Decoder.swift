@@ -1,33 +1,34 @@
 import ApusPython
 
-/// How a typecaster makes a Python object of a cell's text. It is found once per column.
+/// How a typecaster converts the text of a cell to a Python object. It is looked up once per column.
 enum Decoder: Int32 {
-    /// By a Python callable: `cast(text, cursor)`.
+    /// Calls a Python callable: `cast(text, cursor)`.
     case python
     case integer, float, decimal, boolean, text, bytes, binary, date, time, timestamp, timestamptz, interval
-    /// A list, by the typecaster of its elements.
+    /// Makes a list, with the elements' typecaster.
     case array
 
-    /// Whether its objects hold no others that could hold them: then the collector need not look at their rows.
+    /// True if its objects cannot be part of a reference cycle, so the collector need not track rows that hold only
+    /// such objects.
     @inline(__always)
-    var isAtomic: Bool { rawValue >= Decoder.integer.rawValue && rawValue <= Decoder.interval.rawValue }
+    var isAcyclic: Bool { rawValue >= Decoder.integer.rawValue && rawValue <= Decoder.interval.rawValue }
 }
 
-/// The typecasters that the module has from the start.
+/// A typecaster that the module defines.
 struct BuiltinTypecaster {
     let name: StaticString
     let decoder: Decoder
-    /// The OIDs that it is registered for; see `pg_type.dat` in PostgreSQL's source.
+    /// The OIDs of its types; see `pg_type.dat` in PostgreSQL's source.
     let oids: [UInt32]
     /// For arrays, the typecaster of the elements.
     var element: StaticString?
-    /// Whether columns of these types are decoded by it unless the program says otherwise.
+    /// True if it decodes columns of these types by default.
     var isRegistered = true
 
     private static let strings: [UInt32] = [19, 18, 25, 1042, 1043]
     private static let stringArrays: [UInt32] = [1002, 1003, 1009, 1014, 1015]
 
-    /// In the order in which they are registered, elements before arrays.
+    /// In the order of registration, elements before arrays.
     static let all: [BuiltinTypecaster] = [
         .init(name: "NUMBER", decoder: .float, oids: [20, 23, 21, 701, 700, 1700], isRegistered: false),
         .init(name: "LONGINTEGER", decoder: .integer, oids: [20]),

@@ -3,7 +3,7 @@ import ApusValues
 import CApusPsycopg
 
 extension Decoding {
-    /// An array as lists in lists. Its lower bounds are not shown.
+    /// Decodes an array to a list, of lists if it has several dimensions. Its lower bounds are dropped.
     @inline(never)
     mutating func array(
         _ caster: UnsafeMutablePointer<apus_typecaster>, _ bytes: UnsafeRawBufferPointer
@@ -26,13 +26,14 @@ extension Decoding {
     ) throws(PythonError) -> PyRef {
         var tokens = ArrayText.Tokenizer(bytes)
         let outermost = try PyRef(listOf: 0)
-        // The list that is filled, and those around it, outermost first; each is held by the one before it.
+        // `list` is being filled; `around` holds the lists that contain it, outermost first. Each list owns a reference
+        // to the next one.
         var list = outermost.object
         var around: [PyObj] = []
         while true {
             switch tokens.next() {
             case .open:
-                // The tokenizer has counted it already.
+                // The tokenizer has already counted this brace.
                 if tokens.depth == 1 { continue }
                 if tokens.depth > Self.maximumDimensions {
                     throw raise(state.pointee.dataError, "the array has too many dimensions")
@@ -55,7 +56,7 @@ extension Decoding {
         }
     }
 
-    /// An array of whole numbers, nearly always; nil for any other.
+    /// Decodes an array of whole numbers without NULL, the usual case; nil for any other.
     private func integers(_ bytes: UnsafeRawBufferPointer) throws(PythonError) -> PyRef? {
         try withUnsafeTemporaryAllocation(of: Int64.self, capacity: bytes.count / 2 + 1) {
             numbers throws(PythonError) -> PyRef? in
@@ -68,7 +69,8 @@ extension Decoding {
         }
     }
 
-    /// The usual array of numbers: one dimension, nothing quoted, no spaces. Nil for any other.
+    /// Decodes an array of one dimension without quotes, spaces and NULL, the usual case for numbers; nil for any
+    /// other.
     @inline(__always)
     private mutating func plainArray(
         _ decoder: Decoder, _ element: UnsafeMutablePointer<apus_typecaster>, _ bytes: UnsafeRawBufferPointer
@@ -84,7 +86,7 @@ extension Decoding {
             var end = start
             while end < last, Self.isOfNumbers(bytes[end]) { end &+= 1 }
             let isWhole = end > start && (end == last || bytes[end] == UInt8(ascii: ","))
-            // The tokenizer says what is wrong with it, or finds a NULL.
+            // The tokenizer will report the error, or find a NULL.
             if !isWhole || bytes[start] | 0x20 == UInt8(ascii: "n") { return nil }
             try list.set(
                 listItem: index, to: decode(decoder, element, UnsafeRawBufferPointer(rebasing: bytes[start..<end])))
@@ -93,13 +95,14 @@ extension Decoding {
         return list
     }
 
-    /// Digits, letters, signs and points.
+    /// True for digits, letters, signs and points.
     @inline(__always)
     private static func isOfNumbers(_ byte: UInt8) -> Bool {
         byte &- 0x2B < 15 && byte != UInt8(ascii: ",") || (byte | 0x20) &- 0x61 < 26
     }
 
-    /// Where a character's later bytes may be a backslash, the text is made unambiguous before it is cut.
+    /// Converts the text to UTF-8 before it is split, because in these encodings a byte of a character may look like a
+    /// backslash.
     private func transcodedArray(
         _ caster: UnsafeMutablePointer<apus_typecaster>, _ bytes: UnsafeRawBufferPointer
     ) throws(PythonError) -> PyRef {
@@ -108,7 +111,7 @@ extension Decoding {
         return try decoding.array(caster, text.object.utf8)
     }
 
-    /// PostgreSQL has six; other servers may have more.
+    /// More than PostgreSQL's limit of six, because other servers may allow more.
     private static var maximumDimensions: Int { 16 }
 
     private func nullElement(

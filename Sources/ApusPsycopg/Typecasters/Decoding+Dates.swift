@@ -13,7 +13,7 @@ extension Decoding {
     mutating func time(_ bytes: UnsafeRawBufferPointer) throws(PythonError) -> PyRef {
         guard let fields = TimeText.parse(bytes), Self.hasSeconds(bytes, hour: 0) else { throw Self.malformed("time") }
         var clock = Clock(fields)
-        // 24:00:00 is a time for PostgreSQL.
+        // PostgreSQL allows the time 24:00:00.
         if clock.hour == 24 { clock.hour = 0 }
         let zone = fields.hasOffset ? try self.zone(fields.utcOffset) : Python.none
         return try PyRef(
@@ -35,7 +35,7 @@ extension Decoding {
         _ bytes: UnsafeRawBufferPointer, zoned: Bool
     ) throws(PythonError) -> PyRef {
         guard let fields = TimestampText.parse(bytes) else {
-            // A date alone is a timestamp at midnight.
+            // A date without a time is a timestamp at midnight.
             if let fields = DateText.parse(bytes) { return try timestamp(Day(fields), Clock(fields), Python.none) }
             throw Self.malformed("date")
         }
@@ -47,7 +47,7 @@ extension Decoding {
         return try timestamp(Day(fields.date), Clock(fields.time), zone)
     }
 
-    /// Whether the time has seconds. Its hours are usually at a place that is known.
+    /// True if the time has seconds. `hour` is the usual position of its hours.
     @inline(__always)
     private static func hasSeconds(_ bytes: UnsafeRawBufferPointer, hour: Int) -> Bool {
         if bytes.count >= hour &+ 8, bytes[hour &+ 2] == UInt8(ascii: ":"), bytes[hour &+ 5] == UInt8(ascii: ":") {
@@ -63,7 +63,7 @@ extension Decoding {
             clock.microsecond, zone: zone, datetime)
     }
 
-    /// The time zone of an offset in seconds, borrowed from `self`.
+    /// Returns the time zone of an offset in seconds, borrowed from `self`.
     @inline(__always)
     private mutating func zone(_ offset: Int32) throws(PythonError) -> PyObj {
         if offset == lastOffset, let lastZone { return lastZone }
@@ -75,7 +75,8 @@ extension Decoding {
         guard let tzinfoFactory else { return Python.none }
         let delta = try PyRef(timedeltaOf: 0, seconds: offset, microseconds: 0, datetime)
         let zone = try tzinfoFactory.call(delta.object)
-        // Checks once that it is a tzinfo or None, because the rows' datetimes are made without a check.
+        // Raises TypeError unless it is a tzinfo or None. Checked once here, because datetimes of rows are made without
+        // this check.
         _ = try PyRef(timeOf: 0, 0, 0, 0, zone: zone.object, datetime)
         let object = zone.object
         replace(&lastZone, with: zone)
@@ -84,8 +85,8 @@ extension Decoding {
     }
 }
 
-/// A day that Python has. PostgreSQL's infinities become Python's first and last day; other days out of Python's
-/// range raise ValueError.
+/// A day in Python's range. PostgreSQL's infinities become Python's first and last day; any other day out of range
+/// raises ValueError.
 private struct Day {
     let year, month, day: Int32
 
@@ -117,12 +118,12 @@ private struct Clock {
         if second == 60 { carry() }
     }
 
-    /// Midnight, or the last moment of the last day.
+    /// Midnight, or for infinity the last microsecond of the last day.
     init(_ fields: DateFields) {
         (hour, minute, second, microsecond) = fields.finiteness == .infinity ? (23, 59, 59, 999_999) : (0, 0, 0, 0)
     }
 
-    /// Servers of old could round up to a sixtieth second.
+    /// Old servers could round the seconds up to 60.
     private mutating func carry() {
         second = 0
         minute += 1

@@ -2,12 +2,12 @@ import ApusPython
 import ApusValues
 
 extension Decoding {
-    /// An interval as a timedelta: a year is taken for 365 days and a month for 30.
+    /// Decodes an interval to a timedelta, counting a year as 365 days and a month as 30 days.
     func interval(_ bytes: UnsafeRawBufferPointer) throws(PythonError) -> PyRef {
         if bytes.first == UInt8(ascii: "P") {
             throw raise(state.pointee.notSupportedError, "iso_8601 intervalstyle currently not supported")
         }
-        // Redshift sends the microseconds alone.
+        // Redshift sends only a number of microseconds.
         let number = IntegerText.parse(bytes).map { PGInterval(microseconds: $0) }
         guard let interval = number ?? IntervalText.parse(bytes) ?? Self.looseClock(bytes) else {
             guard bytes.contains(where: { $0 >= 48 && $0 < 58 }) else {
@@ -32,13 +32,13 @@ extension Decoding {
 
     private func tooBig() -> PythonError { raise(Python.overflowError, "interval component too big") }
 
-    /// Whether the seconds have more significant decimals than any server sends.
+    /// True if the seconds have more significant decimals than any server sends.
     private static func hasOverlongFraction(_ bytes: UnsafeRawBufferPointer) -> Bool {
         guard let point = bytes.firstIndex(of: UInt8(ascii: ".")) else { return false }
         return bytes[(point + 1)...].prefix { $0 >= 48 && $0 < 58 }.drop { $0 == 48 }.count > 12
     }
 
-    /// Hours, minutes and seconds with any number of digits, as programs write them.
+    /// Parses hours, minutes and seconds with any number of digits, as programs may write them.
     private static func looseClock(_ bytes: UnsafeRawBufferPointer) -> PGInterval? {
         let fields = bytes.split(separator: UInt8(ascii: ":"), omittingEmptySubsequences: false)
         guard fields.count == 3 else { return nil }
@@ -54,7 +54,7 @@ extension Decoding {
         return PGInterval(microseconds: (hour * 3600 + minute * 60 + second) * 1_000_000 + microseconds)
     }
 
-    /// A small number: at most nine digits.
+    /// Parses a number of at most nine digits.
     private static func number(_ digits: some Collection<UInt8>) -> Int64? {
         guard (1...9).contains(digits.count), digits.allSatisfy({ $0 >= 48 && $0 < 58 }) else { return nil }
         return digits.reduce(0) { $0 * 10 + Int64($1 - 48) }

@@ -2,7 +2,7 @@ import ApusPython
 import ApusValues
 
 extension Decoding {
-    /// A `numeric` as a Decimal.
+    /// Decodes a `numeric` to a Decimal.
     @inline(__always)
     func decimal(_ bytes: UnsafeRawBufferPointer) throws(PythonError) -> PyRef {
         let type = state.pointee.decimalOfWords

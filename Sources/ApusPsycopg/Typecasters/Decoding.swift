@@ -2,20 +2,20 @@ import ApusPython
 import ApusValues
 import CApusPsycopg
 
-/// Makes Python objects of cells: what a cursor has to say about it, gathered once per fetch.
+/// Makes Python objects of cells. It holds the settings of a cursor that decoding depends on, read once per fetch.
 struct Decoding: ~Copyable {
     let encoding: ClientEncoding
-    /// The cursor that casts are called with, borrowed; nil where there is none.
+    /// The cursor that Python typecasters are called with, borrowed; nil if there is none.
     let cursor: PyObj?
-    /// Makes a `tzinfo` of an offset, owned, because it may give the cursor another; nil leaves dates without a time
-    /// zone.
+    /// Makes a `tzinfo` of an offset; nil makes datetimes without a time zone. Owned, because the factory may replace
+    /// itself in the cursor.
     let tzinfoFactory: PyObj?
     let state: UnsafeMutablePointer<ModuleState>
     let datetime: DateTimeTable
-    /// The time zone of the last cell: columns rarely change theirs.
+    /// The time zone of the previous cell, kept because a column rarely changes its time zone.
     var lastOffset: Int32 = 0
     var lastZone: PyObj?
-    /// Where the next short `bytea` goes.
+    /// The memory for short `bytea` values.
     var slab = ByteSlab()
 
     init(encoding: ClientEncoding, cursor: PyObj?, tzinfoFactory: PyObj?) throws(PythonError) {
@@ -32,7 +32,7 @@ struct Decoding: ~Copyable {
         tzinfoFactory?.release()
     }
 
-    /// The object that a typecaster makes of a cell that is not NULL.
+    /// Converts a cell that is not NULL.
     @inline(__always)
     mutating func decode(
         _ decoder: Decoder, _ caster: UnsafeMutablePointer<apus_typecaster>, _ bytes: UnsafeRawBufferPointer
@@ -68,7 +68,7 @@ struct Decoding: ~Copyable {
         }
     }
 
-    /// What a Python cast makes of a cell, or of NULL.
+    /// Converts a cell, or NULL if `bytes` is nil, by the typecaster's Python callable.
     @inline(never)
     func python(
         _ caster: UnsafeMutablePointer<apus_typecaster>, _ bytes: UnsafeRawBufferPointer?
@@ -86,14 +86,14 @@ struct Decoding: ~Copyable {
 
     @inline(__always)
     func text(_ bytes: UnsafeRawBufferPointer) throws(PythonError) -> PyRef {
-        // CPython keeps the strings of one character; every other ASCII text is a header and a copy.
+        // CPython keeps one `str` of each single character; any other ASCII text is a header and a copy of the bytes.
         if bytes.count > 1, encoding.kind != .ambiguous, TextBytes.isASCII(bytes), let source = bytes.baseAddress {
             return try PyRef(asciiOf: bytes.count) { $0.copyMemory(from: source, byteCount: bytes.count) }
         }
         return try encoding.decode(bytes)
     }
 
-    /// An integer that is too large for a machine word, or no integer: ValueError.
+    /// Decodes an integer that does not fit into 64 bits. Raises ValueError for text that is no integer.
     @inline(never)
     private func integer(_ bytes: UnsafeRawBufferPointer) throws(PythonError) -> PyRef {
         let text = try text(bytes)

@@ -1,7 +1,7 @@
 import ApusPython
 import CApusPsycopg
 
-/// Makes the type of typecasters, the built-in ones, and the registries.
+/// Makes the type of typecasters, the built-in typecasters, and their registries.
 func makeTypecasters(_ state: UnsafeMutablePointer<ModuleState>, in owner: PyObj) throws(PythonError) {
     state.pointee.chunk = try makeChunkType(in: owner).take()
     state.pointee.typecaster = try makeTypecasterType(in: owner).take()
@@ -71,17 +71,18 @@ enum Typecaster {
         return (values, name)
     }
 
-    /// Makes columns of the typecaster's OIDs be decoded by it.
+    /// Uses the typecaster for the columns of its OIDs.
     static func register(_ caster: PyObj, in registry: PyObj) throws(PythonError) {
         guard let values = caster.fields(apus_typecaster.self).pointee.values else { return }
-        // A subclass of int may run Python code when it is hashed, which may give the cursor another registry.
+        // Retained, because hashing an instance of a subclass of int may run Python code that replaces the cursor's
+        // registry.
         let keeper = PyRef(retaining: registry)
         for index in 0..<values.tupleCount {
             try keeper.object.set(values.tupleItem(index), to: caster)
         }
     }
 
-    /// `register_type(caster, scope)`: for everybody, or for one connection or cursor.
+    /// `register_type(caster, scope)`: for all connections, or only for one connection or cursor.
     static func register(_ caster: PyObj, for scope: PyObj?) throws(PythonError) {
         let state = module
         guard caster.isInstance(of: state.pointee.typecaster) else {
@@ -89,7 +90,7 @@ enum Typecaster {
         }
         guard let scope else { return try register(caster, in: state.pointee.stringTypes) }
         if scope.isInstance(of: state.pointee.cursor) {
-            let fields = try Cursor(scope).fields
+            let fields = try initializedCursor(scope).fields
             if fields.pointee.string_types == nil { fields.pointee.string_types = try PyRef.dict().take() }
             if let own = fields.pointee.string_types { try register(caster, in: own) }
         } else if scope.isInstance(of: state.pointee.connection) {
@@ -99,16 +100,15 @@ enum Typecaster {
         }
     }
 
-    /// `typecaster(value, cursor)`: what the typecaster makes of a text.
+    /// `typecaster(value, cursor)`: converts a text.
     static func call(_ caster: PyObj, _ value: PyObj, _ cursor: PyObj?) throws(PythonError) -> PyRef {
         let fields = caster.fields(apus_typecaster.self)
         let decoder = Decoder(rawValue: fields.pointee.decoder) ?? .python
         var decoding = try decodingContext(of: cursor)
-        // As psycopg2 has it: a function is told of the NULL in a row, but not of a None that a program casts.
+        // As in psycopg2: Python casts are called for NULL cells, but calling the typecaster with None returns None.
         if value.isNone { return PyRef.none }
         if value.isBytes {
-            return try decoding.decode(
-                decoder, fields, value.bytes)
+            return try decoding.decode(decoder, fields, value.bytes)
         }
         guard value.isStr else {
             throw raiseTypeError("a bytes-like object is required, not '\(value.typeName)'")
@@ -117,7 +117,7 @@ enum Typecaster {
         return try decoding.decode(decoder, fields, encoded.bytes)
     }
 
-    /// Whether a typecaster stands for an OID, or shares one with another typecaster.
+    /// True if `other` is one of the typecaster's OIDs, or a typecaster with an OID in common.
     fileprivate static func matches(_ caster: PyObj, _ other: PyObj) throws(PythonError) -> Bool {
         guard let values = caster.fields(apus_typecaster.self).pointee.values else { return false }
         if !other.isInstance(of: module.pointee.typecaster) {
@@ -175,7 +175,7 @@ private func makeTypecasterType(in owner: PyObj) throws(PythonError) -> PyRef {
         ])
 }
 
-/// A C function that programs find by its name in the extension's file: the object of a `bytea`'s text.
+/// Decodes the text of a `bytea`. A C function, which programs find by its name in the extension's file.
 @_cdecl("typecast_BINARY_cast")
 public func castBinary(
     _ text: UnsafePointer<CChar>?, _ length: Int, _ cursor: UnsafeMutableRawPointer?

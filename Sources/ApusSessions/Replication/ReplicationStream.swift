@@ -1,27 +1,27 @@
 import ApusPQ
+import ApusValues
 import ApusWaiting
 
-/// The client's side of a replication stream: what came, and what the server is told about how far it was processed.
+/// The client's side of a replication stream: the state of the stream, and the feedback for the server.
 ///
-/// See "Streaming Replication Protocol" in PostgreSQL's manual for the messages. Positions in the log (LSN) are byte
-/// counts; times are microseconds. It is used together with libpq's connection, and under the same lock: the core's
-/// `access`.
+/// See "Streaming Replication Protocol" in PostgreSQL's manual for the messages. Positions in the write-ahead log (LSN)
+/// are in bytes, times in microseconds. Use it only with libpq's connection, under the same lock: the core's `access`.
 public final class ReplicationStream {
-    /// Whether messages are text for Python.
+    /// True if payloads are decoded to `str`.
     public let decodes: Bool
-    /// How often the server gets feedback though it does not ask.
+    /// The interval at which feedback is sent even if the server does not request it.
     public var interval: Duration
 
     public private(set) var walEnd: UInt64 = 0
     private var written: UInt64 = 0
     private var flushed: UInt64 = 0
     private var applied: UInt64 = 0
-    /// When something was last sent or received, since 1970.
+    /// The time of the last message in either direction, in microseconds since 1970.
     public private(set) var lastExchange: Int64
-    /// When feedback was last sent, since 1970.
+    /// The time of the last feedback, in microseconds since 1970.
     public private(set) var lastFeedback: Int64
     private var nextFeedback: Duration
-    /// Feedback that the socket has not taken yet.
+    /// Feedback that has not been sent yet.
     private var pending: [UInt8]?
 
     public init(decodes: Bool, interval: Duration) {
@@ -32,25 +32,25 @@ public final class ReplicationStream {
         nextFeedback = Monotonic.now + interval
     }
 
-    /// A piece of the log.
+    /// A message with data of the write-ahead log.
     public struct Message {
         public var start: UInt64
         public var walEnd: UInt64
-        /// By the server's clock, since 1970.
+        /// The server's clock, in microseconds since 1970.
         public var sentAt: Int64
         public var payload: [UInt8]
     }
 
-    /// How an attempt to read ended.
+    /// The result of reading.
     public enum Event {
         case message(Message)
-        /// The stream has ended: the server's answer to the command follows.
+        /// The stream has ended; the result of the command follows.
         case end
-        /// Nothing is there. The wait ends when feedback is due.
+        /// No message has arrived. The wait ends, at the latest, when feedback is due.
         case wait(Wait)
     }
 
-    /// Takes the next message, answering what the server asks in between.
+    /// Reads the next message. Sends feedback when it is due or the server requests it.
     public func read(_ session: inout PQConnection?) throws(PQError) -> Event {
         if Monotonic.now >= nextFeedback { prepareFeedback(asksForReply: false) }
         while true {
@@ -63,52 +63,60 @@ public final class ReplicationStream {
             case .done(let event):
                 switch consume event {
                 case .end: return .end
-                case .data(let data): if let message = try take(data.bytes) { return .message(message) }
+                case .data(let data): if let message = try parse(data.bytes) { return .message(message) }
                 }
             }
         }
     }
 
-    private func take(_ bytes: UnsafeRawBufferPointer) throws(PQError) -> Message? {
+    /// Parses a message of the server; nil for a keepalive.
+    private func parse(_ bytes: UnsafeRawBufferPointer) throws(PQError) -> Message? {
         lastExchange = WallClock.microseconds
-        switch bytes.first {
-        case UInt8(ascii: "w") where bytes.count >= 25:
-            walEnd = max(walEnd, Self.integer(bytes, at: 9))
-            return Message(
-                start: Self.integer(bytes, at: 1), walEnd: Self.integer(bytes, at: 9),
-                sentAt: Self.time(bytes, at: 17), payload: Array(bytes[25...]))
-        case UInt8(ascii: "k") where bytes.count >= 18:
-            walEnd = max(walEnd, Self.integer(bytes, at: 1))
-            if bytes[17] != 0 { prepareFeedback(asksForReply: false) }
-            return nil
-        default:
-            throw PQError(.usage, "unrecognized replication message type")
-        }
+        var reader = BinaryReader(bytes, "replication message")
+        do {
+            switch try reader.read(UInt8.self) {
+            case UInt8(ascii: "w"):
+                let start = try reader.read(UInt64.self)
+                let end = try reader.read(UInt64.self)
+                let sentAt = try reader.read(Int64.self) &+ Self.epoch
+                walEnd = max(walEnd, end)
+                return Message(start: start, walEnd: end, sentAt: sentAt, payload: Array(reader.readRest()))
+            case UInt8(ascii: "k"):
+                let end = try reader.read(UInt64.self)
+                _ = try reader.read(count: MemoryLayout<Int64>.size)
+                let asksForReply = try reader.read(UInt8.self) != 0
+                walEnd = max(walEnd, end)
+                if asksForReply { prepareFeedback(asksForReply: false) }
+                return nil
+            default: break
+            }
+        } catch {}
+        throw PQError(.usage, "unrecognized replication message type")
     }
 
     // MARK: Feedback
 
-    /// Notes how far the application is; positions never go back.
-    public func note(written: UInt64, flushed: UInt64, applied: UInt64) {
+    /// Updates the application's positions, which never move back.
+    public func advance(written: UInt64, flushed: UInt64, applied: UInt64) {
         self.written = max(self.written, written)
         self.flushed = max(self.flushed, flushed)
         self.applied = max(self.applied, applied)
     }
 
-    /// Makes the server be told with the next `flush` or `read`.
+    /// Prepares feedback, which the next `flush` or `read` sends.
     public func prepareFeedback(asksForReply: Bool) {
         lastFeedback = WallClock.microseconds
         lastExchange = lastFeedback
         nextFeedback = Monotonic.now + interval
-        var message = [UInt8(ascii: "r")]
-        for value in [written, flushed, applied, UInt64(bitPattern: lastFeedback &- Self.epoch)] {
-            Swift.withUnsafeBytes(of: value.bigEndian) { message.append(contentsOf: $0) }
-        }
+        var message = ByteWriter(minimumCapacity: 64)
+        message.append(UInt8(ascii: "r"))
+        for position in [written, flushed, applied] { message.append(bigEndian: position) }
+        message.append(bigEndian: lastFeedback &- Self.epoch)
         message.append(asksForReply ? 1 : 0)
-        pending = message
+        pending = message.bytes()
     }
 
-    /// Sends the feedback that was prepared.
+    /// Sends the prepared feedback.
     public func flush(_ session: inout PQConnection?) throws(PQError) -> Wait? {
         if let message = pending {
             var wait: Wait?
@@ -125,16 +133,6 @@ public final class ReplicationStream {
         return try session?.flush() ?? nil
     }
 
-    // MARK: Bytes
-
-    /// 2000-01-01, where PostgreSQL's times begin, since 1970.
+    /// 2000-01-01, the epoch of PostgreSQL's times, in microseconds since 1970.
     private static let epoch: Int64 = 946_684_800_000_000
-
-    private static func integer(_ bytes: UnsafeRawBufferPointer, at position: Int) -> UInt64 {
-        UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: position, as: UInt64.self))
-    }
-
-    private static func time(_ bytes: UnsafeRawBufferPointer, at position: Int) -> Int64 {
-        Int64(bitPattern: integer(bytes, at: position)) &+ epoch
-    }
 }

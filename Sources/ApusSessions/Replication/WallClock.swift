@@ -1,8 +1,8 @@
 import ApusWaiting
 
-/// The time of day, for messages that carry it; what waits goes by ``Monotonic``.
+/// The time of day, for messages that contain it. Waits use ``Monotonic``.
 public enum WallClock {
-    /// Microseconds since 1970.
+    /// The time in microseconds since 1970.
     public static var microseconds: Int64 {
         var time = timespec()
         clock_gettime(CLOCK_REALTIME, &time)

@@ -1,23 +1,24 @@
-/// What the driver sent in front of the program's statement, in the same message: the server counts positions, and
-/// libpq lines, from the start of the message, and the program is shown those of its statement.
+/// The size of the text that the driver sent before the program's statement in the same message. The server counts
+/// positions, and libpq lines, from the start of the message, but the program expects positions in its statement.
 public struct StatementPrefix: Sendable {
-    /// How long it is, in characters.
+    /// The length in characters.
     public var characters = 0
-    /// How many line feeds it has, of which the last ends it.
+    /// The number of line feeds; the last one ends the prefix.
     public var lines = 0
 
-    /// BEGIN or the like, on a line of its own.
+    /// A prefix such as BEGIN, on its own lines.
     public init(characters: Int = 0, lines: Int = 0) {
         self.characters = characters
         self.lines = lines
     }
 
-    /// The position in the statement of a position in the message; both count characters from 1.
+    /// Converts a position in the message to a position in the statement; both count characters from 1.
     public func position(_ position: Int) -> Int { max(1, position &- characters) }
 
-    /// A message of the server as it would be without the prefix. Below the message proper, libpq shows the line of the
-    /// error and a caret that points at it: `LINE 2: …`. A number that becomes shorter moves the caret with it.
-    /// - Parameter head: how many lines the message proper has: it may hold lines that look like libpq's.
+    /// Converts a server message to the one for the statement without the prefix. After the message itself, libpq shows
+    /// the line of the error, as `LINE 2: …`, and a caret that points at the error. If the line number has fewer
+    /// digits, the caret moves to the left.
+    /// - Parameter head: the number of lines of the message itself, which may look like those that libpq adds.
     public func removed(from text: [UInt8], head: Int) -> [UInt8] {
         if lines == 0 { return text }
         let feed = UInt8(ascii: "\n")

@@ -1,34 +1,36 @@
 import ApusPython
 
-/// A text as the server takes it. The bytes live as long as this.
+/// A text as bytes of the client encoding. The bytes are valid as long as this value exists.
 struct EncodedText: ~Copyable {
     let bytes: UnsafeRawBufferPointer
-    /// Keeps the bytes: the text itself, or `bytes`.
+    /// Owns the bytes: either the `str` itself or a `bytes` object.
     let owner: PyRef
 
-    /// What keeps the bytes.
+    /// Returns the object that owns the bytes.
     consuming func take() -> PyRef { owner }
 }
 
-/// How text goes to a server and comes from it: PostgreSQL's client encoding as Python's codec.
+/// Encodes text for a server and decodes text from it: PostgreSQL's client encoding with Python's codec for it.
 struct ClientEncoding {
     enum Kind {
-        /// Text is taken from Python and given to it as it stands.
+        /// UTF-8, which needs no codec.
         case utf8
-        /// One byte a character, or several that are all above 0x7F: ASCII's bytes always mean ASCII's characters.
+        /// One byte per character, or several bytes that are all above 0x7F, so that ASCII bytes always mean ASCII
+        /// characters.
         case plain
-        /// A character's later bytes may be ASCII's (a backslash, say): only libpq can quote it.
+        /// The second and later bytes of a character may be ASCII, for example a backslash, so that only libpq can
+        /// quote it.
         case ambiguous
     }
 
     let kind: Kind
-    /// The codec's name, which lives as long as the process where a connection has it.
+    /// The codec's name. For a connection's encoding it is valid as long as the process runs.
     let codec: UnsafePointer<CChar>
-    /// Where Python's codec and PostgreSQL do not mean the same.
+    /// A difference between Python's codec and PostgreSQL's encoding.
     var quirk = CodecQuirk.none
 
     static var utf8: ClientEncoding { ClientEncoding(kind: .utf8, codec: ("utf_8" as StaticString).c) }
-    /// What adapters use that were given neither a connection nor an encoding.
+    /// The encoding of adapters that have neither a connection nor an encoding.
     static var latin1: ClientEncoding { ClientEncoding(kind: .plain, codec: ("latin1" as StaticString).c) }
 
     private init(kind: Kind, codec: UnsafePointer<CChar>) {
@@ -36,8 +38,8 @@ struct ClientEncoding {
         self.codec = codec
     }
 
-    /// The client encoding of PostgreSQL's name, by the module's `encodings`.
-    /// Raises OperationalError if Python has no codec for it.
+    /// Finds the codec for PostgreSQL's name of an encoding in the module's `encodings`. Raises OperationalError if
+    /// there is none.
     init(postgres name: String) throws(PythonError) {
         let key = String(
             name.uppercased().unicodeScalars.filter { $0.properties.isAlphabetic || $0.properties.numericType != nil })
@@ -49,15 +51,15 @@ struct ClientEncoding {
             PendingException.clear()
             throw raise(module.pointee.operationalError, "no Python encoding for PostgreSQL encoding '\(name)'")
         }
-        self.init(kind: Self.ambiguous.contains(key) ? .ambiguous : .plain, codec: Self.permanent(own))
+        self.init(kind: Self.ambiguous.contains(key) ? .ambiguous : .plain, codec: Self.permanentName(own))
         quirk = CodecQuirk(codec: own)
     }
 
-    /// The codecs' names that connections have had, which are few. A program may change `encodings` at any time, where
-    /// connections in use must not find the memory of a text that has gone. Under the GIL.
+    /// The names of the codecs that connections have used. They are never freed, because a program may remove a name
+    /// from `encodings` while a connection uses it; there are few of them. Used under the GIL.
     nonisolated(unsafe) private static var permanentNames: [String: UnsafePointer<CChar>] = [:]
 
-    private static func permanent(_ name: String) -> UnsafePointer<CChar> {
+    private static func permanentName(_ name: String) -> UnsafePointer<CChar> {
         if let known = permanentNames[name] { return known }
         let bytes = name.utf8CString
         let copy = UnsafeMutablePointer<CChar>.allocate(capacity: bytes.count)
@@ -66,20 +68,20 @@ struct ClientEncoding {
         return UnsafePointer(copy)
     }
 
-    /// A codec by Python's own name, as `QuotedString.encoding` has it. The caller keeps the name meanwhile.
+    /// Uses a codec by Python's name, as in `QuotedString.encoding`. The caller keeps the name alive.
     init(codec: PyObj) throws(PythonError) {
         guard let name = try codec.utf8.baseAddress else { throw raiseValueError("the codec has no name") }
         self.init(kind: .plain, codec: name.assumingMemoryBound(to: CChar.self))
     }
 
-    /// PostgreSQL's encodings that only clients may use; in the manual's table "PostgreSQL Character Sets", those that
-    /// are not allowed on the server, as far as their characters' later bytes may be ASCII.
+    /// PostgreSQL's client-only encodings whose later bytes of a character may be ASCII; see the table "PostgreSQL
+    /// Character Sets" in the manual.
     private static let ambiguous: Set<String> = ["BIG5", "GB18030", "GBK", "JOHAB", "SJIS", "SHIFTJIS2004", "UHC"]
 
-    /// A text's bytes for the server. Raises UnicodeEncodeError for what the encoding cannot hold.
+    /// Encodes a text. Raises UnicodeEncodeError for a character that the encoding does not have.
     @inline(__always)
     func encode(_ text: PyObj) throws(PythonError) -> EncodedText {
-        // ASCII is the same in all of PostgreSQL's encodings.
+        // All of PostgreSQL's encodings are supersets of ASCII.
         if kind == .utf8 || text.isASCII {
             return try EncodedText(bytes: text.utf8, owner: PyRef(retaining: text))
         }
@@ -92,14 +94,15 @@ struct ClientEncoding {
         return EncodedText(bytes: encoded.object.bytes, owner: encoded)
     }
 
-    /// The text of what the server sent.
+    /// Decodes text that the server sent.
     @inline(__always)
     func decode(_ bytes: UnsafeRawBufferPointer) throws(PythonError) -> PyRef {
         if kind == .utf8 { return try PyRef(utf8: bytes) }
         return try quirk.decode(bytes, codec, onError: nil)
     }
 
-    /// The text of a message of the server's. What cannot be read is replaced: a message must not hide another error.
+    /// Decodes a message of the server. Invalid bytes are replaced, because an exception would hide the error that the
+    /// message is about.
     func decode(_ message: [UInt8]) throws(PythonError) -> PyRef {
         try PyRef(
             message.withUnsafeBytes { bytes in
@@ -107,7 +110,7 @@ struct ClientEncoding {
             })
     }
 
-    /// Fills the module's `encodings`. Keys are PostgreSQL's names, and the same without punctuation.
+    /// Makes the module's `encodings`. Its keys are PostgreSQL's names, also without punctuation.
     static func makeTable() throws(PythonError) -> PyRef {
         let table = try PyRef.dict()
         for line in String(cString: names.c).split(separator: "\n") {
@@ -123,7 +126,8 @@ struct ClientEncoding {
         return table
     }
 
-    /// Python's codec, then PostgreSQL's name and aliases for it (the manual's "Character Set Support").
+    /// On each line, Python's codec, and then PostgreSQL's name and aliases for the encoding ("Character Set Support"
+    /// in the manual).
     private static let names: StaticString = """
         ascii SQL_ASCII
         big5 BIG5

@@ -1,32 +1,32 @@
 import ApusPQ
 import ApusWaiting
 
-/// The rows of a large result, copied out of libpq's into blocks that go back to the system one by one, when their rows
-/// have been read. libpq needs 24 bytes beside each cell and gives all back or nothing.
-struct PackedRows: ~Copyable {
-    /// Rows that lie behind one another, never cut.
-    struct Block {
+/// A copy of the rows of a large result, in blocks that are freed one by one, when their rows have been read. libpq
+/// needs 24 more bytes per cell and can only free all rows at once.
+public struct PackedRows: ~Copyable {
+    /// Consecutive rows; no row is split between blocks.
+    public struct Block {
         fileprivate let start: UnsafeMutableRawPointer
         fileprivate let capacity: Int
         fileprivate var count = 0
-        /// The numbers of its rows.
-        fileprivate(set) var rows: Range<Int>
-        /// Whether it has been given back to the system.
+        /// The numbers of the rows.
+        public fileprivate(set) var rows: Range<Int>
+        /// True after the memory has been returned to the system.
         fileprivate var isReleased = false
 
-        /// Whether a row's cells are still there.
-        func holds(_ row: Int) -> Bool { rows.contains(row) && !isReleased }
+        /// True if the block has the cells of a row.
+        public func holds(_ row: Int) -> Bool { rows.contains(row) && !isReleased }
     }
-    private(set) var blocks: [Block] = []
+    public private(set) var blocks: [Block] = []
     private let columns: Int
 
     fileprivate static let blockSize = 256 << 10
 
     private init(columns: Int) { self.columns = columns }
 
-    /// Copies all rows of a result, without touching a Python object.
-    /// - Returns: nil if there is no memory for them.
-    static func copying(_ result: BorrowedResult) -> PackedRows? {
+    /// Copies all rows of a result, without using Python objects.
+    /// - Returns: nil if there is not enough memory.
+    public static func copying(_ result: BorrowedResult) -> PackedRows? {
         var packed = PackedRows(columns: result.columnCount)
         if !packed.copy(result) { return nil }
         return packed
@@ -36,8 +36,8 @@ struct PackedRows: ~Copyable {
         for block in blocks where !block.isReleased { block.unmap() }
     }
 
-    /// The number of the block that a row is in.
-    func block(of row: Int) -> Int? {
+    /// The index of the block that contains a row.
+    public func block(of row: Int) -> Int? {
         var range = blocks.indices
         while let middle = range.isEmpty ? nil : range.lowerBound + range.count / 2 {
             let rows = blocks[middle].rows
@@ -47,16 +47,16 @@ struct PackedRows: ~Copyable {
         return nil
     }
 
-    /// Reads the cells of a row that the block holds.
-    func reader(of row: Int, in block: Int) -> PackedReader {
+    /// Makes a reader of a row, whose cells the block must still have.
+    public func reader(of row: Int, in block: Int) -> PackedReader {
         let block = blocks[block]
         var reader = PackedReader(at: block.start)
         for _ in 0..<(row - block.rows.lowerBound) * columns { _ = reader.next() }
         return reader
     }
 
-    /// Gives a block back to the system.
-    mutating func release(block: Int) {
+    /// Returns a block's memory to the system.
+    public mutating func release(block: Int) {
         if blocks[block].isReleased { return }
         blocks[block].unmap()
         blocks[block].isReleased = true
@@ -73,7 +73,7 @@ struct PackedRows: ~Copyable {
                 let value = result.cell(row, column)
                 let size = 4 + (value?.count ?? 0)
                 if block.capacity - end < size {
-                    // A row that is larger than a block gets one of its own, with room to grow.
+                    // A row that is larger than a block gets its own block, with room to grow.
                     let begun = end - block.count
                     let room = begun + size <= Self.blockSize ? Self.blockSize : 2 * (begun + size)
                     guard let next = Block(capacity: room, firstRow: Int(row)) else {

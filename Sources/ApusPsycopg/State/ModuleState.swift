@@ -1,10 +1,10 @@
 import ApusPython
 
-/// Everything that the module keeps for itself: types, names, imported callables, registries.
+/// All objects that the module uses: types, names, imported callables, registries.
 ///
-/// It lies in the memory that CPython gives a module for its state, zeroed, and is filled by `Module.execute`
-/// before Python can see the module; from then on no field is NULL. There is one for each interpreter, reached by
-/// `module`. All fields are references, so that the collector can visit them as one array.
+/// It is stored in the memory that CPython allocates for the state of a module. CPython fills the memory with zeros,
+/// and `Module.execute` sets all fields before Python can see the module; after that no field is NULL. Each interpreter
+/// has its own state, see `module`. All fields are references, so that the collector can visit them as one array.
 struct ModuleState {
     // Exceptions.
     var warning, error, interfaceError, databaseError, dataError, operationalError, integrityError, internalError,
@@ -27,20 +27,20 @@ struct ModuleState {
     var stringTypes, binaryTypes: PyObj
     /// {PostgreSQL's encoding: Python's codec}
     var encodings: PyObj
-    /// The typecasters for columns whose OID has none.
+    /// The typecasters for OIDs without a registered typecaster.
     var defaultCast, defaultBinaryCast: PyObj
-    /// A callable, or None: `set_wait_callback`.
+    /// The callable of `set_wait_callback`, or None.
     var waitCallback: PyObj
 
     // Imported callables and objects.
-    /// `decimalOfWords` is the type of `DecimalLayout`, or None.
+    /// `decimalOfWords` is the result of `DecimalLayout.verifiedType`: the type, or None.
     var decimal, decimalOfWords, timezone, utc, date, time, datetime, timedelta: PyObj
 
     // Interned names.
     var nameGetquoted, namePrepare, nameConform, nameAdapt, nameIsoformat, nameTzinfo, nameUtcoffset, nameClose,
         nameCursor, nameCursorFactory, nameRead, nameWrite, nameAppend, nameGetitem: PyObj
 
-    /// The fields as the collector sees them.
+    /// The fields as an array, for the collector.
     static func references(_ state: UnsafeMutablePointer<ModuleState>) -> UnsafeMutableBufferPointer<PyObj?> {
         let count = MemoryLayout<ModuleState>.size / MemoryLayout<PyObj?>.size
         return UnsafeMutableBufferPointer(

@@ -1,15 +1,16 @@
 import ApusPython
 import ApusSessions
 
-/// Where one of Python's codecs takes something for something else than PostgreSQL does. Without care for it a text
-/// would silently become another one on the server, and a backslash no backslash.
+/// A difference between one of Python's codecs and PostgreSQL's encoding. Without a correction, the server would
+/// silently store another text, or a backslash would lose its meaning.
 enum CodecQuirk {
     case none
-    /// Python writes a yen sign as 0x5C and an overline as 0x7E, which PostgreSQL reads as backslash and tilde.
+    /// Python encodes the yen sign as 0x5C and the overline as 0x7E, which PostgreSQL reads as backslash and tilde.
     case encodesYen
-    /// As before, and Python reads them so, too: to it these encodings have no backslash and no tilde.
+    /// The same, and Python also decodes these bytes as yen sign and overline: its codec has no backslash and no tilde.
     case readsYen
-    /// Python writes syllables that the encoding lacks as four letters each, and cannot read the filler between them.
+    /// Python encodes a syllable that the encoding does not have as four letters, and cannot decode the filler between
+    /// them.
     case composesHangul
 
     init(codec: String) {
@@ -21,7 +22,7 @@ enum CodecQuirk {
         }
     }
 
-    /// A `str` as `bytes`. Raises UnicodeEncodeError.
+    /// Encodes a `str` as `bytes`. Raises UnicodeEncodeError.
     func encode(_ text: PyObj, _ codec: UnsafePointer<CChar>) throws(PythonError) -> PyRef {
         switch self {
         case .none:
@@ -35,7 +36,7 @@ enum CodecQuirk {
             let second = try Self.replacing(Self.tilde, in: first.object, by: Self.overline)
             return try second.object.encoded(by: codec)
         case .composesHangul:
-            // UHC is EUC_KR and more characters, whose bytes are others.
+            // UHC is a superset of EUC_KR. The additional characters use other bytes, so they are found below.
             let encoded = try text.encoded(by: Self.superset)
             let bytes = encoded.object.bytes
             var index = 0
@@ -54,7 +55,7 @@ enum CodecQuirk {
         }
     }
 
-    /// What the server sent, as `str`.
+    /// Decodes text that the server sent.
     func decode(
         _ bytes: UnsafeRawBufferPointer, _ codec: UnsafePointer<CChar>, onError: StaticString?
     ) throws(PythonError) -> PyRef {

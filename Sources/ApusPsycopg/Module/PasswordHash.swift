@@ -2,11 +2,11 @@ import ApusPQ
 import ApusPython
 import ApusSessions
 
-/// `psycopg2.extensions.encrypt_password`: a password's hash, as ALTER USER takes it, so that the password itself is
-/// never in a statement.
+/// `psycopg2.extensions.encrypt_password`: hashes a password for ALTER USER, so that no statement contains the password
+/// itself.
 enum PasswordHash {
     static func make(_ given: Arguments) throws(PythonError) -> PyRef {
-        // What stands behind a NUL would not count: the hash would be that of another password.
+        // C code would read only up to a NUL, and hash another password.
         let password = try text(of: given.required(0), withoutNUL: "a password")
         let user = try text(of: given.required(1), withoutNUL: "the name of a user")
         let algorithm = try given.unlessNone(3).map { (name) throws(PythonError) in
@@ -42,7 +42,7 @@ enum PasswordHash {
         let exchange = try connection.perform(Exchange(Statement("SHOW password_encryption")), mayBegin: false)
         try connection.checkSuccess(exchange, cursor: nil)
         let value = exchange.result?.text(0, 0) ?? "md5"
-        // Servers before 14 had a switch.
+        // Before PostgreSQL 14, the parameter could also be a boolean, which means md5.
         return value == "on" || value == "off" ? "md5" : value
     }
 }

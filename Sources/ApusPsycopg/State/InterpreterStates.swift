@@ -1,8 +1,9 @@
 import ApusPython
 
-/// The module's state in the interpreter that runs.
+/// The state of the module in the current interpreter.
 ///
-/// The first interpreter that imported the module is remembered here; the states of others are looked up.
+/// The state in the first interpreter that imported the module is found by one comparison; those of other interpreters
+/// are looked up in a dictionary.
 var module: UnsafeMutablePointer<ModuleState> {
     @inline(__always) get {
         let interpreter = Python.interpreter
@@ -11,12 +12,12 @@ var module: UnsafeMutablePointer<ModuleState> {
     }
 }
 
-/// The module's state in each interpreter of the process. Read and changed under the GIL.
+/// The state of the module in each interpreter of the process. Used under the GIL.
 enum InterpreterStates {
     nonisolated(unsafe) fileprivate(set) static var interpreter: OpaquePointer?
     nonisolated(unsafe) fileprivate(set) static var state: UnsafeMutablePointer<ModuleState>?
     nonisolated(unsafe) private static var others: [OpaquePointer: UnsafeMutablePointer<ModuleState>] = [:]
-    /// Used when no module is left, because an object that is collected late must not read freed memory.
+    /// Used when the module has been freed, because objects that are collected later must not read freed memory.
     nonisolated(unsafe) private static let placeholder: UnsafeMutablePointer<ModuleState> = {
         let state = UnsafeMutablePointer<ModuleState>.allocate(capacity: 1)
         for index in ModuleState.references(state).indices {
