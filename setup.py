@@ -24,8 +24,9 @@ PRODUCT = "_psycopg"
 EXPORTED_SYMBOLS = ["PyInit__psycopg", "typecast_BINARY_cast"]
 
 # Swift's dynamic exclusivity checks would be an eighth of the instructions of a short statement. The wheel is built
-# without them; the Swift tests are built with them.
-COMPILER_FLAGS = ["-Xswiftc", "-enforce-exclusivity=unchecked"]
+# without them; the Swift tests are built with them. The rooms of the extension are optimized together, because a
+# statement passes through several of them.
+COMPILER_FLAGS = ["-Xswiftc", "-enforce-exclusivity=unchecked", "-Xswiftc", "-cross-module-optimization"]
 
 
 class BuildSwiftExtension(build_ext):

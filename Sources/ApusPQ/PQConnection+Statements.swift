@@ -121,7 +121,7 @@ extension PQConnection {
     /// - Returns: the result; `nil` when the statement has no more, and in pipeline mode the next call returns the
     ///   first result of the next statement; or what to wait for before the next call.
     /// - Throws: ``PQError/Kind/connectionLost`` when the connection broke and libpq has no result left that says so.
-    @inlinable
+    @inlinable @inline(__always)
     public mutating func nextResult() throws(PQError) -> Step<PQResult?> {
         enter()
         defer { leave() }

@@ -30,7 +30,7 @@ extension PyObj {
     }
 
     /// The value of an `int`, or of an object with `__index__`; nil if it needs more than 64 bits. Raises TypeError.
-    @inlinable
+    @inlinable @inline(__always)
     public var integerIfSmall: Int? {
         get throws(PythonError) {
             var overflow: Int32 = 0

@@ -43,6 +43,7 @@ struct StatementMerge {
     }
 
     /// - Returns: the position after the placeholder.
+    @inline(__always)
     private mutating func placeholder(at percent: Int, to writer: inout ByteWriter) throws(PythonError) -> Int {
         let next = percent + 1 < statement.count ? statement[percent + 1] : 0
         switch next {
@@ -66,6 +67,7 @@ struct StatementMerge {
         }
     }
 
+    @inline(__always)
     private mutating func positional(to writer: inout ByteWriter) throws(PythonError) {
         if style == .named { throw mixedStyles() }
         style = .positional

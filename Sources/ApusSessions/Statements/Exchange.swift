@@ -73,19 +73,23 @@ public final class Exchange {
         /// Results that were no errors.
         public private(set) var results = 0
         /// Rows of all of them; nil if one did not say.
-        public private(set) var affectedRows: Int? = 0
+        public var affectedRows: Int? { saysRows ? rows : nil }
+        private var rows = 0
+        private var saysRows = true
 
         public init() {}
 
         public mutating func add(_ other: Tally) {
             results += other.results
-            affectedRows = affectedRows.flatMap { rows in other.affectedRows.map { rows &+ $0 } }
+            rows &+= other.rows
+            saysRows = saysRows && other.saysRows
         }
 
-        fileprivate mutating func count(_ status: ResultStatus, _ rows: Int?) {
+        @inline(__always)
+        fileprivate mutating func count(_ status: ResultStatus, _ result: borrowing PQResult) {
             guard status == .commandOK || status == .tuplesOK else { return }
             results += 1
-            affectedRows = affectedRows.flatMap { sum in rows.map { sum &+ $0 } }
+            if let affected = result.affectedRows { rows &+= affected } else { saysRows = false }
         }
     }
 
@@ -225,6 +229,7 @@ public final class Exchange {
 
     /// Takes over a result.
     /// - Returns: whether to stop here, for the connection is in COPY mode now.
+    @inline(__always)
     private func take(_ next: consuming PQResult, isBroken: Bool) -> Bool {
         let status = next.status
         if phase == .joined || phase == .beginAlone, !hasBegun, detour?.strayAnswer == nil {
@@ -237,7 +242,7 @@ public final class Exchange {
                 phase = .falling
             }
         }
-        if tally != nil { tally?.count(status, next.affectedRows) }
+        tally?.count(status, next)
         owned = consume next
         guard status.isCopy else { return false }
         if takes.contains(status) { return true }

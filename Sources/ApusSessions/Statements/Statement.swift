@@ -5,12 +5,16 @@ public struct Statement: ~Copyable {
     public let bytes: UnsafeRawBufferPointer
     @usableFromInline let storage: Storage
 
+    /// Lets go of what keeps the bytes. A C function, because it is called for every statement, and a closure would be
+    /// counted.
+    public typealias Release = @convention(c) (UnsafeMutableRawPointer) -> Void
+
     @usableFromInline
     enum Storage {
         /// A literal of the program, which lives as long as the process.
         case literal
         /// What keeps the bytes, and how it is let go.
-        case owner(UnsafeMutableRawPointer, release: (UnsafeMutableRawPointer) -> Void)
+        case owner(UnsafeMutableRawPointer, release: Release)
         case copy(UnsafeMutableRawPointer)
     }
 
@@ -23,11 +27,11 @@ public struct Statement: ~Copyable {
     /// - Parameters:
     ///   - bytes: a zero byte follows them.
     ///   - owner: keeps the bytes until it is released.
-    ///   - release: is called once, with the owner. It captures nothing, so that no memory is allocated for it.
+    ///   - release: is called once, with the owner.
     @inlinable
     public init(
         _ bytes: UnsafeRawBufferPointer, ownedBy owner: UnsafeMutableRawPointer,
-        release: @escaping (UnsafeMutableRawPointer) -> Void
+        release: @escaping Release
     ) {
         self.bytes = bytes
         storage = .owner(owner, release: release)
