@@ -23,8 +23,8 @@ extension Connection {
             GIL.take(thread)
             switch outcome {
             case .locked: return true
-            case .alreadyMine: return false
-            case .timeIsOver: try checkPatience()
+            case .alreadyHeld: return false
+            case .timedOut: try checkPatience()
             }
         }
     }
@@ -43,7 +43,7 @@ extension Connection {
             let thread = GIL.release()
             let outcome = core.lock.lock(within: Self.lockSlice)
             GIL.take(thread)
-            if outcome != .timeIsOver { return outcome == .locked }
+            if outcome != .timedOut { return outcome == .locked }
             // A thread that holds it may be gone: with the interpreter, or left behind by a fork.
             if Python.isFinalizing || !core.isOurs { return false }
         }

@@ -19,7 +19,9 @@ extension Connection {
             }
         }
         let exchange = try perform { core.makeEnd(ending) }
-        if exchange.ending != .none || exchange.detour != nil { try checkCompletion(exchange, of: "\(ending.command)") }
+        if exchange.ending != .none || exchange.anomalies != nil {
+            try checkCompletion(exchange, of: "\(ending.command)")
+        }
     }
 
     func commit() throws(PythonError) {
@@ -70,9 +72,9 @@ extension Connection {
 
     // MARK: Settings
 
-    /// Applies new settings from the next transaction on. In autocommit there is no BEGIN to carry them: then those that
-    /// the call names become defaults of the session. As in psycopg2, those that were set before are not among them:
-    /// they are for BEGIN, and count again when autocommit ends.
+    /// Applies new settings from the next transaction on. In autocommit there is no BEGIN to carry them: then those
+    /// that the call names become defaults of the session. As in psycopg2, those that were set before are not among
+    /// them: they are for BEGIN, and count again when autocommit ends.
     func set(_ new: TransactionSettings, naming named: TransactionSettings.Names) throws(PythonError) {
         let old = core.transaction
         core.transaction.autocommit = true

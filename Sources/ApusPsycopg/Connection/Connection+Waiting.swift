@@ -74,10 +74,10 @@ extension Connection {
     /// The tag does not matter: a failed transaction's COMMIT is completed by a ROLLBACK.
     func checkCompletion(_ exchange: Exchange, of command: @autoclosure () -> String) throws(PythonError) {
         let status = exchange.result?.status
-        let refusedCopy = exchange.detour?.refusedCopy
+        let refusedCopy = exchange.anomalies?.refusedCopy
         if status == .commandOK, refusedCopy == nil { return }
         let isError = status?.isError ?? false
-        let isLost = core.closed == .broken || exchange.detour?.loss != nil
+        let isLost = core.closed == .broken || exchange.anomalies?.loss != nil
         if isError && refusedCopy == nil || isLost { try checkSuccess(exchange, cursor: nil) }
         throw unexpected(refusedCopy ?? status, to: command())
     }
@@ -94,7 +94,7 @@ extension Connection {
     /// Raises what the server says against the statements.
     /// - Parameter raising: the class to raise; nil for that of the SQLSTATE.
     func checkSuccess(_ exchange: Exchange, cursor: PyObj?, raising: PyObj? = nil) throws(PythonError) {
-        if let detour = exchange.detour { try check(detour, cursor: cursor) }
+        if let anomalies = exchange.anomalies { try check(anomalies, cursor: cursor) }
         guard let result = exchange.result else {
             if core.closed == .broken {
                 throw raise(module.pointee.operationalError, "the connection to the server was lost")
@@ -117,15 +117,15 @@ extension Connection {
         }
     }
 
-    /// Raises OperationalError if the connection was lost, DatabaseError if the server did not answer BEGIN as it should,
-    /// and ProgrammingError for a COPY that the call does not go on with.
+    /// Raises OperationalError if the connection was lost, DatabaseError if the server did not answer BEGIN as it
+    /// should, and ProgrammingError for a COPY that the call does not go on with.
     @inline(never)
-    private func check(_ detour: Exchange.Detour, cursor: PyObj?) throws(PythonError) {
-        if let loss = detour.loss { throw raise(loss, cursor: cursor) }
+    private func check(_ anomalies: Exchange.Anomalies, cursor: PyObj?) throws(PythonError) {
+        if let loss = anomalies.loss { throw raise(loss, cursor: cursor) }
         // Why a connection was lost is told by the result.
         if core.closed == .broken { return }
-        if let answer = detour.strayAnswer { throw unexpected(answer, to: "BEGIN") }
-        guard let copy = detour.refusedCopy else { return }
+        if let answer = anomalies.unexpectedBeginStatus { throw unexpected(answer, to: "BEGIN") }
+        guard let copy = anomalies.refusedCopy else { return }
         let message =
             switch copy {
             case .copyOut: "can't execute COPY TO: use the copy_to() method instead"
@@ -156,12 +156,12 @@ extension Connection {
             exchange = running
             return try running.advance(on: &core.session)
         } isWasted: {
-            exchange?.detour?.refusedCopy != nil
+            exchange?.anomalies?.refusedCopy != nil
         } finally: { isOverdue in
             if isOverdue { exchange?.timeout = timeout }
             if let exchange { core.note(exchange) }
         }
-        if let failure, exchange?.lose(by: failure) != true {
+        if let failure, exchange?.recordLoss(failure) != true {
             do throws(PythonError) { try collectGathered() } catch { PendingException.clear() }
             throw raise(failure)
         }
@@ -248,7 +248,7 @@ extension Connection {
         var failure: PQError?
         let wait = try accessing { () -> Wait? in
             guard core.exchange === exchange, !core.exchangeIsComplete else { return nil }
-            do throws(PQError) { return try exchange.advanceToAnswer(on: &core.session) } catch {
+            do throws(PQError) { return try exchange.advanceRecordingLoss(on: &core.session) } catch {
                 failure = error
                 core.markBroken()
                 return nil

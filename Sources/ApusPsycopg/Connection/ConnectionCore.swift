@@ -133,14 +133,14 @@ final class ConnectionCore: @unchecked Sendable {
 
     /// Takes notice of how an exchange ended. Under the lock, and `access` or the GIL.
     func note(_ exchange: Exchange) {
-        if exchange.hasBegun || exchange.detour?.strayAnswer != nil && isInTransaction { status = .begin }
-        if exchange.isShifted, session?.hasNotices == true, let notices = session?.takeNotices() {
-            deliver(exchange.ownPositions(of: notices))
+        if exchange.hasBegun || exchange.anomalies?.unexpectedBeginStatus != nil && isInTransaction { status = .begin }
+        if exchange.hasPrefix, session?.hasNotices == true, let notices = session?.takeNotices() {
+            deliver(exchange.convertPositions(of: notices))
         }
         let isBroken = session?.isBroken ?? true
         if exchange.ending != .none {
-            // As in psycopg2, a transaction whose COMMIT came to no answer is over, and one that could not be rolled back
-            // is not.
+            // As in psycopg2, a transaction whose COMMIT came to no answer is over, and one that could not be rolled
+            // back is not.
             if isBroken ? exchange.ending == .commit : session?.transactionStatus == .idle { endTransaction() }
         }
         if isBroken { markBroken() }
@@ -224,8 +224,8 @@ final class ConnectionCore: @unchecked Sendable {
 
     /// Makes the locks this process's, for a connection that is about to be opened.
     func adoptLocks() {
-        lock.adopt()
-        access.adopt()
+        lock.resetAfterFork()
+        access.resetAfterFork()
     }
 
     /// Ends the session, under the lock and the GIL. In a fork's child, the parent's goes on.

@@ -63,7 +63,7 @@ extension Cursor {
     ) throws(PythonError) {
         let query = statement.object
         let exchange = try Exchange(sendable(query))
-        exchange.takes = .file
+        exchange.expectedCopy = .file
         let core = connection.core
         do throws(PythonError) {
             try connection.holdingLock { () throws(PythonError) in
@@ -97,7 +97,7 @@ extension Cursor {
         let core = connection.core
         while true {
             try connection.blockingUnderLock(limiting: exchange) { () throws(PQError) in
-                try exchange.advanceToAnswer(on: &core.session)
+                try exchange.advanceRecordingLoss(on: &core.session)
             }
             switch exchange.result?.status {
             case .copyIn: try feed(file, size: size, connection, exchange)
@@ -146,7 +146,7 @@ extension Cursor {
         // The server's complaint is what is raised; what led to it is not to be lost.
         exchange.endCopy()
         try connection.blockingUnderLock(limiting: exchange) { () throws(PQError) in
-            try exchange.advanceToAnswer(on: &core.session)
+            try exchange.advanceRecordingLoss(on: &core.session)
         }
         do throws(PythonError) { try connection.checkSuccess(exchange, cursor: object) } catch {
             if let exception = PendingException.take() {
@@ -217,7 +217,7 @@ extension Cursor {
                     switch step {
                     case .wait(let wait):
                         if piece.count == 0 {
-                            guard let outcome = pace.pause(wait, core.session) else { return wait }
+                            guard let outcome = pace.waitForMore(wait, core.session) else { return wait }
                             if outcome == .interrupted { return nil }
                         } else if piece.count == before {
                             return nil
@@ -233,7 +233,7 @@ extension Cursor {
             try Self.lookForSignals(exchange)
             if piece.count == 0 { continue }
             try piece.withUnsafeBytes { (bytes) throws(PythonError) in try sink.write(bytes) }
-            pace.note(piece.count, core.session)
+            pace.countReceived(piece.count, core.session)
             piece.removeAll()
         }
     }
@@ -288,10 +288,10 @@ extension Connection {
         var interruption: PyRef?
         while !isOver {
             isOver = true
-            let (dropped, waits) = (exchange.detour?.dropped, isUrgent)
+            let (dropped, waits) = (exchange.anomalies?.droppedPieces, isUrgent)
             let raised = clearingUnderLock(isUrgent: isUrgent) { () throws(PQError) in
                 let wait = try exchange.advance(on: &core.session)
-                if wait == nil || waits || exchange.detour?.dropped == dropped { return wait }
+                if wait == nil || waits || exchange.anomalies?.droppedPieces == dropped { return wait }
                 isOver = false
                 return nil
             }

@@ -34,14 +34,14 @@ extension Cursor {
     /// Runs a statement, which becomes `query`, and takes over its result.
     /// - Parameters:
     ///   - quotedFor: see `Connection.checkQuoting(since:)`; nil where there are no literals of the driver's.
-    ///   - takes: the COPY that the caller goes on with.
+    ///   - expectedCopy: the COPY that the caller goes on with.
     ///   - preparing: runs when the statement's turn has come, before it is sent.
     func run(
-        _ text: PyObj, _ connection: Connection, quotedFor: Int? = nil, takes: Exchange.CopyKind = .none,
+        _ text: PyObj, _ connection: Connection, quotedFor: Int? = nil, expectedCopy: Exchange.CopyKind = .none,
         preparing: () -> Void = {}
     ) throws(PythonError) {
         let exchange = try Exchange(sendable(text))
-        exchange.takes = takes
+        exchange.expectedCopy = expectedCopy
         do throws(PythonError) {
             if connection.core.isAsynchronous {
                 try connection.begin(exchange, for: object) { () throws(PythonError) in
@@ -75,8 +75,8 @@ extension Cursor {
     /// The statement with its arguments, in the connection's encoding: bytes or, where the two are the same, `str`.
     /// Raises ProgrammingError for an empty text. One that only turns out to be empty is the server's to refuse, as in
     /// psycopg2: a composition of nothing, say.
-    /// - Parameter hides: whether arguments that do not fit into the statement, or cannot be adapted, hide the last result,
-    ///   as in psycopg2. A query that is no statement never does.
+    /// - Parameter hides: whether arguments that do not fit into the statement, or cannot be adapted, hide the last
+    ///   result, as in psycopg2. A query that is no statement never does.
     func statement(
         _ query: PyObj, _ arguments: PyObj?, _ connection: Connection, hides: Bool = false
     ) throws(PythonError) -> PyRef {

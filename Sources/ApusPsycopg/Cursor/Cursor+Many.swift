@@ -110,10 +110,10 @@ extension Cursor {
                 hideRows()
                 throw naming(error)
             }
-            let isWhole =
+            let isComplete =
                 adaptations.pointee == 0
-                || statement.withUnsafeBytes { StatementScan.isWhole($0, doublesBackslashes: doublesBackslashes) }
-            try pending.append(statement, isWhole: isWhole, quotedFor: quotedFor)
+                || statement.withUnsafeBytes { StatementScan.isComplete($0, doublesBackslashes: doublesBackslashes) }
+            try pending.append(statement, isComplete: isComplete, quotedFor: quotedFor)
             next = try? iterator.next()
         }
         if PendingException.exists { try pending.sendBeforeRaising() } else { try pending.send() }

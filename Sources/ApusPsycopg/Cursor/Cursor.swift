@@ -88,7 +88,7 @@ struct Cursor {
         try checkUnread()
         if fields.pointee.closed != 0 { throw closedError() }
         fields.pointee.execution &+= 1
-        exchange.number = fields.pointee.execution
+        exchange.executionNumber = fields.pointee.execution
         var old: PyObj?
         if let query {
             old = fields.pointee.query
@@ -168,8 +168,8 @@ struct Cursor {
         clearResult()
     }
 
-    /// The server has refused the statement: of the result before, where it was kept so long, nothing stays. What a lost
-    /// connection answered says nothing.
+    /// The server has refused the statement: of the result before, where it was kept so long, nothing stays. What a
+    /// lost connection answered says nothing.
     @inline(never)
     private func noteFailure(_ connection: Connection) {
         fields.pointee.has_failed = 1
@@ -188,7 +188,7 @@ struct Cursor {
 
     /// Whether an exchange's result is the cursor's: no other statement was begun on it since.
     private func isCurrent(_ exchange: Exchange) -> Bool {
-        exchange.number.map { $0 == fields.pointee.execution } ?? true
+        exchange.executionNumber.map { $0 == fields.pointee.execution } ?? true
     }
 
     /// Finds the typecaster of every column, once for all rows.

@@ -38,14 +38,14 @@ final class PendingStatements: HeldStatements {
 
     /// Adds a statement that was checked; sends it with those before if they are enough.
     /// - Parameters:
-    ///   - isWhole: false for what is not surely a single, complete statement: it is sent alone.
+    ///   - isComplete: false for what is not surely a single, complete statement: it is sent alone.
     ///   - quotedFor: what its literals were quoted for.
-    func append(_ statement: borrowing ByteWriter, isWhole: Bool, quotedFor: Int) throws(PythonError) {
+    func append(_ statement: borrowing ByteWriter, isComplete: Bool, quotedFor: Int) throws(PythonError) {
         // Those before do not fit any more if it was quoted for something else: to send them says so.
-        if !isWhole || quotedFor != self.quotedFor { try send() }
+        if !isComplete || quotedFor != self.quotedFor { try send() }
         if batch.isEmpty { self.quotedFor = quotedFor }
         batch.append(statement)
-        if batch.isFull || !isWhole { try send() }
+        if batch.isFull || !isComplete { try send() }
     }
 
     /// Executes what came before the arguments that raised, as if each had been sent when its turn was. The pending
@@ -86,7 +86,7 @@ final class PendingStatements: HeldStatements {
         var isStale = false
         let exchange = try connection.perform { () throws(PythonError) in
             try cursor.prepare(for: one, query: alone.object)
-            all?.number = one.number
+            all?.executionNumber = one.executionNumber
         } _: {
             isStale = !core.isUnchanged(since: quotedFor)
             if isStale { return Exchange(Statement("")) }
@@ -117,7 +117,7 @@ final class PendingStatements: HeldStatements {
     /// Takes over what became of all statements of the batch.
     private func take(_ exchange: Exchange) throws(PythonError) {
         let tally = exchange.tally ?? Exchange.Tally()
-        let isLost = exchange.detour?.loss != nil
+        let isLost = exchange.anomalies?.loss != nil
         guard isLost || exchange.result?.status == .fatalError else {
             try replace(&cursor.fields.pointee.query, with: bytes(of: batch.count - 1))
             try cursor.accept(exchange, connection)

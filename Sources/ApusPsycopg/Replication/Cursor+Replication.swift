@@ -17,7 +17,7 @@ extension Cursor {
         let statement = try statement(command, nil, connection)
         var isBegun = false
         do throws(PythonError) {
-            try run(statement.object, connection, takes: .stream) {
+            try run(statement.object, connection, expectedCopy: .stream) {
                 isBegun = true
                 setStream(ReplicationStream(decodes: decodes, interval: interval))
             }
@@ -99,16 +99,16 @@ extension Cursor {
     private func finishStream(_ connection: Connection) throws(PythonError) {
         setStream(nil)
         let core = connection.core
-        let exchange = Exchange.answer()
+        let exchange = Exchange.readingResults()
         if let failure = try connection.blocking(
             { () throws(PQError) in
-                try exchange.advanceToAnswer(on: &core.session)
+                try exchange.advanceRecordingLoss(on: &core.session)
             }, finally: { _ in core.note(exchange) })
         {
             throw raise(failure)
         }
         try connection.collect()
-        if exchange.result != nil || exchange.detour != nil {
+        if exchange.result != nil || exchange.anomalies != nil {
             try connection.checkSuccess(exchange, cursor: object)
         }
     }
