@@ -45,7 +45,7 @@ extension Cursor {
             }
             try connection.checkNotPrepared(call)
         }
-        try connection.settlePending()
+        try connection.sendPendingStatements()
         return connection
     }
 
@@ -74,7 +74,7 @@ extension Cursor {
                 replace(&fields.pointee.copy_file, with: PyRef(retaining: file))
                 core.prepare(exchange)
                 defer {
-                    core.note(exchange)
+                    core.finishExchange(exchange)
                     replace(&fields.pointee.copy_file, with: nil)
                 }
                 do throws(PythonError) { try converse(exchange, file, size: size, connection) } catch {
@@ -84,10 +84,10 @@ extension Cursor {
             }
         } catch {
             // What the server reported meanwhile counts for the next statement all the same.
-            connection.collectBesides()
+            connection.publishMessagesKeepingException()
             throw error
         }
-        try connection.collect()
+        try connection.publishMessages()
         try accept(exchange, connection)
     }
 
@@ -289,7 +289,7 @@ extension Connection {
         while !isOver {
             isOver = true
             let (dropped, waits) = (exchange.anomalies?.droppedPieces, isUrgent)
-            let raised = clearingUnderLock(isUrgent: isUrgent) { () throws(PQError) in
+            let raised = drainingUnderLock(isUrgent: isUrgent) { () throws(PQError) in
                 let wait = try exchange.advance(on: &core.session)
                 if wait == nil || waits || exchange.anomalies?.droppedPieces == dropped { return wait }
                 isOver = false
@@ -307,8 +307,8 @@ extension Connection {
         PendingException.restore(interruption)
     }
 
-    /// `collect()`, beside an exception that is pending and stays.
-    fileprivate func collectBesides() {
-        PendingException.preserving { () throws(PythonError) in try collect() }
+    /// `publishMessages()`, beside an exception that is pending and stays.
+    fileprivate func publishMessagesKeepingException() {
+        PendingException.preserving { () throws(PythonError) in try publishMessages() }
     }
 }

@@ -12,7 +12,7 @@ extension Cursor {
             try connection.checkIdle("execute")
             try connection.checkNotPrepared("execute")
         }
-        try connection.settlePending()
+        try connection.sendPendingStatements()
         if isNamed { try checkNamedExecution(connection) }
         try checkUnread()
         let quotedFor = try hasValues(query, arguments) ? connection.quotingChanges() : nil
@@ -91,7 +91,7 @@ extension Cursor {
             text = try composed(query)
         }
         let source = text.object
-        if connection.core.isShared { try connection.lookAgain() }
+        if connection.core.isShared { try connection.rereadQuotingRules() }
         let encoding = connection.core.encoding
         guard let arguments, !arguments.isNone else {
             if source.isBytes || source.isExactStr && encoding.kind == .utf8 { return text }
@@ -209,7 +209,7 @@ extension Connection {
         exchange.isHandedOut = true
         core.exchangeIsComplete = false
         core.exchange = exchange
-        core.receive = Cursor.receive
+        core.receiveResult = Cursor.receiveResult
         do throws(PythonError) { try preparing() } catch {
             core.exchange = nil
             throw error
@@ -222,7 +222,7 @@ extension Connection {
 
 extension Cursor {
     /// Takes over the result of an asynchronous query that is complete.
-    fileprivate static func receive(
+    fileprivate static func receiveResult(
         _ object: PyObj, _ exchange: Exchange, _ connection: Connection
     ) throws(PythonError) {
         let cursor = try Cursor(object)

@@ -19,7 +19,7 @@ extension Cursor {
         if isNamed {
             throw misuse("can't call .executemany() on named cursors")
         }
-        try connection.settlePending()
+        try connection.sendPendingStatements()
         let iterator = try list.iterator()
         guard let arguments = try? iterator.object.next() else {
             fields.pointee.rowcount = 0

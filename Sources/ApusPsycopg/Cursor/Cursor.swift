@@ -183,7 +183,8 @@ struct Cursor {
         exchange.abandonCopy()
         let core = connection.core
         _ = try connection.blocking(
-            { () throws(PQError) in try exchange.advance(on: &core.session) }, finally: { _ in core.note(exchange) })
+            { () throws(PQError) in try exchange.advance(on: &core.session) },
+            finally: { _ in core.finishExchange(exchange) })
     }
 
     /// Whether an exchange's result is the cursor's: no other statement was begun on it since.

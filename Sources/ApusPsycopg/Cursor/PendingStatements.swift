@@ -90,7 +90,7 @@ final class PendingStatements: HeldStatements {
         } _: {
             isStale = !core.isUnchanged(since: quotedFor)
             if isStale { return Exchange(Statement("")) }
-            let exchange = core.begins || core.isInTransaction ? all ?? one : one
+            let exchange = core.mustBegin || core.isInTransaction ? all ?? one : one
             core.prepare(exchange)
             return exchange
         }

@@ -90,7 +90,7 @@ extension Cursor {
             guard case .message(let message) = event else { break }
             let object = try ReplicationMessage.make(message, self, decodes: stream.decodes)
             _ = try consume.call(object.object)
-            try connection.collect()
+            try connection.publishMessages()
         }
         try finishStream(connection)
     }
@@ -103,11 +103,11 @@ extension Cursor {
         if let failure = try connection.blocking(
             { () throws(PQError) in
                 try exchange.advanceRecordingLoss(on: &core.session)
-            }, finally: { _ in core.note(exchange) })
+            }, finally: { _ in core.finishExchange(exchange) })
         {
             throw raise(failure)
         }
-        try connection.collect()
+        try connection.publishMessages()
         if exchange.result != nil || exchange.anomalies != nil {
             try connection.checkSuccess(exchange, cursor: object)
         }
