@@ -134,7 +134,7 @@ public final class Exchange {
     /// - Parameter connection: the open session, always the same one.
     /// - Returns: what to wait for before the next call; nil when all results have been read, or when a COPY that the
     ///   caller expects has started.
-    /// Throws the error by which the session failed, of kind `connectionLost` if it is broken or closed.
+    /// - Throws: the error by which the session failed, of kind `connectionLost` if it is broken or closed.
     public func advance(on connection: inout PQConnection?) throws(PQError) -> Wait? {
         if phase == .idle { try start(&connection) }
         while true {

@@ -9,7 +9,8 @@ public final class HandedOutWait {
     private let timer: Timer
     private var watched: Int32?
 
-    /// Creates the event queue. Throws an error if the process or the system has no descriptor left.
+    /// Creates the event queue.
+    /// - Throws: an error if the process or the system has no descriptor left.
     public init() throws(PQError) {
         queue = try PQError.system(EventQueue.init)
         let queue = queue
@@ -20,7 +21,7 @@ public final class HandedOutWait {
     public var descriptor: Int32 { queue.descriptor }
 
     /// Replaces the wait. The descriptor becomes readable when the new wait is over.
-    /// Throws an error if the system cannot register the socket.
+    /// - Throws: an error if the system cannot register the socket.
     public func set(_ wait: Wait) throws(PQError) {
         if let watched, watched != wait.descriptor { queue.unregister(watched) }
         watched = wait.descriptor
