@@ -106,7 +106,7 @@ struct Connection {
             if !inbox.notices.isEmpty { try publish(inbox.notices) }
             for notification in inbox.notifications { try publish(notification) }
         }
-        // A broken connection has no encoding: its remaining messages are in the last one.
+        // A broken connection has no encoding. Its remaining messages are in the last one.
         if let current = core.session?.clientEncodingID, current >= 0, current != core.encodingID {
             try followEncoding()
         }

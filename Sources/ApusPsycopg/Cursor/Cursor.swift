@@ -78,9 +78,9 @@ struct Cursor {
         if fields.pointee.readers > 0 { throw misuse("the cursor's result is being read by a typecaster") }
     }
 
-    /// Prepares the cursor for a statement that is about to be sent: clears the last result, and numbers the execution,
-    /// so that the results of earlier statements are discarded. To be called when no other statement can be sent before
-    /// this one, because the caller holds the connection's lock or has set its exchange.
+    /// Prepares the cursor for a statement that is about to be sent: frees the rows of the last result, and numbers the
+    /// execution, so that the results of earlier statements are discarded. To be called when no other statement can be
+    /// sent before this one, because the caller holds the connection's lock or has set its exchange.
     ///
     /// Raises ProgrammingError inside a typecaster that is reading the last result, and InterfaceError if the cursor
     /// was closed while the statement waited for the lock. Then nothing has changed.

@@ -28,7 +28,7 @@ public struct CopyPace: ~Copyable {
     }
 
     /// Blocks up to 1 ms until 64 KiB have arrived, if the low-water mark is raised.
-    /// - Returns: how the wait ended; nil if the mark is not raised: then the caller must wait.
+    /// - Returns: how the wait ended; nil if the mark is not raised, and the caller must wait itself.
     public mutating func waitForMore(_ wait: Wait, _ session: borrowing PQConnection?) -> BlockingWaiter.Outcome? {
         if !isBatching { return nil }
         let outcome = BlockingWaiter.wait(for: wait.until(Monotonic.now + Self.longestWait))

@@ -93,8 +93,8 @@ public final class ConnectionLock: @unchecked Sendable {
 
     @usableFromInline @inline(never)
     func waitForLock() {
-        // In a forked child, the holder may be a thread that does not exist there: then the lock is ignored, because
-        // the child has no other thread that could hold it.
+        // In a forked child, the holder may be a thread that does not exist there. The child goes on without the lock,
+        // because no other thread of the child can hold it.
         while lock(within: .seconds(60)) != .locked, generation.isOurs {}
     }
 
