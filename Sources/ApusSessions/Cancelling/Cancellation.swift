@@ -1,18 +1,18 @@
 /// Stops one statement: decides when a request to cancel is sent, when it is sent again, and when the session is given
 /// up.
 ///
-/// PostgreSQL cancels whatever a session does when the request arrives, not a statement of the client's choice. Two
-/// things follow. A request that overtakes its statement has no effect, so it is resent with exponential back-off. And
-/// a request that is late would hit the next statement, so none may be sent before ``isOver``.
+/// A request to cancel stops whatever the session is executing when the request arrives; it cannot name a statement.
+/// Therefore a request that overtakes its statement has no effect, and is resent with exponential back-off. And a
+/// request that is late would cancel the next statement, so none may be sent before ``isOver``.
 ///
-/// Both faces drive this machine; it knows no connection, no thread and no clock. The order of events does not matter:
-/// an answer may come while a request is on its way, and a request may fail.
+/// Both faces drive this machine. It uses no connection, no thread and no clock of its own. Events may occur in any
+/// order: a result may arrive while a request is on its way, and a request may fail.
 ///
 /// ```
 /// var cancellation = Cancellation(now: now, grace: .seconds(10))
 /// switch cancellation.next(now) {
 /// case .sendRequest:       // then requestEnded(now) when it was delivered, or could not be
-/// case .wait(let moment):  // for an event, until the moment at most
+/// case .wait(let moment):  // wait for an event, or until this moment
 /// case .giveUp:            // close the session
 /// case .undelivered:       // close the session, or risk that the next statement is cancelled
 /// case .over:              // the next statement may be sent
@@ -24,9 +24,9 @@ public struct Cancellation: Sendable {
     public enum Action: Sendable, Equatable {
         /// Send a request to cancel, and call ``requestEnded(_:)`` once it was delivered or could not be.
         case sendRequest
-        /// Wait for an event, and ask again at this moment.
+        /// Wait for an event, and call ``next(_:)`` again at this moment at the latest.
         case wait(until: Duration)
-        /// The server did not stop the statement in time: the session cannot be saved.
+        /// The server did not stop the statement in time, so the session must be closed.
         case giveUp
         /// The statement has ended, but a request is still on its way although the time for it is over. It may hit a
         /// later statement.
@@ -60,7 +60,8 @@ public struct Cancellation: Sendable {
     /// Begins to stop a statement.
     /// - Parameters:
     ///   - now: the time on a monotonic clock, as in every call.
-    ///   - grace: how long the server may take to stop it. If it is zero, no request is sent: the session is given up.
+    ///   - grace: how long the server may take to stop it. If it is zero, no request is sent, and the
+    ///     session is given up.
     public init(now: Duration, grace: Duration) {
         deadline = now + grace
         request = grace > .zero ? .due(now) : .none
