@@ -6,7 +6,7 @@ func quoting(for connection: PyObj) throws(PythonError) -> Quoting { try Connect
 extension Connection {
     var quoting: Quoting {
         get throws(PythonError) {
-            if core.isShared { try lookAgain() }
+            if core.isShared { try rereadQuotingRules() }
             return Quoting(connection: object, encoding: core.encoding, doublesBackslashes: core.doublesBackslashes)
         }
     }

@@ -3,54 +3,54 @@ import ApusPython
 import ApusSessions
 import ApusWaiting
 
-/// Waiting that blocks the thread, without the GIL. All of it gives way to a signal handler that raises, Ctrl-C's say,
-/// and what waits for a statement's result gives way to the connection's `command_timeout`.
+/// Waits that block the thread, without the GIL. A signal handler that raises, such as Ctrl-C's, ends each of them, and
+/// the connection's `command_timeout` ends the wait for the result of a statement.
 extension Connection {
-    /// How often Python's signals are looked at though none cut the wait short: one that comes between the last look
-    /// and the wait, or to another thread, cuts nothing.
-    private static var slice: Duration { .milliseconds(500) }
-    /// The same while another thread has the lock: that wait is never cut short.
-    private static var lockSlice: Duration { .milliseconds(100) }
+    /// The time between checks for Python's signals. A signal usually interrupts the wait, but not if it arrives
+    /// between a check and the wait, or at another thread.
+    private static var signalInterval: Duration { .milliseconds(500) }
+    /// The same while waiting for the lock, because a signal never interrupts that wait.
+    private static var lockSignalInterval: Duration { .milliseconds(100) }
 
     // MARK: The lock
 
-    /// Takes the connection's lock, without which no thread talks to the server. It is waited for without the GIL.
-    /// - Returns: false if this thread has it already: in a signal handler or a callback, in the midst of a statement.
+    /// Takes the connection's lock, which every use of the server needs. Releases the GIL while it waits.
+    /// - Returns: false if this thread holds the lock already: in a signal handler or a callback during a statement.
     func takeLock() throws(PythonError) -> Bool {
         while true {
             let thread = GIL.release()
-            let outcome = core.lock.lock(within: Self.lockSlice)
+            let outcome = core.lock.lock(within: Self.lockSignalInterval)
             GIL.take(thread)
             switch outcome {
             case .locked: return true
-            case .alreadyMine: return false
-            case .timeIsOver: try checkPatience()
+            case .alreadyHeld: return false
+            case .timedOut: try checkMayWait()
             }
         }
     }
 
-    /// Takes the lock for what talks to the server. Raises ProgrammingError where this thread has it already.
-    private func takeLockAlone() throws(PythonError) {
+    /// Takes the lock. Raises ProgrammingError if this thread holds it already.
+    private func takeLockOrRaise() throws(PythonError) {
         if core.lock.tryLock() { return }
         guard try takeLock() else { throw isInUse() }
     }
 
-    /// Takes the lock, or waits for it without looking at signals: for the end of a session that cannot be put off.
-    /// - Returns: false if this thread has it already.
-    private func takeLockForGood() -> Bool {
+    /// Takes the lock, and ignores signals while it waits. For closing a session, which must not be interrupted.
+    /// - Returns: false if this thread holds the lock already, or if its holder does not exist any more.
+    private func takeLockIgnoringSignals() -> Bool {
         if core.lock.tryLock() { return true }
         while true {
             let thread = GIL.release()
-            let outcome = core.lock.lock(within: Self.lockSlice)
+            let outcome = core.lock.lock(within: Self.lockSignalInterval)
             GIL.take(thread)
-            if outcome != .timeIsOver { return outcome == .locked }
-            // A thread that holds it may be gone: with the interpreter, or left behind by a fork.
+            if outcome != .timedOut { return outcome == .locked }
+            // The holder may have ended with the interpreter, or not exist in a forked child.
             if Python.isFinalizing || !core.isOurs { return false }
         }
     }
 
-    /// Whether to go on waiting for another thread that has the lock.
-    private func checkPatience() throws(PythonError) {
+    /// Raises if this thread must not go on waiting for another thread that holds the lock.
+    private func checkMayWait() throws(PythonError) {
         try Python.checkSignals()
         try checkOwner()
         if Python.isFinalizing {
@@ -64,24 +64,24 @@ extension Connection {
         raise(module.pointee.programmingError, "the connection is already in use by this thread")
     }
 
-    /// Runs Python code while no other thread can use the connection.
+    /// Runs `body` with the lock and the GIL. `body` may run Python code.
     func holdingLock<Result>(_ body: () throws(PythonError) -> Result) throws(PythonError) -> Result {
-        try takeLockAlone()
+        try takeLockOrRaise()
         defer { core.lock.unlock() }
         return try body()
     }
 
-    /// Uses libpq's connection for a moment, whatever statement another thread waits for.
-    /// - Parameter body: runs under the GIL and touches nothing of Python.
+    /// Calls libpq, without waiting for the statement of another thread.
+    /// - Parameter body: runs under the GIL and `access`. It must touch no Python object.
     func accessing<Result>(_ body: () -> Result) throws(PythonError) -> Result {
         if !core.isOurs {
-            // A thread of a fork's parent may have been in the midst of a call of libpq.
+            // A thread of the parent may have been inside a call of libpq during the fork.
             guard core.lock.tryLock() else { throw inherited() }
             defer { core.lock.unlock() }
             return body()
         }
         while !core.access.tryLock() {
-            // The GIL must not be waited for with `access` held: it is taken anew then.
+            // Free `access` before taking the GIL, because the lock order forbids waiting for the GIL with it.
             let thread = GIL.release()
             core.access.lock()
             core.access.unlock()
@@ -93,105 +93,109 @@ extension Connection {
 
     // MARK: Machines
 
-    /// Drives a machine under the lock and without the GIL. A signal handler that raises cancels what the server is
-    /// doing; its answer is read and dropped, so that the connection stays usable, and the exception raised.
+    /// Drives a step machine to its end, under the lock and without the GIL. If a signal handler raises, the statement
+    /// is canceled, its results are read and dropped, so that the connection stays usable, and the exception is raised.
     /// - Parameters:
-    ///   - timeout: after which the server is asked to cancel as well; its answer is the machine's business then.
-    ///   - grace: how long the answer is waited for after that; nil is the connection's `cancellation_timeout`.
-    ///   - preparing: runs under the lock and the GIL before the first step, and may still refuse.
-    ///   - isWasted: whether what the server still sends is dropped anyway: it is asked to cancel after a moment.
-    ///   - finally: runs under the lock when the machine has come to its end, and hears whether that came too late.
+    ///   - timeout: the time after which the statement is canceled as well; then the machine gets the server's error.
+    ///   - grace: how long the server may take to cancel; nil for the connection's `cancellation_timeout`.
+    ///   - preparing: runs under the lock and the GIL before the first step. If it throws, nothing is sent.
+    ///   - isDiscarded: whether the rest of the results is dropped anyway; then the statement is canceled after 1 s.
+    ///   - finally: runs under the lock after the last step. `isOverdue` is true if the timeout expired.
+    /// - Returns: the error that the machine threw; nil if none.
     func blocking(
         timeout: Duration? = nil, grace: Duration? = nil, preparing: () throws(PythonError) -> Void = {},
-        _ step: () throws(PQError) -> Wait?, isWasted: () -> Bool = { false }, finally: (_ isOverdue: Bool) -> Void
+        _ step: () throws(PQError) -> Wait?, isDiscarded: () -> Bool = { false }, finally: (_ isOverdue: Bool) -> Void
     ) throws(PythonError) -> PQError? {
-        let patience = Patience(timeout: timeout, grace: grace ?? core.cancellationTimeout)
-        try takeLockAlone()
+        let timeouts = Timeouts(timeout: timeout, grace: grace ?? core.cancellationTimeout)
+        try takeLockOrRaise()
         do throws(PythonError) { try preparing() } catch {
             core.lock.unlock()
             throw error
         }
         var thread = GIL.release()
-        var driven = drive(&thread, patience, isWasted: isWasted) { () throws(PQError) in try core.accessing(step) }
+        var outcome = drive(&thread, timeouts, isDiscarded: isDiscarded) { () throws(PQError) in
+            try core.accessing(step)
+        }
         core.access.lock()
-        finally(driven.isOverdue)
-        core.gather()
+        finally(outcome.isOverdue)
+        core.fetchMessages()
         core.access.unlock()
-        if driven.isLost {
-            // A session is released under the lock and the GIL.
+        if outcome.isLost {
+            // The session must be released under both the lock and the GIL.
             GIL.take(thread)
-            loseSession()
+            dropSession()
             core.lock.unlock()
         } else {
             core.lock.unlock()
             GIL.take(thread)
         }
-        if let interruption = driven.takeInterruption() {
-            do throws(PythonError) { try collect() } catch { PendingException.clear() }
+        if let interruption = outcome.takeInterruption() {
+            do throws(PythonError) { try publishMessages() } catch { PendingException.clear() }
             PendingException.restore(interruption)
             throw PythonError()
         }
-        if driven.isLost { throw raiseLost(patience) }
-        return driven.failure
+        if outcome.isLost { throw raiseLost(timeouts) }
+        return outcome.failure
     }
 
-    /// The same for a conversation of several steps with Python code in between, under a lock that is held for all of
-    /// it: see `holdingLock`.
+    /// Drives a step machine like `blocking`, but under a lock that the caller holds: for several machines with Python
+    /// code in between, see `holdingLock`.
     /// - Parameters:
-    ///   - cancels: whether Ctrl-C cancels what the server does, or only ends the wait.
-    ///   - exchange: what the server works at, if the connection's time limit counts for this step.
+    ///   - cancels: whether Ctrl-C cancels the statement, or only ends the wait.
+    ///   - exchange: the running exchange, if `command_timeout` applies to this step; nil if it does not.
     func blockingUnderLock(
         cancels: Bool = true, limiting exchange: Exchange? = nil, _ step: () throws(PQError) -> Wait?
     ) throws(PythonError) {
-        let patience = Patience(
+        let timeouts = Timeouts(
             timeout: exchange == nil ? nil : core.commandTimeout, grace: core.cancellationTimeout)
         var thread = GIL.release()
-        var driven = drive(&thread, cancels: cancels, patience) { () throws(PQError) in try core.accessing(step) }
-        if driven.isOverdue { exchange?.timeout = patience.timeout }
+        var outcome = drive(&thread, cancels: cancels, timeouts) { () throws(PQError) in try core.accessing(step) }
+        if outcome.isOverdue { exchange?.timeout = timeouts.timeout }
         GIL.take(thread)
         if core.session?.isBroken ?? true { core.markBroken() }
-        if driven.isLost { loseSession() }
-        if let interruption = driven.takeInterruption() {
+        if outcome.isLost { dropSession() }
+        if let interruption = outcome.takeInterruption() {
             PendingException.restore(interruption)
             throw PythonError()
         }
-        if driven.isLost { throw raiseLost(patience) }
-        if let failure = driven.failure { throw raise(failure) }
+        if outcome.isLost { throw raiseLost(timeouts) }
+        if let failure = outcome.failure { throw raise(failure) }
     }
 
-    /// The same for the end of a conversation that Python code gave up, whose exception is pending elsewhere.
+    /// Drives a step machine that drops the remaining results, after Python code has raised. It raises nothing itself,
+    /// because the caller keeps that exception.
     /// - Parameters:
-    ///   - isUrgent: whether the server is asked to cancel at once.
-    ///   - step: lets go of what is left of the answer. It may end, and be driven again, whenever something has come:
-    ///     the connection's time limit is to the server's silence.
+    ///   - isUrgent: whether to cancel the statement at once.
+    ///   - step: reads and drops results. It may return nil, and be driven again, whenever it has read something,
+    ///     because `command_timeout` limits the time in which the server sends nothing.
     /// - Returns: the exception that a signal handler raised meanwhile.
-    func clearingUnderLock(isUrgent: Bool, _ step: () throws(PQError) -> Wait?) -> PyRef? {
-        let patience = Patience(timeout: core.commandTimeout, grace: core.cancellationTimeout)
+    func drainingUnderLock(isUrgent: Bool, _ step: () throws(PQError) -> Wait?) -> PyRef? {
+        let timeouts = Timeouts(timeout: core.commandTimeout, grace: core.cancellationTimeout)
         var thread = GIL.release()
         let core = self.core
-        var driven = drive(&thread, patience, isUrgent: isUrgent) { () throws(PQError) in try core.accessing(step) }
+        var outcome = drive(&thread, timeouts, isUrgent: isUrgent) { () throws(PQError) in try core.accessing(step) }
         GIL.take(thread)
         if core.session?.isBroken ?? true { core.markBroken() }
-        if driven.isLost { loseSession() }
-        return driven.takeInterruption()
+        if outcome.isLost { dropSession() }
+        return outcome.takeInterruption()
     }
 
-    /// Lets go of a session whose server answers no more; under the lock and the GIL.
-    private func loseSession() {
-        core.finish()
+    /// Releases a session that cannot be used any more, under the lock and the GIL.
+    private func dropSession() {
+        core.endSession()
         core.closed = .broken
     }
 
-    /// Lets go of a session that cannot be used any more, whatever exception is pending.
+    /// Closes a connection that cannot be used any more. It works with a pending exception, too.
     func closeBroken() {
-        let isLocked = takeLockForGood()
-        loseSession()
+        let isLocked = takeLockIgnoringSignals()
+        dropSession()
         if isLocked { core.lock.unlock() }
     }
 
-    private func raiseLost(_ patience: Patience) -> PythonError {
-        let request = patience.grace > .zero ? "to the request to cancel within \(patience.grace.inSeconds)" : ""
-        guard let timeout = patience.timeout else {
+    private func raiseLost(_ timeouts: Timeouts) -> PythonError {
+        let request = timeouts.grace > .zero ? "to the request to cancel within \(timeouts.grace.inSeconds)" : ""
+        guard let timeout = timeouts.timeout else {
             return raise(
                 module.pointee.operationalError, "the server did not answer \(request): the connection is closed")
         }
@@ -201,117 +205,120 @@ extension Connection {
                 + "\(request.isEmpty ? "" : ", nor \(request)"): the connection is closed")
     }
 
-    /// How long a server is waited for. Read from the connection under the GIL.
-    private struct Patience {
-        /// For the answer; nil is for ever.
+    /// How long to wait for the server. Read from the connection under the GIL.
+    private struct Timeouts {
+        /// The time until the statement is canceled; nil for no limit.
         let timeout: Duration?
-        /// For the answer once it was asked to cancel; it is not asked if there is no time for it.
+        /// The time that the server may take to cancel. If it is zero, no request is sent, and the session is closed.
         let grace: Duration
     }
 
-    /// How a machine came to its end.
-    private struct Driven: ~Copyable {
-        /// What it failed by.
+    /// How a step machine ended.
+    private struct Outcome: ~Copyable {
+        /// The error that it threw.
         var failure: PQError?
-        /// The exception that a signal handler raised.
+        /// The last exception that a signal handler raised.
         private var interruption: PyRef?
-        /// The time was over, and the server was asked to cancel.
+        /// True if the timeout expired, and the server was asked to cancel.
         var isOverdue = false
-        /// The server ignored the request to cancel: the session cannot be saved.
+        /// True if the server did not cancel in time, and the session must be closed.
         var isLost = false
 
-        /// Keeps the exception of a signal handler, the last one of several. Under the GIL.
+        /// Stores the exception of a signal handler instead of an earlier one. To be called under the GIL.
         mutating func interrupt(_ exception: consuming PyRef?) { interruption = exception }
         mutating func takeInterruption() -> PyRef? { interruption.take() }
     }
 
-    /// How long the server may send what is discarded before it is asked to cancel.
-    private static var wastePatience: Duration { .seconds(1) }
+    /// How long the server may send data that are discarded, before the statement is canceled.
+    private static var discardTimeout: Duration { .seconds(1) }
 
-    /// Drives a machine to its end, without the GIL but for a look at Python's signals now and then. Why the server has
-    /// to stop is decided here; how it is stopped, by the `Cancellation`.
+    /// Drives a step machine to its end. Takes the GIL only to check for Python's signals. This function decides when
+    /// the statement must be stopped; `StatementStop` decides how.
     private func drive(
-        _ thread: inout ThreadState?, cancels: Bool = true, _ patience: Patience, isUrgent: Bool = false,
-        isWasted: () -> Bool = { false }, _ step: () throws(PQError) -> Wait?
-    ) -> Driven {
-        var driven = Driven()
-        var stopping: StatementStop?
-        let due = patience.timeout.map { Monotonic.now + $0 }
-        var wasted: Duration?
+        _ thread: inout ThreadState?, cancels: Bool = true, _ timeouts: Timeouts, isUrgent: Bool = false,
+        isDiscarded: () -> Bool = { false }, _ step: () throws(PQError) -> Wait?
+    ) -> Outcome {
+        var outcome = Outcome()
+        var stop: StatementStop?
+        let due = timeouts.timeout.map { Monotonic.now + $0 }
+        var discardingSince: Duration?
         var readyInARow = 0
-        if isUrgent { stopping = StatementStop(core.session, patience.grace) }
+        if isUrgent { stop = StatementStop(core.session, timeouts.grace) }
         do throws(PQError) {
             while let wait = try step() {
-                if self.wait(for: wait.until(stopping?.moment ?? due), helping: &stopping) == .ready {
+                if self.wait(for: wait.until(stop?.moment ?? due), advancing: &stop) == .ready {
                     readyInARow &+= 1
-                    // A server that never stops sending must not keep signals and time limits from being looked at.
+                    // Check signals and timeouts after every 16 waits, because a fast server never makes a wait time
+                    // out.
                     if readyInARow & 15 != 0 { continue }
                 }
-                let raised = lookForSignals(&thread, &driven)
+                let raised = lookForSignals(&thread, &outcome)
                 let now = Monotonic.now
-                // While connecting there is nothing to cancel, and nothing to keep.
+                // During a connect there is no statement to cancel, and no session to keep.
                 if raised, !cancels || core.session == nil { break }
-                if stopping != nil {
-                    if raised { stopping?.hurry(now) }
+                if stop != nil {
+                    if raised { stop?.hurry(now) }
                 } else if raised {
-                    stopping = StatementStop(core.session, patience.grace)
-                    stopping?.hurry(now)
+                    stop = StatementStop(core.session, timeouts.grace)
+                    stop?.hurry(now)
                 } else if let due, now >= due {
-                    driven.isOverdue = true
-                    stopping = StatementStop(core.session, patience.grace)
-                } else if patience.grace > .zero, isWasted() {
-                    let since = wasted ?? now
-                    wasted = since
-                    if now - since >= Self.wastePatience { stopping = StatementStop(core.session, patience.grace) }
+                    outcome.isOverdue = true
+                    stop = StatementStop(core.session, timeouts.grace)
+                } else if timeouts.grace > .zero, isDiscarded() {
+                    let since = discardingSince ?? now
+                    discardingSince = since
+                    if now - since >= Self.discardTimeout { stop = StatementStop(core.session, timeouts.grace) }
                 }
-                if stopping?.advance(now, core.session) == .isLost {
-                    driven.isLost = true
+                if stop?.advance(now, core.session) == .isLost {
+                    outcome.isLost = true
                     break
                 }
             }
-        } catch { driven.failure = error }
-        if !driven.isLost { awaitDelivery(&stopping, &thread, &driven) }
-        return driven
+        } catch { outcome.failure = error }
+        if !outcome.isLost { awaitDelivery(&stop, &thread, &outcome) }
+        return outcome
     }
 
-    /// Looks whether a signal handler raises; the last exception is kept.
-    private func lookForSignals(_ thread: inout ThreadState?, _ driven: inout Driven) -> Bool {
+    /// Runs Python's signal handlers, and stores the exception if one raises.
+    /// - Returns: whether one raised.
+    private func lookForSignals(_ thread: inout ThreadState?, _ outcome: inout Outcome) -> Bool {
         GIL.take(thread)
         var raised = false
         do throws(PythonError) { try Python.checkSignals() } catch {
             raised = true
-            driven.interrupt(PendingException.take())
+            outcome.interrupt(PendingException.take())
         }
         thread = GIL.release()
         return raised
     }
 
-    /// After the answer, waits until no request to cancel is on its way, because it could hit the next statement. If it
-    /// is not delivered in time, or a signal handler raises twice, the session is lost.
-    private func awaitDelivery(_ stopping: inout StatementStop?, _ thread: inout ThreadState?, _ driven: inout Driven) {
-        stopping?.answered()
-        while let moment = stopping?.moment, stopping?.isOver == false, core.session?.isBroken == false {
-            _ = self.wait(for: Wait(descriptor: nil, interest: [], deadline: moment), helping: &stopping)
-            if stopping?.isOver == true { return }
-            if lookForSignals(&thread, &driven) { stopping?.hurry(Monotonic.now) }
-            driven.isLost = stopping?.advance(Monotonic.now, core.session) == .isLost
-            if driven.isLost { return }
+    /// After the last result, waits until no request to cancel is on its way, because it could hit the next statement.
+    /// If a signal handler raises, the session is lost unless the request is delivered within a second, and at once if
+    /// another one raises.
+    private func awaitDelivery(_ stop: inout StatementStop?, _ thread: inout ThreadState?, _ outcome: inout Outcome) {
+        stop?.answered()
+        while let moment = stop?.moment, stop?.isOver == false, core.session?.isBroken == false {
+            _ = self.wait(for: Wait(descriptor: nil, interest: [], deadline: moment), advancing: &stop)
+            if stop?.isOver == true { return }
+            if lookForSignals(&thread, &outcome) { stop?.hurry(Monotonic.now) }
+            outcome.isLost = stop?.advance(Monotonic.now, core.session) == .isLost
+            if outcome.isLost { return }
         }
     }
 
-    /// Waits, and helps a request to cancel on its way.
-    private func wait(for wait: Wait, helping stopping: inout StatementStop?) -> BlockingWaiter.Outcome {
-        guard stopping?.isRequesting == true else { return BlockingWaiter.wait(for: wait, slice: Self.slice) }
-        guard let help = stopping?.advanceRequest(Monotonic.now, core.session) else {
-            // It has been delivered. What else there is to wait for has not been looked at.
+    /// Waits, and advances the request to cancel that is on its way.
+    private func wait(for wait: Wait, advancing stop: inout StatementStop?) -> BlockingWaiter.Outcome {
+        guard stop?.isRequesting == true else { return BlockingWaiter.wait(for: wait, slice: Self.signalInterval) }
+        guard let request = stop?.advanceRequest(Monotonic.now, core.session) else {
+            // The request has been delivered, but `wait` has not been checked.
             return wait.descriptor == nil ? .ready : .interrupted
         }
-        return BlockingWaiter.wait(for: wait, or: help, slice: Self.slice)
+        return BlockingWaiter.wait(for: wait, or: request, slice: Self.signalInterval)
     }
 }
 
 extension ConnectionCore {
-    /// Calls libpq where the GIL is not held.
+    /// Calls libpq under `access`, without the GIL.
     @inline(__always)
     fileprivate func accessing(_ step: () throws(PQError) -> Wait?) throws(PQError) -> Wait? {
         access.lock()

@@ -5,18 +5,18 @@ import ApusPython
 import ApusSessions
 import ApusWaiting
 
-/// How a Python connection comes to its session: the balanced connect, waited for in each of the three ways, and what
-/// has to be settled before the first statement.
+/// Opens the session of a Python connection: runs the balanced connect, in each of the three ways to wait, and sets up
+/// the session for the first statement.
 extension Connection {
-    /// `connection.__init__`: opens the session or, if `asynchronous`, begins to.
+    /// `connection.__init__`: opens the session; if `asynchronous`, only starts to open it.
     func open(_ dsn: PyObj, asynchronous: Bool) throws(PythonError) {
         try checkNotOpened()
         let parsed = try DSN.parse(text(of: dsn, withoutNUL: "a connection string"))
         let options: ConnectionOptions
         do { options = try ConnectionOptions(parsed) } catch { throw raise(error) }
         try replace(&fields.pointee.dsn, with: DSN.shown(dsn, parsed))
-        // No thread of this process can hold the locks of a connection that was never opened.
-        if core.session == nil, core.opening == nil { core.adoptLocks() }
+        // Safe, because no thread of this process can hold the locks of a connection that was never opened.
+        if core.session == nil, core.opening == nil { core.resetLocksAfterFork() }
         try holdingLock { () throws(PythonError) in
             try checkNotOpened()
             core.isAsynchronous = asynchronous
@@ -27,19 +27,19 @@ extension Connection {
         do throws(PythonError) {
             if asynchronous {
                 core.closed = .open
-                if options.balance != nil { try watch() }
+                if options.balance != nil { try makeHandedOutWait() }
                 core.transaction.autocommit = true
-                // The first step is made here, so that there is a descriptor to wait for.
+                // The first step runs here, because `fileno()` needs a descriptor.
                 _ = try pollOpening()
             } else if Self.isGreen {
                 core.closed = .open
-                if options.balance != nil { try watch() }
+                if options.balance != nil { try makeHandedOutWait() }
                 try waitGreen()
                 guard core.status == .ready else {
                     throw raise(
                         module.pointee.operationalError, "the wait callback returned before the connection was open")
                 }
-                core.watch = nil
+                core.handedOutWait = nil
             } else {
                 try openBlocking()
             }
@@ -56,8 +56,8 @@ extension Connection {
         }
     }
 
-    private func watch() throws(PythonError) {
-        do { core.watch = try HandedOutWait() } catch { throw raise(error) }
+    private func makeHandedOutWait() throws(PythonError) {
+        do { core.handedOutWait = try HandedOutWait() } catch { throw raise(error) }
     }
 
     private func openBlocking() throws(PythonError) {
@@ -68,29 +68,29 @@ extension Connection {
         } finally: { _ in
         }
         if let failure { throw raise(failure, whileOpening: true) }
-        try holdingLock { core.adoptSession() }
+        try holdingLock { core.takeOpenedSession() }
         try logWarnings()
-        try settle()
+        try completeOpening()
         if try !hasISODates, !isReplication { try command("SET DateStyle TO 'ISO'") }
     }
 
-    /// `poll()` while the connection is being opened. Two threads that poll at once take turns.
+    /// `poll()` while the connection is being opened. Threads that poll at the same time take turns.
     func pollOpening() throws(PythonError) -> Int {
         try holdingLock { () throws(PythonError) in
-            // The other one may have come to the end.
+            // Another thread may have completed the opening.
             if core.opening == nil { return Poll.ok }
-            do throws(PythonError) { return try goOnOpening() } catch {
-                // A session that is not settled must not be used: dates could not be read, or text.
+            do throws(PythonError) { return try continueOpening() } catch {
+                // Close the session, because without its setup, dates or text could not be read.
                 closeBroken()
                 throw error
             }
         }
     }
 
-    private func goOnOpening() throws(PythonError) -> Int {
+    private func continueOpening() throws(PythonError) -> Int {
         let core = self.core
         if core.session == nil {
-            // A step may compute for milliseconds, and look up names.
+            // Release the GIL, because a step may resolve names, or compute for milliseconds.
             var failure: PQError?
             var wait: Wait?
             let thread = GIL.release()
@@ -98,10 +98,10 @@ extension Connection {
             GIL.take(thread)
             if let failure { throw raise(failure, whileOpening: true) }
             if let wait { return try handOut(wait) }
-            core.adoptSession(keepsOpening: true)
-            core.gather()
+            core.takeOpenedSession(keepsOpening: true)
+            core.fetchMessages()
             try logWarnings()
-            try settle()
+            try completeOpening()
             if try !hasISODates, !isReplication {
                 core.exchangeIsComplete = false
                 core.exchange = Exchange(Statement("SET DateStyle TO 'ISO'"))
@@ -113,33 +113,33 @@ extension Connection {
             try checkCompletion(exchange, of: "SET DateStyle")
         }
         core.opening = nil
-        if let watch = core.watch, let descriptor = core.session?.descriptor {
-            // From now on the descriptor stands for the socket: notifications wake a program that waits.
-            do { try watch.set(Wait(descriptor: descriptor, interest: .read)) } catch { throw raise(error) }
+        if let handedOutWait = core.handedOutWait, let descriptor = core.session?.descriptor {
+            // From now on the descriptor follows the socket, so that notifications wake the program.
+            do { try handedOutWait.set(Wait(descriptor: descriptor, interest: .read)) } catch { throw raise(error) }
         }
         return Poll.ok
     }
 
-    /// The typecasters read dates in ISO's form only.
+    /// Whether the server sends dates in ISO format, the only one that the typecasters read.
     private var hasISODates: Bool {
         get throws(PythonError) { try parameterStatus("DateStyle")?.hasPrefix("ISO") ?? false }
     }
 
-    /// Whether the server takes replication commands, and perhaps nothing else.
+    /// Whether this is a replication connection, on which the server may reject SQL.
     private var isReplication: Bool {
         core.session?.parameters.contains {
             $0.keyword == "replication" && !["", "0", "false", "no", "off"].contains($0.value.lowercased())
         } ?? false
     }
 
-    /// Learns what the server said of itself.
-    private func settle() throws(PythonError) {
+    /// Reads the properties of the session, and marks the connection as ready.
+    private func completeOpening() throws(PythonError) {
         try followEncoding()
-        // YugabyteDB repeats a statement by itself after a conflict, but not one that shares its message with others.
+        // YugabyteDB retries a statement after a conflict by itself, but not if its message holds other statements.
         core.joinsBegin = try parameterStatus("server_version")?.contains("-YB-") != true
         core.status = .ready
         core.closed = .open
-        try collect()
+        try publishMessages()
     }
 
     private func logWarnings() throws(PythonError) {
@@ -156,8 +156,8 @@ extension Connection {
 }
 
 extension ConnectionCore {
-    /// Takes over the session of a balanced connect that is complete. Under the lock and the GIL.
-    func adoptSession(keepsOpening: Bool = false) {
+    /// Takes the session from a completed balanced connect. To be called under the lock and the GIL.
+    func takeOpenedSession(keepsOpening: Bool = false) {
         guard let connection = opening?.takeConnection() else { return }
         session = consume connection
         reservation = opening?.reservation
@@ -165,6 +165,7 @@ extension ConnectionCore {
         if !keepsOpening { opening = nil }
     }
 
+    /// Returns the warnings of the balanced connect, and removes them.
     func takeWarnings() -> [String] {
         defer { warnings = [] }
         return warnings

@@ -1,16 +1,16 @@
 import ApusPQ
 import ApusPython
 
-/// Names and texts that the driver itself puts into statements. They are quoted as text, before they become bytes of
-/// the client's encoding, where a byte may be part of a character and look like a quote or a backslash.
+/// Quotes names and texts for statements of the driver itself. They are quoted before they are encoded, because in
+/// some client encodings a byte of a character looks like a quote or a backslash.
 extension Connection {
-    /// An identifier in quotes. Raises InterfaceError on a closed connection, ValueError for a NUL.
+    /// Returns an identifier in quotes. Raises InterfaceError if the connection is closed, ValueError for a NUL.
     func identifier(_ name: String) throws(PythonError) -> String { try quoted(name, by: "\"") }
 
-    /// A text in quotes.
+    /// Returns a text as an SQL literal. Raises as `identifier` does.
     func literal(_ text: String) throws(PythonError) -> String {
         let quoted = try quoted(text, by: "'")
-        if core.isShared { try lookAgain() }
+        if core.isShared { try rereadQuotingRules() }
         guard core.doublesBackslashes, quoted.utf8.contains(UInt8(ascii: "\\")) else { return quoted }
         return " E" + String(String.UnicodeScalarView(quoted.unicodeScalars.flatMap { $0 == "\\" ? [$0, $0] : [$0] }))
     }
@@ -27,8 +27,8 @@ extension Connection {
         return String(result)
     }
 
-    /// A statement of the driver's own in the client's encoding. Raises UnicodeEncodeError for a name in it that the
-    /// encoding cannot hold.
+    /// Returns a statement of the driver in the client encoding. Raises UnicodeEncodeError if the statement contains a
+    /// name that cannot be encoded.
     func encoded(_ statement: String) throws(PythonError) -> [UInt8] {
         if core.encoding.kind == .utf8 { return Array(statement.utf8) }
         let text = try PyRef(statement)

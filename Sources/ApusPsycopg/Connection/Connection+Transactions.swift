@@ -6,37 +6,39 @@ import ApusWaiting
 extension Connection {
     // MARK: Ending
 
-    /// Ends the transaction if there is one.
-    func end(by ending: Exchange.Ending) throws(PythonError) {
-        try settlePending()
+    /// Ends the transaction, if there is one.
+    func endTransaction(by ending: Exchange.Ending) throws(PythonError) {
+        try sendPendingStatements()
         let core = self.core
         if core.status != .begin {
             if core.transaction.autocommit && !core.isInBlock { return }
-            // A statement that another thread is at may be a transaction's first: that one is meant, then.
+            // If another thread holds the lock, its statement may begin a transaction; then wait, and end that one.
             if core.lock.tryLock() {
                 core.lock.unlock()
                 return
             }
         }
-        let exchange = try perform { core.makeEnd(ending) }
-        if exchange.ending != .none || exchange.detour != nil { try checkCompletion(exchange, of: "\(ending.command)") }
+        let exchange = try perform { core.makeEndingExchange(ending) }
+        if exchange.ending != .none || exchange.anomalies != nil {
+            try checkCompletion(exchange, of: "\(ending.command)")
+        }
     }
 
     func commit() throws(PythonError) {
         try checkOpen()
         try checkSynchronous("commit")
         try checkNotTwoPhase("commit")
-        try end(by: .commit)
+        try endTransaction(by: .commit)
     }
 
     func rollback() throws(PythonError) {
         try checkOpen()
         try checkSynchronous("rollback")
         try checkNotTwoPhase("rollback")
-        try end(by: .rollback)
+        try endTransaction(by: .rollback)
     }
 
-    /// `__enter__`: begins a block that is a transaction.
+    /// `__enter__`: begins a `with` block, which is a transaction.
     func enterBlock() throws(PythonError) {
         try checkOpen()
         if core.status == .begin, core.transaction.autocommit {
@@ -48,21 +50,21 @@ extension Connection {
         core.isInBlock = true
     }
 
-    /// `__exit__`: ends the transaction of a with block by how the block ended.
+    /// `__exit__`: rolls back the transaction of a `with` block if the block raised, and commits it otherwise.
     func leaveBlock(raised: Bool) throws(PythonError) {
         core.isInBlock = false
         let name = try PyRef(interned: raised ? "rollback" : "commit")
-        // A subclass may have its own.
+        // Call the Python methods, because a subclass may override them.
         _ = try object.callMethod(name.object)
     }
 
-    /// Brings the session back to what it was when it was opened.
+    /// `reset()`: rolls back, and resets the session to its state after the opening.
     func reset() throws(PythonError) {
         try checkOpen()
         try checkSynchronous("reset")
         if core.session?.transactionStatus != .idle { try command("ROLLBACK") }
         core.endTransaction()
-        // Settings, the role, prepared statements, temporary tables, advisory locks and LISTENs, as psycopg2.
+        // As in psycopg2: resets settings, the role, prepared statements, temporary tables, advisory locks and LISTEN.
         try command("DISCARD ALL")
         core.transaction = TransactionSettings()
         if try parameterStatus("DateStyle")?.hasPrefix("ISO") != true { try command("SET DateStyle TO 'ISO'") }
@@ -70,9 +72,9 @@ extension Connection {
 
     // MARK: Settings
 
-    /// Applies new settings from the next transaction on. In autocommit there is no BEGIN to carry them: then those that
-    /// the call names become defaults of the session. As in psycopg2, those that were set before are not among them:
-    /// they are for BEGIN, and count again when autocommit ends.
+    /// Applies new settings from the next transaction on. In autocommit, no BEGIN carries them, so the settings that
+    /// the call names become defaults of the session. As in psycopg2, settings from before do not become defaults; they
+    /// apply again when autocommit ends.
     func set(_ new: TransactionSettings, naming named: TransactionSettings.Names) throws(PythonError) {
         let old = core.transaction
         core.transaction.autocommit = true
@@ -103,7 +105,7 @@ extension Connection {
         try command("SET \(parameter) TO \(value ?? "DEFAULT")")
     }
 
-    /// Reads an isolation level given from Python: a number, a name, or None for the server's default.
+    /// Converts an isolation level from Python: a number, a name, or None for the server's default.
     static func isolation(_ value: PyObj) throws(PythonError) -> TransactionSettings.Isolation? {
         if value.isNone { return nil }
         if value.isInt {
@@ -124,7 +126,7 @@ extension Connection {
         }
     }
 
-    /// A word that is given as `str` or `bytes`, whatever it holds.
+    /// Converts a word from `str` or `bytes`. It is not checked further.
     private static func word(_ value: PyObj) throws(PythonError) -> String {
         if !value.isBytes { return try text(of: value) }
         return String(
@@ -132,7 +134,7 @@ extension Connection {
             as: UTF8.self)
     }
 
-    /// Reads True, False, or None (or 'default') for the server's default.
+    /// Converts True, False, or None (or 'default') for the server's default.
     static func state(_ value: PyObj) throws(PythonError) -> Bool? {
         if value.isNone { return nil }
         if value.isStr || value.isBytes {
@@ -148,16 +150,16 @@ extension Connection {
 
     // MARK: Closing
 
-    /// Ends the session; a second time, nothing.
+    /// `close()`: ends the session. A second call has no effect.
     func close() throws(PythonError) {
         let before = core.closed
         if before == .closed { return }
-        // From now on no call begins anything; the statement of another thread is waited for.
+        // From now on, calls raise. A statement of another thread is waited for.
         core.closed = .closed
-        // The thread that has the lock, if there is one, is not in a fork's child, nor is it there any more when the
-        // interpreter ends.
+        // Do not wait for the lock in a forked child, or when the interpreter ends, because the thread that holds it
+        // may not exist there.
         guard core.isOurs, !Python.isFinalizing else {
-            core.letGo()
+            core.abandonSession()
             return
         }
         let isLocked: Bool
@@ -166,18 +168,18 @@ extension Connection {
             throw error
         }
         let session = core.session.take()
-        core.finish()
+        core.endSession()
         let closing = GIL.release()
         session?.close()
         if isLocked { core.lock.unlock() }
         GIL.take(closing)
     }
 
-    /// Asks the server to give up the statement that another thread, or the server itself, is at.
+    /// `cancel()`: asks the server to cancel the statement that it is executing.
     func cancel() throws(PythonError) {
         try checkOpen()
         try checkNotPrepared("cancel")
-        // The request is made of what cannot change while the GIL is held.
+        // Created under the GIL, because the session must not be released meanwhile.
         var machine: CancelMachine
         do throws(PQError) { machine = try core.cancelMachine(within: .seconds(10)) } catch {
             throw raise(module.pointee.operationalError, error.message)

@@ -15,7 +15,7 @@ extension Connection {
         return try xids.object.attribute("Xid")
     }
 
-    /// The server's name of a transaction that is given by its Xid or by this name.
+    /// Returns the name of a transaction on the server, for an Xid or a `str`.
     private func name(of xid: PyObj) throws(PythonError) -> String {
         if xid.isStr { return try text(of: xid, withoutNUL: "a transaction id") }
         let type = try xidType()
@@ -39,7 +39,7 @@ extension Connection {
         }
         let wasInTransaction = core.isInTransaction
         do throws(PythonError) { try command(core.transaction.begin) } catch {
-            // The server may have begun one, whatever it answered.
+            // The server may have begun the transaction in spite of the error.
             if !wasInTransaction, core.isInTransaction { core.status = .begin }
             throw error
         }
@@ -56,7 +56,7 @@ extension Connection {
             throw raise(module.pointee.programmingError, "prepare must be called inside a two-phase transaction")
         }
         do throws(PythonError) { try command("PREPARE TRANSACTION \(literal(name))") } catch {
-            // What cannot be prepared is rolled back.
+            // The server rolls back a transaction that it cannot prepare.
             if core.session?.transactionStatus == .idle { core.endTransaction() }
             throw error
         }
@@ -65,8 +65,9 @@ extension Connection {
         core.twoPhaseName = name
     }
 
-    /// `tpc_commit([xid])` and `tpc_rollback([xid])`: ends this connection's two-phase transaction or, by its xid, one
-    /// that any connection prepared. None is no xid: it must not end another transaction than the one that was meant.
+    /// `tpc_commit([xid])` and `tpc_rollback([xid])`: ends the two-phase transaction of this connection or, with an
+    /// xid, one that any connection has prepared. None as an xid raises TypeError, because the program may have meant
+    /// another transaction than this connection's.
     func endTwoPhase(_ call: StaticString, by ending: Exchange.Ending, _ xid: PyObj?) throws(PythonError) {
         try checkOpen()
         try checkSynchronous(call)
@@ -86,7 +87,7 @@ extension Connection {
                 "tpc_commit/tpc_rollback with no parameter must be called in a two-phase transaction")
         }
         if core.status != .prepared {
-            try end(by: ending)
+            try endTransaction(by: ending)
             return
         }
         try command("\(ending.command) PREPARED \(literal(name))")
@@ -103,7 +104,7 @@ extension Connection {
         return try recover.object.call(object)
     }
 
-    /// A call that the methods named `tpc_` stand in for.
+    /// Raises ProgrammingError in a two-phase transaction, which only the `tpc_*` methods may end.
     func checkNotTwoPhase(_ call: StaticString) throws(PythonError) {
         if core.twoPhaseName != nil {
             throw raise(module.pointee.programmingError, "\(call) cannot be used during a two-phase transaction")

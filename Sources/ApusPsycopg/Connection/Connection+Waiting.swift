@@ -4,18 +4,18 @@ import ApusSessions
 import ApusWaiting
 import CApusPsycopg
 
-/// The three ways to wait for a server: blocking without the GIL, by the program's wait callback (green), and handed
-/// out to the program (asynchronous). All drive the same step machines.
+/// The three ways to wait for a server: blocking without the GIL, in the program's wait callback (green), and in the
+/// program's own event loop (asynchronous). All drive the same step machines.
 extension Connection {
-    /// Whether a wait callback is to be used.
+    /// Whether the program has set a wait callback.
     static var isGreen: Bool { !module.pointee.waitCallback.isNone }
 
-    /// Executes statements to the end.
+    /// Runs an exchange to its end, blocking or green.
     /// - Parameters:
-    ///   - mayBegin: false for what needs no transaction of its own.
-    ///   - preparing: runs under the GIL when no other statement can come in between, before anything is sent. It may
-    ///     still refuse.
-    /// - Returns: the exchange with its last result; whether the server is content is for `checkSuccess` to see.
+    ///   - mayBegin: whether the exchange begins a transaction if none is open and autocommit is off.
+    ///   - preparing: runs under the GIL, when no other statement can be sent before this one. If it throws, nothing is
+    ///     sent.
+    /// - Returns: the exchange with its last result. Errors of the server are raised by `checkSuccess`.
     @discardableResult
     func perform(
         _ exchange: Exchange, mayBegin: Bool = true, preparing: () throws(PythonError) -> Void = {}
@@ -26,24 +26,26 @@ extension Connection {
         }
     }
 
-    /// Executes an exchange that is made under the lock, when it is known what state the transaction is in.
-    /// - Parameter make: returns an exchange that holds no Python object, or one made before.
+    /// Runs an exchange that is created under the lock, where the state of the transaction cannot change.
+    /// - Parameter make: may run without the GIL. It returns an exchange that holds no Python object, or an existing
+    ///   one.
     func perform(
         preparing: () throws(PythonError) -> Void = {}, _ make: () -> Exchange
     ) throws(PythonError) -> Exchange {
-        try settlePending()
+        try sendPendingStatements()
         if Self.isGreen {
             let exchange = try performGreen(preparing: preparing, make)
-            try collect()
+            try publishMessages()
             return exchange
         }
         let exchange = try performBlocking(timeout: core.commandTimeout, preparing: preparing, make)
-        try collectGathered()
+        try publishFetchedMessages()
         return exchange
     }
 
-    /// Asks the server for a sign of life: for an answer to nothing, in one round trip and without a transaction. One
-    /// that gives none in that time loses its session. A wait callback waits as long as it likes.
+    /// Checks that the server responds: sends an empty statement, in one round trip and without a transaction. If there
+    /// is no response within the timeout, the session is closed. In green mode the timeout has no effect, because the
+    /// wait callback decides how long it waits.
     func ping(within timeout: Duration) throws(PythonError) {
         try checkOpen()
         try checkSynchronous("ping")
@@ -51,50 +53,50 @@ extension Connection {
         let make = { Exchange(Statement(";")) }
         let exchange =
             try Self.isGreen ? performGreen(make) : performBlocking(timeout: timeout, grace: .zero, make)
-        try collect()
+        try publishMessages()
         if exchange.result?.status == .emptyQuery { return }
         try checkSuccess(exchange, cursor: nil)
     }
 
-    /// Executes a command of the driver's own and raises what the server says against it.
-    /// It is never preceded by BEGIN.
+    /// Executes a command of the driver itself, never with BEGIN. Raises the server's error, or DatabaseError if the
+    /// result is not a command's completion.
     func command(_ text: StaticString) throws(PythonError) {
         let exchange = try perform(Exchange(Statement(text)), mayBegin: false)
         try checkCompletion(exchange, of: "\(text)")
     }
 
-    /// The same, for a text that is not known beforehand.
+    /// The same, for a text that is made at run time.
     func command(_ text: String) throws(PythonError) {
         let bytes = try encoded(text)
         let exchange = try perform(bytes.withUnsafeBytes { Exchange(Statement(copying: $0)) }, mayBegin: false)
         try checkCompletion(exchange, of: text)
     }
 
-    /// Raises what the server says against a command of the driver's own: anything but that the command is completed.
-    /// The tag does not matter: a failed transaction's COMMIT is completed by a ROLLBACK.
+    /// Raises unless the result of a command of the driver is a command's completion. The command tag does not matter,
+    /// because the server answers COMMIT in a failed transaction with ROLLBACK.
     func checkCompletion(_ exchange: Exchange, of command: @autoclosure () -> String) throws(PythonError) {
         let status = exchange.result?.status
-        let refusedCopy = exchange.detour?.refusedCopy
+        let refusedCopy = exchange.anomalies?.refusedCopy
         if status == .commandOK, refusedCopy == nil { return }
         let isError = status?.isError ?? false
-        let isLost = core.closed == .broken || exchange.detour?.loss != nil
+        let isLost = core.closed == .broken || exchange.anomalies?.loss != nil
         if isError && refusedCopy == nil || isLost { try checkSuccess(exchange, cursor: nil) }
         throw unexpected(refusedCopy ?? status, to: command())
     }
 
     private func unexpected(_ status: ResultStatus?, to command: String) -> PythonError {
         let shown = status?.libpqName ?? "no result"
-        // Without the names that follow.
+        // Show the keywords only, without quoted names.
         let words = command.split(separator: " ").prefix { !$0.contains("'") && !$0.contains("\"") }
         return raise(
             module.pointee.databaseError,
             "the server answered \(words.joined(separator: " ")) with \(shown) instead of the command's completion")
     }
 
-    /// Raises what the server says against the statements.
-    /// - Parameter raising: the class to raise; nil for that of the SQLSTATE.
+    /// Raises the error of the exchange, if there is one.
+    /// - Parameter raising: the class to raise; nil for the class that belongs to the SQLSTATE.
     func checkSuccess(_ exchange: Exchange, cursor: PyObj?, raising: PyObj? = nil) throws(PythonError) {
-        if let detour = exchange.detour { try check(detour, cursor: cursor) }
+        if let anomalies = exchange.anomalies { try check(anomalies, cursor: cursor) }
         guard let result = exchange.result else {
             if core.closed == .broken {
                 throw raise(module.pointee.operationalError, "the connection to the server was lost")
@@ -117,15 +119,15 @@ extension Connection {
         }
     }
 
-    /// Raises OperationalError if the connection was lost, DatabaseError if the server did not answer BEGIN as it should,
-    /// and ProgrammingError for a COPY that the call does not go on with.
+    /// Raises OperationalError if the connection was lost, DatabaseError for an unexpected result of BEGIN, and
+    /// ProgrammingError for a COPY that the caller did not expect.
     @inline(never)
-    private func check(_ detour: Exchange.Detour, cursor: PyObj?) throws(PythonError) {
-        if let loss = detour.loss { throw raise(loss, cursor: cursor) }
-        // Why a connection was lost is told by the result.
+    private func check(_ anomalies: Exchange.Anomalies, cursor: PyObj?) throws(PythonError) {
+        if let loss = anomalies.loss { throw raise(loss, cursor: cursor) }
+        // The result contains the reason of the loss.
         if core.closed == .broken { return }
-        if let answer = detour.strayAnswer { throw unexpected(answer, to: "BEGIN") }
-        guard let copy = detour.refusedCopy else { return }
+        if let answer = anomalies.unexpectedBeginStatus { throw unexpected(answer, to: "BEGIN") }
+        guard let copy = anomalies.refusedCopy else { return }
         let message =
             switch copy {
             case .copyOut: "can't execute COPY TO: use the copy_to() method instead"
@@ -135,7 +137,7 @@ extension Connection {
         throw misuse(message, cursor)
     }
 
-    /// ProgrammingError, of a cursor if there is one.
+    /// Raises ProgrammingError, with the cursor if there is one.
     private func misuse(_ message: String, _ cursor: PyObj?) -> PythonError {
         let raised = raise(module.pointee.programmingError, message)
         return cursor.map { naming(raised, $0) } ?? raised
@@ -149,28 +151,28 @@ extension Connection {
     ) throws(PythonError) -> Exchange {
         var exchange: Exchange?
         let failure = try blocking(timeout: timeout, grace: grace) { () throws(PythonError) in
-            try checkAlone()
+            try checkNoExchange()
             try preparing()
         } _: { () throws(PQError) -> Wait? in
             let running = exchange ?? make()
             exchange = running
             return try running.advance(on: &core.session)
-        } isWasted: {
-            exchange?.detour?.refusedCopy != nil
+        } isDiscarded: {
+            exchange?.anomalies?.refusedCopy != nil
         } finally: { isOverdue in
             if isOverdue { exchange?.timeout = timeout }
-            if let exchange { core.note(exchange) }
+            if let exchange { core.finishExchange(exchange) }
         }
-        if let failure, exchange?.lose(by: failure) != true {
-            do throws(PythonError) { try collectGathered() } catch { PendingException.clear() }
+        if let failure, exchange?.recordLoss(failure) != true {
+            do throws(PythonError) { try publishFetchedMessages() } catch { PendingException.clear() }
             throw raise(failure)
         }
         guard let exchange else { throw raise(module.pointee.interfaceError, "connection already closed") }
         return exchange
     }
 
-    /// Raises ProgrammingError while a statement is under way that the program, or its wait callback, waits for.
-    private func checkAlone() throws(PythonError) {
+    /// Raises ProgrammingError while an asynchronous or green statement is running.
+    private func checkNoExchange() throws(PythonError) {
         if core.exchange != nil {
             throw raise(
                 module.pointee.programmingError, "a single async query can be executed on the same connection")
@@ -182,7 +184,7 @@ extension Connection {
     private func performGreen(
         preparing: () throws(PythonError) -> Void = {}, _ make: () -> Exchange
     ) throws(PythonError) -> Exchange {
-        try checkAlone()
+        try checkNoExchange()
         let core = self.core
         let exchange = make()
         exchange.isHandedOut = true
@@ -195,14 +197,14 @@ extension Connection {
             closeBroken()
             throw raise(module.pointee.operationalError, "the wait callback returned before the query was complete")
         }
-        try accessing { core.note(exchange) }
+        try accessing { core.finishExchange(exchange) }
         return exchange
     }
 
-    /// Lets the wait callback wait. If it raises, what the server sends from here on belongs to no call: the
-    /// connection is closed.
+    /// Calls the wait callback. If it raises, the connection is closed, because the remaining results would be read by
+    /// the next call.
     func waitGreen() throws(PythonError) {
-        // It may set another callback, or none.
+        // Keep a reference, because the callback may set another one.
         let callback = PyRef(retaining: module.pointee.waitCallback)
         do throws(PythonError) { _ = try callback.object.call(object) } catch {
             closeBroken()
@@ -210,9 +212,10 @@ extension Connection {
         }
     }
 
-    // MARK: Handed out
+    // MARK: Asynchronous
 
-    /// `poll()`: goes on as far as is possible without waiting; answers with psycopg2's POLL constants.
+    /// `poll()`: advances the connect or the exchange without blocking.
+    /// - Returns: one of psycopg2's `POLL_*` constants.
     func poll() throws(PythonError) -> Int {
         if core.opening != nil && core.isOurs { return try pollOpening() }
         try checkOpen()
@@ -221,14 +224,14 @@ extension Connection {
             return Poll.ok
         }
         if let wait = try advance(exchange) { return try handOut(wait) }
-        // Another thread that polls may have been faster.
+        // Another thread may have polled, and completed the exchange.
         guard core.exchange === exchange, !core.exchangeIsComplete else { return Poll.ok }
         core.exchangeIsComplete = true
-        if core.isAsynchronous { try deliver(exchange) }
+        if core.isAsynchronous { try deliverResult(of: exchange) }
         return Poll.ok
     }
 
-    /// Reads what the socket holds, while this thread waits for nothing.
+    /// Reads from the socket while no exchange is running, for notifications.
     private func readInput() throws(PythonError) {
         let core = self.core
         let failure = try blocking { () throws(PQError) -> Wait? in
@@ -238,17 +241,18 @@ extension Connection {
             if core.session?.isBroken ?? true { core.markBroken() }
         }
         if let failure { throw raise(failure) }
-        try collectGathered()
+        try publishFetchedMessages()
     }
 
-    /// Goes on with an exchange that is not waited for here.
-    /// - Returns: nil when it is complete, the connection's loss included, or not under way any more.
+    /// Advances an asynchronous or green exchange without blocking.
+    /// - Returns: what to wait for; nil if the exchange is complete, if the connection was lost, or if the exchange is
+    ///   not the running one any more.
     func advance(_ exchange: Exchange) throws(PythonError) -> Wait? {
         let core = self.core
         var failure: PQError?
         let wait = try accessing { () -> Wait? in
             guard core.exchange === exchange, !core.exchangeIsComplete else { return nil }
-            do throws(PQError) { return try exchange.advanceToAnswer(on: &core.session) } catch {
+            do throws(PQError) { return try exchange.advanceRecordingLoss(on: &core.session) } catch {
                 failure = error
                 core.markBroken()
                 return nil
@@ -261,41 +265,42 @@ extension Connection {
         return wait
     }
 
-    /// Gives an asynchronous query's result to the cursor that waits for it.
-    private func deliver(_ exchange: Exchange) throws(PythonError) {
+    /// Stores the result of a completed asynchronous exchange in its cursor.
+    private func deliverResult(of exchange: Exchange) throws(PythonError) {
         let core = self.core
         core.exchange = nil
         let reference = fields.pointee.async_cursor
         fields.pointee.async_cursor = nil
         defer { reference?.release() }
-        try accessing { core.note(exchange) }
-        try collect()
+        try accessing { core.finishExchange(exchange) }
+        try publishMessages()
         guard let reference, let cursor = reference.referent() else {
             throw raise(module.pointee.interfaceError, "the asynchronous cursor has disappeared")
         }
-        try core.receive?(cursor.object, exchange, self)
+        try core.receiveResult?(cursor.object, exchange, self)
     }
 
-    /// Lets the program wait.
+    /// Records what the program must wait for.
+    /// - Returns: the `POLL_*` constant for `poll()`.
     func handOut(_ wait: Wait) throws(PythonError) -> Int {
         core.handedOut = wait.descriptor ?? -1
-        if let watch = core.watch {
-            do { try watch.set(wait) } catch { throw raise(error) }
+        if let handedOutWait = core.handedOutWait {
+            do { try handedOutWait.set(wait) } catch { throw raise(error) }
             return Poll.read
         }
         return wait.interest.contains(.write) ? Poll.write : Poll.read
     }
 
-    /// The descriptor that the program is to wait for.
+    /// `fileno()`: the descriptor that the program must wait for.
     func descriptor() throws(PythonError) -> Int {
-        if let watch = core.watch { return Int(watch.descriptor) }
+        if let handedOutWait = core.handedOutWait { return Int(handedOutWait.descriptor) }
         if core.opening != nil { return Int(core.handedOut) }
         try checkOpen()
         return Int(core.session?.descriptor ?? -1)
     }
 }
 
-/// psycopg2's answers of `poll()`.
+/// The values that `poll()` returns, as in psycopg2.
 enum Poll {
     static let ok = 0
     static let read = 1

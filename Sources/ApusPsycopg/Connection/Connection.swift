@@ -3,13 +3,13 @@ import ApusPython
 import CApusPsycopg
 import Synchronization
 
-/// A Python connection, borrowed.
+/// A borrowed reference to a Python connection.
 struct Connection {
     let object: PyObj
     let core: ConnectionCore
     var fields: UnsafeMutablePointer<apus_connection> { object.fields(apus_connection.self) }
 
-    /// From the `self` of a method.
+    /// Wraps the `self` of a method. Raises InterfaceError if `__init__` never ran.
     init(_ object: PyObj?) throws(PythonError) {
         guard let object, let core = object.fields(apus_connection.self).pointee.core else {
             throw raise(module.pointee.interfaceError, "the connection is not initialized")
@@ -18,16 +18,16 @@ struct Connection {
         self.core = Unmanaged<ConnectionCore>.fromOpaque(core).takeUnretainedValue()
     }
 
-    // MARK: What a call demands of the connection
+    // MARK: Checks before a call
 
-    /// Raises InterfaceError for a closed connection, and for one that a fork's child inherited.
+    /// Raises InterfaceError if the connection is closed, or was inherited by a forked child.
     @inline(__always)
     func checkOpen() throws(PythonError) {
         if core.closed != .open { throw raise(module.pointee.interfaceError, "connection already closed") }
         try checkOwner()
     }
 
-    /// Raises InterfaceError for a connection that a fork's child inherited.
+    /// Raises InterfaceError if a forked child inherited the connection.
     @inline(__always)
     func checkOwner() throws(PythonError) {
         if !core.isOurs { throw inherited() }
@@ -55,6 +55,7 @@ struct Connection {
         }
     }
 
+    /// Raises ProgrammingError between `tpc_prepare()` and the end of the two-phase transaction.
     func checkNotPrepared(_ call: StaticString) throws(PythonError) {
         if core.status == .prepared {
             throw raise(
@@ -62,56 +63,58 @@ struct Connection {
         }
     }
 
-    /// A call that only makes sense outside of a transaction that the connection began. One that a program began with a
-    /// statement of its own, in autocommit, is the program's.
+    /// Raises ProgrammingError in a transaction that the connection began. It does not see a transaction that the
+    /// program began with a statement in autocommit.
     func checkNoTransaction(_ call: StaticString) throws(PythonError) {
         if core.status != .ready {
             throw raise(module.pointee.programmingError, "\(call) cannot be used inside a transaction")
         }
     }
 
-    // MARK: What the engine learnt
+    // MARK: Messages and parameters from the server
 
-    /// libpq's connection, for looking; nil when closed.
+    /// The PGconn, to read from; nil if the connection is closed.
     var libpq: OpaquePointer? { core.session?.pointer }
 
+    /// The current value of a parameter that the server reports; nil if it does not report it.
     func parameterStatus(_ name: String) throws(PythonError) -> String? {
         let core = self.core
         return try accessing { core.session?.parameterStatus(name) }
     }
 
-    /// The same for a name from Python, as a Python object; None where the server reports no such parameter.
+    /// The same for a name from Python, as a Python object; None if the server does not report the parameter.
     func parameterStatus(_ name: PyObj) throws(PythonError) -> PyRef {
         try parameterStatus(text(of: name, withoutNUL: "the name of a parameter")).map(PyRef.init) ?? PyRef.none
     }
 
-    /// Moves what the server sent unasked to the lists that Python sees, and follows a change of the encoding.
-    func collect() throws(PythonError) {
+    /// Appends new notices and notifications to `connection.notices` and `connection.notifies`, and updates the
+    /// encoding.
+    func publishMessages() throws(PythonError) {
         guard core.session != nil else { return }
-        // Where another thread is at work it gathers by itself, in the end.
+        // A thread that holds the lock fetches the messages itself, after its statement.
         if core.lock.tryLock() {
-            core.gather()
+            core.fetchMessages()
             core.lock.unlock()
         }
-        try collectGathered()
+        try publishFetchedMessages()
     }
 
-    /// The same for what was gathered before, by this thread or another.
-    func collectGathered() throws(PythonError) {
-        if core.hasMail.load(ordering: .acquiring) {
+    /// The same for messages that are in the inbox already, without reading from libpq.
+    func publishFetchedMessages() throws(PythonError) {
+        if core.inboxHasMessages.load(ordering: .acquiring) {
             let inbox = core.takeInbox()
-            if !inbox.notices.isEmpty { try collect(inbox.notices) }
-            for notification in inbox.notifications { try collect(notification) }
+            if !inbox.notices.isEmpty { try publish(inbox.notices) }
+            for notification in inbox.notifications { try publish(notification) }
         }
-        // A connection that has broken has no encoding any more: what is still to be read of it is in the last one.
+        // A broken connection has no encoding. Its remaining messages are in the last one.
         if let current = core.session?.clientEncodingID, current >= 0, current != core.encodingID {
             try followEncoding()
         }
     }
 
-    private func collect(_ notices: [ServerMessage]) throws(PythonError) {
+    private func publish(_ notices: [ServerMessage]) throws(PythonError) {
         guard let given = fields.pointee.notices, !given.isNone else { return }
-        // Its append() may put another collection in its place.
+        // Keep a reference, because `append()` may run Python code that assigns another list.
         let keeper = PyRef(retaining: given)
         let list = keeper.object
         for notice in notices {
@@ -122,7 +125,7 @@ struct Connection {
                 try append(text.object, to: list)
             }
         }
-        // The list is a window on the last ones, not a log that grows for ever.
+        // As in psycopg2, only the last 50 are kept.
         if list.isExactList, list.listCount > Self.noticesKept {
             try list.removeFirst(list.listCount - Self.noticesKept)
         }
@@ -130,7 +133,7 @@ struct Connection {
 
     private static let noticesKept = 50
 
-    private func collect(_ notification: PQNotification) throws(PythonError) {
+    private func publish(_ notification: PQNotification) throws(PythonError) {
         guard let given = fields.pointee.notifies, !given.isNone else { return }
         let keeper = PyRef(retaining: given)
         let list = keeper.object
@@ -142,8 +145,8 @@ struct Connection {
         }
     }
 
-    /// Appends to a collection of the program's own. The statement that was told something has succeeded: an error of
-    /// the collection's is not its.
+    /// Appends to a list object of the program. The statement succeeded; an exception from the program's list must not
+    /// make it fail.
     private func append(_ item: PyObj, to list: PyObj) throws(PythonError) {
         do throws(PythonError) { _ = try list.callMethod(module.pointee.nameAppend, item) } catch {
             guard PendingException.isInstance(of: Python.exception) else { throw error }
@@ -151,7 +154,7 @@ struct Connection {
         }
     }
 
-    /// Uses the encoding that the connection has now.
+    /// Updates the encoding, and the other properties that stay readable after the session has ended.
     func followEncoding() throws(PythonError) {
         guard let id = core.session?.clientEncodingID, let name = core.session?.clientEncoding else { return }
         core.encoding = try ClientEncoding(postgres: name)
@@ -163,20 +166,21 @@ struct Connection {
     }
 }
 
-/// What literals depend on: the client encoding and standard_conforming_strings.
+/// Detects changes of the client encoding and of standard_conforming_strings, on which the meaning of literals depends.
 extension Connection {
-    /// What `checkQuoting` compares: to be asked before the values of a statement are quoted.
+    /// Returns the number of changes so far, for `checkQuoting`. To be called before the values of a statement are
+    /// quoted.
     func quotingChanges() throws(PythonError) -> Int {
-        if core.isShared { try lookAgain() }
-        // Another thread may not have come to follow a change of the encoding that its statement made.
+        if core.isShared { try rereadQuotingRules() }
+        // Another thread's statement may have changed the encoding, without the thread having updated it here yet.
         if let current = core.session?.clientEncodingID, current >= 0, current != core.encodingID {
             try followEncoding()
         }
         return core.quotingChanges
     }
 
-    /// Raises OperationalError if what quoting depends on has changed since: an adapter, or another thread, executed a
-    /// statement meanwhile, and a value could break out of its quotes.
+    /// Raises OperationalError if the encoding or standard_conforming_strings has changed since: an adapter or another
+    /// thread executed a statement meanwhile, and a value could break out of its quotes.
     func checkQuoting(since quotedFor: Int) throws(PythonError) {
         if !core.isUnchanged(since: quotedFor) { throw quotingHasChanged() }
     }
@@ -189,12 +193,12 @@ extension Connection {
                 + "statement were adapted: it was not sent")
     }
 
-    /// Asks libpq again what quoting depends on, where C code of the program's may have executed statements.
+    /// Re-reads the settings on which quoting depends, because C code of the program may have executed statements.
     @inline(never)
-    func lookAgain() throws(PythonError) {
+    func rereadQuotingRules() throws(PythonError) {
         let core = self.core
         guard core.closed == .open, core.session != nil else { return }
         try accessing { core.readLiteralRules() }
-        try collectGathered()
+        try publishFetchedMessages()
     }
 }

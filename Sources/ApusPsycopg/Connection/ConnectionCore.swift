@@ -6,19 +6,19 @@ import ApusSessions
 import ApusWaiting
 import Synchronization
 
-/// The Swift side of a Python connection: the session, and what psycopg2 remembers of it.
+/// The Swift side of a Python connection: the session, and the state that psycopg2's API exposes.
 ///
-/// It touches no Python object, so that all of it may run without the GIL; only an exchange holds one, and is released
-/// under the GIL. Three locks protect it:
-/// - `lock` belongs to one statement at a time, for as long as the server works at it. Fields change under it.
-/// - The GIL: fields that only Python's calls change are changed and read under it.
-/// - `access` is held for the moment of one call of libpq, because libpq's connection bears one thread at a time.
-///   Who holds `lock` without the GIL takes it for each step. Who holds the GIL takes it to look at what libpq changes
-///   while it works (messages, notifications, reported parameters, the state of TLS), without waiting for another
-///   thread's statement; `lock` and the GIL together need no `access`.
+/// It touches no Python object, so that all of it can run without the GIL. Only an exchange may hold one; it must be
+/// released under the GIL. Three locks protect this object:
+/// - `lock` is held for one statement at a time, until its results have been read. Fields change under it.
+/// - The GIL protects fields that only calls from Python change and read.
+/// - `access` is held for one call of libpq, because a libpq connection must be used by one thread at a time. A thread
+///   that holds `lock` without the GIL takes `access` for each step. A thread that holds only the GIL takes it to read
+///   state that libpq changes (messages, notifications, reported parameters, the state of TLS), without waiting for the
+///   statement of another thread. A thread that holds both `lock` and the GIL does not need `access`.
 ///
-/// The session comes and goes under `lock` and the GIL, so that the holder of either may use it. Locks are taken in
-/// this order: `lock`, GIL, `access`; the holder of `access` waits for nothing.
+/// The session is set and released under `lock` and the GIL, so that a holder of either can use it. The lock order is
+/// `lock`, GIL, `access`. A holder of `access` must not block.
 final class ConnectionCore: @unchecked Sendable {
     /// `connection.closed`
     enum Closed: Int { case open, closed, broken }
@@ -36,16 +36,17 @@ final class ConnectionCore: @unchecked Sendable {
     let access = ConnectionLock()
     /// The process that opens the connection.
     var generation = ForkGeneration.current
-    /// Exclusivity is not checked here: it costs five checks a statement, and `lock` guarantees exclusive access.
+    /// Exclusivity checking is off: it costs five checks per statement, and `lock` guarantees exclusive access.
     @exclusivity(unchecked) var session: PQConnection?
-    /// The session's count on its node; nil for a plain connection.
+    /// Counts this session on its node; nil without load balancing.
     var reservation: Reservation?
     var closed = Closed.broken
     var status = Status.setup
     var transaction = TransactionSettings()
-    /// Counts the transactions that ended: what lives no longer than one remembers its number.
+    /// The number of transactions that have ended. Objects that live as long as a transaction store it to find out
+    /// whether theirs has ended.
     var transactionNumber = 0
-    /// The name of the two-phase transaction that is open. It is read and set under the GIL.
+    /// The name of the open two-phase transaction. It is read and set under the GIL.
     var twoPhaseName: String? {
         get { isTwoPhase ? lastTwoPhaseName : nil }
         set {
@@ -54,13 +55,14 @@ final class ConnectionCore: @unchecked Sendable {
         }
     }
     private var lastTwoPhaseName = ""
-    /// A transaction ends without the GIL, where a text that another thread reads must not be freed.
+    /// A separate flag, because a transaction ends without the GIL, and must not free a string that another thread may
+    /// be reading.
     private var isTwoPhase = false
 
-    /// What the server sent unasked, until Python's lists take it.
+    /// Notices and notifications that are not yet in Python's lists.
     let inbox = ForkSafeMutex(Inbox())
-    /// Whether there is anything in it, which a statement looks at more often than there is.
-    let hasMail = Atomic<Bool>(false)
+    /// True if the inbox is not empty. Every statement checks it, and an atomic is cheaper than the mutex.
+    let inboxHasMessages = Atomic<Bool>(false)
 
     struct Inbox {
         var notices: [ServerMessage] = []
@@ -68,9 +70,9 @@ final class ConnectionCore: @unchecked Sendable {
     }
 
     var encoding = ClientEncoding.utf8
-    /// libpq's number of the encoding that `encoding` was made of.
+    /// libpq's number of `encoding`.
     var encodingID: Int32 = -1
-    /// What programs may ask for after the session has ended, too.
+    /// Properties of the session that programs can still read after it has ended.
     var facts = Facts()
 
     struct Facts {
@@ -78,7 +80,7 @@ final class ConnectionCore: @unchecked Sendable {
         var serverVersion = 0
         var protocolVersion = 0
 
-        /// An encoding's name as `connection.encoding` has it.
+        /// The name of an encoding as in `connection.encoding`: upper case, without `_` and `-`.
         static func shown(encoding name: String) -> String {
             String(name.uppercased().unicodeScalars.filter { $0 != "_" && $0 != "-" })
         }
@@ -86,90 +88,96 @@ final class ConnectionCore: @unchecked Sendable {
 
     /// Whether a backslash in a plain literal is an escape.
     var doublesBackslashes = false
-    /// Counts the changes of that and of `encodingID`: a literal is quoted for what they are at one moment, and may be
-    /// sent at another.
+    /// The number of changes of `doublesBackslashes` and `encodingID`, because either may change between the quoting of
+    /// a literal and its sending.
     var quotingChanges = 0
-    /// Whether the program has the address of the PGconn, and may do with it what it likes.
+    /// True if the program has asked for the address of the PGconn, and may use it through C code.
     var isShared = false
-    /// Whether BEGIN may travel with the statement that it precedes.
+    /// Whether BEGIN may be sent in the same message as the first statement.
     var joinsBegin = true
 
-    /// libpq's words about the last error, where they are about what was sent in front of the statement, too, and those
-    /// that the exception has; under the GIL.
+    /// libpq's text of the last error (`said`), and the text of the exception (`shown`), if the two differ because
+    /// other text was sent before the statement. Used under the GIL.
     var shiftedError: (said: [UInt8], shown: [UInt8])?
 
-    /// What the opening has to say to the application's log.
+    /// Warnings of the balanced connect, to be logged.
     var warnings: [String] = []
 
-    /// How long a statement's answer is waited for before the server is asked to cancel it; nil is for ever.
+    /// The time after which the server is asked to cancel a statement; nil for no limit.
     var commandTimeout: Duration?
-    /// How long the answer is waited for after that, or after a signal handler raised, before the session is given up.
+    /// How long the server may take to cancel a statement, after `commandTimeout` or Ctrl-C, before the session is
+    /// closed.
     var cancellationTimeout: Duration = .seconds(10)
 
-    /// Whether a `with connection:` block is open: it is a transaction, in autocommit too.
+    /// True inside a `with connection:` block, which is a transaction in autocommit, too.
     var isInBlock = false
 
-    /// Set for good by `async_=1`.
+    /// True if the connection was opened with `async_=1`.
     var isAsynchronous = false
-    /// What `executemany` holds back while Python code runs that may use the connection; under the GIL.
+    /// Statements that `executemany` has not sent yet, while it runs Python code that may use the connection. Used
+    /// under the GIL.
     var pending: [any HeldStatements] = []
-    /// What is under way in asynchronous and green mode.
+    /// The connect that is running; nil once the connection is open.
     var opening: BalancedConnect?
+    /// The exchange that is running in asynchronous or green mode.
     var exchange: Exchange?
-    /// Gives an asynchronous exchange's result to the cursor that waits for it.
-    var receive: ((_ cursor: PyObj, Exchange, Connection) throws(PythonError) -> Void)?
-    /// Whether the exchange's results have all come.
+    /// Stores the result of an asynchronous exchange in its cursor.
+    var receiveResult: ((_ cursor: PyObj, Exchange, Connection) throws(PythonError) -> Void)?
+    /// True if all results of the exchange have been read.
     var exchangeIsComplete = false
-    /// The descriptor of the wait that was handed out last.
+    /// The descriptor of the last wait that was handed out to the program; -1 for none.
     var handedOut: Int32 = -1
-    /// Stands for whatever the balanced connect waits for, under one descriptor that does not change.
-    var watch: HandedOutWait?
+    /// One descriptor that never changes, for everything that the balanced connect waits for.
+    var handedOutWait: HandedOutWait?
 
-    /// Makes an exchange begin the transaction that its statement needs now. Under the lock, when it is known what
-    /// state the transaction is in.
+    /// Makes an exchange begin a transaction, if its statement needs one. To be called under `lock`, because the state
+    /// of the transaction must not change until the exchange is sent.
     func prepare(_ exchange: Exchange) {
-        if begins { exchange.begin(by: transaction.begin, joins: joinsBegin) }
+        if mustBegin { exchange.begin(by: transaction.begin, joins: joinsBegin) }
     }
 
-    /// Takes notice of how an exchange ended. Under the lock, and `access` or the GIL.
-    func note(_ exchange: Exchange) {
-        if exchange.hasBegun || exchange.detour?.strayAnswer != nil && isInTransaction { status = .begin }
-        if exchange.isShifted, session?.hasNotices == true, let notices = session?.takeNotices() {
-            deliver(exchange.ownPositions(of: notices))
+    /// Updates the state of the connection and of its transaction after an exchange. To be called under `lock`, and
+    /// `access` or the GIL.
+    func finishExchange(_ exchange: Exchange) {
+        if exchange.hasBegun || exchange.anomalies?.unexpectedBeginStatus != nil && isInTransaction { status = .begin }
+        if exchange.hasPrefix, session?.hasNotices == true, let notices = session?.takeNotices() {
+            addToInbox(exchange.convertPositions(of: notices))
         }
         let isBroken = session?.isBroken ?? true
         if exchange.ending != .none {
-            // As in psycopg2, a transaction whose COMMIT came to no answer is over, and one that could not be rolled back
-            // is not.
+            // As in psycopg2, a transaction is over if the connection broke during COMMIT, but not if it broke during
+            // ROLLBACK.
             if isBroken ? exchange.ending == .commit : session?.transactionStatus == .idle { endTransaction() }
         }
         if isBroken { markBroken() }
     }
 
-    /// Whether the server is in a transaction, failed or not. `status` is what psycopg2's is: what the connection
-    /// itself began and ended. A program's own BEGIN, COMMIT and ROLLBACK make the two differ.
+    /// Whether the server is in a transaction, failed or not. `status`, as in psycopg2, only follows the transactions
+    /// that the connection itself begins and ends; the two differ if the program executes BEGIN, COMMIT or ROLLBACK.
     var isInTransaction: Bool {
         let status = session?.transactionStatus
         return status == .inTransaction || status == .inError
     }
 
-    /// Whether the next exchange begins a transaction.
-    var begins: Bool { status == .ready && (!transaction.autocommit || isInBlock) && !isAsynchronous }
+    /// Whether the next exchange must begin a transaction.
+    var mustBegin: Bool { status == .ready && (!transaction.autocommit || isInBlock) && !isAsynchronous }
 
-    /// Forgets the transaction, which has ended on the server.
+    /// Records that the transaction has ended on the server.
     func endTransaction() {
         status = .ready
         isTwoPhase = false
         transactionNumber &+= 1
     }
 
-    /// The exchange that ends the transaction, or nothing if there is none: another thread may have been faster.
-    func makeEnd(_ ending: Exchange.Ending) -> Exchange {
+    /// Returns the exchange that ends the transaction. It is empty if there is none, because another thread may have
+    /// ended it.
+    func makeEndingExchange(_ ending: Exchange.Ending) -> Exchange {
         let ending = status == .begin ? ending : .none
         return Exchange(Statement(ending.command), ending: ending)
     }
 
-    /// The socket is gone: the node has one session less from now on. Under `access`, or the lock and the GIL.
+    /// Records that the connection is broken, and that its node has one session less. To be called under `access`, or
+    /// under `lock` and the GIL.
     func markBroken() {
         guard closed == .open else { return }
         closed = .broken
@@ -177,35 +185,35 @@ final class ConnectionCore: @unchecked Sendable {
         reservation = nil
     }
 
-    /// Takes out of libpq what the server sent unasked, and what it said of literals. Under the lock, and `access` or
-    /// the GIL.
-    func gather() {
+    /// Moves notices and notifications from libpq to the inbox, and re-reads standard_conforming_strings. To be called
+    /// under `lock`, and `access` or the GIL.
+    func fetchMessages() {
         if session == nil { return }
         readLiteralRules()
         if session?.hasNotices == true, let notices = session?.takeNotices() {
-            deliver(notices)
+            addToInbox(notices)
         }
         while let notification = session?.takeNotification() {
             inbox.withLock { $0.notifications.append(notification) }
-            hasMail.store(true, ordering: .releasing)
+            inboxHasMessages.store(true, ordering: .releasing)
         }
     }
 
-    private func deliver(_ notices: [ServerMessage]) {
+    private func addToInbox(_ notices: [ServerMessage]) {
         inbox.withLock { $0.notices += notices }
-        hasMail.store(true, ordering: .releasing)
+        inboxHasMessages.store(true, ordering: .releasing)
     }
 
-    /// What was put into the inbox since the last call.
+    /// Returns the contents of the inbox, and empties it.
     func takeInbox() -> Inbox {
-        hasMail.store(false, ordering: .relaxed)
+        inboxHasMessages.store(false, ordering: .relaxed)
         return inbox.withLock { inbox in
             defer { inbox = Inbox() }
             return inbox
         }
     }
 
-    /// Learns what the server last said of standard_conforming_strings. Under the lock, and `access` or the GIL.
+    /// Reads the current value of standard_conforming_strings. To be called under `lock`, and `access` or the GIL.
     func readLiteralRules() {
         guard let doubles = session?.doublesBackslashes else { return }
         if doubles == doublesBackslashes { return }
@@ -213,32 +221,33 @@ final class ConnectionCore: @unchecked Sendable {
         quotingChanges &+= 1
     }
 
-    /// Whether literals that were quoted after so many changes mean now what they meant then. Under the lock, or while
-    /// `exchange` keeps other statements away.
+    /// Whether literals that were quoted at this number of changes still have the same meaning. To be called under
+    /// `lock`, or while `exchange` prevents other statements.
     func isUnchanged(since quotedFor: Int) -> Bool {
         guard quotingChanges == quotedFor else { return false }
-        // Another thread may not have come to note a change of the encoding. A connection that broke has none.
+        // Another thread may have changed the encoding without having updated `encodingID`. A broken connection has no
+        // encoding.
         let current = session?.clientEncodingID ?? -1
         return current < 0 || current == encodingID
     }
 
-    /// Makes the locks this process's, for a connection that is about to be opened.
-    func adoptLocks() {
-        lock.adopt()
-        access.adopt()
+    /// Makes the locks usable in a forked child. To be called before the connection is opened.
+    func resetLocksAfterFork() {
+        lock.resetAfterFork()
+        access.resetAfterFork()
     }
 
-    /// Ends the session, under the lock and the GIL. In a fork's child, the parent's goes on.
-    func finish() {
+    /// Releases the session, under `lock` and the GIL. In a forked child, the session of the parent goes on.
+    func endSession() {
         session = nil
         opening = nil
         exchange = nil
-        watch = nil
+        handedOutWait = nil
         reservation?.release()
         reservation = nil
     }
 
-    /// A request to the server to give up what it does for this connection.
+    /// Creates a request to cancel the running statement.
     func cancelMachine(within time: Duration) throws(PQError) -> CancelMachine {
         switch session {
         case .some(let session): return try CancelMachine(session, deadline: Monotonic.now + time)
@@ -246,14 +255,15 @@ final class ConnectionCore: @unchecked Sendable {
         }
     }
 
-    /// Whether the process is still the one that opened the connection, or began to.
+    /// Whether this process opened the connection, or began to; false in a forked child.
     var isOurs: Bool { generation.isOurs }
 
-    /// Lets go of a connection that a fork's child inherited. If the fork came while a thread of the parent was at it,
-    /// that thread will never give the lock back, and what libpq has in memory is half done: it stays as it is.
-    func letGo() {
+    /// Releases a session that a forked child inherited. If a thread of the parent held `lock` during the fork, it
+    /// leaks the session instead, because that thread does not exist in the child, and libpq's data may be
+    /// inconsistent.
+    func abandonSession() {
         if lock.tryLock() {
-            finish()
+            endSession()
             lock.unlock()
         } else {
             _ = Unmanaged.passRetained(self)

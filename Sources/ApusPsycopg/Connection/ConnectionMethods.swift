@@ -490,7 +490,7 @@ extension Connection {
             if level != 0 { settings.isolation = TransactionSettings.Isolation(rawValue: level) }
         }
         // Unlike the properties, this call ends the transaction that is open.
-        try end(by: .rollback)
+        try endTransaction(by: .rollback)
         try set(settings, naming: [])
     }
 
@@ -501,7 +501,7 @@ extension Connection {
         // As psycopg2: what is so already ends no transaction.
         let name = ConnectionCore.Facts.shown(encoding: name)
         if name == core.session?.clientEncoding.map(ConnectionCore.Facts.shown) { return }
-        try end(by: .rollback)
+        try endTransaction(by: .rollback)
         let settings = core.transaction
         core.transaction.autocommit = true
         defer { core.transaction = settings }
@@ -509,7 +509,7 @@ extension Connection {
         // The server knows best which names there are; one that Python has no codec for is of no use all the same.
         do throws(PythonError) {
             try command("SET client_encoding TO \(literal(name))")
-            try collect()
+            try publishMessages()
         } catch {
             let exception = PendingException.take()
             if core.closed == .open, core.session?.clientEncoding != before {

@@ -4,14 +4,16 @@ import ApusPython
 
 /// Connection strings as Python sees them.
 enum DSN {
-    /// The string to show as `connection.dsn`: as it was given, but without a password.
-    /// - Parameter dsn: the string that `parsed` is of.
+    /// Returns the value of `connection.dsn`: the given string, with the password hidden.
+    /// - Parameters:
+    ///   - dsn: the string that the program gave.
+    ///   - parsed: the parameters of the same string.
     static func shown(_ dsn: PyObj, _ parsed: ConnectionString) throws(PythonError) -> PyRef {
         guard let shown = parsed.withHiddenSecrets else { return PyRef(retaining: dsn) }
         return try PyRef(shown)
     }
 
-    /// A connection string of a dict of keywords and values, which are strings.
+    /// Returns the connection string for a dict of keywords and values, which must be strings.
     static func format(_ settings: PyObj) throws(PythonError) -> PyRef {
         var parameters: [ConnectionParameter] = []
         try settings.forEachItem { (keyword, value) throws(PythonError) in
@@ -20,7 +22,7 @@ enum DSN {
         return try PyRef(ConnectionParameter.format(parameters))
     }
 
-    /// `parse_dsn`: {keyword: value} of a connection string or URI.
+    /// `parse_dsn`: returns a dict of the keywords and values in a connection string or URI.
     static func dictionary(of dsn: String) throws(PythonError) -> PyRef {
         let result = try PyRef.dict()
         for parameter in try parse(dsn).parameters {

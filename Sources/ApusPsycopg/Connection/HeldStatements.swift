@@ -1,20 +1,21 @@
 import ApusPython
 
-/// Statements that a call of `executemany` holds back, to send them together.
+/// Statements that a call of `executemany` has not sent yet, because it sends several together.
 protocol HeldStatements: AnyObject {
-    /// Whether they belong to this thread, and are not being sent.
+    /// True if they belong to this thread, and are not being sent.
     var isOurs: Bool { get }
+    /// Sends them, and stores the results.
     func send() throws(PythonError)
 }
 
 extension Connection {
-    /// Sends what an `executemany` of this thread still holds: its iterator, or an adapter, is about to use the
-    /// connection.
+    /// Sends the statements that an `executemany` of this thread has not sent yet. To be called before another use of
+    /// the connection, because its iterator or an adapter may be the caller.
     @inline(__always)
-    func settlePending() throws(PythonError) { if !core.pending.isEmpty { try sendPending() } }
+    func sendPendingStatements() throws(PythonError) { if !core.pending.isEmpty { try sendOwnPendingStatements() } }
 
     @inline(never)
-    private func sendPending() throws(PythonError) {
+    private func sendOwnPendingStatements() throws(PythonError) {
         for pending in core.pending where pending.isOurs { try pending.send() }
     }
 }

@@ -4,14 +4,14 @@ import ApusSessions
 import ApusValues
 import ApusWaiting
 
-/// Where the data of a COPY FROM go: small pieces are gathered, so that the server gets large ones, and the next is
-/// asked of the file only when the socket has taken the last but one.
-struct CopyOutlet: ~Copyable {
+/// Buffers the data of a COPY FROM, so that small reads are sent in large pieces. The file is read again only when
+/// libpq has written the piece before the last one to the socket, so that memory is limited to two pieces.
+struct CopyInBuffer: ~Copyable {
     private let connection: Connection
     private let exchange: Exchange
-    private var gathered = ByteWriter(minimumCapacity: PQConnection.copyPieceSize)
+    private var buffered = ByteWriter(minimumCapacity: PQConnection.copyPieceSize)
 
-    /// For a connection whose lock is held.
+    /// The caller must hold the connection's lock.
     init(_ connection: Connection, _ exchange: Exchange) {
         self.connection = connection
         self.exchange = exchange
@@ -20,29 +20,29 @@ struct CopyOutlet: ~Copyable {
     mutating func send(_ bytes: UnsafeRawBufferPointer) throws(PythonError) {
         var rest = bytes[...]
         while !rest.isEmpty {
-            // Whatever makes a whole piece need not be copied to one.
-            let piece = rest.prefix(PQConnection.copyPieceSize - gathered.count)
+            // A whole piece is sent without a copy.
+            let piece = rest.prefix(PQConnection.copyPieceSize - buffered.count)
             rest = rest[piece.endIndex...]
             if piece.count == PQConnection.copyPieceSize {
-                try put(UnsafeRawBufferPointer(rebasing: piece))
+                try sendPiece(UnsafeRawBufferPointer(rebasing: piece))
                 continue
             }
-            gathered.append(UnsafeRawBufferPointer(rebasing: piece))
-            if gathered.count == PQConnection.copyPieceSize { try flush() }
+            buffered.append(UnsafeRawBufferPointer(rebasing: piece))
+            if buffered.count == PQConnection.copyPieceSize { try flush() }
         }
     }
 
-    /// Sends what was gathered.
+    /// Sends the buffered bytes.
     mutating func flush() throws(PythonError) {
-        if gathered.count == 0 { return }
-        try gathered.withUnsafeBytes { (bytes) throws(PythonError) in try put(bytes) }
-        gathered.removeAll()
+        if buffered.count == 0 { return }
+        try buffered.withUnsafeBytes { (bytes) throws(PythonError) in try sendPiece(bytes) }
+        buffered.removeAll()
     }
 
-    private func put(_ piece: UnsafeRawBufferPointer) throws(PythonError) {
+    private func sendPiece(_ piece: UnsafeRawBufferPointer) throws(PythonError) {
         let core = connection.core
         try connection.blockingUnderLock(limiting: exchange) { () throws(PQError) in
-            // The file may have closed the connection.
+            // The file's `read()` may have closed the connection.
             guard let step = try core.session?.sendCopyData(piece) else { throw Exchange.closed }
             if case .wait(let wait) = step { return wait }
             return nil
@@ -50,19 +50,19 @@ struct CopyOutlet: ~Copyable {
     }
 }
 
-/// The file that the data of a COPY TO go to.
+/// Writes the data of a COPY TO to a file.
 struct CopySink {
     private let file: PyObj
     private let encoding: ClientEncoding
     private let takesText: Bool
-    /// Whether `write()` may take less than it is given, and says how much.
+    /// Whether `write()` may write fewer bytes than given, and returns their number.
     private let isRaw: Bool
 
-    /// - Parameter file: borrowed for as long as the sink lives.
+    /// - Parameter file: must outlive the sink.
     init(_ file: PyObj, _ encoding: ClientEncoding) throws(PythonError) {
         self.file = file
         self.encoding = encoding
-        // Files of the `io` module say what they are by their base.
+        // Files of the `io` module have one of these base classes.
         let io = try Python.module("io")
         takesText = try Self.isInstance(file, of: "TextIOBase", in: io.object)
         isRaw = try Self.isInstance(file, of: "RawIOBase", in: io.object)
@@ -74,28 +74,28 @@ struct CopySink {
         return fits
     }
 
-    /// Writes all of the bytes. Raises BlockingIOError if a raw file takes none of them, OSError or TypeError if it
-    /// says that it took what it cannot have taken: with less than all of it the copy would be another.
+    /// Writes all of the bytes. Raises BlockingIOError if a raw file writes none of them, and OSError or TypeError if
+    /// it returns an impossible number, because the file would be incomplete.
     func write(_ bytes: UnsafeRawBufferPointer) throws(PythonError) {
         var rest = bytes[...]
         while !rest.isEmpty {
             let piece = UnsafeRawBufferPointer(rebasing: rest)
             let chunk = try takesText ? encoding.decode(piece) : PyRef(bytes: piece)
             let answer = try file.callMethod(module.pointee.nameWrite, chunk.object)
-            // Others take all that they are given, and what they return means anything.
+            // Other files write all bytes, and the meaning of their returned value is not defined.
             guard isRaw else { return }
             rest = try rest.dropFirst(Self.count(answer.object, of: rest.count))
         }
     }
 
-    /// What a raw file's `write()` says that it took of so many bytes.
+    /// Converts the returned value of a raw file's `write()` to a number of bytes, from 1 to `size`.
     private static func count(_ answer: PyObj, of size: Int) throws(PythonError) -> Int {
-        if answer.isNone { throw blocks("None", size) }
+        if answer.isNone { throw blockingError("None", size) }
         guard answer.isInt else {
             throw raiseTypeError("the raw file's write() returned \(answer.typeName) instead of a number of bytes")
         }
         let count = try answer.integerIfSmall
-        if count == 0 { throw blocks("0", size) }
+        if count == 0 { throw blockingError("0", size) }
         guard let count, count > 0, count <= size else {
             throw try raise(
                 Python.osError,
@@ -104,7 +104,7 @@ struct CopySink {
         return count
     }
 
-    private static func blocks(_ answer: String, _ size: Int) -> PythonError {
+    private static func blockingError(_ answer: String, _ size: Int) -> PythonError {
         do throws(PythonError) {
             let message = try PyRef(
                 "the raw file's write() returned \(answer): it took none of \(size) bytes, and COPY cannot wait for it")

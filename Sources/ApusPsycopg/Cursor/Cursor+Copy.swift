@@ -45,7 +45,7 @@ extension Cursor {
             }
             try connection.checkNotPrepared(call)
         }
-        try connection.settlePending()
+        try connection.sendPendingStatements()
         return connection
     }
 
@@ -54,16 +54,18 @@ extension Cursor {
         return try statement(text.object, nil, connection)
     }
 
-    // MARK: Conversation
+    // MARK: Transfer
 
+    /// Executes the statement and transfers the data of its COPYs.
     /// - Parameters:
-    ///   - quotedFor: see `Connection.checkQuoting(since:)`.
+    ///   - size: the argument for the file's `read()`.
+    ///   - quotedFor: the value of `quotingChanges()` before quoting, for `Connection.checkQuoting(since:)`.
     private func copy(
         _ statement: consuming PyRef, _ file: PyObj, size: Int, _ connection: Connection, quotedFor: Int
     ) throws(PythonError) {
         let query = statement.object
         let exchange = try Exchange(sendable(query))
-        exchange.takes = .file
+        exchange.expectedCopy = .file
         let core = connection.core
         do throws(PythonError) {
             try connection.holdingLock { () throws(PythonError) in
@@ -74,30 +76,31 @@ extension Cursor {
                 replace(&fields.pointee.copy_file, with: PyRef(retaining: file))
                 core.prepare(exchange)
                 defer {
-                    core.note(exchange)
+                    core.finishExchange(exchange)
                     replace(&fields.pointee.copy_file, with: nil)
                 }
-                do throws(PythonError) { try converse(exchange, file, size: size, connection) } catch {
+                do throws(PythonError) { try transferCopies(exchange, file, size: size, connection) } catch {
                     connection.abandonCopy(exchange)
                     throw error
                 }
             }
         } catch {
-            // What the server reported meanwhile counts for the next statement all the same.
-            connection.collectBesides()
+            // Publish messages and update the encoding after an error, too, because the next statement depends on it.
+            connection.publishMessagesKeepingException()
             throw error
         }
-        try connection.collect()
-        try accept(exchange, connection)
+        try connection.publishMessages()
+        try storeResult(of: exchange, connection)
     }
 
-    /// The text may hold several statements, more than one of them a COPY.
-    private func converse(_ exchange: Exchange, _ file: PyObj, size: Int, _ connection: Connection) throws(PythonError)
+    /// Reads results, and transfers the data of each COPY, because the text may contain more than one.
+    private func transferCopies(_ exchange: Exchange, _ file: PyObj, size: Int, _ connection: Connection)
+        throws(PythonError)
     {
         let core = connection.core
         while true {
             try connection.blockingUnderLock(limiting: exchange) { () throws(PQError) in
-                try exchange.advanceToAnswer(on: &core.session)
+                try exchange.advanceRecordingLoss(on: &core.session)
             }
             switch exchange.result?.status {
             case .copyIn: try feed(file, size: size, connection, exchange)
@@ -108,45 +111,45 @@ extension Cursor {
         }
     }
 
-    /// COPY FROM: what the file's `read(size)` returns goes to the server, until it is nothing.
+    /// COPY FROM: sends what the file's `read(size)` returns, until that is empty.
     private func feed(_ file: PyObj, size: Int, _ connection: Connection, _ exchange: Exchange) throws(PythonError) {
         let size = try PyRef(size)
-        var outlet = CopyOutlet(connection, exchange)
-        var problem: String?
+        var buffer = CopyInBuffer(connection, exchange)
+        var errorMessage: String?
         var cause: PyRef?
         reading: while true {
             switch read(file, size.object, connection) {
             case .end:
-                try outlet.flush()
+                try buffer.flush()
                 break reading
             case .data(let piece):
-                // What goes wrong here is not the file's doing.
-                try outlet.send(piece.bytes)
+                // Errors here are raised as they are, because they are not the file's.
+                try buffer.send(piece.bytes)
                 try Self.lookForSignals(exchange)
             case .noData:
-                problem = "error in .read() call"
+                errorMessage = "error in .read() call"
                 break reading
             case .failed(let exception):
                 if !exception.object.isInstance(of: Python.exception) {
-                    // Ctrl-C and SystemExit are no errors of the file's.
+                    // KeyboardInterrupt and SystemExit are raised as they are, because they are not the file's errors.
                     PendingException.restore(exception)
                     throw PythonError()
                 }
-                problem = "error in .read() call" + Self.description(exception.object)
+                errorMessage = "error in .read() call" + Self.description(exception.object)
                 cause = consume exception
                 break reading
             }
         }
         let core = connection.core
         try connection.blockingUnderLock(limiting: exchange) { () throws(PQError) in
-            if case .wait(let wait)? = try core.session?.sendCopyEnd(error: problem) { return wait }
+            if case .wait(let wait)? = try core.session?.sendCopyEnd(error: errorMessage) { return wait }
             return nil
         }
         guard let cause = cause.take() else { return }
-        // The server's complaint is what is raised; what led to it is not to be lost.
+        // As in psycopg2, the server's error is raised. The file's exception becomes its `__cause__`.
         exchange.endCopy()
         try connection.blockingUnderLock(limiting: exchange) { () throws(PQError) in
-            try exchange.advanceToAnswer(on: &core.session)
+            try exchange.advanceRecordingLoss(on: &core.session)
         }
         do throws(PythonError) { try connection.checkSuccess(exchange, cursor: object) } catch {
             if let exception = PendingException.take() {
@@ -157,7 +160,7 @@ extension Cursor {
         }
     }
 
-    /// A file of C code never lets Python look.
+    /// Checks for signals, because a file that is written in C never does.
     private static func lookForSignals(_ exchange: Exchange) throws(PythonError) {
         do throws(PythonError) { try Python.checkSignals() } catch {
             exchange.isInterrupted = true
@@ -165,17 +168,17 @@ extension Cursor {
         }
     }
 
-    /// What a file's `read()` came to.
-    private enum Reading: ~Copyable {
+    /// The result of a file's `read()`.
+    private enum ReadOutcome: ~Copyable {
         case end
         case data(EncodedText)
-        /// It returned neither `bytes` nor `str`.
+        /// `read()` returned neither `bytes` nor `str`.
         case noData
-        /// It raised an exception.
+        /// `read()` raised this exception.
         case failed(PyRef)
     }
 
-    private func read(_ file: PyObj, _ size: PyObj, _ connection: Connection) -> Reading {
+    private func read(_ file: PyObj, _ size: PyObj, _ connection: Connection) -> ReadOutcome {
         do throws(PythonError) {
             let piece = try file.callMethod(module.pointee.nameRead, size)
             if piece.object.isBytes {
@@ -197,7 +200,7 @@ extension Cursor {
         return ": \(exception.typeName)\(shown)"
     }
 
-    /// COPY TO: whole rows go to the file's `write()`, as many at once as have come.
+    /// COPY TO: passes rows to the file's `write()`, as many in one call as have arrived, up to 64 KiB.
     private func drain(into file: PyObj, _ connection: Connection, _ exchange: Exchange) throws(PythonError) {
         let core = connection.core
         let sink = try CopySink(file, core.encoding)
@@ -206,7 +209,7 @@ extension Cursor {
         defer { pace.reset(core.session) }
         var ended = false
         while !ended {
-            // libpq reads less at once than a piece holds: it is asked again before what has come is handed over.
+            // Ask libpq again before writing, because it reads less than a piece at a time.
             var before = 0
             try connection.blockingUnderLock(limiting: exchange) { () throws(PQError) in
                 while true {
@@ -217,7 +220,7 @@ extension Cursor {
                     switch step {
                     case .wait(let wait):
                         if piece.count == 0 {
-                            guard let outcome = pace.pause(wait, core.session) else { return wait }
+                            guard let outcome = pace.waitForMore(wait, core.session) else { return wait }
                             if outcome == .interrupted { return nil }
                         } else if piece.count == before {
                             return nil
@@ -233,7 +236,7 @@ extension Cursor {
             try Self.lookForSignals(exchange)
             if piece.count == 0 { continue }
             try piece.withUnsafeBytes { (bytes) throws(PythonError) in try sink.write(bytes) }
-            pace.note(piece.count, core.session)
+            pace.countReceived(piece.count, core.session)
             piece.removeAll()
         }
     }
@@ -241,14 +244,14 @@ extension Cursor {
     private static let pieceSize = 64 << 10
 }
 
-/// What `copy_from` and `copy_to` say about the table and the format.
+/// The table, columns and format that `copy_from` and `copy_to` get.
 struct CopyFormat {
     private let table: String
     private let separator: String
     private let null: String
     private let columns: PyObj?
 
-    /// From the arguments `table`, `sep` and `null`, which both calls have in the same places.
+    /// Reads the arguments `table`, `sep` and `null`, which have the same positions in both calls.
     init(_ given: Arguments, columns: PyObj?) throws(PythonError) {
         table = try given.text(1)
         separator = try given.text(2, default: "\t")
@@ -256,7 +259,7 @@ struct CopyFormat {
         self.columns = columns
     }
 
-    /// The table and the columns, in quotes.
+    /// Returns the table and the columns for COPY, in quotes.
     func target(_ connection: Connection) throws(PythonError) -> String {
         let name = try connection.identifier(table)
         guard let columns, !columns.isNone else { return name }
@@ -268,6 +271,7 @@ struct CopyFormat {
         return names.isEmpty ? name : "\(name)(\(names.joined(separator: ",")))"
     }
 
+    /// Returns the options of COPY.
     func options(_ connection: Connection) throws(PythonError) -> String {
         let separator = try connection.literal(separator)
         let null = try connection.literal(null)
@@ -276,22 +280,24 @@ struct CopyFormat {
 }
 
 extension Connection {
-    /// Ends a COPY that Python code gave up: what is left of the answer is read and dropped, so that the connection
-    /// stays usable. The pending exception stays; one of a signal handler's that interrupts this comes before it.
+    /// Ends a COPY after Python code has raised: reads and drops the remaining results, so that the connection stays
+    /// usable. The exception stays pending. If a signal handler raises meanwhile, its exception becomes the pending
+    /// one, and the first becomes its `__context__`.
     fileprivate func abandonCopy(_ exchange: Exchange) {
         guard let exception = PendingException.take() else { return }
         let core = self.core
-        // After an error of the file's the rest is read, and the transaction goes on. Who interrupts does not wait.
+        // After an error of the file, the remaining data are read, and the transaction goes on. After an interruption,
+        // the statement is canceled at once.
         var isUrgent = exchange.isInterrupted || !exception.object.isInstance(of: Python.exception)
         exchange.abandonCopy()
         var isOver = core.session?.transactionStatus != .active
         var interruption: PyRef?
         while !isOver {
             isOver = true
-            let (dropped, waits) = (exchange.detour?.dropped, isUrgent)
-            let raised = clearingUnderLock(isUrgent: isUrgent) { () throws(PQError) in
+            let (dropped, waits) = (exchange.anomalies?.droppedPieces, isUrgent)
+            let raised = drainingUnderLock(isUrgent: isUrgent) { () throws(PQError) in
                 let wait = try exchange.advance(on: &core.session)
-                if wait == nil || waits || exchange.detour?.dropped == dropped { return wait }
+                if wait == nil || waits || exchange.anomalies?.droppedPieces == dropped { return wait }
                 isOver = false
                 return nil
             }
@@ -307,8 +313,8 @@ extension Connection {
         PendingException.restore(interruption)
     }
 
-    /// `collect()`, beside an exception that is pending and stays.
-    fileprivate func collectBesides() {
-        PendingException.preserving { () throws(PythonError) in try collect() }
+    /// Calls `publishMessages()`, and keeps the pending exception.
+    fileprivate func publishMessagesKeepingException() {
+        PendingException.preserving { () throws(PythonError) in try publishMessages() }
     }
 }

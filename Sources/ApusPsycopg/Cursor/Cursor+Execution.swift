@@ -12,7 +12,7 @@ extension Cursor {
             try connection.checkIdle("execute")
             try connection.checkNotPrepared("execute")
         }
-        try connection.settlePending()
+        try connection.sendPendingStatements()
         if isNamed { try checkNamedExecution(connection) }
         try checkUnread()
         let quotedFor = try hasValues(query, arguments) ? connection.quotingChanges() : nil
@@ -24,24 +24,25 @@ extension Cursor {
         try run(statement.object, connection, quotedFor: quotedFor)
     }
 
-    /// Whether the driver quotes anything for the statement.
+    /// Whether the driver writes any literal into the statement.
     @inline(__always)
     private func hasValues(_ query: PyObj, _ arguments: PyObj?) -> Bool {
         if let arguments, !arguments.isNone { return true }
         return !query.isStr && !query.isBytes
     }
 
-    /// Runs a statement, which becomes `query`, and takes over its result.
+    /// Executes a statement, which becomes `cursor.query`, and stores its result.
     /// - Parameters:
-    ///   - quotedFor: see `Connection.checkQuoting(since:)`; nil where there are no literals of the driver's.
-    ///   - takes: the COPY that the caller goes on with.
-    ///   - preparing: runs when the statement's turn has come, before it is sent.
+    ///   - quotedFor: the value of `quotingChanges()` before quoting, for `Connection.checkQuoting(since:)`; nil if the
+    ///     driver wrote no literals.
+    ///   - expectedCopy: the COPY whose data the caller transfers.
+    ///   - preparing: runs before the statement is sent, when no other statement can be sent before it.
     func run(
-        _ text: PyObj, _ connection: Connection, quotedFor: Int? = nil, takes: Exchange.CopyKind = .none,
+        _ text: PyObj, _ connection: Connection, quotedFor: Int? = nil, expectedCopy: Exchange.CopyKind = .none,
         preparing: () -> Void = {}
     ) throws(PythonError) {
         let exchange = try Exchange(sendable(text))
-        exchange.takes = takes
+        exchange.expectedCopy = expectedCopy
         do throws(PythonError) {
             if connection.core.isAsynchronous {
                 try connection.begin(exchange, for: object) { () throws(PythonError) in
@@ -57,10 +58,10 @@ extension Cursor {
                 preparing()
             }
         } catch { throw naming(error) }
-        try accept(exchange, connection)
+        try storeResult(of: exchange, connection)
     }
 
-    /// A text that can be sent. Raises ValueError for a zero byte.
+    /// Converts a text to a statement. Raises ValueError if it contains a zero byte.
     func sendable(_ text: PyObj) throws(PythonError) -> Statement {
         let statement = try Statement(text)
         guard statement.bytes.baseAddress != nil else { throw emptyQuery() }
@@ -72,11 +73,11 @@ extension Cursor {
 
     private func emptyQuery() -> PythonError { misuse("can't execute an empty query") }
 
-    /// The statement with its arguments, in the connection's encoding: bytes or, where the two are the same, `str`.
-    /// Raises ProgrammingError for an empty text. One that only turns out to be empty is the server's to refuse, as in
-    /// psycopg2: a composition of nothing, say.
-    /// - Parameter hides: whether arguments that do not fit into the statement, or cannot be adapted, hide the last result,
-    ///   as in psycopg2. A query that is no statement never does.
+    /// Returns the statement with its arguments merged, in the connection's encoding: `bytes` or, if the encoding is
+    /// UTF-8 and nothing was merged, `str`. Raises ProgrammingError for an empty text. As in psycopg2, the server
+    /// rejects a statement that is empty after composition only.
+    /// - Parameter hides: whether an error in merging the arguments hides the last result, as in psycopg2. A query of a
+    ///   wrong type never does.
     func statement(
         _ query: PyObj, _ arguments: PyObj?, _ connection: Connection, hides: Bool = false
     ) throws(PythonError) -> PyRef {
@@ -91,7 +92,7 @@ extension Cursor {
             text = try composed(query)
         }
         let source = text.object
-        if connection.core.isShared { try connection.lookAgain() }
+        if connection.core.isShared { try connection.rereadQuotingRules() }
         let encoding = connection.core.encoding
         guard let arguments, !arguments.isNone else {
             if source.isBytes || source.isExactStr && encoding.kind == .utf8 { return text }
@@ -102,13 +103,13 @@ extension Cursor {
         var writer = ByteWriter(minimumCapacity: template.bytes.count + 256)
         var merge = try StatementMerge(template.bytes, arguments, connection.quoting)
         do throws(PythonError) { try merge.write(to: &writer) } catch {
-            throw misfit(error, hides: hides)
+            throw mergeError(error, hides: hides)
         }
         return try writer.withUnsafeBytes { (bytes) throws(PythonError) in try PyRef(bytes: bytes) }
     }
 
     @inline(never)
-    private func misfit(_ error: PythonError, hides: Bool) -> PythonError {
+    private func mergeError(_ error: PythonError, hides: Bool) -> PythonError {
         if hides {
             replace(&fields.pointee.query, with: nil)
             hideRows()
@@ -116,7 +117,7 @@ extension Cursor {
         return naming(error)
     }
 
-    /// A `psycopg2.sql` object as text.
+    /// Returns the text of a `psycopg2.sql` object. Raises TypeError for any other object.
     private func composed(_ query: PyObj) throws(PythonError) -> PyRef {
         if query.isNone { throw emptyQuery() }
         let sql = try Python.module("psycopg2.sql")
@@ -132,14 +133,14 @@ extension Cursor {
         return text
     }
 
-    /// `mogrify(query, vars=None)`: what `execute` would send, as bytes.
+    /// `mogrify(query, vars=None)`: returns the statement that `execute` would send, as bytes.
     func mogrify(_ query: PyObj, _ arguments: PyObj?) throws(PythonError) -> PyRef {
         let connection = try Connection(fields.pointee.connection)
         let statement = try self.statement(query, arguments, connection)
         return try statement.object.isBytes ? statement : statement.object.encodedAsUTF8()
     }
 
-    /// `callproc(procname, parameters=None)`: `SELECT * FROM procname(…)`; a mapping gives named arguments.
+    /// `callproc(procname, parameters=None)`: executes `SELECT * FROM procname(…)`; a dict gives named arguments.
     /// - Returns: the parameters, or None if they have names.
     func callProcedure(_ name: PyObj, _ parameters: PyObj?) throws(PythonError) -> PyRef {
         let connection = try openConnection()
@@ -160,7 +161,7 @@ extension Cursor {
                     writer.append(try connection.identifier(key))
                     writer.append(":=%s")
                 }
-                // As in psycopg2: there is no sequence to return.
+                // As in psycopg2, named parameters are not returned.
                 if count > 0 { answer = Python.none }
                 values = try count == 0 ? PyRef(retaining: parameters) : parameters.values()
             } else {
@@ -170,15 +171,15 @@ extension Cursor {
         }
         writer.append(")")
         let query = try PyRef(writer.string())
-        // As in psycopg2: with arguments, a percent sign in the name is merged as every other is, and has to be
-        // doubled.
+        // As in psycopg2, if there are arguments, a percent sign in the name must be doubled, because the name is a
+        // part of the template.
         try execute(query.object, values?.object)
         return PyRef(retaining: answer)
     }
 }
 
 extension Cursor {
-    /// A name that a program gives as `str`, or as `bytes` of the connection's encoding.
+    /// Converts a name from a `str`, or from `bytes` in the connection's encoding.
     private static func name(_ name: PyObj, _ what: StaticString, _ connection: Connection) throws(PythonError)
         -> String
     {
@@ -191,7 +192,7 @@ extension Cursor {
 }
 
 extension Connection {
-    /// Whether an asynchronous query runs whose result is for a cursor.
+    /// Whether an asynchronous query is running whose result is for this cursor.
     func isExecuting(for cursor: PyObj) -> Bool {
         guard core.exchange != nil, let reference = fields.pointee.async_cursor,
             let waiting = reference.referent()
@@ -199,8 +200,8 @@ extension Connection {
         return waiting.object == cursor
     }
 
-    /// Sends an asynchronous query, whose result goes to the cursor when `poll()` finds it complete.
-    /// - Parameter preparing: runs before anything is sent. It may still refuse.
+    /// Sends an asynchronous query. When it is complete, `poll()` stores its result in the cursor.
+    /// - Parameter preparing: runs before anything is sent. If it throws, nothing is sent.
     func begin(_ exchange: Exchange, for cursor: PyObj, preparing: () throws(PythonError) -> Void) throws(PythonError) {
         let core = self.core
         let reference = try cursor.weakReference()
@@ -209,24 +210,24 @@ extension Connection {
         exchange.isHandedOut = true
         core.exchangeIsComplete = false
         core.exchange = exchange
-        core.receive = Cursor.receive
+        core.receiveResult = Cursor.receiveResult
         do throws(PythonError) { try preparing() } catch {
             core.exchange = nil
             throw error
         }
-        // From here on another thread may poll.
+        // From now on, another thread may poll.
         replace(&fields.pointee.async_cursor, with: reference)
         if let wait = try advance(exchange) { _ = try handOut(wait) }
     }
 }
 
 extension Cursor {
-    /// Takes over the result of an asynchronous query that is complete.
-    fileprivate static func receive(
+    /// Stores the result of a completed asynchronous query in its cursor.
+    fileprivate static func receiveResult(
         _ object: PyObj, _ exchange: Exchange, _ connection: Connection
     ) throws(PythonError) {
         let cursor = try Cursor(object)
-        cursor.makeRoom(for: exchange)
-        try cursor.accept(exchange, connection)
+        cursor.clearResultIfClosed(before: exchange)
+        try cursor.storeResult(of: exchange, connection)
     }
 }

@@ -4,14 +4,14 @@ import ApusSessions
 import CApusPsycopg
 
 extension Cursor {
-    /// The next row; nil when there is none left.
+    /// Returns the next row; nil if there are no more.
     func fetchOne() throws(PythonError) -> PyRef? {
         let connection = try checkFetch()
         if isNamed { try fetchFromServer("FORWARD 1", connection) }
         return try nextRow(connection)
     }
 
-    /// `__next__`: as `fetchOne`, but named cursors fetch `itersize` rows at once.
+    /// `__next__`: like `fetchOne`, but a named cursor fetches `itersize` rows at a time.
     func iterate() throws(PythonError) -> PyRef? {
         let connection = try checkFetch()
         if isNamed, fields.pointee.missing != 0 || fields.pointee.row >= fields.pointee.rowcount {
@@ -20,22 +20,22 @@ extension Cursor {
         return try nextRow(connection)
     }
 
-    /// At most `count` rows as a list.
+    /// Returns a list of at most `count` rows.
     func fetchMany(_ count: Int) throws(PythonError) -> PyRef {
         let connection = try checkFetch()
         if isNamed { try fetchFromServer(Self.forward(count), connection) }
-        // As in psycopg2, a negative number is all that are left.
+        // As in psycopg2, a negative number means all remaining rows.
         return try rows(count < 0 ? .max : count, connection)
     }
 
-    /// `FETCH`'s words for so many rows, backwards if negative. The server reads numbers of 31 bits and a sign; beyond
-    /// them are all rows that there can be.
+    /// Returns the direction of `FETCH` for a number of rows, backwards if it is negative. Numbers that the server's 32
+    /// bits cannot hold become ALL.
     private static func forward(_ count: Int) -> String {
         guard count.magnitude > Int32.max.magnitude else { return "FORWARD \(count)" }
         return count > 0 ? "FORWARD ALL" : "BACKWARD ALL"
     }
 
-    /// All rows that are left, as a list.
+    /// Returns a list of all remaining rows.
     func fetchAll() throws(PythonError) -> PyRef {
         let connection = try checkFetch()
         if isNamed { try fetchFromServer("FORWARD ALL", connection) }
@@ -45,7 +45,7 @@ extension Cursor {
     @inline(__always)
     private func checkFetch() throws(PythonError) -> Connection {
         let connection = try openConnection()
-        // The rows of a result are the cursor's, whatever statement another cursor of the connection executes.
+        // A running statement of another cursor does not matter, because this cursor owns its rows.
         if fields.pointee.missing != 0, !isNamed { throw noRows(connection) }
         return connection
     }
@@ -69,18 +69,18 @@ extension Cursor {
 
     private func rows(_ count: Int, _ connection: Connection) throws(PythonError) -> PyRef {
         if mayPack(min(count, rowsLeft)) { pack() }
-        // Another thread may have fetched meanwhile.
+        // Read the position again, because another thread may have fetched meanwhile.
         let first = fields.pointee.row
         let count = min(count, rowsLeft)
         guard count > 0, let result, var maker = try RowMaker(cursor: object, encoding: connection.core.encoding) else {
             return try PyRef(listOf: 0)
         }
-        // From here on nothing may free the result: the new list may set off the cycle collector, and finalizers with
-        // it.
+        // Protect the result, because a new list may start the cycle collector, whose finalizers may execute a
+        // statement on this cursor.
         fields.pointee.readers += 1
         defer { fields.pointee.readers -= 1 }
         let list = try PyRef(listOf: count)
-        // What is being made is no garbage yet: looking through it again and again would find none.
+        // Pause the cycle collector, because it would traverse the new rows again and again, and none is garbage.
         let isPaused = count > 100 && maker.isNative && CycleCollector.pause()
         defer { if isPaused { CycleCollector.resume() } }
         maker.prepare(for: count)
@@ -114,7 +114,7 @@ extension Cursor {
             }
             try checkAlive(connection)
             try executeOnServer("MOVE \(position) FROM \(quotedName(connection))", connection)
-            // The number in MOVE's tag is not a number of rows that could be fetched here.
+            // MOVE's tag counts rows that were skipped, not rows to fetch.
             fields.pointee.rowcount = -1
             return
         }

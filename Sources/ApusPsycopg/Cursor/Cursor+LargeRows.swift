@@ -4,16 +4,16 @@ import ApusSessions
 import ApusWaiting
 import CApusPsycopg
 
-/// Large results whose rows are asked for all at once: see `LargeRows`.
+/// Fetching all rows of a large result at once: see `LargeRows`.
 extension Cursor {
     var large: UnsafeMutablePointer<LargeRows>? { fields.pointee.large?.assumingMemoryBound(to: LargeRows.self) }
 
-    /// From how many bytes of libpq's on the rows are copied, in all and a row: less is not worth the time. The objects
-    /// of a narrow row take several times what its cells do.
+    /// The sizes of libpq's result, in bytes, in total and per row, from which the rows are copied. Copying smaller
+    /// results saves too little memory; the Python objects of a narrow row need several times the memory of its cells.
     private static let packedBytes = (all: 8 << 20, row: 64)
 
-    /// Whether the rows to come may be copied out of the PGresult. A program that asks for few at a time may hold few
-    /// at a time: for the copy there would have to be more memory than for the result.
+    /// Whether the next `count` rows may be copied out of the PGresult. True only if they are most of the rows, because
+    /// a program that fetches few rows at a time may not have the memory for a copy.
     @inline(__always)
     func mayPack(_ count: Int) -> Bool {
         count > 1000 && mayPackLarge(count)
@@ -28,19 +28,18 @@ extension Cursor {
         return size >= Self.packedBytes.all && size / Self.packedBytes.row >= fields.pointee.rowcount
     }
 
-    /// Copies the rows out of the PGresult, which loses them; without the GIL. Where that cannot be, all stays as it
-    /// is.
+    /// Copies the rows out of the PGresult, and frees it, without the GIL. If that is not possible, nothing changes.
     func pack() {
         guard let result else { return }
-        // To the end: another thread that executes a statement meanwhile would put another result in its place.
+        // Counts as a reader until the end, because another thread must not replace the result meanwhile.
         fields.pointee.readers += 1
         defer { fields.pointee.readers -= 1 }
         var thread = GIL.release()
         let packed = PackedRows.copying(result)
-        // Columns, status and command tag stay.
+        // Keep the columns, the status and the command tag.
         let head = result.copyOfColumns()
         GIL.take(thread)
-        // Meanwhile another thread may have got hold of the PGresult.
+        // Give up if another thread uses the PGresult by now.
         guard let packed, let head, fields.pointee.readers == 1, fields.pointee.is_pinned == 0,
             self.result?.pointer == result.pointer
         else { return }
@@ -54,7 +53,7 @@ extension Cursor {
         GIL.take(thread)
     }
 
-    /// One row.
+    /// Returns one row. Raises InternalError if its cells were freed.
     @inline(never)
     static func row(
         _ row: Int, of large: UnsafeMutablePointer<LargeRows>, _ maker: inout RowMaker
@@ -66,13 +65,13 @@ extension Cursor {
         return made
     }
 
-    /// Puts rows into a list. Those whose cells were given back come from the rows that were kept for them.
+    /// Fills a list with rows. Rows whose cells were freed come from the kept row objects.
     @inline(never)
     func fill(
         _ list: borrowing PyRef, _ rows: Range<Int>, from large: UnsafeMutablePointer<LargeRows>,
         _ maker: inout RowMaker
     ) throws(PythonError) {
-        // The rows of a named cursor's fetch cannot be moved back to.
+        // A named cursor cannot move back within the rows of a fetch.
         let isPassing = isNamed
         let keeps =
             !isPassing && rows.upperBound == fields.pointee.rowcount && rows.count > rows.upperBound / 2
@@ -96,7 +95,7 @@ extension Cursor {
                 list.set(listItem: row &- rows.lowerBound, to: made)
                 row &+= 1
             }
-            // Another thread's fetch may stand in the block.
+            // Free the block, unless another thread is reading from it.
             if keeps || isPassing, row == large.pointee.end(of: place.block), fields.pointee.readers == 1 {
                 large.pointee.release(block: place.block, isPassed: isPassing)
             }

@@ -3,13 +3,13 @@ import ApusPython
 import ApusSessions
 import ApusValues
 
-/// `executemany`. Within a transaction the statements travel together: the server executes each by itself and stops at
-/// the first that fails, so that only the number of messages differs.
+/// `executemany`. Inside a transaction, it sends several statements in one message. The server executes them one by one
+/// and stops at the first that fails, so only the number of messages differs.
 extension Cursor {
     /// `executemany(query, vars_list)`
     func executeMany(_ query: PyObj, _ list: PyObj) throws(PythonError) {
         try checkUnread()
-        // As in psycopg2: nothing else of the last result goes before there is something to execute.
+        // As in psycopg2, the rest of the last result stays until there is a statement to execute.
         fields.pointee.rowcount = -1
         let connection = try openConnection()
         try naming { () throws(PythonError) in
@@ -19,7 +19,7 @@ extension Cursor {
         if isNamed {
             throw misuse("can't call .executemany() on named cursors")
         }
-        try connection.settlePending()
+        try connection.sendPendingStatements()
         let iterator = try list.iterator()
         guard let arguments = try? iterator.object.next() else {
             fields.pointee.rowcount = 0
@@ -30,9 +30,9 @@ extension Cursor {
         if let template = try joinable(query, connection) {
             affected = try executeJoined(template, arguments, iterator.object, connection)
         } else {
-            affected = try executeApart(query, arguments, iterator.object)
+            affected = try executeSeparately(query, arguments, iterator.object)
         }
-        // The iterator's exception, if it raised, comes behind what was executed.
+        // If the iterator raised, first update the cursor for the statements that were executed.
         let exception = PendingException.take()
         fields.pointee.rowcount = affected ?? -1
         hideColumns()
@@ -42,9 +42,9 @@ extension Cursor {
         }
     }
 
-    /// - Returns: how many rows were affected; nil if the server did not say. An exception of the iterator's is pending
-    ///   then.
-    private func executeApart(
+    /// Executes the statements one by one.
+    /// - Returns: the number of affected rows; nil if it is unknown. If the iterator raised, its exception is pending.
+    private func executeSeparately(
         _ query: PyObj, _ first: borrowing PyRef, _ iterator: PyObj
     ) throws(PythonError) -> Int? {
         var affected: Int? = 0
@@ -58,7 +58,8 @@ extension Cursor {
         return affected
     }
 
-    /// The statement's bytes, if it can travel with others: outside of a transaction each is one of its own.
+    /// Returns the template as bytes, if its statements can be sent in one message; otherwise nil. Outside of a
+    /// transaction they cannot, because each statement must be its own transaction.
     private func joinable(_ query: PyObj, _ connection: Connection) throws(PythonError) -> PyRef? {
         let core = connection.core
         guard core.encoding.kind == .utf8, core.status == .begin || !core.transaction.autocommit || core.isInBlock
@@ -73,6 +74,8 @@ extension Cursor {
         return try PyRef(bytes: encoded.bytes)
     }
 
+    /// Executes the statements, several in one message.
+    /// - Returns: as `executeSeparately`.
     private func executeJoined(
         _ template: borrowing PyRef, _ first: borrowing PyRef, _ iterator: PyObj, _ connection: Connection
     ) throws(PythonError) -> Int? {
@@ -92,7 +95,7 @@ extension Cursor {
             statement.removeAll()
             do throws(PythonError) {
                 quotedFor = try connection.quotingChanges()
-                // The template is in the encoding that there was at first.
+                // The template was encoded at the start, and must not be sent in another encoding.
                 if core.encoding.kind != .utf8 { throw connection.quotingHasChanged() }
                 if arguments.object.isNone {
                     statement.append(query)
@@ -110,10 +113,10 @@ extension Cursor {
                 hideRows()
                 throw naming(error)
             }
-            let isWhole =
+            let isComplete =
                 adaptations.pointee == 0
-                || statement.withUnsafeBytes { StatementScan.isWhole($0, doublesBackslashes: doublesBackslashes) }
-            try pending.append(statement, isWhole: isWhole, quotedFor: quotedFor)
+                || statement.withUnsafeBytes { StatementScan.isComplete($0, doublesBackslashes: doublesBackslashes) }
+            try pending.append(statement, isComplete: isComplete, quotedFor: quotedFor)
             next = try? iterator.next()
         }
         if PendingException.exists { try pending.sendBeforeRaising() } else { try pending.send() }

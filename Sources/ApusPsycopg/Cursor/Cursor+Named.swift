@@ -3,8 +3,9 @@ import ApusPython
 import ApusSessions
 import ApusValues
 
-/// Named cursors live on the server: `execute` declares them, a fetch asks for rows.
+/// Named cursors are cursors of the server: `execute` declares them, and each fetch requests rows.
 extension Cursor {
+    /// Raises ProgrammingError if `execute` cannot declare the cursor.
     func checkNamedExecution(_ connection: Connection) throws(PythonError) {
         if fields.pointee.query != nil {
             throw misuse("can't call .execute() on named cursors more than once")
@@ -15,7 +16,7 @@ extension Cursor {
         if connection.core.isAsynchronous {
             throw misuse("asynchronous connections cannot produce named cursors")
         }
-        // As in psycopg2: it belongs to the transaction in which it was made.
+        // As in psycopg2, a named cursor belongs to the transaction in which the Python object was created.
         try checkAlive(connection)
     }
 
@@ -44,15 +45,15 @@ extension Cursor {
         fields.pointee.transaction = connection.core.transactionNumber
     }
 
-    /// Raises ProgrammingError where the transaction has ended that the cursor lived in: asking the server would begin
-    /// another one, only for it to fail.
+    /// Raises ProgrammingError if the cursor's transaction has ended. The server is not asked, because that would begin
+    /// a new transaction, in which the command fails.
     func checkAlive(_ connection: Connection) throws(PythonError) {
         if fields.pointee.withhold == 0, fields.pointee.transaction != connection.core.transactionNumber {
             throw misuse("named cursor isn't valid anymore")
         }
     }
 
-    /// Makes the rows of a `FETCH` the cursor's result.
+    /// Executes `FETCH`, and stores its rows as the cursor's result.
     func fetchFromServer(_ direction: String, _ connection: Connection) throws(PythonError) {
         try naming { () throws(PythonError) in
             try connection.checkIdle("fetch")
@@ -60,38 +61,38 @@ extension Cursor {
         }
         try checkAlive(connection)
         try executeOnServer("FETCH \(direction) FROM \(quotedName(connection))", connection)
-        // Another thread may have begun another statement on the cursor.
+        // Another thread may have executed another statement with the cursor.
         if fields.pointee.missing != 0 { throw noRows(connection) }
     }
 
-    /// Runs a command about the cursor, whose result becomes the cursor's.
+    /// Executes a command about the server's cursor, and stores its result.
     func executeOnServer(_ command: String, _ connection: Connection) throws(PythonError) {
         let bytes = try connection.encoded(command)
         let exchange = bytes.withUnsafeBytes { Exchange(Statement(copying: $0)) }
         try connection.perform(exchange, mayBegin: fields.pointee.withhold == 0) { () throws(PythonError) in
             try prepare(for: exchange)
         }
-        try accept(exchange, connection)
+        try storeResult(of: exchange, connection)
     }
 
-    /// Closes the cursor on the server, where it still can be.
+    /// Closes the cursor on the server, if it may still exist there.
     func closeNamed() throws(PythonError) {
         let connection = try Connection(fields.pointee.connection)
         guard connection.core.closed == .open, connection.core.isOurs, connection.core.exchange == nil else { return }
         let status = connection.core.session?.transactionStatus
-        // After an error, or outside of the transaction that it was declared in, the cursor is gone.
-        let lives = status == .inTransaction || (status == .idle && fields.pointee.withhold != 0)
-        guard lives else { return }
+        // After an error, or outside of its transaction, the cursor does not exist any more.
+        let mayExist = status == .inTransaction || (status == .idle && fields.pointee.withhold != 0)
+        guard mayExist else { return }
         let isOlder = fields.pointee.transaction != connection.core.transactionNumber
-        // One of the same name may belong to the transaction that is open now.
+        // A cursor of the same name may belong to the current transaction.
         if isOlder && fields.pointee.withhold == 0 { return }
-        // A transaction that was rolled back took its cursors with it, also those that were to be held. CLOSE of a cursor
-        // that is not there would fail the transaction that is open now.
+        // Check that the cursor exists, because a rollback removes WITH HOLD cursors, too, and CLOSE of a missing
+        // cursor would make the current transaction fail.
         if isOlder || fields.pointee.is_declared == 0, try !existsOnServer(connection) { return }
         try executeOnServer("CLOSE \(quotedName(connection))", connection)
     }
 
-    /// Whether the program declared a cursor of this name, which this one then reads.
+    /// Whether the server has a cursor of this name. The program may have declared it with a statement of its own.
     private func existsOnServer(_ connection: Connection) throws(PythonError) -> Bool {
         guard let name = fields.pointee.name else { return false }
         let query = try PyRef("SELECT 1 FROM pg_catalog.pg_cursors WHERE name = %s")

@@ -3,12 +3,12 @@ import ApusPython
 import ApusSessions
 import CApusPsycopg
 
-/// A Python cursor, borrowed.
+/// A borrowed reference to a Python cursor.
 struct Cursor {
     let object: PyObj
     let fields: UnsafeMutablePointer<apus_cursor>
 
-    /// From the `self` of a method. Raises InterfaceError if `__init__` never ran.
+    /// Wraps the `self` of a method. Raises InterfaceError if `__init__` never ran.
     @inline(__always)
     init(_ object: PyObj?) throws(PythonError) {
         (self.object, fields) = try initializedCursor(object)
@@ -39,26 +39,27 @@ struct Cursor {
                     ? "connection already closed" : "cursor already closed"))
     }
 
-    /// ProgrammingError for a wrong use of this cursor, which it names.
+    /// Raises ProgrammingError with this cursor in its `cursor` attribute.
     @inline(never)
     func misuse(_ message: String) -> PythonError { naming(raise(module.pointee.programmingError, message)) }
 
-    /// Runs what may find the use of this cursor wrong. The error then names the cursor.
+    /// Runs checks. If one raises, sets the error's `cursor` attribute.
     @inline(__always)
     func naming<Result>(_ body: () throws(PythonError) -> Result) throws(PythonError) -> Result {
         do throws(PythonError) { return try body() } catch { throw naming(error) }
     }
 
-    /// Makes the error that was raised name this cursor, unless it names one already.
+    /// Sets the `cursor` attribute of the raised error, unless it is set already.
     func naming(_ raised: PythonError) -> PythonError { ApusPsycopg.naming(raised, object) }
 
-    /// The result, which the cursor owns.
+    /// The result; the cursor owns it.
     @inline(__always)
     var result: BorrowedResult? { fields.pointee.result.map { BorrowedResult(OpaquePointer($0)) } }
 
+    /// Whether this is a named cursor, which is a cursor of the server.
     var isNamed: Bool { fields.pointee.name != nil }
 
-    /// The replication stream; nil as long as none was begun.
+    /// The replication stream; nil if none was started.
     var stream: ReplicationStream? {
         fields.pointee.stream.map { Unmanaged<ReplicationStream>.fromOpaque($0).takeUnretainedValue() }
     }
@@ -71,34 +72,34 @@ struct Cursor {
 
     // MARK: The result
 
-    /// Raises ProgrammingError from within a typecaster that reads the result.
+    /// Raises ProgrammingError inside a typecaster that is reading the result.
     @inline(__always)
     func checkUnread() throws(PythonError) {
         if fields.pointee.readers > 0 { throw misuse("the cursor's result is being read by a typecaster") }
     }
 
-    /// Gets ready for a statement that is about to be sent: when no other can come in between, because the connection's
-    /// lock is held or its exchange is taken. From here on the cursor is the statement's, and the result of one that
-    /// was sent before is not the cursor's any more.
+    /// Prepares the cursor for a statement that is about to be sent: frees the rows of the last result, and numbers the
+    /// execution, so that the results of earlier statements are discarded. To be called when no other statement can be
+    /// sent before this one, because the caller holds the connection's lock or has set its exchange.
     ///
-    /// Raises ProgrammingError from within a typecaster that reads the last result, InterfaceError where the cursor was
-    /// closed while the statement waited for its turn; then nothing has changed.
-    /// - Parameter query: what the program sees as `query` from now on; nil leaves it as it is.
+    /// Raises ProgrammingError inside a typecaster that is reading the last result, and InterfaceError if the cursor
+    /// was closed while the statement waited for the lock. Then nothing has changed.
+    /// - Parameter query: the new value of the attribute `query`; nil leaves it unchanged.
     func prepare(for exchange: Exchange, query: PyObj? = nil) throws(PythonError) {
         try checkUnread()
         if fields.pointee.closed != 0 { throw closedError() }
         fields.pointee.execution &+= 1
-        exchange.number = fields.pointee.execution
+        exchange.executionNumber = fields.pointee.execution
         var old: PyObj?
         if let query {
             old = fields.pointee.query
             fields.pointee.query = query.retained()
         }
-        if exchange.isHandedOut { setAside() } else { clearResult() }
+        if exchange.isHandedOut { releaseRows() } else { clearResult() }
         old?.release()
     }
 
-    /// Frees what belongs to the last result.
+    /// Frees the last result, and resets the attributes that depend on it.
     func clearResult() {
         Self.dropRows(fields)
         let (description, casts) = (fields.pointee.description, fields.pointee.casts)
@@ -108,7 +109,7 @@ struct Cursor {
         fields.pointee.row = 0
         fields.pointee.lastoid = 0
         fields.pointee.missing = Missing.rows
-        // A typecaster that goes with them may run Python code, which finds all of it done.
+        // Released last, because the finalizer of a typecaster may run Python code that uses this cursor.
         description?.release()
         casts?.release()
     }
@@ -131,10 +132,11 @@ struct Cursor {
         rows.deallocate()
     }
 
-    /// Takes over a result that the server is content with, unless another statement was begun on the cursor since.
-    func accept(_ exchange: Exchange, _ connection: Connection) throws(PythonError) {
+    /// Stores the result of an exchange. Raises the server's error, if there is one. Discards the result if the cursor
+    /// has executed another statement since.
+    func storeResult(of exchange: Exchange, _ connection: Connection) throws(PythonError) {
         do throws(PythonError) { try connection.checkSuccess(exchange, cursor: object) } catch {
-            if isCurrent(exchange) { noteFailure(connection) }
+            if isCurrent(exchange) { recordFailure(connection) }
             throw error
         }
         guard isCurrent(exchange), fields.pointee.readers == 0 else {
@@ -161,43 +163,44 @@ struct Cursor {
         }
     }
 
-    /// Forgets what a cursor that was closed meanwhile has kept of the result before that of an exchange.
-    func makeRoom(for exchange: Exchange) {
+    /// Clears the last result if the cursor was closed during the exchange, and so kept that result.
+    func clearResultIfClosed(before exchange: Exchange) {
         guard fields.pointee.closed != 0, isCurrent(exchange) else { return }
         replace(&fields.pointee.last_status, with: nil)
         clearResult()
     }
 
-    /// The server has refused the statement: of the result before, where it was kept so long, nothing stays. What a lost
-    /// connection answered says nothing.
+    /// Records that the statement failed, and clears an earlier result that was kept during the exchange. If the
+    /// connection was lost, the earlier result stays.
     @inline(never)
-    private func noteFailure(_ connection: Connection) {
+    private func recordFailure(_ connection: Connection) {
         fields.pointee.has_failed = 1
         if connection.core.closed == .open, fields.pointee.result != nil { clearResult() }
     }
 
-    /// Lets go of a result that is not the cursor's any more. A stream is ended, because no cursor reads it.
+    /// Drops a result that is not for this cursor any more. Ends a replication stream, because no cursor would read it.
     @inline(never)
     private func discard(_ exchange: Exchange, _ connection: Connection) throws(PythonError) {
         guard let result = exchange.result, result.status == .copyBoth else { return }
         exchange.abandonCopy()
         let core = connection.core
         _ = try connection.blocking(
-            { () throws(PQError) in try exchange.advance(on: &core.session) }, finally: { _ in core.note(exchange) })
+            { () throws(PQError) in try exchange.advance(on: &core.session) },
+            finally: { _ in core.finishExchange(exchange) })
     }
 
-    /// Whether an exchange's result is the cursor's: no other statement was begun on it since.
+    /// Whether the cursor has executed no other statement since.
     private func isCurrent(_ exchange: Exchange) -> Bool {
-        exchange.number.map { $0 == fields.pointee.execution } ?? true
+        exchange.executionNumber.map { $0 == fields.pointee.execution } ?? true
     }
 
-    /// Finds the typecaster of every column, once for all rows.
+    /// Finds the typecaster of each column, once for all rows.
     private func chooseCasts(_ result: BorrowedResult, _ connection: Connection) throws(PythonError) {
         let count = result.columnCount
         let casts = try PyRef(tupleOf: count)
-        let columns = room(forColumns: count)
+        let columns = columnArray(capacity: count)
         var isAcyclic = true
-        // The keys of a dict of typecasters may run Python code when they are compared.
+        // Protect the result, because comparing the keys of a dict of typecasters may run Python code.
         fields.pointee.readers += 1
         defer { fields.pointee.readers -= 1 }
         for index in 0..<count {
@@ -213,21 +216,21 @@ struct Cursor {
         replace(&fields.pointee.casts, with: casts)
     }
 
-    /// What `casts` holds, for the making of rows; nil if there never was a result.
+    /// The typecasters in `casts`, in a form that is fast to read; nil if there never was a result.
     @inline(__always)
     var columns: UnsafeMutablePointer<ColumnCast>? {
         fields.pointee.columns?.assumingMemoryBound(to: ColumnCast.self)
     }
 
-    /// The array of `columns`, which only ever grows: most cursors execute the same again and again.
+    /// Returns the array of `columns`. It never shrinks, because most cursors execute the same statement again.
     @inline(__always)
-    private func room(forColumns count: Int) -> UnsafeMutablePointer<ColumnCast> {
+    private func columnArray(capacity count: Int) -> UnsafeMutablePointer<ColumnCast> {
         if let columns, fields.pointee.columns_capacity >= count { return columns }
-        return moreRoom(forColumns: count)
+        return growColumnArray(capacity: count)
     }
 
     @inline(never)
-    private func moreRoom(forColumns count: Int) -> UnsafeMutablePointer<ColumnCast> {
+    private func growColumnArray(capacity count: Int) -> UnsafeMutablePointer<ColumnCast> {
         Self.dropColumns(fields)
         let columns = UnsafeMutablePointer<ColumnCast>.allocate(capacity: max(count, 4))
         fields.pointee.columns = UnsafeMutableRawPointer(columns)
@@ -240,7 +243,7 @@ struct Cursor {
         fields.pointee.columns = nil
     }
 
-    /// The typecaster for an OID, owned: the cursor's, else the connection's, else the module's.
+    /// Finds the typecaster for an OID: the cursor's, else the connection's, else the module's, else the default.
     func cast(_ oid: PyObj, _ connection: Connection, isBinary: Bool = false) throws(PythonError) -> PyRef {
         let state = module
         let own = isBinary ? fields.pointee.binary_types : fields.pointee.string_types
@@ -260,14 +263,14 @@ struct Cursor {
         _ state: UnsafeMutablePointer<ModuleState>
     ) throws(PythonError) -> PyRef? {
         if types.dictCount == 0 { return nil }
-        // Keys of the program's own may put another dict in its place while they are compared.
+        // Keep a reference, because comparing the program's keys may run code that assigns another dict.
         let keeper = PyRef(retaining: types)
         guard let cast = try keeper.object.find(oid) else { return nil }
         if cast.object.type != state.pointee.typecaster { throw noTypecaster(cast, oid, owner, isBinary) }
         return cast
     }
 
-    /// TypeError for what a program put into a dict of typecasters.
+    /// Raises TypeError for an object in a dict of typecasters that is no typecaster.
     @inline(never)
     private static func noTypecaster(
         _ value: consuming PyRef, _ oid: PyObj, _ owner: StaticString, _ isBinary: Bool
@@ -280,12 +283,13 @@ struct Cursor {
         } catch { return error }
     }
 
-    /// `description`, made when it is first asked for; nil where the statement returned no rows.
+    /// Returns the attribute `description`, which is created when it is first read; nil if the statement returned no
+    /// rows.
     func description() throws(PythonError) -> PyRef? {
         if let description = fields.pointee.description { return PyRef(retaining: description) }
         guard let result, fields.pointee.missing < Missing.columns, Self.hasColumns(result) else { return nil }
         let encoding = try Connection(fields.pointee.connection).core.encoding
-        // New objects may set off the cycle collector, and finalizers with it.
+        // Protect the result, because new objects may start the cycle collector, whose finalizers may use this cursor.
         fields.pointee.readers += 1
         defer { fields.pointee.readers -= 1 }
         let count = result.columnCount
@@ -297,14 +301,15 @@ struct Cursor {
         return columns
     }
 
+    /// `close()`. Keeps `description`, `statusmessage`, `rowcount`, `rownumber` and `lastrowid`.
     func close() throws(PythonError) {
         if fields.pointee.closed != 0 { return }
         try checkUnread()
         if isNamed { try closeNamed() }
-        // Programs look at these after a `with` block has closed the cursor.
+        // Keep these, because programs read them after a `with` block has closed the cursor.
         let description = try description()
         let status = try statusMessage()
-        // Meanwhile another thread may have closed it, or begun to fetch.
+        // Another thread may have closed the cursor meanwhile, or started to fetch.
         if fields.pointee.closed != 0 || fields.pointee.readers > 0 { return try checkUnread() }
         fields.pointee.closed = 1
         let (rowcount, row, lastoid) = (fields.pointee.rowcount, fields.pointee.row, fields.pointee.lastoid)
@@ -316,7 +321,7 @@ struct Cursor {
         fields.pointee.lastoid = lastoid
     }
 
-    /// The tag of the last command, an empty text where the server refused it.
+    /// Returns the attribute `statusmessage`: the tag of the last command, or an empty string if it failed.
     func statusMessage() throws(PythonError) -> PyRef {
         if let last = fields.pointee.last_status { return PyRef(retaining: last) }
         if let result { return try PyRef(result.commandTag) }

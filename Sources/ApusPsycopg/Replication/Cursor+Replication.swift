@@ -17,7 +17,7 @@ extension Cursor {
         let statement = try statement(command, nil, connection)
         var isBegun = false
         do throws(PythonError) {
-            try run(statement.object, connection, takes: .stream) {
+            try run(statement.object, connection, expectedCopy: .stream) {
                 isBegun = true
                 setStream(ReplicationStream(decodes: decodes, interval: interval))
             }
@@ -90,7 +90,7 @@ extension Cursor {
             guard case .message(let message) = event else { break }
             let object = try ReplicationMessage.make(message, self, decodes: stream.decodes)
             _ = try consume.call(object.object)
-            try connection.collect()
+            try connection.publishMessages()
         }
         try finishStream(connection)
     }
@@ -99,16 +99,16 @@ extension Cursor {
     private func finishStream(_ connection: Connection) throws(PythonError) {
         setStream(nil)
         let core = connection.core
-        let exchange = Exchange.answer()
+        let exchange = Exchange.readingResults()
         if let failure = try connection.blocking(
             { () throws(PQError) in
-                try exchange.advanceToAnswer(on: &core.session)
-            }, finally: { _ in core.note(exchange) })
+                try exchange.advanceRecordingLoss(on: &core.session)
+            }, finally: { _ in core.finishExchange(exchange) })
         {
             throw raise(failure)
         }
-        try connection.collect()
-        if exchange.result != nil || exchange.detour != nil {
+        try connection.publishMessages()
+        if exchange.result != nil || exchange.anomalies != nil {
             try connection.checkSuccess(exchange, cursor: object)
         }
     }

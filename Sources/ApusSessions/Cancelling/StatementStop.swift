@@ -1,21 +1,24 @@
 import ApusPQ
 import ApusWaiting
 
-/// Stops the statement of one connection: a ``Cancellation``, and the request to cancel that is on its way.
+/// Stops the statement of one connection: combines a ``Cancellation`` with the request to cancel that is on its way.
 public struct StatementStop: ~Copyable {
+    /// Whether the session goes on, or must be closed.
     public enum Outcome: Sendable { case continues, isLost }
 
     private let grace: Duration
     private var cancellation: Cancellation
     private var request: CancelMachine?
-    /// Whether the statement was answered, and a request was not delivered in time. The session goes on, because a request
-    /// that could not be delivered in all this time is unlikely to arrive later.
-    private var isAbandoned = false
-    /// When ``advance(_:_:)`` has to be called again.
+    /// True if the statement has ended, but a request was not delivered in time. The session goes on, because a request
+    /// that was not delivered for so long is unlikely to arrive later.
+    private var isUndelivered = false
+    /// The time, on the clock of `Monotonic`, at which ``advance(_:_:)`` must be called again.
     public private(set) var moment: Duration
 
-    /// Begins to stop what a session does, if there is a session: prepares the first request.
-    /// - Parameter grace: how long the server may take to stop the statement; see ``Cancellation``.
+    /// Begins to stop the statement of a session: prepares the first request.
+    /// - Parameters:
+    ///   - session: nil if it is closed; then no request is made.
+    ///   - grace: how long the server may take to stop the statement; see ``Cancellation``.
     public init(_ session: borrowing PQConnection?, _ grace: Duration) {
         self.grace = grace
         let now = Monotonic.now
@@ -24,21 +27,24 @@ public struct StatementStop: ~Copyable {
         _ = advance(now, session)
     }
 
-    public var isOver: Bool { isAbandoned || cancellation.isOver }
+    /// True if the next statement may be sent.
+    public var isOver: Bool { isUndelivered || cancellation.isOver }
+    /// True if a request is on its way, for ``advanceRequest(_:_:)`` to advance.
     public var isRequesting: Bool { cancellation.isRequesting }
 
-    /// Gives up sooner, because the user asked again.
+    /// Records that the user asks to stop the statement: see ``Cancellation/hurry(_:)``.
     public mutating func hurry(_ now: Duration) { cancellation.hurry(now) }
-    /// Notes that the statement has ended.
+    /// Records that the statement has ended.
     public mutating func answered() { cancellation.answered() }
 
-    /// Does what the cancellation asks for now.
+    /// Does what the cancellation decides at this time.
+    /// - Returns: `isLost` if the session must be closed.
     public mutating func advance(_ now: Duration, _ session: borrowing PQConnection?) -> Outcome {
         while true {
             switch cancellation.next(now) {
             case .sendRequest:
                 request = Self.makeRequest(session, grace)
-                // No thread or descriptor is left, perhaps for a moment only: it is sent again.
+                // If the process has no thread or descriptor left, the request is sent again, because that may change.
                 if request == nil { cancellation.requestEnded(now) }
             case .wait(let moment):
                 self.moment = moment
@@ -46,7 +52,7 @@ public struct StatementStop: ~Copyable {
             case .giveUp: return .isLost
             case .undelivered:
                 request = nil
-                isAbandoned = true
+                isUndelivered = true
                 return .continues
             case .over: return .continues
             }
@@ -61,9 +67,9 @@ public struct StatementStop: ~Copyable {
     }
 
     /// Advances the request that is on its way.
-    /// - Returns: what it waits for; `nil` if it has been delivered, or could not be.
+    /// - Returns: what to wait for; nil if the request was delivered, or could not be.
     public mutating func advanceRequest(_ now: Duration, _ session: borrowing PQConnection?) -> Wait? {
-        // A failure is not one of the statement: the request is sent again while there is time.
+        // The error of a request is not raised, because the request is sent again while there is time.
         if let wait = try? request?.advance(now: now) { return wait }
         request = nil
         cancellation.requestEnded(now)

@@ -1,42 +1,45 @@
 import ApusWaiting
 import Synchronization
 
-/// One statement at a time on a connection that threads share.
+/// Allows one statement at a time on a connection that threads share.
 ///
-/// It is waited for without the GIL, and the GIL is never waited for by who holds it without having released the GIL
-/// before: so the two cannot deadlock. It is waited for in slices of time, so that a signal that comes meanwhile is not
-/// left until another thread's statement has ended: no mutex of the system can be waited for that way.
+/// Lock order: release the GIL before blocking on this lock. Then a holder can always take the GIL back, and the two
+/// cannot deadlock. Callers wait with a timeout, and check for signals in between, because otherwise Ctrl-C would have
+/// no effect until the statement of another thread ends. It is no system mutex, because those have no such timeout on
+/// every platform.
 public final class ConnectionLock: @unchecked Sendable {
-    /// How an attempt ended.
+    /// The result of waiting for the lock.
     public enum Outcome {
         case locked
-        /// This thread holds the lock already: it asks from a signal handler, say.
-        case alreadyMine
-        case timeIsOver
+        /// This thread holds the lock already, for example if it is in a signal handler during a statement.
+        case alreadyHeld
+        case timedOut
     }
 
-    /// The thread that holds the lock; 0 if none does.
+    /// The id of the thread that holds the lock; 0 if none does.
     @usableFromInline let owner = Atomic<UInt>(0)
-    /// How many threads wait, or are about to.
+    /// The number of threads that wait, or are about to.
     @usableFromInline let waiting = Atomic<Int>(0)
     private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
     private let freed = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
-    /// The process whose threads wait. A fork copies the mutex, the condition and the count as they are, while the
-    /// threads that hold or wait for them are not in the child: there, neither of the three may be used.
+    /// The process in which the mutex, the condition and the count are valid. A forked child must not use them, because
+    /// the threads that hold or wait for them do not exist in the child.
     @usableFromInline var generation = ForkGeneration.current
 
-    public init() { prepare() }
+    /// Creates an unlocked lock.
+    public init() { initializeMutex() }
 
-    /// Makes the lock this process's. To be called before a session is opened, when no thread can hold the lock.
-    public func adopt() {
+    /// In a forked child, makes the lock usable and unlocked. To be called before a session is opened, when no thread
+    /// can hold the lock.
+    public func resetAfterFork() {
         if generation.isOurs { return }
         generation = .current
         owner.store(0, ordering: .relaxed)
         waiting.store(0, ordering: .relaxed)
-        prepare()
+        initializeMutex()
     }
 
-    private func prepare() {
+    private func initializeMutex() {
         pthread_mutex_init(mutex, nil)
         #if canImport(Darwin)
         pthread_cond_init(freed, nil)
@@ -50,7 +53,7 @@ public final class ConnectionLock: @unchecked Sendable {
     }
 
     deinit {
-        // To destroy what threads wait for that are not there would wait too.
+        // In a forked child, `pthread_cond_destroy` could wait for ever for threads that do not exist there.
         guard generation.isOurs else { return }
         pthread_cond_destroy(freed)
         pthread_mutex_destroy(mutex)
@@ -60,43 +63,47 @@ public final class ConnectionLock: @unchecked Sendable {
 
     @inlinable static var thread: UInt { CurrentThread.id }
 
-    /// Takes the lock, or waits for it for so long; in a fork's child, not at all.
+    /// Takes the lock; waits up to `time` if another thread holds it. A forked child does not wait.
     public func lock(within time: Duration) -> Outcome {
         let me = Self.thread
-        if take(for: me) { return .locked }
-        if owner.load(ordering: .relaxed) == me { return .alreadyMine }
-        guard generation.isOurs else { return .timeIsOver }
+        if tryTake(for: me) { return .locked }
+        if owner.load(ordering: .relaxed) == me { return .alreadyHeld }
+        guard generation.isOurs else { return .timedOut }
         let deadline = Monotonic.now + time
         pthread_mutex_lock(mutex)
-        // Counted before the next look at the owner: a thread that unlocks after it sees the count, and wakes us.
+        // Count before checking the owner again: a thread that unlocks after the check sees the count, and wakes us.
         waiting.add(1, ordering: .sequentiallyConsistent)
         defer {
             waiting.subtract(1, ordering: .sequentiallyConsistent)
             pthread_mutex_unlock(mutex)
         }
-        while !take(for: me) {
-            if !waitUntilFreed(deadline) { return take(for: me) ? .locked : .timeIsOver }
+        while !tryTake(for: me) {
+            if !waitUntilFreed(deadline) { return tryTake(for: me) ? .locked : .timedOut }
         }
         return .locked
     }
 
-    /// Takes the lock, or waits for it as long as it takes. For what is held for a moment only.
+    /// Takes the lock, and waits without a timeout. Only for locks that are held for a short time.
     @inlinable @inline(__always)
-    public func lock() { if !take(for: Self.anyThread) { waitForLock() } }
+    public func lock() { if !tryTake(for: Self.anyThread) { waitForLock() } }
 
-    /// Stands for a thread that cannot come back for the lock while it has it.
+    /// The owner if `lock()` took the lock. The thread's id is not needed, because such a holder runs no code that
+    /// could ask for the lock again.
     @inlinable static var anyThread: UInt { 1 }
 
     @usableFromInline @inline(never)
     func waitForLock() {
-        // In a fork's child a thread that is not there may have it, and no other thread can.
+        // In a forked child, the holder may be a thread that does not exist there. The child goes on without the lock,
+        // because no other thread of the child can hold it.
         while lock(within: .seconds(60)) != .locked, generation.isOurs {}
     }
 
-    /// - Returns: false if a thread holds the lock, be it this one.
+    /// Takes the lock if it is free.
+    /// - Returns: false if a thread holds the lock, including this one.
     @inlinable @inline(__always)
-    public func tryLock() -> Bool { take(for: Self.thread) }
+    public func tryLock() -> Bool { tryTake(for: Self.thread) }
 
+    /// Frees the lock, and wakes one of the threads that wait for it.
     @inlinable @inline(__always)
     public func unlock() {
         owner.store(0, ordering: .sequentiallyConsistent)
@@ -111,11 +118,11 @@ public final class ConnectionLock: @unchecked Sendable {
     }
 
     @inlinable @inline(__always)
-    func take(for thread: UInt) -> Bool {
+    func tryTake(for thread: UInt) -> Bool {
         owner.compareExchange(expected: 0, desired: thread, ordering: .sequentiallyConsistent).exchanged
     }
 
-    /// - Returns: false when the time is over.
+    /// - Returns: false if the deadline has passed.
     private func waitUntilFreed(_ deadline: Duration) -> Bool {
         #if canImport(Darwin)
         let left = max(0, (deadline - Monotonic.now).clampedNanoseconds)

@@ -1,11 +1,11 @@
 import ApusPQ
 import ApusWaiting
 
-/// COPY needs a partner that reads or writes its data. A statement that begins one which its caller does not go on with
-/// leaves the connection usable all the same: the exchange itself leads every such COPY to its end, and reads what the
-/// rest of the text answers. It does so without blocking, in each of the three ways to wait.
+/// COPY needs a caller that reads or writes its data. If a statement starts a COPY that its caller did not expect, the
+/// exchange itself ends the COPY, and reads the results of the rest of the text, so that the connection stays usable.
+/// It does so without blocking, in each of the three ways to wait.
 extension Exchange {
-    /// The COPYs that the caller of an exchange goes on with.
+    /// The COPYs whose data the caller of an exchange transfers itself.
     public enum CopyKind: Sendable {
         case none
         /// Between a file and a table.
@@ -22,101 +22,102 @@ extension Exchange {
         }
     }
 
-    /// What an exchange remembers of answers that it should not have got.
-    public final class Detour {
-        /// What the server answered BEGIN by, if that is neither a command's completion nor an error.
-        public internal(set) var strayAnswer: ResultStatus?
-        /// The first COPY that the caller does not go on with.
+    /// Results that the caller did not expect, and the loss of the connection. Most exchanges have none.
+    public final class Anomalies {
+        /// The status of BEGIN's result, if that is neither a command's completion nor an error.
+        public internal(set) var unexpectedBeginStatus: ResultStatus?
+        /// The first COPY that the caller did not expect.
         public internal(set) var refusedCopy: ResultStatus?
-        /// The COPY that is being led to its end.
-        var leavingCopy: ResultStatus?
-        /// Counts the pieces of COPY data that were dropped.
-        public internal(set) var dropped = 0
-        /// How often in a row a COPY could not be ended.
-        var failedEnds = 0
-        /// How the connection was lost while the answer was waited for.
+        /// The COPY that the exchange is ending.
+        var endingCopy: ResultStatus?
+        /// The number of messages of COPY data that were dropped.
+        public internal(set) var droppedPieces = 0
+        /// The number of consecutive failures to end a COPY.
+        var failedEndAttempts = 0
+        /// The error by which the connection was lost during the exchange.
         public internal(set) var loss: PQError?
     }
 
-    func takeDetour() -> Detour {
-        if let detour { return detour }
-        let new = Detour()
-        detour = new
+    func makeAnomalies() -> Anomalies {
+        if let anomalies { return anomalies }
+        let new = Anomalies()
+        anomalies = new
         return new
     }
 
-    /// COPY's data has been exchanged: its own result is the next that comes.
+    /// Drops the result that started the COPY. To be called after the COPY's data; the next result is the COPY's own.
     public func endCopy() { _ = takeResult() }
 
-    /// Gives up a COPY that was begun: what is left of the answer is read and dropped.
+    /// Abandons a COPY that has started: from now on `advance` ends it, and drops the data that are left.
     public func abandonCopy() {
-        takes = .none
+        expectedCopy = .none
         guard let status = result?.status else { return }
-        if status.isCopy { takeDetour().leavingCopy = status }
+        if status.isCopy { makeAnomalies().endingCopy = status }
         endCopy()
     }
 
-    /// Notes a COPY that the caller does not go on with.
+    /// Records a COPY that the caller did not expect, for `leaveCopy` to end.
     func refuse(_ status: ResultStatus) {
-        let detour = takeDetour()
-        detour.refusedCopy = detour.refusedCopy ?? status
-        detour.leavingCopy = status
+        let anomalies = makeAnomalies()
+        anomalies.refusedCopy = anomalies.refusedCopy ?? status
+        anomalies.endingCopy = status
     }
 
-    /// Leads a COPY to its end: data for the server are refused, data from it are dropped.
-    /// - Returns: what to wait for; nil when the COPY's own result is the next that comes.
-    func leaveCopy(_ detour: Detour, _ connection: inout PQConnection?) throws(PQError) -> Wait? {
-        while let status = detour.leavingCopy {
+    /// Ends a COPY: COPY FROM is ended with an error, and the data of COPY TO are dropped.
+    /// - Returns: what to wait for; nil when the next result is the COPY's own.
+    func leaveCopy(_ anomalies: Anomalies, _ connection: inout PQConnection?) throws(PQError) -> Wait? {
+        while let status = anomalies.endingCopy {
             if status == .copyOut {
-                if let wait = try dropData(detour, &connection) { return wait }
+                if let wait = try dropPiece(anomalies, &connection) { return wait }
                 continue
             }
-            if let wait = try endFeeding(detour, &connection, isStream: status == .copyBoth) { return wait }
-            // A stream goes on until the server has ended its half, too.
-            detour.leavingCopy = status == .copyBoth ? .copyOut : nil
+            if let wait = try sendEnd(anomalies, &connection, isStream: status == .copyBoth) { return wait }
+            // A replication stream is over when the server has ended its direction, too.
+            anomalies.endingCopy = status == .copyBoth ? .copyOut : nil
         }
         return nil
     }
 
-    private func endFeeding(
-        _ detour: Detour, _ connection: inout PQConnection?, isStream: Bool
+    private func sendEnd(
+        _ anomalies: Anomalies, _ connection: inout PQConnection?, isStream: Bool
     ) throws(PQError) -> Wait? {
         do throws(PQError) {
-            // A server that streams knows no other end than a peaceful one.
+            // A replication stream cannot be ended with an error.
             let step = try connection?.sendCopyEnd(error: isStream ? nil : "COPY FROM STDIN was given up by the client")
             guard let step else { throw Self.closed }
             if case .wait(let wait) = step { return wait }
-            detour.failedEnds = 0
-        } catch { try detour.failToEnd(error, isBroken: connection?.isBroken ?? true) }
+            anomalies.failedEndAttempts = 0
+        } catch { try anomalies.recordEndFailure(error, isBroken: connection?.isBroken ?? true) }
         return nil
     }
 
-    /// Drops a piece of data.
-    private func dropData(_ detour: Detour, _ connection: inout PQConnection?) throws(PQError) -> Wait? {
+    /// Reads one message of COPY data, and drops it.
+    private func dropPiece(_ anomalies: Anomalies, _ connection: inout PQConnection?) throws(PQError) -> Wait? {
         do throws(PQError) {
             guard let step = try connection?.nextCopyData() else { throw Self.closed }
             switch consume step {
             case .wait(let wait): return wait
             case .done(let event):
-                detour.failedEnds = 0
+                anomalies.failedEndAttempts = 0
                 switch consume event {
-                case .data: detour.dropped &+= 1
-                case .end: detour.leavingCopy = nil
+                case .data: anomalies.droppedPieces &+= 1
+                case .end: anomalies.endingCopy = nil
                 }
             }
         } catch {
-            try detour.failToEnd(error, isBroken: connection?.isBroken ?? true)
-            detour.leavingCopy = nil
+            try anomalies.recordEndFailure(error, isBroken: connection?.isBroken ?? true)
+            anomalies.endingCopy = nil
         }
         return nil
     }
 }
 
-extension Exchange.Detour {
-    /// A COPY that is given up may have come to the end of its data before: then libpq refuses the call, because only
-    /// the result is left. Throws the error if it is another one, which comes again or has broken the connection.
-    fileprivate func failToEnd(_ error: PQError, isBroken: Bool) throws(PQError) {
-        failedEnds &+= 1
-        if failedEnds > 1 || isBroken { throw error }
+extension Exchange.Anomalies {
+    /// Ignores the first error after an attempt to end a COPY, because libpq refuses the call if the COPY's data had
+    /// ended already and only its result is left. Throws the error if it is the second in a row, or if the connection
+    /// is broken.
+    fileprivate func recordEndFailure(_ error: PQError, isBroken: Bool) throws(PQError) {
+        failedEndAttempts &+= 1
+        if failedEndAttempts > 1 || isBroken { throw error }
     }
 }

@@ -2,21 +2,22 @@ import ApusPQ
 import ApusValues
 import ApusWaiting
 
-/// One string of statements sent to the server, until the last of its results has come.
+/// Sends one message of statements, and reads all of its results. A step machine: see ``advance(on:)``.
 ///
-/// Where a transaction has to begin first, BEGIN travels in the same message, on a line in front. If its result is not
-/// the first that comes back, the text did not parse and nothing ran: then BEGIN and the statements go apart, so
-/// that the transaction's state is what two messages would have left.
+/// If a transaction must begin first, BEGIN is sent in the same message, on a line before the statements. If the first
+/// result is not BEGIN's, the message did not parse and nothing was executed. Then BEGIN and the statements are sent
+/// separately, because the transaction must end up in the state that two messages would have left.
 public final class Exchange {
     private enum Phase {
-        /// Nothing was sent.
+        /// Nothing has been sent.
         case idle
-        /// The statements' results come.
+        /// Reading the results of the statements.
         case statements
-        /// BEGIN's result comes first, the statements' follow.
+        /// Reading the results of a combined message: BEGIN's, then those of the statements.
         case joined
-        /// The joined text failed before BEGIN: the rest of the answer comes, then BEGIN goes alone.
-        case falling
+        /// The combined message did not parse; drain its results, then send BEGIN by itself.
+        case retryingSeparately
+        /// Reading the result of BEGIN, which was sent by itself.
         case beginAlone
     }
     private var phase = Phase.idle
@@ -24,41 +25,44 @@ public final class Exchange {
     private let call: ServerCall?
     private var begin: String?
     private var joins = false
-    /// Whether, and how, the transaction ends by this.
+    /// Whether, and how, the statement ends the transaction.
     public let ending: Ending
-    /// The number that the cursor gave to it: see `Cursor.prepare(for:)`. Nil where no cursor takes the result, or where
-    /// the cursor takes it in any case.
-    public var number: Int?
+    /// The number that the cursor gave to this execution. The cursor discards the result if it has executed another
+    /// statement since. Nil if the result is for no cursor, or must always be stored.
+    public var executionNumber: Int?
 
-    /// The last result; nil as long as none came, and when only BEGIN's did.
-    public var result: BorrowedResult? { owned?.borrowed }
-    private var owned: PQResult?
+    /// The last result of the statements; nil if there is none yet.
+    public var result: BorrowedResult? { ownedResult?.borrowed }
+    private var ownedResult: PQResult?
     /// Whether BEGIN took effect.
     public private(set) var hasBegun = false
-    /// What was sent in front of the statements in the message that the last result answers.
+    /// The text before the statements, in the message that the last result belongs to.
     private var prefix = StatementPrefix()
-    /// Tells what stands in front of the statement at a position of the statements' text, where they are several of which
-    /// each is shown alone. Without the GIL.
+    /// Returns the text before the statement at a position (in characters, from 1) of the statements' text. Set for a
+    /// batch, because errors and notices then show one statement of it only. It is called without the GIL.
     public var statementPrefix: ((Int) -> StatementPrefix)?
-    /// How many notices there were before the joined text was sent.
+    /// The number of notices that libpq held before the combined message was sent.
     private var noticesBefore = 0
 
-    /// Which COPYs the caller goes on with.
-    public var takes = CopyKind.none
-    /// What went another way than it should: nil for nearly all.
-    public var detour: Detour?
-    /// The time limit that the server was asked to cancel after; nil as long as it was not.
+    /// The COPYs whose data the caller transfers. Any other COPY is ended by the exchange.
+    public var expectedCopy = CopyKind.none
+    /// Unexpected results; nil for most exchanges.
+    public var anomalies: Anomalies?
+    /// The command timeout that expired, after which the server was asked to cancel; nil if none did.
     public var timeout: Duration?
-    /// Whether the program's code runs before the answer is there: on an asynchronous connection, or in a wait callback.
+    /// True if the program runs code of its own during the exchange: on an asynchronous connection, or in a wait
+    /// callback.
     public var isHandedOut = false
-    /// Whether a signal handler raised in its midst.
+    /// True if a signal handler raised an exception during the exchange.
     public var isInterrupted = false
-    /// Counts the results, if somebody wants to know.
+    /// Counts results and rows, if set before the exchange starts.
     public var tally: Tally?
 
+    /// How a statement ends the transaction.
     public enum Ending {
         case none, commit, rollback
 
+        /// The SQL command; empty for `none`.
         public var command: StaticString {
             switch self {
             case .none: ""
@@ -68,17 +72,19 @@ public final class Exchange {
         }
     }
 
-    /// What several statements did.
+    /// The number of successful results, and of the rows that they affected.
     public struct Tally {
-        /// Results that were no errors.
+        /// The number of results that are no errors.
         public private(set) var results = 0
-        /// Rows of all of them; nil if one did not say.
+        /// The sum of their affected rows; nil if one of the results has no such number.
         public var affectedRows: Int? { saysRows ? rows : nil }
         private var rows = 0
         private var saysRows = true
 
+        /// Creates a tally of no results.
         public init() {}
 
+        /// Adds the numbers of another tally.
         public mutating func add(_ other: Tally) {
             results += other.results
             rows &+= other.rows
@@ -93,89 +99,100 @@ public final class Exchange {
         }
     }
 
-    /// - Parameter ending: what the statement is, if it ends the transaction.
+    /// Creates an exchange for statements without parameters.
+    /// - Parameters:
+    ///   - statements: the text to send.
+    ///   - ending: whether, and how, the text ends the transaction.
     public init(_ statements: consuming Statement, ending: Ending = .none) {
         self.statements = statements
         call = nil
         self.ending = ending
     }
 
-    /// For a statement with parameters, whose results come in binary format.
+    /// Creates an exchange for a statement with parameters, whose results are in binary format.
     public init(_ call: ServerCall) {
         statements = Statement("")
         self.call = call
         ending = .none
     }
 
-    /// For the answer to what was sent before.
-    public static func answer() -> Exchange {
+    /// Creates an exchange that sends nothing, and reads the results of a message that was sent before.
+    public static func readingResults() -> Exchange {
         let exchange = Exchange(Statement(""))
         exchange.phase = .statements
         return exchange
     }
 
-    /// Makes a transaction begin first. Before anything is sent.
+    /// Makes the exchange begin a transaction first. Must be called before the first `advance`.
     /// - Parameters:
-    ///   - command: the command that starts the transaction.
-    ///   - joins: whether it may travel with the statements. It never does with a statement that has parameters.
+    ///   - command: the command that begins the transaction.
+    ///   - joins: whether the command may be sent in the same message as the statements. If the statement has
+    ///     parameters, the command is always sent separately, because the extended protocol allows one statement per
+    ///     message.
     public func begin(by command: String, joins: Bool) {
         begin = command
         self.joins = joins && call == nil
     }
 
+    /// Does what is possible without blocking: sends messages and reads results.
+    /// - Parameter connection: the open session, always the same one.
+    /// - Returns: what to wait for before the next call; nil when all results have been read, or when a COPY that the
+    ///   caller expects has started.
+    /// - Throws: the error by which the session failed, of kind `connectionLost` if it is broken or closed.
     public func advance(on connection: inout PQConnection?) throws(PQError) -> Wait? {
         if phase == .idle { try start(&connection) }
         while true {
-            if let detour, let wait = try leaveCopy(detour, &connection) { return wait }
+            if let anomalies, let wait = try leaveCopy(anomalies, &connection) { return wait }
             guard let step = try connection?.nextResult() else { throw Self.closed }
             switch consume step {
             case .wait(let wait): return wait
             case .done(let next):
                 guard let next else {
-                    if try goOn(&connection) { continue }
+                    if try sendNextMessage(&connection) { continue }
                     return nil
                 }
-                if take(next, isBroken: connection?.isBroken ?? true) { return nil }
+                if store(next, isBroken: connection?.isBroken ?? true) { return nil }
             }
         }
     }
 
-    /// The same, with the loss of the connection as an answer.
-    public func advanceToAnswer(on connection: inout PQConnection?) throws(PQError) -> Wait? {
+    /// Like `advance`, but records the loss of the connection instead of throwing it: see ``recordLoss(_:)``.
+    public func advanceRecordingLoss(on connection: inout PQConnection?) throws(PQError) -> Wait? {
         do throws(PQError) { return try advance(on: &connection) } catch {
-            if lose(by: error) { return nil }
+            if recordLoss(error) { return nil }
             throw error
         }
     }
 
-    /// Makes the loss of the connection, by which `advance` failed, the answer: who asked for the result raises it.
-    /// - Returns: whether the failure is one.
-    public func lose(by failure: PQError) -> Bool {
+    /// If the error that `advance` threw is the loss of the connection, drops the result and stores the error in
+    /// ``anomalies``, where the code that reads the result finds it.
+    /// - Returns: false if the error is another one; then nothing changes.
+    public func recordLoss(_ failure: PQError) -> Bool {
         guard failure.kind == .connectionLost else { return false }
-        takeDetour().loss = failure
-        owned = nil
+        makeAnomalies().loss = failure
+        ownedResult = nil
         return true
     }
 
-    /// The last result, for the caller to keep.
-    public func takeResult() -> PQResult? { owned.take() }
+    /// Moves the last result to the caller.
+    public func takeResult() -> PQResult? { ownedResult.take() }
 
-    /// The position in the statements of a position in the message.
+    /// Converts a position in the message to a position in the statements; both count characters from 1.
     public func positionInStatements(_ position: Int) -> Int { prefix.position(position) }
 
-    /// What stands in front of the statement that an error or a notice is about.
-    /// - Parameter position: the server's, in the message; nil if it gave none.
+    /// Returns the text before the statement that an error or a notice is about.
+    /// - Parameter position: the position in the message, in characters from 1; nil if the server sent none.
     public func prefix(at position: Int?) -> StatementPrefix {
         guard let position, let statementPrefix else { return prefix }
         let own = statementPrefix(prefix.position(position))
         return StatementPrefix(characters: prefix.characters &+ own.characters, lines: prefix.lines &+ own.lines)
     }
 
-    /// Whether positions in the message are not those in the statement.
-    public var isShifted: Bool { prefix.lines != 0 || statementPrefix != nil }
+    /// True if positions in the message differ from positions in the statement.
+    public var hasPrefix: Bool { prefix.lines != 0 || statementPrefix != nil }
 
-    /// Shows the notices that came as the program's statements alone would have got them.
-    public func ownPositions(of notices: [ServerMessage]) -> [ServerMessage] {
+    /// Returns the notices with positions in the program's statement instead of positions in the message.
+    public func convertPositions(of notices: [ServerMessage]) -> [ServerMessage] {
         notices.map { notice in
             guard let position = notice.statementPosition.flatMap({ Int($0) }) else { return notice }
             var notice = notice
@@ -185,6 +202,7 @@ public final class Exchange {
         }
     }
 
+    /// The error of an operation on a closed connection.
     public static var closed: PQError { PQError(.connectionLost, "the connection is closed") }
 
     private func start(_ connection: inout PQConnection?) throws(PQError) {
@@ -227,44 +245,44 @@ public final class Exchange {
         UnsafeRawPointer(sql.utf8Start).assumingMemoryBound(to: CChar.self)
     }
 
-    /// Takes over a result.
-    /// - Returns: whether to stop here, for the connection is in COPY mode now.
+    /// Stores a result, or records BEGIN's.
+    /// - Returns: true if the caller must transfer the data of a COPY now.
     @inline(__always)
-    private func take(_ next: consuming PQResult, isBroken: Bool) -> Bool {
+    private func store(_ next: consuming PQResult, isBroken: Bool) -> Bool {
         let status = next.status
-        if phase == .joined || phase == .beginAlone, !hasBegun, detour?.strayAnswer == nil {
+        if phase == .joined || phase == .beginAlone, !hasBegun, anomalies?.unexpectedBeginStatus == nil {
             if status == .commandOK {
                 hasBegun = true
                 if phase == .joined { return false }
             } else if status != .fatalError {
-                takeDetour().strayAnswer = status
+                makeAnomalies().unexpectedBeginStatus = status
             } else if phase == .joined, !isBroken {
-                phase = .falling
+                phase = .retryingSeparately
             }
         }
         tally?.count(status, next)
-        owned = consume next
+        ownedResult = consume next
         guard status.isCopy else { return false }
-        if takes.contains(status) { return true }
+        if expectedCopy.contains(status) { return true }
         refuse(status)
         return false
     }
 
-    /// All results of a message have come.
-    /// - Returns: whether another message was sent.
-    private func goOn(_ connection: inout PQConnection?) throws(PQError) -> Bool {
+    /// Sends the next message, if the exchange needs one. To be called when all results of a message have been read.
+    /// - Returns: whether a message was sent.
+    private func sendNextMessage(_ connection: inout PQConnection?) throws(PQError) -> Bool {
         switch phase {
-        case .falling:
-            // What came instead of BEGIN's result was libpq's word that the connection is gone.
+        case .retryingSeparately:
+            // If the connection is broken, the error was libpq's and not a syntax error.
             if connection?.isBroken ?? true { return false }
-            // What the server remarked while it read the text, it remarks again.
+            // The server sends the notices of parsing the text again.
             connection?.dropNotices(after: noticesBefore)
             phase = .beginAlone
             try connection?.send(query: begin ?? "BEGIN")
             return true
         case .beginAlone where hasBegun:
             phase = .statements
-            owned = nil
+            ownedResult = nil
             try sendStatements(&connection)
             return true
         default: return false
@@ -272,11 +290,14 @@ public final class Exchange {
     }
 }
 
-/// A statement of the driver's own with its parameters.
+/// A statement of the driver itself, with its parameters.
 public final class ServerCall {
     let sql: StaticString
     let parameters: PQParameters
 
+    /// - Parameters:
+    ///   - sql: one statement, with placeholders `$1`, `$2`, ….
+    ///   - parameters: the values of the placeholders.
     public init(_ sql: StaticString, _ parameters: consuming PQParameters) {
         self.sql = sql
         self.parameters = parameters

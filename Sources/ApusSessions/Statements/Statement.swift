@@ -1,33 +1,34 @@
-/// The text that an exchange sends. It owns its bytes, because the wait for the server outlives the call that they came
-/// from: another thread, a signal handler or a callback may run meanwhile.
+/// The text that an exchange sends. It owns its bytes, or a reference to their owner, because other Python code (in
+/// another thread, a signal handler or a callback) may run during the exchange and free the original.
 public struct Statement: ~Copyable {
-    /// The text. A zero byte follows it, which libpq needs.
+    /// The text. A zero byte follows it, because libpq takes C strings.
     public let bytes: UnsafeRawBufferPointer
     @usableFromInline let storage: Storage
 
-    /// Lets go of what keeps the bytes. A C function, because it is called for every statement, and a closure would be
-    /// counted.
+    /// Releases the owner of the bytes. It is a C function because a closure would be reference-counted, for every
+    /// statement.
     public typealias Release = @convention(c) (UnsafeMutableRawPointer) -> Void
 
     @usableFromInline
     enum Storage {
-        /// A literal of the program, which lives as long as the process.
+        /// A string literal, which is never freed.
         case literal
-        /// What keeps the bytes, and how it is let go.
+        /// The object that owns the bytes, and the function that releases it.
         case owner(UnsafeMutableRawPointer, release: Release)
         case copy(UnsafeMutableRawPointer)
     }
 
+    /// Refers to a string literal, without a copy.
     public init(_ literal: StaticString) {
         bytes = UnsafeRawBufferPointer(start: literal.utf8Start, count: literal.utf8CodeUnitCount)
         storage = .literal
     }
 
-    /// Keeps bytes that belong to an object of another language.
+    /// Refers to bytes that an object of another language owns, without a copy.
     /// - Parameters:
-    ///   - bytes: a zero byte follows them.
-    ///   - owner: keeps the bytes until it is released.
-    ///   - release: is called once, with the owner.
+    ///   - bytes: the text; a zero byte must follow it.
+    ///   - owner: the object that keeps the bytes alive until it is released.
+    ///   - release: called once, with the owner, when the statement is destroyed.
     @inlinable
     public init(
         _ bytes: UnsafeRawBufferPointer, ownedBy owner: UnsafeMutableRawPointer,
@@ -37,6 +38,7 @@ public struct Statement: ~Copyable {
         storage = .owner(owner, release: release)
     }
 
+    /// Copies the text, and adds the zero byte.
     public init(copying text: UnsafeRawBufferPointer) {
         let count = text.count
         let copy = UnsafeMutableRawPointer.allocate(byteCount: count &+ 1, alignment: 1)

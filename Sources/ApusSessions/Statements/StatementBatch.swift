@@ -1,24 +1,30 @@
 import ApusValues
 
-/// The same statement with many sets of arguments, as one message for the server.
+/// Statements that are sent to the server in one message: the same one, with many sets of arguments.
 public struct StatementBatch: ~Copyable {
-    /// What a message may grow to before it is sent, bytes. More saves few round trips and keeps the server waiting.
+    /// The size, in bytes, from which a message is sent. Larger messages save few round trips, and the server would be
+    /// idle while the driver writes them.
     public static let messageSize = 32 << 10
 
+    /// The statements in UTF-8, with separators.
     public private(set) var text = ByteWriter(minimumCapacity: messageSize + 4096)
-    /// Where each statement begins.
+    /// The offset in bytes at which each statement begins.
     public private(set) var starts: [Int] = []
-    /// On a line of its own, so that the server shows none of it beside a statement's error, and a comment to the end
-    /// of a statement's line ends before it.
+    /// The semicolon is on its own line, because the server shows the line of an error, and because the statement may
+    /// end with a `--` comment.
     private static let separator: StaticString = "\n;\n"
 
+    /// True if the batch has no statement.
     public var isEmpty: Bool { starts.isEmpty }
+    /// True if the text has reached ``messageSize``.
     public var isFull: Bool { text.count >= Self.messageSize }
+    /// The number of statements.
     public var count: Int { starts.count }
 
+    /// Creates an empty batch.
     public init() {}
 
-    /// Adds a statement.
+    /// Adds a statement, in UTF-8.
     public mutating func append(_ statement: borrowing ByteWriter) {
         statement.withUnsafeBytes { bytes in
             if !starts.isEmpty { text.append(Self.separator) }
@@ -27,17 +33,18 @@ public struct StatementBatch: ~Copyable {
         }
     }
 
-    /// Puts a zero byte behind the text, which libpq wants.
+    /// Adds a zero byte after the text, because libpq takes C strings. To be called after the last statement.
     public mutating func terminate() { text.append(0) }
 
+    /// Removes all statements, and keeps the memory for the next ones.
     public mutating func removeAll() {
         text.removeAll()
         starts.removeAll(keepingCapacity: true)
     }
 
-    /// The number of the statement that a character of the text belongs to, counted from 0, and what stands in front of
-    /// that statement.
-    /// - Parameter position: counted from 1; what separates two statements belongs to the first.
+    /// Finds the statement at a position of the text.
+    /// - Parameter position: in characters, from 1. A separator belongs to the statement before it.
+    /// - Returns: the statement's number, from 0, and the size of the text before it.
     public func statement(atCharacter position: Int) -> (number: Int, prefix: StatementPrefix) {
         text.withUnsafeBytes { bytes in
             var found = (number: 0, prefix: StatementPrefix())
@@ -48,7 +55,7 @@ public struct StatementBatch: ~Copyable {
                     found = (next, front)
                     next += 1
                 }
-                // Characters of UTF-8.
+                // Not a continuation byte: a character begins here.
                 if bytes[index] & 0xC0 != 0x80 {
                     front.characters += 1
                     if front.characters >= position { break }
@@ -59,18 +66,18 @@ public struct StatementBatch: ~Copyable {
         }
     }
 
-    /// How many characters a statement has.
+    /// The length of a statement in characters. The text must be terminated.
     public func characters(of index: Int) -> Int {
         text.withUnsafeBytes { bytes in bytes[range(of: index)].count { $0 & 0xC0 != 0x80 } }
     }
 
-    /// Where a statement is; once the text is terminated.
+    /// The bytes of a statement. The text must be terminated.
     private func range(of index: Int) -> Range<Int> {
         let end = index + 1 < starts.count ? starts[index + 1] - Self.separator.utf8CodeUnitCount : text.count - 1
         return starts[index]..<end
     }
 
-    /// The text of a statement; once the text is terminated.
+    /// Calls `body` with the bytes of a statement, and returns its result. The text must be terminated.
     public func withStatement<Result: ~Copyable, Failure: Error>(
         _ index: Int, _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
     ) throws(Failure) -> Result {

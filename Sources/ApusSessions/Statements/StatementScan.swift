@@ -1,16 +1,17 @@
-/// Reads a statement as the server's lexer does, as far as it takes to know whether it is one, complete in itself:
-/// whether it means behind and in front of others what it means alone. Where that is uncertain, the answer is no.
+/// Scans a statement as the server's lexer does, to find out whether it can be sent together with others: whether it
+/// has the same meaning between other statements as alone. If that is uncertain, the result is false.
 ///
-/// The rules are in the chapter "Lexical Structure" of PostgreSQL's manual. The bytes are UTF-8.
+/// The rules are in the chapter "Lexical Structure" of PostgreSQL's manual. The text is in UTF-8.
 public struct StatementScan {
     private let bytes: UnsafeRawBufferPointer
     private var position = 0
 
     private init(_ bytes: UnsafeRawBufferPointer) { self.bytes = bytes }
 
-    /// Whether copies of a statement with placeholders can stand behind one another, whatever literals of the driver's
-    /// own are put into them: it changes rows, there is nothing in it that a copy could close or go on with, and no
-    /// placeholder is where a literal would not be one.
+    /// Whether copies of a statement can be joined, for any literals that the driver writes instead of its
+    /// placeholders. True for an INSERT, UPDATE or DELETE in which every quote is closed, which has no semicolon,
+    /// comment, dollar quote or backslash that could affect the next copy, and whose placeholders are where a literal
+    /// can be.
     public static func mayJoin(template: UnsafeRawBufferPointer) -> Bool {
         let words: [StaticString] = ["insert", "update", "delete"]
         let start = template.drop { $0 == 0x20 || ($0 >= 0x09 && $0 <= 0x0D) }
@@ -20,21 +21,21 @@ public struct StatementScan {
         }
         guard isChange else { return false }
         var scan = StatementScan(template)
-        return scan.isPlainTemplate()
+        return scan.isJoinableTemplate()
     }
 
-    /// Whether a statement that an adapter of the program's own had a part in is a single one, with every quote and
-    /// comment closed. A comment to the end of the line is closed by the line feed that follows a statement.
+    /// Whether a statement is a single one, with all quotes and comments closed. To be checked if an adapter of the
+    /// program wrote a part of it. A `--` comment counts as closed, because a line feed follows every statement.
     /// - Parameter doublesBackslashes: whether a backslash in a plain literal is an escape.
-    public static func isWhole(_ statement: UnsafeRawBufferPointer, doublesBackslashes: Bool) -> Bool {
+    public static func isComplete(_ statement: UnsafeRawBufferPointer, doublesBackslashes: Bool) -> Bool {
         var scan = StatementScan(statement)
-        return scan.isWhole(doublesBackslashes)
+        return scan.isComplete(doublesBackslashes)
     }
 
     private func byte(at index: Int) -> UInt8 { index >= 0 && index < bytes.count ? bytes[index] : 0 }
 
-    /// What a name goes on with.
-    private static func isOfName(_ byte: UInt8) -> Bool {
+    /// Whether a byte can be inside a name, after the first character.
+    private static func isNameByte(_ byte: UInt8) -> Bool {
         switch byte {
         case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
             UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"), UInt8(ascii: "$"), 0x80...:
@@ -47,7 +48,7 @@ public struct StatementScan {
 
     // MARK: Templates
 
-    private mutating func isPlainTemplate() -> Bool {
+    private mutating func isJoinableTemplate() -> Bool {
         var quote: UInt8 = 0
         while position < bytes.count {
             let byte = bytes[position]
@@ -56,10 +57,10 @@ public struct StatementScan {
             case 0, UInt8(ascii: "\\"): return false
             case UInt8(ascii: "%") where next == byte: position += 1
             case UInt8(ascii: "%"):
-                // Within quotes a literal would end them; behind a name it would be a literal of another kind.
-                if quote != 0 || !passesPlaceholder(next) { return false }
+                // Inside quotes, a literal would close them; after a name, it would be a literal of another kind.
+                if quote != 0 || !skipPlaceholder(next) { return false }
             case UInt8(ascii: "'"), UInt8(ascii: "\""):
-                // A doubled quote closes and opens again, which is the same here.
+                // A doubled quote is read as closing and opening, which has the same result.
                 if quote == 0 { quote = byte } else if quote == byte { quote = 0 }
             case UInt8(ascii: ";"), UInt8(ascii: "$"): if quote == 0 { return false }
             case UInt8(ascii: "-") where next == byte && quote == 0: return false
@@ -71,11 +72,12 @@ public struct StatementScan {
         return quote == 0
     }
 
-    /// Goes to the last byte of a placeholder; false for what is none.
-    private mutating func passesPlaceholder(_ next: UInt8) -> Bool {
+    /// Moves to the last byte of a placeholder.
+    /// - Returns: false if it is none, or if a literal cannot be there.
+    private mutating func skipPlaceholder(_ next: UInt8) -> Bool {
         let before = byte(at: position - 1)
-        if Self.isOfName(before) || before == UInt8(ascii: "\"") || before == UInt8(ascii: "&") { return false }
-        // A literal that follows another one goes on with it, by its rules.
+        if Self.isNameByte(before) || before == UInt8(ascii: "\"") || before == UInt8(ascii: "&") { return false }
+        // A literal after another one continues it, with the rules of the first.
         var start = position
         while start > 0, Self.isSpace(bytes[start - 1]) { start -= 1 }
         if byte(at: start - 1) == UInt8(ascii: "'") { return false }
@@ -90,20 +92,20 @@ public struct StatementScan {
 
     // MARK: Statements
 
-    private mutating func isWhole(_ doublesBackslashes: Bool) -> Bool {
+    private mutating func isComplete(_ doublesBackslashes: Bool) -> Bool {
         while position < bytes.count {
             let byte = bytes[position]
             let next = self.byte(at: position + 1)
             switch byte {
             case 0, UInt8(ascii: ";"): return false
             case UInt8(ascii: "'"):
-                guard let isEscaped = kindOfLiteral(doublesBackslashes), passesLiteral(isEscaped) else { return false }
-            case UInt8(ascii: "\""): if !passesQuotes(byte) { return false }
+                guard let isEscaped = literalIsEscaped(doublesBackslashes), skipLiteral(isEscaped) else { return false }
+            case UInt8(ascii: "\""): if !skipQuoted(byte) { return false }
             case UInt8(ascii: "$"):
-                if Self.isOfName(self.byte(at: position - 1)) || !passesDollars() { return false }
+                if Self.isNameByte(self.byte(at: position - 1)) || !skipDollarQuoted() { return false }
             case UInt8(ascii: "-") where next == byte:
                 while position < bytes.count, !Self.endsLine(bytes[position]) { position += 1 }
-            case UInt8(ascii: "/") where next == UInt8(ascii: "*"): if !passesComment() { return false }
+            case UInt8(ascii: "/") where next == UInt8(ascii: "*"): if !skipComment() { return false }
             default: position += 1
             }
         }
@@ -112,11 +114,11 @@ public struct StatementScan {
 
     private static func endsLine(_ byte: UInt8) -> Bool { byte == 0x0A || byte == 0x0D }
 
-    /// Whether backslashes are escapes in the literal that begins here; nil where that is uncertain.
-    private func kindOfLiteral(_ doublesBackslashes: Bool) -> Bool? {
+    /// Whether backslashes are escapes in the literal that begins here; nil if that is uncertain.
+    private func literalIsEscaped(_ doublesBackslashes: Bool) -> Bool? {
         let before = byte(at: position - 1)
-        guard Self.isOfName(before) else { return doublesBackslashes }
-        if Self.isOfName(byte(at: position - 2)) { return nil }
+        guard Self.isNameByte(before) else { return doublesBackslashes }
+        if Self.isNameByte(byte(at: position - 2)) { return nil }
         switch before {
         case UInt8(ascii: "e"), UInt8(ascii: "E"): return true
         case UInt8(ascii: "n"), UInt8(ascii: "N"), UInt8(ascii: "b"), UInt8(ascii: "B"), UInt8(ascii: "x"),
@@ -126,8 +128,9 @@ public struct StatementScan {
         }
     }
 
-    /// Goes behind a literal; false if it is not closed, or may go on in the next line.
-    private mutating func passesLiteral(_ isEscaped: Bool) -> Bool {
+    /// Moves to the end of a literal.
+    /// - Returns: false if the literal is not closed, or may continue on the next line.
+    private mutating func skipLiteral(_ isEscaped: Bool) -> Bool {
         position += 1
         while position < bytes.count {
             switch bytes[position] {
@@ -137,7 +140,7 @@ public struct StatementScan {
                 if byte(at: position) == UInt8(ascii: "'") {
                     position += 1
                 } else {
-                    return !isEscaped || !mayGoOn()
+                    return !isEscaped || !mayContinue()
                 }
             default: position += 1
             }
@@ -145,14 +148,14 @@ public struct StatementScan {
         return false
     }
 
-    /// Whether a literal may follow which is part of the one before, with its rules: they are on lines of their own.
-    private func mayGoOn() -> Bool {
+    /// Whether the literal may continue in a second pair of quotes on another line, with the rules of the first.
+    private func mayContinue() -> Bool {
         var index = position
         while index < bytes.count, Self.isSpace(bytes[index]) { index += 1 }
         return byte(at: index) == UInt8(ascii: "'") || byte(at: index) == UInt8(ascii: "-")
     }
 
-    private mutating func passesQuotes(_ quote: UInt8) -> Bool {
+    private mutating func skipQuoted(_ quote: UInt8) -> Bool {
         position += 1
         while position < bytes.count {
             position += 1
@@ -161,11 +164,12 @@ public struct StatementScan {
         return false
     }
 
-    /// Goes behind a dollar-quoted literal; a dollar that begins none is passed over.
-    private mutating func passesDollars() -> Bool {
+    /// Moves to the end of a dollar-quoted literal, or past a dollar that begins none.
+    /// - Returns: false if the literal is not closed.
+    private mutating func skipDollarQuoted() -> Bool {
         var end = position + 1
-        if Self.isOfName(byte(at: end)), !(UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte(at: end)) {
-            while Self.isOfName(byte(at: end)), byte(at: end) != UInt8(ascii: "$") { end += 1 }
+        if Self.isNameByte(byte(at: end)), !(UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte(at: end)) {
+            while Self.isNameByte(byte(at: end)), byte(at: end) != UInt8(ascii: "$") { end += 1 }
         }
         guard byte(at: end) == UInt8(ascii: "$") else {
             position += 1
@@ -183,8 +187,9 @@ public struct StatementScan {
         return false
     }
 
-    /// Goes behind a comment; comments nest.
-    private mutating func passesComment() -> Bool {
+    /// Moves to the end of a comment; comments nest.
+    /// - Returns: false if the comment is not closed.
+    private mutating func skipComment() -> Bool {
         var depth = 0
         while position + 1 < bytes.count {
             switch (bytes[position], bytes[position + 1]) {

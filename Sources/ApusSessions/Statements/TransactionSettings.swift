@@ -1,4 +1,5 @@
-/// What transactions begin with, as `set_session` and its properties have it.
+/// The settings that transactions begin with: those of psycopg2's `set_session`, and of the properties of the same
+/// names.
 public struct TransactionSettings: Sendable {
     /// PostgreSQL's isolation levels, with psycopg2's numbers.
     public enum Isolation: Int, Sendable {
@@ -7,6 +8,7 @@ public struct TransactionSettings: Sendable {
         case serializable = 3
         case readUncommitted = 4
 
+        /// The level in SQL, such as `READ COMMITTED`.
         public var sql: String {
             switch self {
             case .readCommitted: "READ COMMITTED"
@@ -17,7 +19,7 @@ public struct TransactionSettings: Sendable {
         }
     }
 
-    /// The settings that a call names, besides autocommit.
+    /// The settings that the arguments of a call name, apart from autocommit.
     public struct Names: OptionSet, Sendable {
         public let rawValue: Int
         public init(rawValue: Int) { self.rawValue = rawValue }
@@ -27,15 +29,19 @@ public struct TransactionSettings: Sendable {
         public static let deferrable = Names(rawValue: 4)
     }
 
+    /// Creates settings without autocommit, with the server's defaults.
     public init() {}
 
+    /// True if the driver begins no transactions.
     public var autocommit = false
-    /// nil leaves it to the server's default.
+    /// The isolation level; nil for the server's default.
     public var isolation: Isolation?
+    /// Whether transactions are read-only; nil for the server's default.
     public var readonly: Bool?
+    /// Whether transactions are deferrable; nil for the server's default.
     public var deferrable: Bool?
 
-    /// The command that starts a transaction.
+    /// The command that begins a transaction, such as `BEGIN READ ONLY`.
     public var begin: String {
         var command = "BEGIN"
         if let isolation { command += " ISOLATION LEVEL \(isolation.sql)" }
