@@ -39,11 +39,6 @@ func untyped<Function>(_ function: Function) -> UnsafeMutableRawPointer {
     unsafeBitCast(function, to: UnsafeMutableRawPointer.self)
 }
 
-// Their pointers refer to functions and texts of the program, which never change.
-extension PyMethodDef: @unchecked @retroactive Sendable {}
-extension PyGetSetDef: @unchecked @retroactive Sendable {}
-extension PyMemberDef: @unchecked @retroactive Sendable {}
-
 // MARK: Docstrings
 
 /// Docstrings for CPython, which takes the text signature from their beginning: `name($self, query, vars=None)`, then

@@ -275,7 +275,7 @@ extension Connection {
                 }
             }
         } catch { outcome.failure = error }
-        if !outcome.isLost { awaitDelivery(&stop, &thread, &outcome) }
+        if stop != nil, !outcome.isLost { awaitDelivery(&stop, &thread, &outcome) }
         return outcome
     }
 

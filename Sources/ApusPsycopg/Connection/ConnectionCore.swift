@@ -19,7 +19,7 @@ import Synchronization
 ///
 /// The session is set and released under `lock` and the GIL, so that a holder of either can use it. The lock order is
 /// `lock`, GIL, `access`. A holder of `access` must not block.
-final class ConnectionCore: @unchecked Sendable {
+final class ConnectionCore {
     /// `connection.closed`
     enum Closed: Int { case open, closed, broken }
 

@@ -60,7 +60,7 @@ enum ConnectionType {
                     _ = apus_connection_fields_clear(me)
                     me.free()
                 },
-                .members(members), .properties(Properties(properties + exceptions)),
+                .members(members), .properties(properties),
                 .methods(ConnectionMethods.table),
             ])
     }
@@ -110,165 +110,168 @@ enum ConnectionType {
             .field("__weaklistoffset__", "", \apus_connection.weak_references, type: .offset),
         ])
 
-    private static let properties: [Property] = [
-        .computed("closed", "0 if the connection is open, 1 if it was closed, 2 if it broke.") { me, _ in
-            returningObject { () throws(PythonError) in try PyRef(Connection(me).core.closed.rawValue) }
-        },
-        .computed("encoding", "Current client encoding, by the name that the server has for it; a str.") { me, _ in
-            returningObject { () throws(PythonError) in
-                let core = try Connection(me).core
-                // What libpq says is newer, unless the connection broke and this was not noticed yet.
-                if core.closed == .open, let current = core.session?.clientEncoding, !current.isEmpty {
-                    return try PyRef(ConnectionCore.Facts.shown(encoding: current))
+    private static let properties = Properties(
+        [
+            .computed("closed", "0 if the connection is open, 1 if it was closed, 2 if it broke.") { me, _ in
+                returningObject { () throws(PythonError) in try PyRef(Connection(me).core.closed.rawValue) }
+            },
+            .computed("encoding", "Current client encoding, by the name that the server has for it; a str.") { me, _ in
+                returningObject { () throws(PythonError) in
+                    let core = try Connection(me).core
+                    // What libpq says is newer, unless the connection broke and this was not noticed yet.
+                    if core.closed == .open, let current = core.session?.clientEncoding, !current.isEmpty {
+                        return try PyRef(ConnectionCore.Facts.shown(encoding: current))
+                    }
+                    return try core.facts.encoding.map(PyRef.init) ?? PyRef.none
                 }
-                return try core.facts.encoding.map(PyRef.init) ?? PyRef.none
-            }
-        },
-        .computed(
-            "status",
-            """
-            Status of the connection: STATUS_READY, STATUS_BEGIN inside a transaction, STATUS_PREPARED, and
-            others.
-            """
-        ) { me, _ in
-            returningObject { () throws(PythonError) in try PyRef(Connection(me).core.status.rawValue) }
-        },
-        .computed("async", "1 if the connection is asynchronous, else 0.", get: isAsynchronous),
-        .computed("async_", "1 if the connection is asynchronous, else 0.", get: isAsynchronous),
-        .computed(
-            "command_timeout",
-            """
-            Time limit of each statement in seconds, a float; None, the default, for no limit.
+            },
+            .computed(
+                "status",
+                """
+                Status of the connection: STATUS_READY, STATUS_BEGIN inside a transaction, STATUS_PREPARED, and
+                others.
+                """
+            ) { me, _ in
+                returningObject { () throws(PythonError) in try PyRef(Connection(me).core.status.rawValue) }
+            },
+            .computed("async", "1 if the connection is asynchronous, else 0.", get: isAsynchronous),
+            .computed("async_", "1 if the connection is asynchronous, else 0.", get: isAsynchronous),
+            .computed(
+                "command_timeout",
+                """
+                Time limit of each statement in seconds, a float; None, the default, for no limit.
 
-            After that time the statement is canceled and CommandTimeout is raised. It applies to connections
-            that block, and can be set to a number or a str. Raises ValueError for a number that is not
-            positive.
-            """,
-            set: setCommandTimeout
-        ) { me, _ in
-            returningObject { () throws(PythonError) in
-                guard let timeout = try Connection(me).core.commandTimeout else { return PyRef.none }
-                return try PyRef(Double(timeout.clampedNanoseconds) / 1e9)
-            }
-        },
-        .computed(
-            "cancellation_timeout",
-            """
-            Seconds to wait for the server to honour a cancel request, a float; 10 by default.
+                After that time the statement is canceled and CommandTimeout is raised. It applies to connections
+                that block, and can be set to a number or a str. Raises ValueError for a number that is not
+                positive.
+                """,
+                set: setCommandTimeout
+            ) { me, _ in
+                returningObject { () throws(PythonError) in
+                    guard let timeout = try Connection(me).core.commandTimeout else { return PyRef.none }
+                    return try PyRef(Double(timeout.clampedNanoseconds) / 1e9)
+                }
+            },
+            .computed(
+                "cancellation_timeout",
+                """
+                Seconds to wait for the server to honour a cancel request, a float; 10 by default.
 
-            After that time the connection is closed. Raises ValueError for a negative number.
-            """,
-            set: setCancellationTimeout
-        ) { me, _ in
-            returningObject { () throws(PythonError) in
-                let timeout = try Connection(me).core.cancellationTimeout
-                return try PyRef(Double(timeout.clampedNanoseconds) / 1e9)
-            }
-        },
-        .computed("protocol_version", "Version of the protocol between client and server: 3.") { me, _ in
-            returningObject { () throws(PythonError) in try PyRef(Connection(me).core.facts.protocolVersion) }
-        },
-        .computed("server_version", "Version of the server as an int, such as 150018 for 15.18.") { me, _ in
-            returningObject { () throws(PythonError) in try PyRef(Connection(me).core.facts.serverVersion) }
-        },
-        .computed("info", "Details of the connection, as a ConnectionInfo.") { me, _ in
-            returningObject { () throws(PythonError) in try module.pointee.connectionInfo.call(receiver(me)) }
-        },
-        .computed("pgconn_ptr", "Address of the `PGconn` of libpq, an int; None if the connection is closed.") {
-            me, _ in
-            returningObject { () throws(PythonError) in
-                let connection = try Connection(me)
-                guard let pointer = connection.libpq else { return PyRef.none }
-                connection.core.isShared = true
-                return try PyRef(address: UnsafeMutableRawPointer(pointer))
-            }
-        },
-        .computed(
-            "autocommit",
-            """
-            True if each statement is a transaction of its own, else False, the default.
+                After that time the connection is closed. Raises ValueError for a negative number.
+                """,
+                set: setCancellationTimeout
+            ) { me, _ in
+                returningObject { () throws(PythonError) in
+                    let timeout = try Connection(me).core.cancellationTimeout
+                    return try PyRef(Double(timeout.clampedNanoseconds) / 1e9)
+                }
+            },
+            .computed("protocol_version", "Version of the protocol between client and server: 3.") { me, _ in
+                returningObject { () throws(PythonError) in try PyRef(Connection(me).core.facts.protocolVersion) }
+            },
+            .computed("server_version", "Version of the server as an int, such as 150018 for 15.18.") { me, _ in
+                returningObject { () throws(PythonError) in try PyRef(Connection(me).core.facts.serverVersion) }
+            },
+            .computed("info", "Details of the connection, as a ConnectionInfo.") { me, _ in
+                returningObject { () throws(PythonError) in try module.pointee.connectionInfo.call(receiver(me)) }
+            },
+            .computed("pgconn_ptr", "Address of the `PGconn` of libpq, an int; None if the connection is closed.") {
+                me, _ in
+                returningObject { () throws(PythonError) in
+                    let connection = try Connection(me)
+                    guard let pointer = connection.libpq else { return PyRef.none }
+                    connection.core.isShared = true
+                    return try PyRef(address: UnsafeMutableRawPointer(pointer))
+                }
+            },
+            .computed(
+                "autocommit",
+                """
+                True if each statement is a transaction of its own, else False, the default.
 
-            Raises ProgrammingError when set inside a transaction.
-            """,
-            set: setAutocommit
-        ) { me, _ in
-            returningObject { () throws(PythonError) in try PyRef(Connection(me).core.transaction.autocommit) }
-        },
-        .computed(
-            "isolation_level",
-            """
-            Isolation level of new transactions: a constant ISOLATION_LEVEL_*; None for the default of the
-            server.
+                Raises ProgrammingError when set inside a transaction.
+                """,
+                set: setAutocommit
+            ) { me, _ in
+                returningObject { () throws(PythonError) in try PyRef(Connection(me).core.transaction.autocommit) }
+            },
+            .computed(
+                "isolation_level",
+                """
+                Isolation level of new transactions: a constant ISOLATION_LEVEL_*; None for the default of the
+                server.
 
-            It can be set to a constant from 1 to 4, None, or a name such as "SERIALIZABLE". Raises
-            ProgrammingError when set inside a transaction, and ValueError for an invalid level.
-            """,
-            set: setIsolation
-        ) { me, _ in
-            returningObject { () throws(PythonError) in
-                guard let level = try Connection(me).core.transaction.isolation else { return PyRef.none }
-                return try PyRef(level.rawValue)
-            }
-        },
-        .computed(
-            "readonly",
-            """
-            True if new transactions are read-only, False if not, None for the default of the server.
+                It can be set to a constant from 1 to 4, None, or a name such as "SERIALIZABLE". Raises
+                ProgrammingError when set inside a transaction, and ValueError for an invalid level.
+                """,
+                set: setIsolation
+            ) { me, _ in
+                returningObject { () throws(PythonError) in
+                    guard let level = try Connection(me).core.transaction.isolation else { return PyRef.none }
+                    return try PyRef(level.rawValue)
+                }
+            },
+            .computed(
+                "readonly",
+                """
+                True if new transactions are read-only, False if not, None for the default of the server.
 
-            Raises ProgrammingError when set inside a transaction.
-            """,
-            set: setReadonly
-        ) { me, _ in
-            returningObject { () throws(PythonError) in
-                try Connection(me).core.transaction.readonly.map(PyRef.init) ?? PyRef.none
-            }
-        },
-        .computed(
-            "deferrable",
-            """
-            True if new transactions are deferrable, False if not, None for the default of the server.
+                Raises ProgrammingError when set inside a transaction.
+                """,
+                set: setReadonly
+            ) { me, _ in
+                returningObject { () throws(PythonError) in
+                    try Connection(me).core.transaction.readonly.map(PyRef.init) ?? PyRef.none
+                }
+            },
+            .computed(
+                "deferrable",
+                """
+                True if new transactions are deferrable, False if not, None for the default of the server.
 
-            Raises ProgrammingError when set inside a transaction.
-            """,
-            set: setDeferrable
-        ) { me, _ in
-            returningObject { () throws(PythonError) in
-                try Connection(me).core.transaction.deferrable.map(PyRef.init) ?? PyRef.none
-            }
-        },
-    ]
+                Raises ProgrammingError when set inside a transaction.
+                """,
+                set: setDeferrable
+            ) { me, _ in
+                returningObject { () throws(PythonError) in
+                    try Connection(me).core.transaction.deferrable.map(PyRef.init) ?? PyRef.none
+                }
+            },
+        ] + exceptions)
 
     private static let isAsynchronous: Getter = { me, _ in
         returningObject { () throws(PythonError) in try PyRef(Connection(me).core.isAsynchronous ? 1 : 0) }
     }
 
     /// PEP 249's optional extension: the exceptions as attributes.
-    private static let exceptions: [Property] = [
-        .computed("Warning", "The class `psycopg2.Warning`.") { _, _ in module.pointee.warning.retained() },
-        .computed("Error", "The class `psycopg2.Error`.") { _, _ in module.pointee.error.retained() },
-        .computed("InterfaceError", "The class `psycopg2.InterfaceError`.") { _, _ in
-            module.pointee.interfaceError.retained()
-        },
-        .computed("DatabaseError", "The class `psycopg2.DatabaseError`.") { _, _ in
-            module.pointee.databaseError.retained()
-        },
-        .computed("DataError", "The class `psycopg2.DataError`.") { _, _ in module.pointee.dataError.retained() },
-        .computed("OperationalError", "The class `psycopg2.OperationalError`.") { _, _ in
-            module.pointee.operationalError.retained()
-        },
-        .computed("IntegrityError", "The class `psycopg2.IntegrityError`.") { _, _ in
-            module.pointee.integrityError.retained()
-        },
-        .computed("InternalError", "The class `psycopg2.InternalError`.") { _, _ in
-            module.pointee.internalError.retained()
-        },
-        .computed("ProgrammingError", "The class `psycopg2.ProgrammingError`.") { _, _ in
-            module.pointee.programmingError.retained()
-        },
-        .computed("NotSupportedError", "The class `psycopg2.NotSupportedError`.") { _, _ in
-            module.pointee.notSupportedError.retained()
-        },
-    ]
+    private static var exceptions: [Property] {
+        [
+            .computed("Warning", "The class `psycopg2.Warning`.") { _, _ in module.pointee.warning.retained() },
+            .computed("Error", "The class `psycopg2.Error`.") { _, _ in module.pointee.error.retained() },
+            .computed("InterfaceError", "The class `psycopg2.InterfaceError`.") { _, _ in
+                module.pointee.interfaceError.retained()
+            },
+            .computed("DatabaseError", "The class `psycopg2.DatabaseError`.") { _, _ in
+                module.pointee.databaseError.retained()
+            },
+            .computed("DataError", "The class `psycopg2.DataError`.") { _, _ in module.pointee.dataError.retained() },
+            .computed("OperationalError", "The class `psycopg2.OperationalError`.") { _, _ in
+                module.pointee.operationalError.retained()
+            },
+            .computed("IntegrityError", "The class `psycopg2.IntegrityError`.") { _, _ in
+                module.pointee.integrityError.retained()
+            },
+            .computed("InternalError", "The class `psycopg2.InternalError`.") { _, _ in
+                module.pointee.internalError.retained()
+            },
+            .computed("ProgrammingError", "The class `psycopg2.ProgrammingError`.") { _, _ in
+                module.pointee.programmingError.retained()
+            },
+            .computed("NotSupportedError", "The class `psycopg2.NotSupportedError`.") { _, _ in
+                module.pointee.notSupportedError.retained()
+            },
+        ]
+    }
 
     // MARK: Settings
 
