@@ -5,27 +5,27 @@ import CApusPython
 extension PyObj {
     // MARK: Calls
 
-    @inlinable public func call() throws(PythonError) -> PyRef { try PyRef(apus_call0(self)) }
+    @inlinable public func call() throws(PythonError) -> PyRef { try PyRef(new: apus_call0(self)) }
     @inlinable @inline(__always)
-    public func call(_ a: PyObj) throws(PythonError) -> PyRef { try PyRef(apus_call1(self, a)) }
+    public func call(_ a: PyObj) throws(PythonError) -> PyRef { try PyRef(new: apus_call1(self, a)) }
     @inlinable
-    public func call(_ a: PyObj, _ b: PyObj) throws(PythonError) -> PyRef { try PyRef(apus_call2(self, a, b)) }
+    public func call(_ a: PyObj, _ b: PyObj) throws(PythonError) -> PyRef { try PyRef(new: apus_call2(self, a, b)) }
     @inlinable
     public func call(_ a: PyObj, _ b: PyObj, _ c: PyObj) throws(PythonError) -> PyRef {
-        try PyRef(apus_call3(self, a, b, c))
+        try PyRef(new: apus_call3(self, a, b, c))
     }
     /// Calls with a tuple of arguments, and a dict of keywords or nil.
     public func call(arguments: borrowing PyRef, keywords: PyObj? = nil) throws(PythonError) -> PyRef {
-        try PyRef(PyObject_Call(self, arguments.object, keywords))
+        try PyRef(new: PyObject_Call(self, arguments.object, keywords))
     }
 
     // MARK: Methods and attributes
 
     @inlinable
-    public func callMethod(_ name: PyObj) throws(PythonError) -> PyRef { try PyRef(apus_method0(self, name)) }
+    public func callMethod(_ name: PyObj) throws(PythonError) -> PyRef { try PyRef(new: apus_method0(self, name)) }
     @inlinable
     public func callMethod(_ name: PyObj, _ a: PyObj) throws(PythonError) -> PyRef {
-        try PyRef(apus_method1(self, name, a))
+        try PyRef(new: apus_method1(self, name, a))
     }
     public func callMethod(_ name: StaticString) throws(PythonError) -> PyRef {
         let name = try PyRef(interned: name)
@@ -37,10 +37,10 @@ extension PyObj {
     }
 
     public func attribute(_ name: StaticString) throws(PythonError) -> PyRef {
-        try PyRef(PyObject_GetAttrString(self, name.c))
+        try PyRef(new: PyObject_GetAttrString(self, name.c))
     }
     @inlinable
-    public func attribute(_ name: PyObj) throws(PythonError) -> PyRef { try PyRef(PyObject_GetAttr(self, name)) }
+    public func attribute(_ name: PyObj) throws(PythonError) -> PyRef { try PyRef(new: PyObject_GetAttr(self, name)) }
 
     /// True if the object has an attribute. Exceptions that are raised by the lookup are dropped, and mean false.
     public func hasAttribute(_ name: StaticString) throws(PythonError) -> Bool {
@@ -58,9 +58,9 @@ extension PyObj {
     // MARK: Protocols of all objects
 
     /// `str(object)`
-    public func str() throws(PythonError) -> PyRef { try PyRef(PyObject_Str(self)) }
+    public func str() throws(PythonError) -> PyRef { try PyRef(new: PyObject_Str(self)) }
     /// `repr(object)`
-    public func repr() throws(PythonError) -> PyRef { try PyRef(PyObject_Repr(self)) }
+    public func repr() throws(PythonError) -> PyRef { try PyRef(new: PyObject_Repr(self)) }
     /// `str(object)` and `repr(object)` as Swift strings.
     public var shown: String { get throws(PythonError) { try text(of: str()) } }
     public var shownRepr: String { get throws(PythonError) { try text(of: repr()) } }
@@ -81,13 +81,13 @@ extension PyObj {
 
     /// Compares by an operation of `tp_richcompare` and returns its result.
     public func compare(_ other: PyObj, _ operation: Int32) throws(PythonError) -> PyRef {
-        try PyRef(PyObject_RichCompare(self, other, operation))
+        try PyRef(new: PyObject_RichCompare(self, other, operation))
     }
 
     // MARK: Weak references
 
     /// Makes a weak reference to the object.
-    public func weakReference() throws(PythonError) -> PyRef { try PyRef(PyWeakref_NewRef(self, nil)) }
+    public func weakReference() throws(PythonError) -> PyRef { try PyRef(new: PyWeakref_NewRef(self, nil)) }
 
     /// Returns the object that a weak reference refers to; nil if it was freed.
     public func referent() -> PyRef? {
@@ -111,12 +111,12 @@ extension PyObj {
 
     /// Makes a memoryview of the object.
     @inlinable
-    public func view() throws(PythonError) -> PyRef { try PyRef(PyMemoryView_FromObject(self)) }
+    public func view() throws(PythonError) -> PyRef { try PyRef(new: PyMemoryView_FromObject(self)) }
 }
 
 extension PyRef {
     /// Makes a capsule that contains a C pointer, for C extensions, which check the name when they open it.
     public init(capsule pointer: UnsafeMutableRawPointer?, name: StaticString) throws(PythonError) {
-        self = try PyRef(PyCapsule_New(pointer, name.c, nil))
+        self = try PyRef(new: PyCapsule_New(pointer, name.c, nil))
     }
 }

@@ -5,16 +5,16 @@ import CApusPython
 extension PyRef {
     /// Makes a tuple whose items are NULL. Set each of them once, before any Python code gets the tuple.
     @inlinable @inline(__always)
-    public init(tupleOf count: Int) throws(PythonError) { self = try PyRef(PyTuple_New(count)) }
+    public init(tupleOf count: Int) throws(PythonError) { self = try PyRef(new: PyTuple_New(count)) }
 
     /// Makes a tuple of borrowed objects.
     @inlinable
     public init(tuple first: PyObj, _ second: PyObj) throws(PythonError) {
-        self = try PyRef(apus_tuple2(first, second))
+        self = try PyRef(new: apus_tuple2(first, second))
     }
     @inlinable
     public init(tuple first: PyObj, _ second: PyObj, _ third: PyObj) throws(PythonError) {
-        self = try PyRef(apus_tuple3(first, second, third))
+        self = try PyRef(new: apus_tuple3(first, second, third))
     }
 
     /// Sets an item of a new tuple.
@@ -30,7 +30,7 @@ extension PyObj {
     @inlinable @inline(__always) public func tupleItem(_ index: Int) -> PyObj { apus_tuple_get(self, index) }
 
     /// Makes a tuple of the items of an iterable.
-    public func asTuple() throws(PythonError) -> PyRef { try PyRef(PySequence_Tuple(self)) }
+    public func asTuple() throws(PythonError) -> PyRef { try PyRef(new: PySequence_Tuple(self)) }
 }
 
 // MARK: Lists
@@ -38,7 +38,7 @@ extension PyObj {
 extension PyRef {
     /// Makes a list whose items are NULL. Set each of them once, before any Python code gets the list.
     @inlinable @inline(__always)
-    public init(listOf count: Int) throws(PythonError) { self = try PyRef(PyList_New(count)) }
+    public init(listOf count: Int) throws(PythonError) { self = try PyRef(new: PyList_New(count)) }
 
     /// Sets an item of a new list.
     @inlinable @inline(__always)
@@ -68,7 +68,7 @@ extension PyObj {
 
 extension PyRef {
     /// Makes an empty dict.
-    @inlinable public static func dict() throws(PythonError) -> PyRef { try PyRef(PyDict_New()) }
+    @inlinable public static func dict() throws(PythonError) -> PyRef { try PyRef(new: PyDict_New()) }
 }
 
 extension PyObj {
@@ -103,8 +103,8 @@ extension PyObj {
     }
 
     /// The keys and the values of a dict, as lists in the same order.
-    public func keys() throws(PythonError) -> PyRef { try PyRef(PyDict_Keys(self)) }
-    public func values() throws(PythonError) -> PyRef { try PyRef(PyDict_Values(self)) }
+    public func keys() throws(PythonError) -> PyRef { try PyRef(new: PyDict_Keys(self)) }
+    public func values() throws(PythonError) -> PyRef { try PyRef(new: PyDict_Values(self)) }
 
     /// Calls a function with each key and value of a dict, borrowed. The dict must not be changed meanwhile.
     public func forEachItem(_ body: (PyObj, PyObj) throws(PythonError) -> Void) throws(PythonError) {
@@ -149,10 +149,12 @@ extension PyObj {
 
     /// `object[index]` of a sequence.
     @inlinable
-    public func sequenceItem(_ index: Int) throws(PythonError) -> PyRef { try PyRef(PySequence_GetItem(self, index)) }
+    public func sequenceItem(_ index: Int) throws(PythonError) -> PyRef {
+        try PyRef(new: PySequence_GetItem(self, index))
+    }
 
     /// `object[key]` and `object[key] = value`
-    public func getItem(_ key: PyObj?) throws(PythonError) -> PyRef { try PyRef(PyObject_GetItem(self, key)) }
+    public func getItem(_ key: PyObj?) throws(PythonError) -> PyRef { try PyRef(new: PyObject_GetItem(self, key)) }
     @inlinable
     public func setItem(_ key: PyObj, to value: PyObj) throws(PythonError) {
         try check(PyObject_SetItem(self, key, value))
@@ -166,7 +168,7 @@ extension PyObj {
     }
 
     /// `iter(object)`
-    public func iterator() throws(PythonError) -> PyRef { try PyRef(PyObject_GetIter(self)) }
+    public func iterator() throws(PythonError) -> PyRef { try PyRef(new: PyObject_GetIter(self)) }
 
     /// Returns the next object of an iterator; nil at the end.
     @inlinable

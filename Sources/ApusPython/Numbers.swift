@@ -2,19 +2,23 @@ import CApusPython
 
 extension PyRef {
     @inlinable @inline(__always)
-    public init(_ value: Int) throws(PythonError) { self = try PyRef(PyLong_FromLong(value)) }
+    public init(_ value: Int) throws(PythonError) { self = try PyRef(new: PyLong_FromLong(value)) }
     @inlinable
-    public init(_ value: UInt64) throws(PythonError) { self = try PyRef(PyLong_FromUnsignedLongLong(value)) }
+    public init(_ value: UInt64) throws(PythonError) { self = try PyRef(new: PyLong_FromUnsignedLongLong(value)) }
     @inlinable @inline(__always)
-    public init(_ value: Double) throws(PythonError) { self = try PyRef(PyFloat_FromDouble(value)) }
+    public init(_ value: Double) throws(PythonError) { self = try PyRef(new: PyFloat_FromDouble(value)) }
     /// Makes an `int` of an address.
-    public init(address: UnsafeMutableRawPointer) throws(PythonError) { self = try PyRef(PyLong_FromVoidPtr(address)) }
+    public init(address: UnsafeMutableRawPointer) throws(PythonError) {
+        self = try PyRef(new: PyLong_FromVoidPtr(address))
+    }
     /// Makes an `int` of the decimal digits in a `str`. Raises ValueError.
     public init(integerOf text: borrowing PyRef) throws(PythonError) {
-        self = try PyRef(PyLong_FromUnicodeObject(text.object, 10))
+        self = try PyRef(new: PyLong_FromUnicodeObject(text.object, 10))
     }
     /// Makes a `float` of a `str`. Raises ValueError.
-    public init(floatOf text: borrowing PyRef) throws(PythonError) { self = try PyRef(PyFloat_FromString(text.object)) }
+    public init(floatOf text: borrowing PyRef) throws(PythonError) {
+        self = try PyRef(new: PyFloat_FromString(text.object))
+    }
 }
 
 extension PyObj {
@@ -71,7 +75,7 @@ extension PyObj {
     }
 
     /// `float(object)`. Raises TypeError or ValueError.
-    public func asFloat() throws(PythonError) -> PyRef { try PyRef(PyNumber_Float(self)) }
+    public func asFloat() throws(PythonError) -> PyRef { try PyRef(new: PyNumber_Float(self)) }
 
     /// The value of a `float`.
     @inlinable @inline(__always) public var floatValue: Double { apus_float_value(self) }

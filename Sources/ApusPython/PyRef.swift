@@ -25,7 +25,7 @@ public struct PyRef: ~Copyable {
     /// Becomes the owner of the new reference that a C function returned. NULL means that an exception is pending.
     /// Never pass a borrowed object.
     @inlinable @inline(__always)
-    public init(_ result: PyObj?) throws(PythonError) {
+    public init(new result: PyObj?) throws(PythonError) {
         guard let result else { throw PythonError() }
         object = result
     }

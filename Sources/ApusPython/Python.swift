@@ -35,7 +35,7 @@ public enum Python {
 
     /// Imports a module, which may run Python code.
     public static func module(_ name: StaticString) throws(PythonError) -> PyRef {
-        try PyRef(PyImport_ImportModule(name.c))
+        try PyRef(new: PyImport_ImportModule(name.c))
     }
 
     /// Imports a module and returns one of its objects.

@@ -5,12 +5,12 @@ import CApusPython
 extension PyRef {
     /// Makes an `int`.
     @inlinable @inline(__always)
-    public init(int64 value: Int64) throws(PythonError) { self = try PyRef(apus_int(value)) }
+    public init(int64 value: Int64) throws(PythonError) { self = try PyRef(new: apus_int(value)) }
 
     /// Makes a `str` of `count` ASCII characters, which `write` stores.
     @inlinable @inline(__always)
     public init(asciiOf count: Int, _ write: (UnsafeMutableRawPointer) -> Void) throws(PythonError) {
-        self = try PyRef(PyUnicode_New(count, 127))
+        self = try PyRef(new: PyUnicode_New(count, 127))
         write(apus_str_data(object))
     }
 
@@ -19,7 +19,7 @@ extension PyRef {
     public init(
         dateOf year: Int32, _ month: Int32, _ day: Int32, _ api: UnsafeMutablePointer<PyDateTime_CAPI>
     ) throws(PythonError) {
-        self = try PyRef(apus_new_date(api.pointee.DateType, year, month, day))
+        self = try PyRef(new: apus_new_date(api.pointee.DateType, year, month, day))
     }
 
     /// Makes a `datetime`. The fields must be in range.
@@ -30,7 +30,7 @@ extension PyRef {
         _ microsecond: Int32, zone: PyObj, _ api: UnsafeMutablePointer<PyDateTime_CAPI>
     ) throws(PythonError) {
         self = try PyRef(
-            apus_new_datetime(
+            new: apus_new_datetime(
                 api.pointee.DateTimeType, year, month, day, hour, minute, second, microsecond, zone))
     }
 
@@ -40,7 +40,7 @@ extension PyRef {
         _ microsecond: Int32, zone: PyObj, _ api: UnsafeMutablePointer<PyDateTime_CAPI>
     ) throws(PythonError) {
         self = try PyRef(
-            api.pointee.DateTime_FromDateAndTime(
+            new: api.pointee.DateTime_FromDateAndTime(
                 year, month, day, hour, minute, second, microsecond, zone, api.pointee.DateTimeType))
     }
 
@@ -50,14 +50,14 @@ extension PyRef {
         _ api: UnsafeMutablePointer<PyDateTime_CAPI>
     ) throws(PythonError) {
         self = try PyRef(
-            api.pointee.Time_FromTime(hour, minute, second, microsecond, zone, api.pointee.TimeType))
+            new: api.pointee.Time_FromTime(hour, minute, second, microsecond, zone, api.pointee.TimeType))
     }
 
     /// Makes a `timedelta`. Raises OverflowError.
     public init(
         timedeltaOf days: Int32, seconds: Int32, microseconds: Int32, _ api: UnsafeMutablePointer<PyDateTime_CAPI>
     ) throws(PythonError) {
-        self = try PyRef(api.pointee.Delta_FromDelta(days, seconds, microseconds, 1, api.pointee.DeltaType))
+        self = try PyRef(new: api.pointee.Delta_FromDelta(days, seconds, microseconds, 1, api.pointee.DeltaType))
     }
 }
 
@@ -107,6 +107,6 @@ extension PyRef {
     /// - Parameter view: is changed, so Python code must not get it.
     @inlinable
     public init(viewSharing view: PyObj, _ start: UnsafeMutableRawPointer, count: Int) throws(PythonError) {
-        self = try PyRef(apus_view_of(view, start, count))
+        self = try PyRef(new: apus_view_of(view, start, count))
     }
 }

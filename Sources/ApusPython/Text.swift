@@ -7,25 +7,25 @@ extension PyRef {
     public init(_ text: String) throws(PythonError) {
         var text = text
         self = try PyRef(
-            text.withUTF8 { bytes in
+            new: text.withUTF8 { bytes in
                 bytes.withMemoryRebound(to: CChar.self) { PyUnicode_DecodeUTF8($0.baseAddress, $0.count, "replace") }
             })
     }
 
     /// Makes a `str` of a C string from a server or a library. Bytes that are not UTF-8 are replaced.
     public init(cString text: UnsafePointer<CChar>) throws(PythonError) {
-        self = try PyRef(PyUnicode_DecodeUTF8(text, strlen(text), "replace"))
+        self = try PyRef(new: PyUnicode_DecodeUTF8(text, strlen(text), "replace"))
     }
 
     /// Makes a `str` of bytes. Those that are not UTF-8 are replaced.
     public init(replacingInUTF8 bytes: UnsafeRawBufferPointer) throws(PythonError) {
-        self = try PyRef(PyUnicode_DecodeUTF8(bytes.chars, bytes.count, "replace"))
+        self = try PyRef(new: PyUnicode_DecodeUTF8(bytes.chars, bytes.count, "replace"))
     }
 
     /// Makes a `str` of UTF-8. Raises UnicodeDecodeError.
     @inlinable @inline(__always)
     public init(utf8 bytes: UnsafeRawBufferPointer) throws(PythonError) {
-        self = try PyRef(PyUnicode_DecodeUTF8(bytes.chars, bytes.count, nil))
+        self = try PyRef(new: PyUnicode_DecodeUTF8(bytes.chars, bytes.count, nil))
     }
 
     /// Makes a `str` of bytes in an encoding. Raises UnicodeDecodeError, or LookupError if Python does not have the
@@ -34,24 +34,24 @@ extension PyRef {
     public init(
         decoding bytes: UnsafeRawBufferPointer, codec: UnsafePointer<CChar>, onError: StaticString? = nil
     ) throws(PythonError) {
-        self = try PyRef(PyUnicode_Decode(bytes.chars, bytes.count, codec, onError?.c))
+        self = try PyRef(new: PyUnicode_Decode(bytes.chars, bytes.count, codec, onError?.c))
     }
 
     /// Makes a `str` of one character.
     public init(character: UInt32) throws(PythonError) {
-        self = try PyRef(PyUnicode_FromOrdinal(Int32(truncatingIfNeeded: character)))
+        self = try PyRef(new: PyUnicode_FromOrdinal(Int32(truncatingIfNeeded: character)))
     }
 
     /// Makes an interned `str`, for names of attributes: CPython makes it once, and compares it by identity where it
     /// can.
     public init(interned name: StaticString) throws(PythonError) {
-        self = try PyRef(PyUnicode_InternFromString(name.c))
+        self = try PyRef(new: PyUnicode_InternFromString(name.c))
     }
 
     /// Makes a `bytes` object with a copy of the bytes.
     @inlinable
     public init(bytes: UnsafeRawBufferPointer) throws(PythonError) {
-        self = try PyRef(PyBytes_FromStringAndSize(bytes.chars, bytes.count))
+        self = try PyRef(new: PyBytes_FromStringAndSize(bytes.chars, bytes.count))
     }
 }
 
@@ -86,11 +86,11 @@ extension PyObj {
 
     /// Encodes a `str` as `bytes`. Raises UnicodeEncodeError, or LookupError if Python does not have the codec.
     public func encoded(by codec: UnsafePointer<CChar>) throws(PythonError) -> PyRef {
-        try PyRef(PyUnicode_AsEncodedString(self, codec, nil))
+        try PyRef(new: PyUnicode_AsEncodedString(self, codec, nil))
     }
 
     /// Encodes a `str` as `bytes` of UTF-8. Raises UnicodeEncodeError for surrogates.
-    public func encodedAsUTF8() throws(PythonError) -> PyRef { try PyRef(PyUnicode_AsUTF8String(self)) }
+    public func encodedAsUTF8() throws(PythonError) -> PyRef { try PyRef(new: PyUnicode_AsUTF8String(self)) }
 
     /// The index of the first occurrence of a character in a `str`; nil if it does not occur.
     public func position(of character: UInt32) throws(PythonError) -> Int? {
@@ -101,7 +101,7 @@ extension PyObj {
 
     /// Replaces all occurrences of `old` in a `str`.
     public func replacing(_ old: borrowing PyRef, by new: borrowing PyRef) throws(PythonError) -> PyRef {
-        try PyRef(PyUnicode_Replace(self, old.object, new.object, -1))
+        try PyRef(new: PyUnicode_Replace(self, old.object, new.object, -1))
     }
 
     /// True if a `str` equals a text, which must be ASCII.

@@ -31,7 +31,7 @@ extension PyRef {
         // CPython copies it.
         var doc = Docstring.bytes(name, nil, signature, doc)
         self = try PyRef(
-            doc.withUnsafeMutableBytes { doc in
+            new: doc.withUnsafeMutableBytes { doc in
                 var slots =
                     slots + [
                         Slot(slot: Py_tp_doc, pfunc: doc.baseAddress), Slot(slot: 0, pfunc: nil),
@@ -49,22 +49,22 @@ extension PyRef {
 
     /// Makes an exception class. `name` contains the module, such as "psycopg2.Warning".
     public init(exceptionNamed name: StaticString, base: PyObj, doc: StaticString) throws(PythonError) {
-        self = try PyRef(PyErr_NewExceptionWithDoc(name.c, doc.c, base, nil))
+        self = try PyRef(new: PyErr_NewExceptionWithDoc(name.c, doc.c, base, nil))
     }
     public init(exceptionNamed name: String, base: PyObj, doc: String) throws(PythonError) {
-        self = try PyRef(PyErr_NewExceptionWithDoc(name, doc, base, nil))
+        self = try PyRef(new: PyErr_NewExceptionWithDoc(name, doc, base, nil))
     }
 
     /// Makes an instance of a type whose fields are all zero, by the type's `tp_alloc`.
     @inlinable
-    public init(instanceOf type: PyObj) throws(PythonError) { self = try PyRef(apus_allocate(type.asType)) }
+    public init(instanceOf type: PyObj) throws(PythonError) { self = try PyRef(new: apus_allocate(type.asType)) }
     @inlinable
-    public init(instanceOf type: PyTypeObj) throws(PythonError) { self = try PyRef(apus_allocate(type)) }
+    public init(instanceOf type: PyTypeObj) throws(PythonError) { self = try PyRef(new: apus_allocate(type)) }
 
     /// Makes an instance with `itemCount` items, whose memory is not initialized.
     @inlinable
     public init(instanceOf type: PyObj, itemCount: Int) throws(PythonError) {
-        self = try PyRef(apus_new_variable(type, itemCount))
+        self = try PyRef(new: apus_new_variable(type, itemCount))
     }
 }
 

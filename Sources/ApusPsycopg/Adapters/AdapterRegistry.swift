@@ -24,31 +24,7 @@ func makeAdapterRegistryType(in owner: PyObj) throws(PythonError) -> PyRef {
                 defer { countChange(me) }
                 return me?.initializeDict(arguments, keywords) ?? -1
             },
-            .methods(
-                Methods(
-                    [
-                        .keyword("clear", "()", "Remove all adapters.") { callDictMethod("clear", $0, $1, $2) },
-                        .keyword(
-                            "pop", "(key, default=..., /)",
-                            "Remove and return the adapter of a key; without one, return `default` or raise KeyError."
-                        ) { callDictMethod("pop", $0, $1, $2) },
-                        .keyword(
-                            "popitem", "()",
-                            "Remove the last adapter, and return (key, adapter). Raises KeyError if there is none."
-                        ) {
-                            callDictMethod("popitem", $0, $1, $2)
-                        },
-                        .keyword(
-                            "setdefault", "(key, default=None, /)",
-                            "Return the adapter of a key; without one, add `default` and return it."
-                        ) {
-                            callDictMethod("setdefault", $0, $1, $2)
-                        },
-                        .keyword(
-                            "update", "(other=(), /, **kwargs)",
-                            "Add adapters from a mapping, or from an iterable of pairs."
-                        ) { callDictMethod("update", $0, $1, $2) },
-                    ] as [Method])),
+            .methods(registryMethods),
             .inPlaceOr(registryUpdate),
         ])
 }
@@ -209,3 +185,29 @@ enum AdapterRegistry {
         }
     }
 }
+
+/// Made once, because CPython keeps pointers into it.
+private let registryMethods = Methods(
+    [
+        .keyword("clear", "()", "Remove all adapters.") { callDictMethod("clear", $0, $1, $2) },
+        .keyword(
+            "pop", "(key, default=..., /)",
+            "Remove and return the adapter of a key; without one, return `default` or raise KeyError."
+        ) { callDictMethod("pop", $0, $1, $2) },
+        .keyword(
+            "popitem", "()",
+            "Remove the last adapter, and return (key, adapter). Raises KeyError if there is none."
+        ) {
+            callDictMethod("popitem", $0, $1, $2)
+        },
+        .keyword(
+            "setdefault", "(key, default=None, /)",
+            "Return the adapter of a key; without one, add `default` and return it."
+        ) {
+            callDictMethod("setdefault", $0, $1, $2)
+        },
+        .keyword(
+            "update", "(other=(), /, **kwargs)",
+            "Add adapters from a mapping, or from an iterable of pairs."
+        ) { callDictMethod("update", $0, $1, $2) },
+    ] as [Method])

@@ -83,29 +83,9 @@ func makeNotifyType(in owner: PyObj) throws(PythonError) -> PyRef {
                     return try all.object.sequenceItem(index)
                 }
             },
-            .methods(
-                Methods(
-                    [
-                        .plain("__reduce__", "Return what pickle and copy need to create the notification again.") {
-                            me, _ in
-                            returningObject { () throws(PythonError) in
-                                let me = try receiver(me)
-                                let result = try PyRef(tupleOf: 2)
-                                result.set(tupleItem: 0, to: PyRef(retaining: me.type))
-                                try result.set(tupleItem: 1, to: values(me, count: 3))
-                                return result
-                            }
-                        }
-                    ] as [Method])),
+            .methods(notifyMethods),
             .traverse(apus_notify_traverse), .clear(apus_notify_clear), .dealloc(apus_notify_dealloc),
-            .members(
-                Members([
-                    .field(
-                        "pid", "Process ID of the server process that sent it; an int.", \apus_notify.pid),
-                    .field("channel", "Name of the channel; a str.", \apus_notify.channel),
-                    .field(
-                        "payload", "Payload of the notification; a str, empty if there is none.", \apus_notify.payload),
-                ])),
+            .members(notifyMembers),
         ])
 }
 
@@ -117,3 +97,27 @@ private func values(_ me: PyObj, count: Int) throws(PythonError) -> PyRef {
     for index in 0..<count { tuple.set(tupleItem: index, to: PyRef(retaining: all[index] ?? Python.none)) }
     return tuple
 }
+
+/// Made once, because CPython keeps pointers into it.
+private let notifyMethods = Methods(
+    [
+        .plain("__reduce__", "Return what pickle and copy need to create the notification again.") {
+            me, _ in
+            returningObject { () throws(PythonError) in
+                let me = try receiver(me)
+                let result = try PyRef(tupleOf: 2)
+                result.set(tupleItem: 0, to: PyRef(retaining: me.type))
+                try result.set(tupleItem: 1, to: values(me, count: 3))
+                return result
+            }
+        }
+    ] as [Method])
+
+/// Made once, because CPython keeps pointers into it.
+private let notifyMembers = Members([
+    .field(
+        "pid", "Process ID of the server process that sent it; an int.", \apus_notify.pid),
+    .field("channel", "Name of the channel; a str.", \apus_notify.channel),
+    .field(
+        "payload", "Payload of the notification; a str, empty if there is none.", \apus_notify.payload),
+])

@@ -43,12 +43,12 @@ enum Column {
     private static let sequenceCount = 7
 
     /// In the order of the fields.
-    private static let names: [StaticString] = [
+    fileprivate static let names: [StaticString] = [
         "name", "type_code", "display_size", "internal_size", "precision", "scale", "null_ok", "table_oid",
         "table_column",
     ]
 
-    private static func slots(_ me: PyObj) -> UnsafeMutablePointer<PyObj?> {
+    fileprivate static func slots(_ me: PyObj) -> UnsafeMutablePointer<PyObj?> {
         let start = UnsafeMutableRawPointer(me) + (MemoryLayout<apus_column>.offset(of: \.name) ?? 0)
         return start.assumingMemoryBound(to: PyObj?.self)
     }
@@ -111,59 +111,63 @@ enum Column {
                     }
                 },
                 .traverse(apus_column_traverse), .clear(apus_column_clear), .dealloc(apus_column_dealloc),
-                .members(
-                    Members([
-                        .field("name", "Name of the column; a str.", \apus_column.name),
-                        .field("type_code", "OID of the type of the column; an int.", \apus_column.type_code),
-                        .field(
-                            "display_size", "Always None, because the server does not send it.",
-                            \apus_column.display_size),
-                        .field(
-                            "internal_size",
-                            "Size of the type in bytes, or the declared length; an int, negative if it varies.",
-                            \apus_column.internal_size),
-                        .field(
-                            "precision", "Total number of digits of a `numeric` column; an int, None for other types.",
-                            \apus_column.precision),
-                        .field(
-                            "scale",
-                            "Number of decimal places of a `numeric` column; an int, None for other types.",
-                            \apus_column.scale),
-                        .field("null_ok", "Always None, because the server does not send it.", \apus_column.null_ok),
-                        .field(
-                            "table_oid",
-                            "OID of the table of the column; an int, None if it is not a column of a table.",
-                            \apus_column.table_oid),
-                        .field(
-                            "table_column",
-                            "Number of the column in its table, from 1; an int, None if it is not a column of a table.",
-                            \apus_column.table_column),
-                    ])),
-                .methods(
-                    Methods([
-                        .plain("__getstate__", "Return the state for pickle, the values of the sequence.") { me, _ in
-                            returningObject { () throws(PythonError) in try Column.sequence(receiver(me)) }
-                        },
-                        .plain("__reduce__", "Return what pickle and copy need to create the column again.") { me, _ in
-                            returningObject { () throws(PythonError) in
-                                let values = try Column.sequence(receiver(me))
-                                return try PyRef(tuple: module.pointee.column, values.object)
-                            }
-                        },
-                        .one(
-                            "__setstate__", "(state, /)",
-                            "Restore the column from a pickle; `state` is a sequence of values in order."
-                        ) { me, state in
-                            returningObject { () throws(PythonError) in
-                                let slots = Column.slots(try receiver(me))
-                                let state = try receiver(state).asTuple()
-                                for index in 0..<min(Column.names.count, state.object.tupleCount) {
-                                    replace(&slots[index], with: PyRef(retaining: state.object.tupleItem(index)))
-                                }
-                                return PyRef.none
-                            }
-                        },
-                    ])),
+                .members(columnMembers),
+                .methods(columnMethods),
             ])
     }
 }
+
+/// Made once, because CPython keeps pointers into it.
+private let columnMethods = Methods([
+    .plain("__getstate__", "Return the state for pickle, the values of the sequence.") { me, _ in
+        returningObject { () throws(PythonError) in try Column.sequence(receiver(me)) }
+    },
+    .plain("__reduce__", "Return what pickle and copy need to create the column again.") { me, _ in
+        returningObject { () throws(PythonError) in
+            let values = try Column.sequence(receiver(me))
+            return try PyRef(tuple: module.pointee.column, values.object)
+        }
+    },
+    .one(
+        "__setstate__", "(state, /)",
+        "Restore the column from a pickle; `state` is a sequence of values in order."
+    ) { me, state in
+        returningObject { () throws(PythonError) in
+            let slots = Column.slots(try receiver(me))
+            let state = try receiver(state).asTuple()
+            for index in 0..<min(Column.names.count, state.object.tupleCount) {
+                replace(&slots[index], with: PyRef(retaining: state.object.tupleItem(index)))
+            }
+            return PyRef.none
+        }
+    },
+])
+
+/// Made once, because CPython keeps pointers into it.
+private let columnMembers = Members([
+    .field("name", "Name of the column; a str.", \apus_column.name),
+    .field("type_code", "OID of the type of the column; an int.", \apus_column.type_code),
+    .field(
+        "display_size", "Always None, because the server does not send it.",
+        \apus_column.display_size),
+    .field(
+        "internal_size",
+        "Size of the type in bytes, or the declared length; an int, negative if it varies.",
+        \apus_column.internal_size),
+    .field(
+        "precision", "Total number of digits of a `numeric` column; an int, None for other types.",
+        \apus_column.precision),
+    .field(
+        "scale",
+        "Number of decimal places of a `numeric` column; an int, None for other types.",
+        \apus_column.scale),
+    .field("null_ok", "Always None, because the server does not send it.", \apus_column.null_ok),
+    .field(
+        "table_oid",
+        "OID of the table of the column; an int, None if it is not a column of a table.",
+        \apus_column.table_oid),
+    .field(
+        "table_column",
+        "Number of the column in its table, from 1; an int, None if it is not a column of a table.",
+        \apus_column.table_column),
+])

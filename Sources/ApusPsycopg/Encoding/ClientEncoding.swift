@@ -105,7 +105,7 @@ struct ClientEncoding {
     /// message is about.
     func decode(_ message: [UInt8]) throws(PythonError) -> PyRef {
         try PyRef(
-            message.withUnsafeBytes { bytes in
+            new: message.withUnsafeBytes { bytes in
                 returningObject { () throws(PythonError) in try quirk.decode(bytes, codec, onError: "replace") }
             })
     }

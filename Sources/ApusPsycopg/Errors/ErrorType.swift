@@ -17,44 +17,9 @@ func makeErrorType(in owner: PyObj) throws(PythonError) -> PyRef {
             """,
         [
             .traverse(apus_error_traverse), .clear(apus_error_clear), .dealloc(apus_error_dealloc),
-            .members(
-                Members([
-                    .field(
-                        "pgerror",
-                        "Whole error message of the server; a str, None if the error is not from a server.",
-                        \apus_error.pgerror),
-                    .field(
-                        "pgcode",
-                        "SQLSTATE of the error; a str, None if the error is not from a server.",
-                        \apus_error.pgcode),
-                    .field(
-                        "cursor", "The cursor that was in use when the error was raised, or None.", \apus_error.cursor),
-                ])),
-            .properties(
-                Properties([
-                    .computed("diag", "Details of the error that the server sent, as a Diagnostics.") { me, _ in
-                        returningObject { () throws(PythonError) in
-                            try module.pointee.diagnostics.call(receiver(me))
-                        }
-                    }
-                ])),
-            .methods(
-                Methods([
-                    .plain(
-                        "__reduce__", "Return what pickle and copy need to create the error again, without its cursor."
-                    ) { me, _ in
-                        returningObject { () throws(PythonError) in try reduceError(receiver(me)) }
-                    },
-                    .one(
-                        "__setstate__", "(state, /)",
-                        "Restore the error from a pickle. Raises TypeError unless `state` is a dict or None."
-                    ) { me, state in
-                        returningObject { () throws(PythonError) in
-                            try restoreError(receiver(me), receiver(state))
-                            return PyRef.none
-                        }
-                    },
-                ])),
+            .members(errorMembers),
+            .properties(errorProperties),
+            .methods(errorMethods),
         ])
 }
 
@@ -78,3 +43,44 @@ private func restoreError(_ me: PyObj, _ state: PyObj) throws(PythonError) {
     replace(&error.pointee.pgerror, with: state.item("pgerror").map { PyRef(retaining: $0) })
     replace(&error.pointee.pgcode, with: state.item("pgcode").map { PyRef(retaining: $0) })
 }
+
+/// Made once, because CPython keeps pointers into it.
+private let errorMethods = Methods([
+    .plain(
+        "__reduce__", "Return what pickle and copy need to create the error again, without its cursor."
+    ) { me, _ in
+        returningObject { () throws(PythonError) in try reduceError(receiver(me)) }
+    },
+    .one(
+        "__setstate__", "(state, /)",
+        "Restore the error from a pickle. Raises TypeError unless `state` is a dict or None."
+    ) { me, state in
+        returningObject { () throws(PythonError) in
+            try restoreError(receiver(me), receiver(state))
+            return PyRef.none
+        }
+    },
+])
+
+/// Made once, because CPython keeps pointers into it.
+private let errorMembers = Members([
+    .field(
+        "pgerror",
+        "Whole error message of the server; a str, None if the error is not from a server.",
+        \apus_error.pgerror),
+    .field(
+        "pgcode",
+        "SQLSTATE of the error; a str, None if the error is not from a server.",
+        \apus_error.pgcode),
+    .field(
+        "cursor", "The cursor that was in use when the error was raised, or None.", \apus_error.cursor),
+])
+
+/// Made once, because CPython keeps pointers into it.
+private let errorProperties = Properties([
+    .computed("diag", "Details of the error that the server sent, as a Diagnostics.") { me, _ in
+        returningObject { () throws(PythonError) in
+            try module.pointee.diagnostics.call(receiver(me))
+        }
+    }
+])

@@ -11,7 +11,7 @@ enum ReplicationMessage {
         let encoding = try Connection(cursor.fields.pointee.connection).core.encoding
         fields.pointee.cursor = cursor.object.retained()
         fields.pointee.payload = try PyRef(
-            message.payload.withUnsafeBytes { bytes in
+            new: message.payload.withUnsafeBytes { bytes in
                 returningObject { () throws(PythonError) in
                     try decodes ? encoding.decode(bytes) : PyRef(bytes: bytes)
                 }
@@ -64,28 +64,30 @@ enum ReplicationMessage {
                 },
                 .traverse(apus_replication_message_traverse), .clear(apus_replication_message_clear),
                 .dealloc(apus_replication_message_dealloc),
-                .members(
-                    Members([
-                        .field(
-                            "cursor", "The ReplicationCursor that received the message.",
-                            \apus_replication_message.cursor),
-                        .field(
-                            "payload", "Content of the message: bytes, or str if the stream is decoded.",
-                            \apus_replication_message.payload),
-                        .field(
-                            "data_size", "Size of the message in bytes, before it is decoded; an int.",
-                            \apus_replication_message.data_size),
-                        .field(
-                            "data_start", "Position (LSN) of the beginning of the message; an int.",
-                            \apus_replication_message.data_start),
-                        .field(
-                            "wal_end",
-                            "Position (LSN) of the end of the log on the server when it sent the message; an int.",
-                            \apus_replication_message.wal_end),
-                        .field(
-                            "send_time", "Time when the server sent the message; a datetime in local time.",
-                            \apus_replication_message.send_time),
-                    ])),
+                .members(messageMembers),
             ])
     }
 }
+
+/// Made once, because CPython keeps pointers into it.
+private let messageMembers = Members([
+    .field(
+        "cursor", "The ReplicationCursor that received the message.",
+        \apus_replication_message.cursor),
+    .field(
+        "payload", "Content of the message: bytes, or str if the stream is decoded.",
+        \apus_replication_message.payload),
+    .field(
+        "data_size", "Size of the message in bytes, before it is decoded; an int.",
+        \apus_replication_message.data_size),
+    .field(
+        "data_start", "Position (LSN) of the beginning of the message; an int.",
+        \apus_replication_message.data_start),
+    .field(
+        "wal_end",
+        "Position (LSN) of the end of the log on the server when it sent the message; an int.",
+        \apus_replication_message.wal_end),
+    .field(
+        "send_time", "Time when the server sent the message; a datetime in local time.",
+        \apus_replication_message.send_time),
+])

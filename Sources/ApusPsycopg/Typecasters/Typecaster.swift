@@ -167,11 +167,7 @@ private func makeTypecasterType(in owner: PyObj) throws(PythonError) -> PyRef {
                 }
             },
             .traverse(apus_typecaster_traverse), .clear(apus_typecaster_clear), .dealloc(apus_typecaster_dealloc),
-            .members(
-                Members([
-                    .field("name", "Name of the typecaster; a str.", \apus_typecaster.name),
-                    .field("values", "OIDs of the types that it converts; a tuple of int.", \apus_typecaster.values),
-                ])),
+            .members(typecasterMembers),
         ])
 }
 
@@ -187,3 +183,9 @@ public func castBinary(
             return try slab.view(UnsafeRawBufferPointer(start: text, count: length))
         })
 }
+
+/// Made once, because CPython keeps pointers into it.
+private let typecasterMembers = Members([
+    .field("name", "Name of the typecaster; a str.", \apus_typecaster.name),
+    .field("values", "OIDs of the types that it converts; a tuple of int.", \apus_typecaster.values),
+])
