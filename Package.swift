@@ -76,7 +76,10 @@ let package = Package(
         .testTarget(name: "ApusValuesTests", dependencies: ["ApusValues"], swiftSettings: settings),
         .testTarget(
             name: "ApusClusterTests", dependencies: ["ApusCluster"], swiftSettings: settings),
-        .testTarget(name: "ApusSessionsTests", dependencies: ["ApusSessions"], swiftSettings: settings),
+        .testTarget(
+            name: "ApusSessionsTests",
+            dependencies: ["ApusSessions", "ApusPQ", "ApusValues", "ApusWaiting", "CApusLibPQ"],
+            swiftSettings: settings),
         .testTarget(
             name: "ApusConnectorTests", dependencies: ["ApusConnector", "ApusPQ", "ApusCluster", "ApusWaiting"],
             swiftSettings: settings),
