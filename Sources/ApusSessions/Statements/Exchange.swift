@@ -82,7 +82,7 @@ public final class Exchange {
             affectedRows = affectedRows.flatMap { rows in other.affectedRows.map { rows &+ $0 } }
         }
 
-        fileprivate mutating func count(_ status: ResultStatus, _ rows: Int?) {
+        mutating func count(_ status: ResultStatus, _ rows: Int?) {
             guard status == .commandOK || status == .tuplesOK else { return }
             results += 1
             affectedRows = affectedRows.flatMap { sum in rows.map { sum &+ $0 } }
