@@ -179,4 +179,32 @@ struct ConnectionLockTests {
         #expect(counts.first == threads * rounds)
         #expect(failures.load(ordering: .relaxed) == 0)
     }
+
+    @Test("In a fork's child the lock of a thread that is not there is not waited for, and adopt() frees it")
+    func inAChild() {
+        let lock = ConnectionLock()
+        lock.owner.store(99, ordering: .relaxed)
+        lock.waiting.store(3, ordering: .relaxed)
+        // The process is not forked here: the lock belongs to another one.
+        withUnsafeMutableBytes(of: &lock.generation) { $0.storeBytes(of: -1, as: Int32.self) }
+        #expect(!lock.generation.isOurs)
+        let before = Monotonic.now
+        #expect(lock.lock(within: Self.long) == .timeIsOver)
+        lock.lock()
+        #expect(!lock.tryLock())
+        // A thread that is counted as waiting is not woken.
+        lock.unlock()
+        #expect(lock.tryLock())
+        #expect(lock.lock(within: Self.long) == .alreadyMine)
+        lock.owner.store(99, ordering: .relaxed)
+
+        lock.adopt()
+        #expect(lock.generation.isOurs)
+        #expect(lock.waiting.load(ordering: .relaxed) == 0)
+        #expect(lock.lock(within: .zero) == .locked)
+        lock.adopt()
+        #expect(!lock.tryLock(), "adopt() leaves the lock of this process as it is")
+        lock.unlock()
+        #expect(Monotonic.now - before < Self.long)
+    }
 }
