@@ -12,8 +12,8 @@ struct CopyPaceTests {
         private var pace = CopyPace()
         private let session: PQConnection? = nil
 
-        func note(_ count: Int) { pace.note(count, session) }
-        func pause(_ wait: Wait) -> BlockingWaiter.Outcome? { pace.pause(wait, session) }
+        func note(_ count: Int) { pace.countReceived(count, session) }
+        func pause(_ wait: Wait) -> BlockingWaiter.Outcome? { pace.waitForMore(wait, session) }
         func reset() { pace.reset(session) }
     }
 

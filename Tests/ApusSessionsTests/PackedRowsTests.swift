@@ -137,7 +137,7 @@ struct PackedRowsTests {
 
     @Test("Many short rows fill several blocks")
     func manyRows() throws {
-        let rows: [[Cell]] = (0..<3_000).map { number in
+        let rows: [[Cell]] = (0..<5_000).map { number in
             [
                 Array("\(number)".utf8),
                 number % 3 == 0 ? nil : [UInt8](repeating: UInt8(number & 255), count: number % 400),

@@ -22,7 +22,7 @@ public final class ReplicationStream {
     public private(set) var lastFeedback: Int64
     private var nextFeedback: Duration
     /// Feedback that has not been sent yet.
-    private var pending: [UInt8]?
+    private(set) var pending: [UInt8]?
 
     public init(decodes: Bool, interval: Duration) {
         self.decodes = decodes
@@ -70,7 +70,7 @@ public final class ReplicationStream {
     }
 
     /// Parses a message of the server; nil for a keepalive.
-    private func parse(_ bytes: UnsafeRawBufferPointer) throws(PQError) -> Message? {
+    func parse(_ bytes: UnsafeRawBufferPointer) throws(PQError) -> Message? {
         lastExchange = WallClock.microseconds
         var reader = BinaryReader(bytes, "replication message")
         do {

@@ -92,10 +92,10 @@ public final class Exchange {
         }
 
         @inline(__always)
-        fileprivate mutating func count(_ status: ResultStatus, _ result: borrowing PQResult) {
+        mutating func count(_ status: ResultStatus, _ affected: Int?) {
             guard status == .commandOK || status == .tuplesOK else { return }
             results += 1
-            if let affected = result.affectedRows { rows &+= affected } else { saysRows = false }
+            if let affected { rows &+= affected } else { saysRows = false }
         }
     }
 
@@ -260,7 +260,7 @@ public final class Exchange {
                 phase = .retryingSeparately
             }
         }
-        tally?.count(status, next)
+        tally?.count(status, next.affectedRows)
         ownedResult = consume next
         guard status.isCopy else { return false }
         if expectedCopy.contains(status) { return true }

@@ -121,9 +121,11 @@ public struct StatementScan {
         if Self.isNameByte(byte(at: position - 2)) { return nil }
         switch before {
         case UInt8(ascii: "e"), UInt8(ascii: "E"): return true
-        case UInt8(ascii: "n"), UInt8(ascii: "N"), UInt8(ascii: "b"), UInt8(ascii: "B"), UInt8(ascii: "x"),
-            UInt8(ascii: "X"):
-            return before | 0x20 == UInt8(ascii: "n") ? doublesBackslashes : false
+        case UInt8(ascii: "n"), UInt8(ascii: "N"): return doublesBackslashes
+        case UInt8(ascii: "b"), UInt8(ascii: "B"), UInt8(ascii: "x"), UInt8(ascii: "X"):
+            // A bit string has no escapes, and neither has its continuation on the next line, which looks like a plain
+            // literal.
+            return doublesBackslashes ? nil : false
         default: return nil
         }
     }
