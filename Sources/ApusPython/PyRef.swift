@@ -57,8 +57,9 @@ extension PyRef {
 /// Replaces the reference in an optional field, and then releases the old one. That may run Python code, which already
 /// sees the new object.
 @inlinable @inline(__always)
-public func replace(_ field: inout PyObj?, with value: consuming PyRef?) {
-    let old = field
-    if let value { field = value.take() } else { field = nil }
+public func replace(_ field: UnsafeMutablePointer<PyObj?>, with value: consuming PyRef?) {
+    // A pointer and not `inout`, because Python code that the release runs may use the field.
+    let old = field.pointee
+    if let value { field.pointee = value.take() } else { field.pointee = nil }
     if let old { old.release() }
 }

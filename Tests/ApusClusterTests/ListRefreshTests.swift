@@ -198,7 +198,7 @@ struct ListRefreshTests {
             cluster.planRefresh(interval: .zero, patience: .seconds(2), now: .seconds(3)).refresh === second.refresh)
 
         // The first fails: that is not the last word.
-        first.fail("nobody answers", retryAfter: .seconds(100))
+        first.fail("no node answers", retryAfter: .seconds(100))
         guard case .abandoned = waiting.outcome else { throw Unexpected(waiting.outcome) }
         #expect(
             cluster.planRefresh(interval: .zero, patience: .seconds(2), now: .seconds(3)).refresh === second.refresh)

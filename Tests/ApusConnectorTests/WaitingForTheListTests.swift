@@ -43,7 +43,7 @@ struct WaitingForTheListTests {
         let wait = try connect.advance(now: Monotonic.now)
         #expect(wait?.descriptor != nil)
 
-        if isAnswered { finish(refresh) } else { refresh.fail("nobody answers", retryAfter: Monotonic.now) }
+        if isAnswered { finish(refresh) } else { refresh.fail("no node answers", retryAfter: Monotonic.now) }
         do {
             let wait = try connect.advance(now: Monotonic.now)
             Issue.record("still waits: \(String(describing: wait))")
@@ -59,12 +59,12 @@ struct WaitingForTheListTests {
         let refresh = try ticket(force: false)
         var connect = BalancedConnect(options, registry: registry)
         #expect(try connect.advance(now: Monotonic.now)?.descriptor != nil)
-        refresh.fail("nobody answers", retryAfter: Monotonic.now)
+        refresh.fail("no node answers", retryAfter: Monotonic.now)
         do {
             _ = try connect.advance(now: Monotonic.now)
             Issue.record("no error")
         } catch {
-            #expect(error.message.contains("nobody answers"))
+            #expect(error.message.contains("no node answers"))
         }
     }
 }

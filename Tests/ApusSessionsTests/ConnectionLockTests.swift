@@ -117,6 +117,7 @@ struct ConnectionLockTests {
         let failures = Atomic<Int>(0)
         let ended = Atomic<Int>(0)
         let (threads, rounds) = (2, 10_000)
+        let deadline = Monotonic.now + Self.long
         onThreads(threads) { _ in
             defer { ended.add(1, ordering: .relaxed) }
             for _ in 0..<rounds {
@@ -126,7 +127,14 @@ struct ConnectionLockTests {
                 }
                 counts.add()
                 // Until the other thread waits for the lock, or is about to.
-                while lock.waiting.load(ordering: .relaxed) == 0, ended.load(ordering: .relaxed) == 0 { sched_yield() }
+                while lock.waiting.load(ordering: .relaxed) == 0, ended.load(ordering: .relaxed) == 0 {
+                    if Monotonic.now > deadline {
+                        failures.add(1, ordering: .relaxed)
+                        lock.unlock()
+                        return
+                    }
+                    sched_yield()
+                }
                 lock.unlock()
             }
         }
@@ -177,7 +185,8 @@ struct ConnectionLockTests {
             lock.lock()
             onThreads(threads + 1) { thread in
                 if thread == threads {
-                    while lock.waiting.load(ordering: .relaxed) < threads { sched_yield() }
+                    let deadline = Monotonic.now + Self.long
+                    while lock.waiting.load(ordering: .relaxed) < threads, Monotonic.now < deadline { sched_yield() }
                     lock.unlock()
                     return
                 }

@@ -180,22 +180,4 @@ struct ExchangeTests {
         tally.count(.commandOK, 1)
         #expect(tally.results == 4 && tally.affectedRows == nil)
     }
-
-    @Test("Tallies are added; one without a number of rows leaves none")
-    func addedTallies() {
-        func tally(_ rows: [Int?]) -> Exchange.Tally {
-            var tally = Exchange.Tally()
-            for rows in rows { tally.count(.commandOK, rows) }
-            return tally
-        }
-        for (first, second) in [([1, 2], [3]), ([], [7]), ([1, nil], [2]), ([1], [nil, 5]), ([], [])]
-            as [([Int?], [Int?])]
-        {
-            var sum = tally(first)
-            sum.add(tally(second))
-            let all = first + second
-            #expect(sum.results == all.count)
-            #expect(sum.affectedRows == (all.contains(nil) ? nil : all.reduce(0) { $0 + ($1 ?? 0) }))
-        }
-    }
 }

@@ -159,3 +159,21 @@ def test_the_encoding_is_followed_when_sql_changes_it(cursor):
     cursor.execute("SET client_encoding TO LATIN1")
     assert cursor.connection.encoding == "LATIN1"
     assert value(cursor, "'é'") == "é"
+
+
+@pytest.mark.parametrize("name", ["string_types", "binary_types"])
+def test_a_finalizer_reads_the_new_typecasters(cursor, name):
+    """The old dict is freed after the new one is in its place, because its finalizers may read the attribute."""
+    seen = []
+
+    class Key:
+        def __del__(self):
+            seen.append(getattr(cursor, name))
+
+    new = {}
+    setattr(cursor, name, {Key(): None})
+    setattr(cursor, name, new)
+    assert seen == [new] and seen[0] is new
+    setattr(cursor, name, {Key(): None})
+    delattr(cursor, name)
+    assert seen[1] is None

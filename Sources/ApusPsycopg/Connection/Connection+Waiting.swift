@@ -2,7 +2,6 @@ import ApusPQ
 import ApusPython
 import ApusSessions
 import ApusWaiting
-import CApusPsycopg
 
 /// The three ways to wait for a server: blocking without the GIL, in the program's wait callback (green), and in the
 /// program's own event loop (asynchronous). All drive the same step machines.

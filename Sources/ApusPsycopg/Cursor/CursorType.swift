@@ -150,7 +150,7 @@ enum CursorType {
         [
             .computed(
                 "string_types", "Typecasters of this cursor only: a dict from OID to typecaster, or None.",
-                set: { me, value, _ in setTypes(me, value, "string_types", \.pointee.string_types) }
+                set: { me, value, _ in setTypes(me, value, isBinary: false) }
             ) { me, _ in
                 (me?.fields(apus_cursor.self).pointee.string_types ?? Python.none).retained()
             },
@@ -160,7 +160,7 @@ enum CursorType {
                 Typecasters of this cursor only, for results in binary format: a dict from OID to typecaster, or
                 None.
                 """,
-                set: { me, value, _ in setTypes(me, value, "binary_types", \.pointee.binary_types) }
+                set: { me, value, _ in setTypes(me, value, isBinary: true) }
             ) { me, _ in
                 (me?.fields(apus_cursor.self).pointee.binary_types ?? Python.none).retained()
             },
@@ -237,20 +237,23 @@ enum CursorType {
             },
         ])
 
-    private static func setTypes(
-        _ me: PyObj?, _ value: PyObj?, _ name: StaticString,
-        _ field: WritableKeyPath<UnsafeMutablePointer<apus_cursor>, PyObj?>
-    ) -> Int32 {
+    private static func setTypes(_ me: PyObj?, _ value: PyObj?, isBinary: Bool) -> Int32 {
         returningStatus { () throws(PythonError) in
-            var fields = try receiver(me).fields(apus_cursor.self)
+            let fields = try receiver(me).fields(apus_cursor.self)
             // To delete it is to have none.
             let types = value.flatMap { $0.isNone ? nil : $0 }
             if let types, !types.isDict {
                 let shown = try types.repr()
                 throw try raiseTypeError(
-                    "\(name) must be a dict of typecasters by OID, or None, not \(text(of: shown.object))")
+                    "\(isBinary ? "binary" : "string")_types must be a dict of typecasters by OID, or None, not \(text(of: shown.object))"
+                )
             }
-            replace(&fields[keyPath: field], with: types.map { PyRef(retaining: $0) })
+            let new = types.map { PyRef(retaining: $0) }
+            if isBinary {
+                replace(&fields.pointee.binary_types, with: new)
+            } else {
+                replace(&fields.pointee.string_types, with: new)
+            }
         }
     }
 

@@ -1,21 +1,17 @@
+import ApusPQ
 import ApusPython
 import CApusPsycopg
 
-/// The attributes of `psycopg2.extensions.Diagnostics`, in the order of an error's `fields`.
-/// See "PQresultErrorField" in libpq's manual for their meaning.
-enum DiagnosticField: Int, CaseIterable {
-    case severity, severityNonlocalized, sqlstate, messagePrimary, messageDetail, messageHint, statementPosition,
-        internalPosition, internalQuery, context, schemaName, tableName, columnName, datatypeName, constraintName,
-        sourceFile, sourceLine, sourceFunction
-
+/// The attributes of `psycopg2.extensions.Diagnostics`. An error's `fields` are in the order of the cases.
+extension ErrorField {
     var pythonName: StaticString {
         switch self {
         case .severity: "severity"
         case .severityNonlocalized: "severity_nonlocalized"
-        case .sqlstate: "sqlstate"
-        case .messagePrimary: "message_primary"
-        case .messageDetail: "message_detail"
-        case .messageHint: "message_hint"
+        case .sqlState: "sqlstate"
+        case .primary: "message_primary"
+        case .detail: "message_detail"
+        case .hint: "message_hint"
         case .statementPosition: "statement_position"
         case .internalPosition: "internal_position"
         case .internalQuery: "internal_query"
@@ -23,7 +19,7 @@ enum DiagnosticField: Int, CaseIterable {
         case .schemaName: "schema_name"
         case .tableName: "table_name"
         case .columnName: "column_name"
-        case .datatypeName: "datatype_name"
+        case .dataTypeName: "datatype_name"
         case .constraintName: "constraint_name"
         case .sourceFile: "source_file"
         case .sourceLine: "source_line"
@@ -35,10 +31,10 @@ enum DiagnosticField: Int, CaseIterable {
         switch self {
         case .severity: "Severity, such as ERROR or FATAL, perhaps translated."
         case .severityNonlocalized: "Severity, such as ERROR or FATAL, never translated."
-        case .sqlstate: "SQLSTATE of the error, five characters: see `psycopg2.errorcodes`."
-        case .messagePrimary: "The error message itself, usually one line."
-        case .messageDetail: "More details of the problem, perhaps several lines."
-        case .messageHint: "What may be done about the problem, perhaps several lines."
+        case .sqlState: "SQLSTATE of the error, five characters: see `psycopg2.errorcodes`."
+        case .primary: "The error message itself, usually one line."
+        case .detail: "More details of the problem, perhaps several lines."
+        case .hint: "What may be done about the problem, perhaps several lines."
         case .statementPosition: "Position of the error in the statement, in characters from 1, as decimal digits."
         case .internalPosition: "Position of the error in `internal_query`, in characters from 1, as decimal digits."
         case .internalQuery: "Text of the statement that failed inside the server, for example in a PL/pgSQL function."
@@ -47,7 +43,7 @@ enum DiagnosticField: Int, CaseIterable {
         case .schemaName: "Name of the schema of the object that the error is about."
         case .tableName: "Name of the table that the error is about."
         case .columnName: "Name of the column that the error is about."
-        case .datatypeName: "Name of the data type that the error is about."
+        case .dataTypeName: "Name of the data type that the error is about."
         case .constraintName: "Name of the constraint that the error is about."
         case .sourceFile: "Name of the source file of the server in which the error was reported."
         case .sourceLine: "Line of the source file of the server in which the error was reported, as decimal digits."
@@ -57,7 +53,7 @@ enum DiagnosticField: Int, CaseIterable {
 }
 
 func makeDiagnosticsType(in owner: PyObj) throws(PythonError) -> PyRef {
-    let properties = DiagnosticField.allCases.map { field in
+    let properties = ErrorField.allCases.map { field in
         Property.computed(field.pythonName, field.doc, closure: field.rawValue) { me, closure in
             guard let error = me?.fields(apus_diagnostics.self).pointee.error,
                 let fields = error.fields(apus_error.self).pointee.fields

@@ -84,13 +84,6 @@ public final class Exchange {
         /// Creates a tally of no results.
         public init() {}
 
-        /// Adds the numbers of another tally.
-        public mutating func add(_ other: Tally) {
-            results += other.results
-            rows &+= other.rows
-            saysRows = saysRows && other.saysRows
-        }
-
         @inline(__always)
         mutating func count(_ status: ResultStatus, _ affected: Int?) {
             guard status == .commandOK || status == .tuplesOK else { return }
