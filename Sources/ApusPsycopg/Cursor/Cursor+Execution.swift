@@ -43,20 +43,17 @@ extension Cursor {
     ) throws(PythonError) {
         let exchange = try Exchange(sendable(text))
         exchange.expectedCopy = expectedCopy
+        func makeReady() throws(PythonError) {
+            if let quotedFor { try connection.checkQuoting(since: quotedFor) }
+            try prepare(for: exchange, query: text)
+            preparing()
+        }
         do throws(PythonError) {
             if connection.core.isAsynchronous {
-                try connection.begin(exchange, for: object) { () throws(PythonError) in
-                    if let quotedFor { try connection.checkQuoting(since: quotedFor) }
-                    try prepare(for: exchange, query: text)
-                    preparing()
-                }
+                try connection.begin(exchange, for: object, preparing: makeReady)
                 return
             }
-            try connection.perform(exchange) { () throws(PythonError) in
-                if let quotedFor { try connection.checkQuoting(since: quotedFor) }
-                try prepare(for: exchange, query: text)
-                preparing()
-            }
+            try connection.perform(exchange, preparing: makeReady)
         } catch { throw naming(error) }
         try storeResult(of: exchange, connection)
     }
